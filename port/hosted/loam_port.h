@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_HOSTED_PORT_H
+#define LOAM_HOSTED_PORT_H
+
+/* The port inside a process: a thread plays a processor. Threads that share a zone take different
+ * numbers below LOAM_PORT_MAX_CPUS through loam_hosted_set_cpu(); a thread that takes none is
+ * processor 0. */
+#include "loam/base.h"
+
+enum { LOAM_PORT_MAX_CPUS = 64 };
+
+extern _Thread_local unsigned loam_port_cpu_self;
+
+static inline unsigned loam_port_cpu(void)
+{
+    return loam_port_cpu_self;
+}
+
+/* Numbers this thread; cpu < LOAM_PORT_MAX_CPUS. */
+static inline void loam_hosted_set_cpu(unsigned cpu)
+{
+    loam_port_cpu_self = cpu;
+}
+
+typedef unsigned loam_irq;
+
+static inline loam_irq loam_port_irq_save(void)
+{
+    return 0;
+}
+
+static inline void loam_port_irq_restore(loam_irq irq)
+{
+    (void)irq;
+}
+
+static inline void loam_port_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static inline uint32_t loam_atomic_load(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t loam_atomic_peek(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void loam_atomic_store(uint32_t *p, uint32_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
+{
+    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
+}
+
+/* A spinlock that gives the processor away after a while: the holder may have been descheduled. */
+typedef struct loam_lock {
+    uint32_t held; /* [atomic] 1 while somebody holds it */
+} loam_lock;
+
+#define LOAM_LOCK_INIT                                                                             \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+void loam_hosted_yield(void);
+
+static inline loam_irq loam_lock_acquire(loam_lock *lock)
+{
+    unsigned spins = 0;
+    while (loam_atomic_exchange(&lock->held, 1) != 0) {
+        while (loam_atomic_peek(&lock->held) != 0) {
+            loam_port_relax();
+            if ((++spins & 127) == 0)
+                loam_hosted_yield();
+        }
+    }
+    return 0;
+}
+
+static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
+{
+    (void)irq;
+    loam_atomic_store(&lock->held, 0); /* pairs with the exchange in loam_lock_acquire */
+}
+
+uint64_t loam_port_ticks(void); /* nanoseconds since an arbitrary start */
+
+#endif
