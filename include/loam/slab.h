@@ -22,7 +22,9 @@ typedef struct loam_slab_config {
     unsigned shift;
     unsigned modes;            /* loam_slab_mode */
     uint32_t quarantine_bytes; /* how much may wait, when the mode is on */
-    /* a class keeps its last empty slab (default); false: it goes back at once (osc4) */
+    /* A class keeps its last empty slab (default). false: it goes back at once, and with the last
+     * one every frame that was taken since loam_slabs_init (descriptors too) is back in the zone
+     * (osc4). */
     bool keep_empty;
     uint64_t seed; /* of the random mode */
     loam_trace *trace;
@@ -52,6 +54,9 @@ loam_err loam_cache_destroy(loam_cache *cache); /* LOAM_EBUSY while objects are 
 void *loam_cache_alloc(loam_cache *cache);
 loam_err loam_cache_free(loam_cache *cache, void *object); /* NULL: LOAM_OK. Misuse: LOAM_EINVAL */
 void loam_cache_shrink(loam_cache *cache);                 /* gives back every empty slab */
+/* The cache whose slab holds this address, whether a slot starts there or not; NULL: none. For
+ * owners of several caches that free by address alone (osc4's pools). O(1). */
+loam_cache *loam_cache_of(loam_slabs *slabs, const void *object);
 
 typedef struct loam_cache_stats {
     const char *name;
