@@ -13,10 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef LOAM_API
-#define LOAM_API
-#endif
-
 #define LOAM_LIKELY(x)    __builtin_expect(!!(x), 1)
 #define LOAM_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 #define LOAM_NOINLINE     __attribute__((noinline))

@@ -67,6 +67,15 @@ loam_err loam_buddy_init(loam_buddy *b, uint64_t first, uint64_t count, unsigned
  */
 loam_err loam_buddy_alloc(loam_buddy *b, unsigned order, uint64_t *unit);
 
+/* The block that loam_buddy_alloc would take from now: where it lies, and the free block around it.
+ * Changes nothing. false: LOAM_ENOMEM. */
+typedef struct loam_buddy_pick {
+    uint64_t unit;  /* first unit of the block */
+    uint64_t from;  /* first unit of the maximal free block that it is cut from */
+    unsigned order; /* of that free block */
+} loam_buddy_pick;
+bool loam_buddy_peek(const loam_buddy *b, unsigned order, loam_buddy_pick *pick);
+
 /* The same, but the block lies inside [lo, lo + len): smallest sufficient block that has a fitting
  * part, lowest address of those. len 0 means no upper limit. Cost O(orders x height). */
 loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,

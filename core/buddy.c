@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+/* buddy.c - power-of-two blocks, kept only in bits.
+ *
+ * WHAT   Hands out naturally aligned blocks of 2^order units and takes them back. Splitting and
+ *        merging are not steps: they are what the bits already say. No free unit is ever touched.
+ *
+ * MODEL  A bit of level l stands for 64^l units and is set when they are wholly free. Order 6l + k
+ * is a run of 2^k
+ *        aligned bits in one word of level l. A word that fills up is cleared, and its one bit
+ *        above is set.
+ *
+ *            level 1    0 0 1 0 ...                     bit 2: units 128 .. 191 are free
+ *                       | | |
+ *            level 0    | | 00000000...                 the word below a set bit is 0
+ *                       | 11110001...                   a maximal run of 4 (order 2) and one of 1
+ *                       (order 0)
+ *                       00000000...                     nothing free
+ *
+ *        Over the words of a level stands a 64-way tree: has[k] bit i of a node says that child i
+ *        holds a maximal run of 2^k bits. A word that changes flips has[k] only for the k in which
+ *        its old and new value differ, and climbs only while a node turns empty or stops being
+ *        empty: so the tree is exact at every moment.
+ *
+ * RULES  B1  no bit is set outside of [first, first + count)
+ *        B2  no word is all ones
+ *        B3  the words below a set bit are 0
+ *        B4  has[k] bit i is set exactly when child i holds a maximal run of 2^k bits
+ *        B5  classes bit 6l + k is set exactly when the root of level l has[k]
+ *        B6  free_units is the number of units that the set bits stand for
+ *
+ * LOCKS  None: the owner's.
+ * COST   alloc, free: O(levels x height), both at most 8, mostly 1 or 2. A word costs 40 shifts and
+ *        masks to classify.
+ * FROM   Knowlton's buddy system (1965); van Emde Boas' summaries, 64-way as in hierarchical
+ *        bitmaps.
+ * NOT    Which block is out, and of what order: the owner's (zone keeps a byte a frame).
+ */
+#include "loam/buddy.h"
+
+#define BUDDY_PAIRS  0x5555555555555555ULL
+#define BUDDY_QUADS  0x1111111111111111ULL
+#define BUDDY_BYTES  0x0101010101010101ULL
+#define BUDDY_SHORTS 0x0001000100010001ULL
+#define BUDDY_LONGS  0x0000000100000001ULL
+
+/* Starts of the aligned runs of 2^k set bits, maximal or not, for k = 0 .. 5. */
+typedef struct buddy_runs {
+    uint64_t of[LOAM_BUDDY_CLASSES];
+} buddy_runs;
+
+static inline buddy_runs buddy_runs_of(uint64_t v)
+{
+    buddy_runs r;
+    r.of[0] = v;
+    r.of[1] = v & (v >> 1) & BUDDY_PAIRS;
+    r.of[2] = r.of[1] & (r.of[1] >> 2) & BUDDY_QUADS;
+    r.of[3] = r.of[2] & (r.of[2] >> 4) & BUDDY_BYTES;
+    r.of[4] = r.of[3] & (r.of[3] >> 8) & BUDDY_SHORTS;
+    r.of[5] = r.of[4] & (r.of[4] >> 16) & BUDDY_LONGS;
+    return r;
+}
+
+/* Bit k: the word, which is not all ones, has a maximal run of 2^k. A run of 2^(k+1) is two of 2^k
+ * side by side. */
+static inline unsigned buddy_classes(uint64_t v)
+{
+    buddy_runs r = buddy_runs_of(v);
+    return (unsigned)(r.of[0] != (r.of[1] | r.of[1] << 1)) |
+           (unsigned)(r.of[1] != (r.of[2] | r.of[2] << 2)) << 1 |
+           (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2 |
+           (unsigned)(r.of[3] != (r.of[4] | r.of[4] << 8)) << 3 |
+           (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
+}
+
+/* Starts of the maximal runs of 2^k bits. */
+static inline uint64_t buddy_maximal(uint64_t v, unsigned k)
+{
+    buddy_runs r = buddy_runs_of(v);
+    if (k == LOAM_BUDDY_CLASSES - 1)
+        return r.of[k];
+    return r.of[k] & ~(r.of[k + 1] | r.of[k + 1] << (1U << k));
+}
+
+/* Index of the word of level l that holds this unit. */
+static inline uint64_t buddy_word_index(const loam_buddy *b, unsigned l, uint64_t unit)
+{
+    return (unit >> (6 * (l + 1))) - b->level[l].first;
+}
+
+static inline unsigned buddy_bit(unsigned l, uint64_t unit)
+{
+    return (unsigned)(unit >> (6 * l)) & 63;
+}
+
+/* The bits of level l = order / 6 that a block is made of. */
+static inline uint64_t buddy_mask(unsigned l, uint64_t unit, unsigned order)
+{
+    return loam_mask64(1U << (order - 6 * l)) << buddy_bit(l, unit);
+}
+
+/* Child i of level l began or ceased to hold a maximal run of 2^k: upwards while a node begins or
+ * ceases to hold any. */
+static inline void buddy_flip(loam_buddy *b, unsigned l, unsigned k, uint64_t i)
+{
+    loam_buddy_level *level = &b->level[l];
+    for (unsigned h = 0; h < level->height; h++) {
+        uint64_t *has = &level->node[h][i >> 6].has[k];
+        uint64_t old = *has, now = old ^ 1ULL << (i & 63);
+        *has = now;
+        if (old != 0 && now != 0)
+            return;
+        i >>= 6;
+    }
+    b->classes ^= 1ULL << (6 * l + k);
+}
+
+static inline void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t now)
+{
+    uint64_t *word = &b->level[l].word[i];
+    unsigned changed = buddy_classes(*word) ^ buddy_classes(now);
+    *word = now;
+    for (; changed != 0; changed &= changed - 1)
+        buddy_flip(b, l, loam_ctz64(changed), i);
+}
+
+/* ---- taking ---- */
+
+static inline bool buddy_select(const loam_buddy *b, unsigned order, loam_buddy_pick *pick)
+{
+    uint64_t enough = order > LOAM_BUDDY_MAX_ORDER ? 0 : b->classes >> order << order;
+    if (enough == 0)
+        return false;
+    unsigned c = loam_ctz64(enough), l = c / 6, k = c % 6;
+    bool high = order >= b->high_from;
+    const loam_buddy_level *level = &b->level[l];
+    uint64_t i = 0;
+    for (unsigned h = level->height; h-- > 0;) {
+        uint64_t has = level->node[h][i].has[k];
+        i = i << 6 | (high ? loam_log2_floor(has) : loam_ctz64(has));
+    }
+    uint64_t runs = buddy_maximal(level->word[i], k);
+    uint64_t bit = high ? loam_log2_floor(runs) : loam_ctz64(runs);
+    pick->from = ((level->first + i) << 6 | bit) << (6 * l);
+    pick->unit = high ? pick->from + (1ULL << c) - (1ULL << order) : pick->from;
+    pick->order = c;
+    return true;
+}
+
+/* Takes a block out of the free bit or bits of level l that cover it, and opens the bit downwards
+ * as far as needed. */
+static inline void buddy_carve(loam_buddy *b, unsigned l, uint64_t unit, unsigned order)
+{
+    uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i];
+    b->free_units -= 1ULL << order;
+    while (order < 6 * l) {
+        buddy_set_word(b, l, i, v & ~(1ULL << buddy_bit(l, unit)));
+        v = ~0ULL;
+        i = buddy_word_index(b, --l, unit);
+    }
+    buddy_set_word(b, l, i, v & ~buddy_mask(l, unit, order));
+}
+
+bool loam_buddy_peek(const loam_buddy *b, unsigned order, loam_buddy_pick *pick)
+{
+    return buddy_select(b, order, pick);
+}
+
+loam_err loam_buddy_alloc(loam_buddy *b, unsigned order, uint64_t *unit)
+{
+    loam_buddy_pick pick;
+    if (!buddy_select(b, order, &pick))
+        return LOAM_ENOMEM;
+    buddy_carve(b, pick.order / 6, pick.unit, order);
+    *unit = pick.unit;
+    return LOAM_OK;
+}
+
+/* The first maximal run of 2^k bits of level l that starts at bit number `from` of the level or
+ * above. */
+static bool buddy_next_run(const loam_buddy *b, unsigned l, unsigned k, uint64_t from,
+                           uint64_t *bit)
+{
+    const loam_buddy_level *level = &b->level[l];
+    uint64_t base = level->first << 6;
+    uint64_t at = from > base ? from - base : 0, i = at >> 6;
+    if (i >= level->count)
+        return false;
+    uint64_t here = buddy_maximal(level->word[i], k) & ~loam_mask64(at & 63);
+    unsigned h = 0;
+    while (here == 0) { /* up, to the first node with such a child behind i */
+        if (h == level->height)
+            return false;
+        here = level->node[h++][i >> 6].has[k] & ~loam_mask64((unsigned)(i & 63) + 1);
+        i >>= 6;
+    }
+    while (h > 0) { /* down its lowest children */
+        i = i << 6 | loam_ctz64(here);
+        here = --h == 0 ? buddy_maximal(level->word[i], k) : level->node[h - 1][i].has[k];
+    }
+    *bit = base + (i << 6 | loam_ctz64(here));
+    return true;
+}
+
+/* The lowest place at `lo` or above for a block of this order inside a maximal free block of order
+ * c >= order. */
+static bool buddy_candidate(const loam_buddy *b, unsigned c, unsigned order, uint64_t lo,
+                            uint64_t *unit)
+{
+    uint64_t place, bit;
+    unsigned l = c / 6;
+    if ((b->classes >> c & 1) == 0 || loam_align_up_overflows(lo, 1ULL << order, &place))
+        return false;
+    uint64_t around = loam_align_down(place, 1ULL << c);
+    if (!buddy_next_run(b, l, c % 6, around >> (6 * l), &bit))
+        return false;
+    uint64_t start = bit << (6 * l);
+    *unit = start > place ? start : place;
+    return true;
+}
+
+loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
+                                 uint64_t *unit)
+{
+    uint64_t hi = b->first + b->count, limit;
+    if (len != 0 && !loam_add_overflows(lo, len, &limit) && limit < hi)
+        hi = limit;
+    for (unsigned c = order; c < 6 * b->levels; c++) {
+        uint64_t at;
+        if (!buddy_candidate(b, c, order, lo, &at) || at >= hi || hi - at < 1ULL << order)
+            continue;
+        buddy_carve(b, c / 6, at, order);
+        *unit = at;
+        return LOAM_OK;
+    }
+    return LOAM_ENOMEM;
+}
+
+static bool buddy_is_block(const loam_buddy *b, uint64_t unit, unsigned order)
+{
+    if (order >= 6 * b->levels || (unit & loam_mask64(order)) != 0 || unit < b->first)
+        return false;
+    uint64_t offset = unit - b->first;
+    return offset < b->count && b->count - offset >= 1ULL << order;
+}
+
+/* The level whose bits say that the block is free, or b->levels when it is not wholly free. */
+static unsigned buddy_level_of_free(const loam_buddy *b, uint64_t unit, unsigned order)
+{
+    unsigned l = order / 6;
+    uint64_t mask = buddy_mask(l, unit, order);
+    for (; l < b->levels; l++) {
+        if ((b->level[l].word[buddy_word_index(b, l, unit)] & mask) == mask)
+            break;
+        mask = 1ULL << buddy_bit(l + 1, unit);
+    }
+    return l;
+}
+
+loam_err loam_buddy_take(loam_buddy *b, uint64_t unit, unsigned order)
+{
+    if (!buddy_is_block(b, unit, order))
+        return LOAM_EINVAL;
+    unsigned l = buddy_level_of_free(b, unit, order);
+    if (l == b->levels)
+        return LOAM_EBUSY;
+    buddy_carve(b, l, unit, order);
+    return LOAM_OK;
+}
+
+uint64_t loam_buddy_take_word(loam_buddy *b, uint64_t *base)
+{
+    loam_buddy_pick pick;
+    if (!buddy_select(b, 0, &pick))
+        return 0;
+    *base = pick.unit & ~63ULL;
+    if (pick.order >= 6) {
+        buddy_carve(b, pick.order / 6, *base, 6);
+        return ~0ULL;
+    }
+    uint64_t i = buddy_word_index(b, 0, *base), bits = b->level[0].word[i];
+    buddy_set_word(b, 0, i, 0);
+    b->free_units -= loam_popcount64(bits);
+    return bits;
+}
+
+/* ---- giving back ---- */
+
+/* Is one of these bits of level l free, or a bit above that covers them? */
+static inline bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t unit,
+                                       uint64_t mask)
+{
+    if ((b->level[l].word[buddy_word_index(b, l, unit)] & mask) != 0)
+        return true;
+    while (++l < b->levels) {
+        if ((b->level[l].word[buddy_word_index(b, l, unit)] >> buddy_bit(l, unit) & 1) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Sets bits of level l; a word that fills up moves one level up as a single bit. */
+static inline void buddy_put(loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
+{
+    uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i] | mask;
+    while (v == ~0ULL && l + 1 < b->levels) {
+        buddy_set_word(b, l, i, 0);
+        i = buddy_word_index(b, ++l, unit);
+        v = b->level[l].word[i] | 1ULL << buddy_bit(l, unit);
+    }
+    buddy_set_word(b, l, i, v);
+}
+
+loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
+{
+    if (!buddy_is_block(b, unit, order))
+        return LOAM_EINVAL;
+    unsigned l = order / 6;
+    uint64_t mask = buddy_mask(l, unit, order);
+    if (buddy_overlaps_free(b, l, unit, mask))
+        return LOAM_EBUSY;
+    buddy_put(b, l, unit, mask);
+    b->free_units += 1ULL << order;
+    return LOAM_OK;
+}
+
+loam_err loam_buddy_free_word(loam_buddy *b, uint64_t base, uint64_t bits)
+{
+    if (bits == 0)
+        return LOAM_OK;
+    uint64_t low = base + loam_ctz64(bits), high = base + loam_log2_floor(bits);
+    if ((base & 63) != 0 || !buddy_is_block(b, low, 0) || !buddy_is_block(b, high, 0))
+        return LOAM_EINVAL;
+    if (buddy_overlaps_free(b, 0, base, bits))
+        return LOAM_EBUSY;
+    buddy_put(b, 0, base, bits);
+    b->free_units += loam_popcount64(bits);
+    return LOAM_OK;
+}
+
+/* The largest block that starts a range: as large as alignment and length allow. */
+static unsigned buddy_head_order(const loam_buddy *b, uint64_t unit, uint64_t count)
+{
+    unsigned order = loam_log2_floor(count), top = 6 * b->levels - 1;
+    if (unit != 0 && loam_ctz64(unit) < order)
+        order = loam_ctz64(unit);
+    return order < top ? order : top;
+}
+
+loam_err loam_buddy_free_range(loam_buddy *b, uint64_t unit, uint64_t count)
+{
+    if (unit < b->first || unit - b->first > b->count || b->count - (unit - b->first) < count)
+        return LOAM_EINVAL;
+    for (uint64_t u = unit, n = count; n != 0;) {
+        unsigned order = buddy_head_order(b, u, n), l = order / 6;
+        if (buddy_overlaps_free(b, l, u, buddy_mask(l, u, order)))
+            return LOAM_EBUSY;
+        u += 1ULL << order;
+        n -= 1ULL << order;
+    }
+    while (count != 0) {
+        unsigned order = buddy_head_order(b, unit, count);
+        buddy_put(b, order / 6, unit, buddy_mask(order / 6, unit, order));
+        unit += 1ULL << order;
+        count -= 1ULL << order;
+        b->free_units += 1ULL << order;
+    }
+    return LOAM_OK;
+}
+
+/* ---- views ---- */
+
+bool loam_buddy_find(const loam_buddy *b, uint64_t unit, uint64_t *start, unsigned *order)
+{
+    if (!buddy_is_block(b, unit, 0))
+        return false;
+    unsigned l = buddy_level_of_free(b, unit, 0), k = 0;
+    if (l == b->levels)
+        return false;
+    buddy_runs r = buddy_runs_of(b->level[l].word[buddy_word_index(b, l, unit)]);
+    unsigned bit = buddy_bit(l, unit);
+    while (k + 1 < LOAM_BUDDY_CLASSES && (r.of[k + 1] >> (bit & ~loam_mask64(k + 1)) & 1) != 0)
+        k++;
+    if (order != NULL)
+        *order = 6 * l + k;
+    if (start != NULL)
+        *start = unit & ~loam_mask64(6 * l + k);
+    return true;
+}
+
+int loam_buddy_largest(const loam_buddy *b)
+{
+    return b->classes == 0 ? -1 : (int)loam_log2_floor(b->classes);
+}
+
+/* The first unit at or above `from` that may be free: skips what a zero word says is taken. */
+static uint64_t buddy_skip_taken(const loam_buddy *b, uint64_t from)
+{
+    uint64_t v = b->level[0].word[buddy_word_index(b, 0, from)] & ~loam_mask64(from & 63);
+    return v == 0 ? (from | 63) + 1 : (from & ~63ULL) + loam_ctz64(v);
+}
+
+void loam_buddy_each(const loam_buddy *b, unsigned max_order, loam_buddy_fn *fn, void *ctx)
+{
+    for (uint64_t unit = b->first, end = b->first + b->count; unit < end;) {
+        uint64_t start;
+        unsigned order;
+        if (!loam_buddy_find(b, unit, &start, &order)) {
+            uint64_t next = buddy_skip_taken(b, unit);
+            unit = next > unit ? next : unit + 1;
+            continue;
+        }
+        order = order < max_order ? order : max_order;
+        if (!fn(ctx, unit, order))
+            return;
+        unit += 1ULL << order;
+    }
+}
+
+bool loam_buddy_next(const loam_buddy *b, unsigned order, unsigned max_order, uint64_t from,
+                     uint64_t *unit)
+{
+    bool found = false;
+    unsigned last = order == max_order ? 6 * b->levels : order + 1;
+    if (order > max_order || order >= 6 * b->levels)
+        return false;
+    for (unsigned c = order; c < last; c++) {
+        uint64_t at;
+        if (buddy_candidate(b, c, order, from, &at) && (!found || at < *unit)) {
+            *unit = at;
+            found = true;
+        }
+    }
+    return found;
+}
