@@ -29,6 +29,8 @@ typedef struct tap {
     unsigned failed;    /* checks of this case */
     loam_report report; /* the last report caught between tap_catch and tap_caught */
     unsigned reports;
+    loam_policy former_policy; /* to go back to at tap_caught */
+    bool catching;
 } tap;
 
 typedef struct tap_case {

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+# How C becomes objects: flags, build variants, automatic header dependencies.
+#
+#     build/<variant>/obj/<path>.o    from <path>.c
+#     build/<variant>/libloam.a       the core, boot parsers and the hosted port
+
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+WARN := -Wall -Wextra -Wpedantic -Wundef -Wshadow -Wconversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wvla -Wcast-align -Wpointer-arith -Wwrite-strings -Werror
+C_STD := -std=c11 $(WARN)
+HOST_INCLUDE := -Iinclude -Iport/hosted
+
+# Files of these folders see no C library: neither its headers nor what the compiler knows of it.
+FREESTANDING := core/% boot/% test/unit/% test/tap.c
+
+VARIANTS := host hostclang asan tsan host32
+
+host_CC := gcc
+host_CFLAGS := -O2 -g
+hostclang_CC := clang
+hostclang_CFLAGS := -O2 -g
+asan_CC := gcc
+asan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=all
+tsan_CC := gcc
+tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+host32_CC := gcc
+host32_CFLAGS := -m32 -O2 -g
+
+host_GROUP := host
+hostclang_GROUP := host
+asan_GROUP := host
+tsan_GROUP := host
+host32_GROUP := host32
+
+CORE_SRC := $(wildcard $(shell cat core/sources.list))
+BOOT_SRC := $(sort $(wildcard boot/*.c))
+PORT_SRC := $(sort $(wildcard port/hosted/*.c))
+LIB_SRC := $(CORE_SRC) $(BOOT_SRC) $(PORT_SRC)
+
+# packages of a group, once: `target: | build/packages/<group>`
+build/packages/%: tools/packages.sh
+	$(Q)bash tools/packages.sh $*
+	$(Q)mkdir -p $(@D) && touch $@
+
+# $(call objects,VARIANT,SOURCES)
+objects = $(patsubst %.c,build/$(1)/obj/%.o,$(2))
+
+define variant_rules
+build/$(1)/obj/%.o: %.c | build/packages/$($(1)_GROUP)
+	$$(call say,CC $(1),$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $$(C_STD) $$(if $$(filter $$(FREESTANDING),$$<),-ffreestanding) \
+	    $($(1)_CFLAGS) $$(HOST_INCLUDE) -Itest $$(CFLAGS_$$(subst /,_,$$(<D))) -MMD -MP -c $$< -o $$@
+
+build/$(1)/libloam.a: $(call objects,$(1),$(LIB_SRC))
+	$$(call say,AR $(1),$$@)
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+.PHONY: lib
+lib: build/host/libloam.a ## build/host/libloam.a

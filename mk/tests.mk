@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# Tests in C: found by name, built for every variant that says something new, run by prove.
+#
+#     test/unit/x_test.c    one suite, no libc: host, hostclang, asan, host32
+#     test/model/x.c        a hosted program that prints TAP: asan, host32
+#     test/fault/x.c        the same: asan, host32
+#     ..._threads.c         of those: tsan besides
+
+UNIT := $(patsubst test/unit/%.c,%,$(sort $(wildcard test/unit/*_test.c)))
+PROGRAMS := $(patsubst test/%.c,%,$(sort $(wildcard test/model/*.c test/fault/*.c)))
+THREADS := $(filter %_threads,$(PROGRAMS))
+
+define unit_rules
+build/$(1)/obj/test/main/%.o: test/tap_main.c | build/packages/$($(1)_GROUP)
+	$$(call say,CC $(1),$$< for $$*)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $$(C_STD) $($(1)_CFLAGS) $$(HOST_INCLUDE) -Itest -DTAP_SUITE_NAME=$$* \
+	    -MMD -MP -c $$< -o $$@
+
+build/$(1)/test/unit/%: build/$(1)/obj/test/unit/%.o build/$(1)/obj/test/main/%.o \
+    build/$(1)/obj/test/tap.o build/$(1)/libloam.a
+	$$(call say,LD $(1),$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
+
+build/$(1)/test/%: build/$(1)/obj/test/%.o build/$(1)/obj/test/tap.o build/$(1)/libloam.a
+	$$(call say,LD $(1),$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -lpthread -o $$@
+endef
+$(foreach v,$(VARIANTS),$(eval $(call unit_rules,$(v))))
+.SECONDARY:
+
+TESTS += $(foreach v,host hostclang asan host32,$(UNIT:%=build/$(v)/test/unit/%))
+TESTS += $(foreach v,asan host32,$(PROGRAMS:%=build/$(v)/test/%))
+TESTS += $(THREADS:%=build/tsan/test/%)
+
+.PHONY: unit
+unit: $(UNIT:%=build/host/test/unit/%) ## unit tests with gcc: the quick look
+	$(Q)$(if $(UNIT),prove --failures --comments $^,echo 'no unit tests yet')
