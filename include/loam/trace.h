@@ -5,7 +5,9 @@
 /* trace.h - what happened, as fixed 32-byte events in per-CPU rings.
  *
  * A unit that has no trace (NULL) or one that is off pays one predictable branch. An event is
- * stored in the ring of the processor that made it, and handed to a sink at once if one is set. */
+ * stored in the ring of the processor that made it, and handed to a sink at once if one is set.
+ * PAGE_ALLOC, PAGE_FREE, PAGE_FAIL, SLAB_* and OBJ_* come with no lock held: their sink may look at
+ * the zone (osc4's "Next address"). LIST_*, PAGE_SPLIT and PAGE_MERGE may come under a lock. */
 #include "loam/base.h"
 #include "loam/port.h"
 
