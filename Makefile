@@ -21,9 +21,21 @@ TEST_NEEDS :=
 include mk/build.mk mk/tests.mk
 include $(filter-out mk/build.mk mk/tests.mk,$(wildcard mk/*.mk))
 
-.PHONY: all help clean
+.PHONY: all test test-long help clean
 
 all: lib ## the host library, and everything a user of it needs
+
+JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),2)
+run_tests = $(Q)tools/run_tests.sh -j $(JOBS) $(sort $(1))
+
+test: $(TESTS) $(TEST_NEEDS) | build/packages/test ## every test; last line: N passed, N failed
+	$(call run_tests,$(TESTS))
+
+test-long: export LOAM_LONG := 1
+test-long: export TAP_LIMIT := 3600
+test-long: $(TESTS) $(LONG_TESTS) $(TEST_NEEDS) ## every test for longer, and slow ones besides
+	$(call run_tests,$(TESTS) $(LONG_TESTS))
+test-long: | build/packages/test build/packages/long
 
 help: ## this list
 	@echo "make [V=1] [CC=gcc] [SEED=n] TARGET"

@@ -31,7 +31,7 @@ host32_CC := gcc
 host32_CFLAGS := -m32 -O2 -g
 
 host_GROUP := host
-hostclang_GROUP := host
+hostclang_GROUP := clang
 asan_GROUP := host
 tsan_GROUP := host
 host32_GROUP := host32

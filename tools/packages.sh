@@ -1,2 +1,120 @@
 #!/usr/bin/env bash
-exit 0
+# SPDX-License-Identifier: MIT
+# packages.sh GROUP... - what has to be installed, and nothing else.
+#
+#     tools/packages.sh host lint      install what these groups lack, say what, ask nothing
+#     tools/packages.sh --list host    name the packages of a group, change nothing
+#
+# A package counts as present when its sign is: a command on the PATH, or a file (a pattern will
+# do). So a compiler that came some other way is as good. Works as root or with a sudo that does
+# not ask; otherwise it names the packages and fails. Every make target calls it for its own group.
+set -euo pipefail
+shopt -s inherit_errexit
+
+# group package sign
+table() {
+    cat <<'END'
+host    gcc                      gcc
+host    libc6-dev                /usr/include/stdio.h
+host    binutils                 ar
+clang   clang                    clang
+clang   libclang-rt-dev          /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-x86_64.a
+clang   lld                      ld.lld
+host32  gcc                      gcc
+host32  binutils                 ar
+host32  libc6-dev                /usr/include/stdio.h
+host32  libc6-dev-i386           /usr/lib32/crt1.o
+host32  lib32gcc-12-dev          /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a
+test    perl                     prove
+test    python3                  python3
+test    pkg-config               pkg-config
+test    g++                      g++
+lint    clang-format             clang-format
+lint    clang-tidy               clang-tidy
+lint    cppcheck                 cppcheck
+lint    python3                  python3
+rpi3    gcc-aarch64-linux-gnu    aarch64-linux-gnu-gcc
+rpi3    clang                    clang
+rpi3    lld                      ld.lld
+rpi3    python3                  python3
+rpi3    qemu-system-arm          qemu-system-aarch64
+rpi3    device-tree-compiler     dtc
+fuzz    libfdt-dev               /usr/include/libfdt.h
+bench   valgrind                 valgrind
+bench   python3                  python3
+long    cmake                    cmake
+long    meson                    meson
+long    ninja-build              ninja
+END
+}
+
+rows() {
+    if [ -n "${PACKAGES_TABLE:-}" ]; then cat "$PACKAGES_TABLE"; else table; fi
+}
+
+fail() {
+    printf 'packages: %s\n' "$@" >&2
+    exit 1
+}
+
+packages_of() {
+    local found
+    found=$(rows | awk -v group="$1" '$1 == group { print $2, $3 }')
+    [ -n "$found" ] || fail "no group '$1'; there are: $(rows | awk '{ print $1 }' | uniq | sort -u | xargs)"
+    printf '%s\n' "$found"
+}
+
+is_there() { # SIGN
+    case $1 in
+    /*) compgen -G "$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+missing_of() { # GROUP...
+    local group package sign list
+    for group in "$@"; do
+        list=$(packages_of "$group")
+        while read -r package sign; do
+            is_there "$sign" || printf '%s\n' "$package"
+        done <<<"$list"
+    done | sort -u | xargs
+}
+
+install() { # PACKAGE...
+    local -a as_root=()
+    command -v apt-get >/dev/null || fail "needed, and there is no apt-get here: $*"
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null </dev/null ||
+            fail "needed: $*" "neither root nor a sudo that does not ask; please run:" \
+                "    sudo apt-get install --no-install-recommends $*"
+        as_root=(sudo -n)
+    fi
+    local -a apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
+        apt-get -q -y -o DPkg::Lock::Timeout=600)
+    echo "packages: installing $*"
+    if ! "${apt[@]}" install --no-install-recommends "$@" </dev/null >&2; then
+        echo "packages: reading the package lists anew"
+        "${apt[@]}" update </dev/null >&2 || fail "apt-get update failed; needed: $*"
+        "${apt[@]}" install --no-install-recommends "$@" </dev/null >&2 ||
+            fail "apt-get could not install: $*"
+    fi
+}
+
+[ $# -gt 0 ] || fail "usage: tools/packages.sh [--list] GROUP..."
+if [ "$1" = --list ]; then
+    shift
+    for group in "$@"; do packages_of "$group" | awk '{ print $1 }'; done
+    exit
+fi
+missing=$(missing_of "$@")
+[ -n "$missing" ] || exit 0
+# Two targets of one parallel make may want packages: one after the other.
+exec 9>"${TMPDIR:-/tmp}/loam-packages.$(id -u).lock"
+flock 9 2>/dev/null || true
+missing=$(missing_of "$@")
+[ -n "$missing" ] || exit 0
+read -r -a wanted <<<"$missing"
+install "${wanted[@]}"
+still=$(missing_of "$@")
+[ -z "$still" ] || fail "installed, but there is still no sign of: $still"
