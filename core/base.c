@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* base.c - names of errors, and text without a C library.
  *
- * WHAT   The part of base.h that is too large to be inline: a message is put together in a buffer of
- *        the caller, one character after the other, and what does not fit is dropped, not written.
+ * WHAT   The part of base.h that is too large to be inline: a message is put together in a buffer
+ *        of the caller, one character after the other; what does not fit is dropped, not written.
  *
  * MODEL  A text is a buffer, its capacity, and how much of it is written:
  *
@@ -10,12 +10,12 @@
  *                 '----------- len ------'  '   room   '
  *                 '------------------ cap ---------------'
  *
- * RULES  X1  len < cap, and buf[len] is the terminator
- *        X2  once something did not fit, cut stays true
+ * RULES  None to check later: each call leaves len < cap, buf[len] the terminator, and cut as it
+ *        was or true.
  *
  * LOCKS  None: a text belongs to one caller.
- * COST   O(characters). A decimal digit of a 64-bit number costs four 32-bit divisions: a machine of
- *        32 bits has no 64-bit division, and calling a library for it is not allowed here.
+ * COST   O(characters). A decimal digit of a 64-bit number costs four 32-bit divisions: a machine
+ *        of 32 bits has no 64-bit division, and calling a library for it is not allowed here.
  * FROM   printf, of which seven directives are enough for a memory manager.
  * NOT    Floating point, precision, left adjustment, growth.
  */

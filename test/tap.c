@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tap.c - the runner behind tap.h. Freestanding: the same object runs in a process and in a kernel. */
+/* tap.c - the runner behind tap.h. Freestanding: it runs in a process and in a kernel. */
 #include "tap.h"
 
 enum { TAP_LINE = 240 };

@@ -60,7 +60,7 @@ fail() {
 packages_of() {
     local found
     found=$(rows | awk -v group="$1" '$1 == group { print $2, $3 }')
-    [ -n "$found" ] || fail "no group '$1'; there are: $(rows | awk '{ print $1 }' | uniq | sort -u | xargs)"
+    [ -n "$found" ] || fail "no group '$1'; there are: $(rows | cut -d' ' -f1 | sort -u | xargs)"
     printf '%s\n' "$found"
 }
 

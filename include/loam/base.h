@@ -71,16 +71,24 @@ typedef struct loam_span {
     uint64_t len;
 } loam_span;
 
-/* ---- bits: the argument of ctz, clz and log2 is not 0 ---- */
+/* ---- bits: the argument of ctz, clz and log2 is not 0 ----
+ *
+ * In halves where a word has 32 bits: there the compilers call libgcc for the 64-bit builtins. */
 
 static inline unsigned loam_ctz64(uint64_t x)
 {
-    return (unsigned)__builtin_ctzll(x);
+    if (sizeof(void *) == 8)
+        return (unsigned)__builtin_ctzll(x);
+    uint32_t low = (uint32_t)x;
+    return (unsigned)(low != 0 ? __builtin_ctz(low) : 32 + __builtin_ctz((uint32_t)(x >> 32)));
 }
 
 static inline unsigned loam_clz64(uint64_t x)
 {
-    return (unsigned)__builtin_clzll(x);
+    if (sizeof(void *) == 8)
+        return (unsigned)__builtin_clzll(x);
+    uint32_t high = (uint32_t)(x >> 32);
+    return (unsigned)(high != 0 ? __builtin_clz(high) : 32 + __builtin_clz((uint32_t)x));
 }
 
 /* Index of the highest set bit: floor(log2(x)). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - a refusal in words.
+/* port_report.c - a refusal in words.
  *
- * WHAT   The core says why it refused a call by filling in a loam_report. Every port turns that into
- *        a line here, so that a test, a serial console and a crash log read the same.
+ * WHAT   The core says why it refused a call by filling in a loam_report. Every port turns that
+ *        into a line here, so that a test, a serial console and a crash log read the same.
  *
  * MODEL  One line, parts that are unknown left out:
  *

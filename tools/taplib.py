@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""TAP for the checks that are written in Python.
+
+Every check shows first that it can fail: it is run on a broken sample, and that a sample is caught
+is a subtest like any other.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Tap:
+    def __init__(self):
+        self.number = 0
+        self.failed = 0
+
+    def check(self, passed, name, notes=()):
+        self.number += 1
+        self.failed += not passed
+        print(f"{'ok' if passed else 'not ok'} {self.number} - {name}", flush=True)
+        if not passed:
+            for note in notes:
+                print(f"#   {note}")
+
+    def none(self, faults, name):
+        """Passes when the list of faults is empty; else shows them."""
+        self.check(not faults, name, faults)
+
+    def caught(self, faults, part, name):
+        """For a broken sample: passes when some fault contains the text."""
+        self.check(any(part in fault for fault in faults), f"self-test: {name}: caught",
+                   [f"no fault contains '{part}'; got:", *faults])
+
+    def done(self):
+        print(f"1..{self.number}")
+        sys.exit(1 if self.failed else 0)
+
+
+class Sample:
+    """A small tree of files in a temporary folder: with Sample({"core/x.c": "..."}) as root."""
+
+    def __init__(self, files):
+        self.files = files
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="loam-sample-")
+        for path, text in self.files.items():
+            full = os.path.join(self.folder.name, path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as file:
+                file.write(text)
+        return self.folder.name
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+SKIPPED = {".git", "build", "__pycache__"}
+
+
+def tree(root, *suffixes):
+    """Files below root, relative and sorted, as git would see them: no build output."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        for name in names:
+            if not suffixes or name.endswith(suffixes):
+                found.append(os.path.relpath(os.path.join(folder, name), root))
+    return sorted(found)
+
+
+def run(command, root=ROOT, text=None):
+    """(exit code, output) of a command; both streams together."""
+    done = subprocess.run(command, cwd=root, input=text, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, errors="replace", check=False)
+    return done.returncode, done.stdout
