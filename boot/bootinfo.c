@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* bootinfo.c - what the boot loader told, and its way into the memblock.
+ *
+ * WHAT   Boot protocols differ, kernels should not: each protocol's reader fills this one
+ *        structure, and everything behind it sees only that.
+ *
+ * MODEL
+ *            device tree ---> bootinfo_fdt.c --+
+ *            a default map --------------------+--> loam_bootinfo --> feed --> loam_memblock
+ *            image, tree, stack of the kernel -+      ram[] held[]              ram, held
+ *
+ * RULES  I1  every span has len > 0 and does not wrap
+ *        I2  counts are within their arrays (cpu_count alone may say more)
+ *        I3  strings are terminated; cmdline and console_options are never NULL
+ *        The spans are kept as they were told; their union is the memblock's work.
+ *
+ * LOCKS  None: one CPU, before the others start.
+ * COST   add, hold: O(1). feed: one memblock call a span.
+ * FROM   The need of the boot log: say each reservation by the name its owner gave it.
+ * NOT    Choosing between overlapping RAM and reservations: what is held stays held.
+ */
+#include "loam/bootinfo.h"
+
+void *memset(void *to, int byte, size_t len); /* the compiler's, or rt/ */
+
+void loam_bootinfo_init(loam_bootinfo *info)
+{
+    memset(info, 0, sizeof *info); /* no literal: it would be built on the stack first */
+    info->cmdline = "";
+    info->console = LOAM_FDT_NO_NODE;
+    info->console_options = "";
+}
+
+static bool bootinfo_wraps(uint64_t base, uint64_t len)
+{
+    return len > 0 && base > 0 - len;
+}
+
+loam_err loam_bootinfo_add(loam_bootinfo *info, loam_pa base, uint64_t len)
+{
+    if (bootinfo_wraps(base.v, len))
+        return LOAM_ERANGE;
+    if (len == 0)
+        return LOAM_OK;
+    if (info->ram_count == LOAM_BOOTINFO_RAM)
+        return LOAM_EFULL;
+    info->ram[info->ram_count++] = (loam_span){.base = base.v, .len = len};
+    return LOAM_OK;
+}
+
+loam_err loam_bootinfo_hold(loam_bootinfo *info, loam_pa base, uint64_t len, const char *name)
+{
+    if (bootinfo_wraps(base.v, len))
+        return LOAM_ERANGE;
+    if (len == 0)
+        return LOAM_OK;
+    if (info->held_count == LOAM_BOOTINFO_HELD)
+        return LOAM_EFULL;
+    info->held[info->held_count++] =
+        (loam_bootinfo_held){.span = {.base = base.v, .len = len}, .name = name};
+    return LOAM_OK;
+}
+
+static loam_err feed_refuse(loam_bootinfo_refusal *refused, loam_span span, const char *name,
+                            loam_err err)
+{
+    if (refused != NULL)
+        *refused = (loam_bootinfo_refusal){.span = span, .name = name, .err = err};
+    return err;
+}
+
+loam_err loam_bootinfo_feed(const loam_bootinfo *info, loam_memblock *map,
+                            loam_bootinfo_refusal *refused)
+{
+    for (size_t i = 0; i < info->ram_count; i++) {
+        loam_span span = info->ram[i];
+        loam_err err = loam_memblock_add(map, loam_pa_of(span.base), span.len);
+        if (err != LOAM_OK)
+            return feed_refuse(refused, span, "ram", err);
+    }
+    for (size_t i = 0; i < info->held_count; i++) {
+        loam_span span = info->held[i].span;
+        loam_err err = loam_memblock_reserve(map, loam_pa_of(span.base), span.len);
+        if (err != LOAM_OK)
+            return feed_refuse(refused, span, info->held[i].name, err);
+    }
+    return LOAM_OK;
+}

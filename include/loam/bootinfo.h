@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_BOOTINFO_H
+#define LOAM_BOOTINFO_H
+
+/* bootinfo.h - what the boot loader told: one result, whatever the loader spoke.
+ *
+ * A kernel fills it from a device tree (or by hand, when there is none), adds what it knows itself
+ * (where its image and the tree lie), and feeds it to a memblock. Strings point into the device
+ * tree and live as long as it does. Not locked: one CPU.
+ */
+#include "loam/base.h"
+#include "loam/fdt.h"
+#include "loam/memblock.h"
+
+enum {
+    LOAM_BOOTINFO_RAM = 256,
+    LOAM_BOOTINFO_HELD = 512,
+    LOAM_BOOTINFO_DYNAMIC = 32,
+    LOAM_BOOTINFO_CPUS = 64
+};
+
+typedef enum loam_bootinfo_source {
+    LOAM_BOOTINFO_OWNER,      /* added by the kernel: its image, the device tree, ... */
+    LOAM_BOOTINFO_MEMRESERVE, /* the tree's reservation block */
+    LOAM_BOOTINFO_REGION,     /* a child of /reserved-memory with an address */
+    LOAM_BOOTINFO_INITRD
+} loam_bootinfo_source;
+
+typedef struct loam_bootinfo_held {
+    loam_span span;   /* as given: any alignment, len > 0, may overlap others or stick out of RAM */
+    const char *name; /* "memreserve", "initrd", the node's name, or what the kernel said */
+    uint8_t source;   /* loam_bootinfo_source */
+    bool no_map;      /* must not be mapped at all */
+    bool reusable;    /* the owner lets others use it while it does not (kept held all the same) */
+} loam_bootinfo_held;
+
+/* A child of /reserved-memory that wants memory anywhere: the kernel may allocate it. */
+typedef struct loam_bootinfo_dynamic {
+    const char *name;
+    uint64_t len;
+    uint64_t align; /* 0: none given */
+    bool no_map;
+    bool reusable;
+} loam_bootinfo_dynamic;
+
+typedef struct loam_bootinfo_cpu {
+    uint64_t id;               /* its reg */
+    const char *enable_method; /* "spin-table", "psci", ... or NULL */
+    uint64_t release;          /* cpu-release-addr, or 0 */
+} loam_bootinfo_cpu;
+
+typedef struct loam_bootinfo {
+    loam_span ram[LOAM_BOOTINFO_RAM]; /* as given, len > 0; may overlap */
+    size_t ram_count;
+    loam_bootinfo_held held[LOAM_BOOTINFO_HELD];
+    size_t held_count;
+    loam_bootinfo_dynamic dynamic[LOAM_BOOTINFO_DYNAMIC];
+    size_t dynamic_count;
+    loam_bootinfo_cpu cpu[LOAM_BOOTINFO_CPUS]; /* the first of them */
+    size_t cpu_count;               /* all that can run; may be more than the array has */
+    loam_span initrd;               /* len 0: none. Is in held, too */
+    const char *cmdline;            /* terminated; "" when there is none */
+    const char *model, *compatible; /* of the machine (the first compatible), or NULL */
+    loam_fdt_node console;          /* what stdout-path names, or LOAM_FDT_NO_NODE */
+    const char *console_options;    /* "115200n8", or "" */
+    uint32_t nodes;                 /* of the device tree; 0: there was none */
+    uint32_t blob_len;              /* bytes of the device tree */
+    /* The first thing that was malformed and left out, because it does not concern memory. */
+    const char *note;
+} loam_bootinfo;
+
+/* Nothing known. O(1). */
+void loam_bootinfo_init(loam_bootinfo *info);
+
+/* Adds RAM, or a span that is taken. len 0 adds nothing. name: a literal, or lives as long as info.
+ *   returns     LOAM_OK; LOAM_ERANGE when base + len > 2^64; LOAM_EFULL
+ *   on error    info is unchanged
+ *   cost        O(1)
+ */
+loam_err loam_bootinfo_add(loam_bootinfo *info, loam_pa base, uint64_t len);
+loam_err loam_bootinfo_hold(loam_bootinfo *info, loam_pa base, uint64_t len, const char *name);
+
+/* Fills info from a device tree; what was in it before is gone. The tree's own place is not known
+ * here: hold it (blob_len bytes) and the kernel's image afterwards.
+ *
+ * Whatever is malformed and concerns memory refuses the tree; what does not is left out and named
+ * in info->note. bootinfo_fdt.c says what counts as RAM and as reserved.
+ *
+ *   len         bytes that may be read at blob
+ *   why         set to a literal unless the answer is LOAM_OK; may be NULL
+ *   returns     LOAM_OK; LOAM_EFORMAT (no tree, or memory badly described); LOAM_ERANGE (a range
+ *               that wraps); LOAM_EFULL (more ranges than the arrays take); LOAM_ENOENT (no memory)
+ *   on error    info is as after loam_bootinfo_init
+ *   cost        O(len)
+ */
+loam_err loam_bootinfo_from_fdt(loam_bootinfo *info, const void *blob, size_t len,
+                                const char **why);
+
+/* What a memblock did not take. */
+typedef struct loam_bootinfo_refusal {
+    loam_span span;
+    const char *name; /* "ram", or the name of the held span */
+    loam_err err;
+} loam_bootinfo_refusal;
+
+/* Adds all RAM to the map, then reserves all that is held, in the order of the arrays.
+ *   refused     filled when the answer is not LOAM_OK; may be NULL
+ *   returns     LOAM_OK, or the first error of the memblock. The map then has what came before the
+ *               refused span, and is not to be used
+ *   cost        O(spans^2), tens of spans, once
+ */
+loam_err loam_bootinfo_feed(const loam_bootinfo *info, loam_memblock *map,
+                            loam_bootinfo_refusal *refused);
+
+#endif
