@@ -204,7 +204,7 @@ static loam_err tree_dynamic(tree *t, loam_fdt_node node, const loam_fdt_prop *s
 }
 _Static_assert(LOAM_BOOTINFO_DYNAMIC == 32, "the words above say so");
 
-static loam_err tree_region(tree *t, loam_fdt_node node, loam_fdt_cells cells)
+static LOAM_NOINLINE loam_err tree_region(tree *t, loam_fdt_node node, loam_fdt_cells cells)
 {
     loam_fdt_prop prop;
     const loam_bootinfo_held as = {.name = loam_fdt_name(&t->fdt, node),
@@ -233,7 +233,7 @@ static loam_err tree_regions_of(tree *t, loam_fdt_node parent)
     return err;
 }
 
-static LOAM_NOINLINE loam_err tree_regions(tree *t)
+static loam_err tree_regions(tree *t)
 {
     loam_fdt_node node = loam_fdt_child(&t->fdt, loam_fdt_root(&t->fdt));
     loam_err err = LOAM_OK;
