@@ -19,16 +19,16 @@ FREESTANDING := core/% boot/% test/unit/% test/tap.c
 VARIANTS := host hostclang asan tsan host32
 
 host_CC := gcc
-host_CFLAGS := -O2 -g
+host_CFLAGS := -O2 -g -fstack-usage
 hostclang_CC := clang
-hostclang_CFLAGS := -O2 -g
+hostclang_CFLAGS := -O2 -g -fstack-usage
 asan_CC := gcc
 asan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all
 tsan_CC := gcc
 tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 host32_CC := gcc
-host32_CFLAGS := -m32 -O2 -g
+host32_CFLAGS := -m32 -O2 -g -fstack-usage
 
 host_GROUP := host
 hostclang_GROUP := clang

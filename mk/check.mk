@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Static checks: programs that print TAP, and that first show themselves able to fail.
 
-CHECKS := tools/check_layers.py tools/check_tree.py tools/check_symbols.py
+CHECKS := $(sort $(wildcard tools/check_*.py))
 TESTS += $(CHECKS)
 
 # What the checks look at, in both compilers and both word sizes.
@@ -9,7 +9,8 @@ CHECK_NEEDS := $(foreach v,host hostclang host32,build/$(v)/libloam.a)
 TEST_NEEDS += $(CHECK_NEEDS)
 
 .PHONY: check format
-check: $(CHECK_NEEDS) | build/packages/test build/packages/lint ## the static checks alone
+check test test-long: | build/packages/test build/packages/lint build/packages/clang
+check: $(CHECK_NEEDS) ## the static checks alone
 	$(call run_tests,$(CHECKS))
 
 FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')

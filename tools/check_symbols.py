@@ -9,7 +9,7 @@ keeps nothing: no writable data, no thread-local data. `make check` builds the o
 import os
 import re
 
-from taplib import ROOT, Sample, Tap, read, run, tree
+from taplib import Sample, Tap, core_objects, run
 
 VARIANTS = ("host", "hostclang", "host32")
 
@@ -66,19 +66,12 @@ def self_test(tap):
             tap.caught([re.sub(r"\bn\.\d+", "n", fault) for fault in faults], part, name)
 
 
-def objects_of(variant):
-    sources = read(ROOT, "core/sources.list").split()
-    sources += [path for path in tree(ROOT, ".c") if path.startswith("boot/")]
-    return [os.path.join(ROOT, "build", variant, "obj", path[:-2] + ".o") for path in sources]
-
-
 def main():
     tap = Tap()
     self_test(tap)
     for variant in VARIANTS:
-        objects = [path for path in objects_of(variant) if os.path.exists(path)]
         with Sample({}) as work:
-            tap.none(faults_of(objects, work),
+            tap.none(faults_of(core_objects(variant), work),
                      f"symbols: {variant}: exports loam_*, needs mem* and port, keeps nothing")
     tap.done()
 

@@ -5,9 +5,11 @@ Every check shows first that it can fail: it is run on a broken sample, and that
 is a subtest like any other.
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -82,3 +84,37 @@ def run(command, root=ROOT, text=None):
     done = subprocess.run(command, cwd=root, input=text, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, errors="replace", check=False)
     return done.returncode, done.stdout
+
+
+def parallel(work, items):
+    """The results of work(item) for every item, in order; as many at once as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        return list(pool.map(work, items))
+
+
+def warnings():
+    """STYLE.md's warning flags, from the one place that names them."""
+    text = read(ROOT, "mk/build.mk").replace("\\\n", " ")
+    return re.search(r"^WARN := (.*)$", text, re.M).group(1).split()
+
+
+KERNEL = ("arch/", "kern/", "rt/")
+
+
+def flags_of(path):
+    """How to read a C file without building it: language, target and include folders."""
+    flags = ["-std=c11", "-Iinclude", "-iquote", os.path.dirname(path), "-iquote", "test"]
+    if path.startswith(KERNEL):
+        folders = sorted({os.path.dirname(header) for header in tree(ROOT, ".h")
+                          if header.startswith(KERNEL)})
+        flags += ["--target=aarch64-none-elf", "-ffreestanding", "-mgeneral-regs-only"]
+        return flags + [f"-I{folder}" for folder in folders]
+    return flags + ["-Iport/hosted", "-DTAP_SUITE_NAME=base_test"]
+
+
+def core_objects(variant):
+    """Objects of the core and the boot parsers that this variant has built, relative to ROOT."""
+    sources = read(ROOT, "core/sources.list").split()
+    sources += [path for path in tree(ROOT, ".c") if path.startswith("boot/")]
+    objects = [f"build/{variant}/obj/{path[:-2]}.o" for path in sources]
+    return [path for path in objects if os.path.exists(os.path.join(ROOT, path))]

@@ -116,7 +116,7 @@ int main(void)
     ok = ok && fclose(to) == 0;
 
     unsigned right = 0;
-    strcat(strcpy(command, reader), path);
+    snprintf(command, sizeof command, "%s%s", reader, path);
     FILE *from = ok ? popen(command, "r") : NULL;
     unsigned long long total, names;
     while (from != NULL && right < DOCS && fscanf(from, "%llu %llu", &total, &names) == 2 &&

@@ -168,7 +168,7 @@ static void keep_line(void *ctx, const char *text)
 {
     (void)ctx;
     size_t i = 0;
-    for (; text[i] != '\0' && i < sizeof last_line - 1; i++)
+    for (; i < sizeof last_line - 1 && text[i] != '\0'; i++)
         last_line[i] = text[i];
     last_line[i] = '\0';
     lines++;

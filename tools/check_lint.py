@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""clang-format, cppcheck and clang-tidy over every C file of the tree. Prints TAP.
+
+.clang-tidy says which checks are off and why; the length of a function (80 lines), its nesting
+(3) and recursion are among those that are on. cppcheck's exceptions are below.
+"""
+import os
+
+from taplib import ROOT, Sample, Tap, flags_of, parallel, run, tree
+
+# What cppcheck may say, and why we let it.
+CPPCHECK_EXCEPTIONS = [
+    "missingInclude",          # loam_port.h is chosen by the include path
+    "missingIncludeSystem",    # it needs none of the C library's headers to judge
+    "unmatchedSuppression",    # an exception that is not met is no fault
+    "unknownMacro",            # X-macro tables are read by the compilers
+    "internalAstError",        # its parser stumbles over a compound literal inside ?:
+]
+
+
+def format_faults(root, files):
+    config = os.path.join(ROOT, ".clang-format")
+    code, output = run(["clang-format", f"--style=file:{config}", "--dry-run", "-Werror", *files],
+                       root)
+    return [line for line in output.splitlines() if "error:" in line] if code else []
+
+
+def cppcheck_faults(root, files):
+    command = ["cppcheck", "--quiet", "--std=c11", "--inline-suppr", "--error-exitcode=1",
+               "--enable=warning,performance,portability", "--template={file}:{line}: {message}",
+               f"-j{os.cpu_count() or 2}", "-Iinclude", "-Iport/hosted", "-Itest"]
+    command += [f"--suppress={name}" for name in CPPCHECK_EXCEPTIONS]
+    code, output = run([*command, *files], root)
+    return output.splitlines() if code else []
+
+
+def tidy_faults(root, path):
+    config = os.path.join(ROOT, ".clang-tidy")
+    code, output = run(["clang-tidy", "--quiet", f"--config-file={config}", path, "--",
+                        *flags_of(path)], root)
+    return [line for line in output.splitlines() if "error:" in line] or [output] if code else []
+
+
+NESTED = """int loam_x(int a);
+int loam_x(int a)
+{
+    if (a > 1) {
+        while (a > 2) {
+            if (a > 3) {
+                if (a > 4) {
+                    a--;
+                }
+            }
+        }
+    }
+    return a;
+}
+"""
+
+
+def self_test(tap):
+    long_body = "".join(f"    a += {i};\n" for i in range(90))
+    broken = [
+        (lambda root, path: format_faults(root, [path]), "int  x ;\n", "code should be clang-form",
+         "clang-format: a badly set line"),
+        (lambda root, path: cppcheck_faults(root, [path]),
+         "int f(void);\nint f(void)\n{\n    int a[2] = {0, 1};\n    return a[2];\n}\n",
+         "out of bounds", "cppcheck: an index past the end"),
+        (tidy_faults, "int f(int a);\nint f(int a)\n{\n    return a ? f(a - 1) : 0;\n}\n",
+         "misc-no-recursion", "clang-tidy: recursion"),
+        (tidy_faults, NESTED, "readability-function-size", "clang-tidy: nesting of 4"),
+        (tidy_faults, f"int f(int a);\nint f(int a)\n{{\n{long_body}    return a;\n}}\n",
+         "readability-function-size", "clang-tidy: a function of 90 lines"),
+    ]
+    for fault_finder, text, part, name in broken:
+        with Sample({"core/x.c": text}) as root:
+            tap.caught(fault_finder(root, "core/x.c"), part, name)
+
+
+def main():
+    tap = Tap()
+    self_test(tap)
+    sources = tree(ROOT, ".c")
+    tap.none(format_faults(ROOT, tree(ROOT, ".c", ".h")), "lint: clang-format")
+    tap.none(cppcheck_faults(ROOT, sources), "lint: cppcheck")
+    for path, faults in zip(sources, parallel(lambda path: tidy_faults(ROOT, path), sources)):
+        tap.none(faults, f"lint: clang-tidy: {path}")
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
