@@ -86,3 +86,11 @@ loam_err loam_bootinfo_feed(const loam_bootinfo *info, loam_memblock *map,
     }
     return LOAM_OK;
 }
+
+loam_err loam_bootinfo_usable(const loam_bootinfo *info, loam_memblock *map,
+                              loam_bootinfo_refusal *refused, loam_memblock_give_fn *give,
+                              void *ctx)
+{
+    loam_err err = loam_bootinfo_feed(info, map, refused);
+    return err == LOAM_OK ? loam_memblock_handover(map, give, ctx) : err;
+}

@@ -112,4 +112,12 @@ typedef struct loam_bootinfo_refusal {
 loam_err loam_bootinfo_feed(const loam_bootinfo *info, loam_memblock *map,
                             loam_bootinfo_refusal *refused);
 
+/* Feeds an empty map and hands it over: give gets each maximal run of whole frames that is RAM and
+ * untouched by anything held, ascending. For who wants that list and has no allocator.
+ *   returns     as loam_bootinfo_feed, then as loam_memblock_handover
+ */
+loam_err loam_bootinfo_usable(const loam_bootinfo *info, loam_memblock *map,
+                              loam_bootinfo_refusal *refused, loam_memblock_give_fn *give,
+                              void *ctx);
+
 #endif
