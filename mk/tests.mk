@@ -38,3 +38,13 @@ TESTS += $(THREADS:%=build/tsan/test/%)
 .PHONY: unit
 unit: $(UNIT:%=build/host/test/unit/%) ## unit tests with gcc: the quick look
 	$(Q)$(if $(UNIT),prove --failures --comments $^,echo 'no unit tests yet')
+
+# The house itself: the runner, the hosted port, the package script.
+build/host/test/house/failing_test: build/host/obj/test/house/failing_test.o \
+    build/host/obj/test/main/failing_test.o build/host/obj/test/tap.o build/host/libloam.a
+	$(call say,LD host,$@)
+	$(Q)mkdir -p $(@D) && gcc $(host_CFLAGS) $^ -o $@
+
+TESTS += $(sort $(wildcard test/house/*_test.sh test/house/*_check.py)) \
+    build/host/test/house/port_abort
+TEST_NEEDS += build/host/test/house/failing_test
