@@ -235,6 +235,7 @@ static void open_overlap(tap *t)
     poke(FB_LEN_STRINGS, 8);
     TAP_RULE(t, open_it(), "F5");
     poke(FB_OFF_STRINGS, 48);
+    poke(FB_LEN_STRINGS, 16);
     poke(FB_OFF_RESERVE, 56); /* the pair of zeros alone */
     TAP_RULE(t, open_it(), "F5");
 }
