@@ -60,6 +60,11 @@ static inline buddy_runs buddy_runs_of(uint64_t v)
     return r;
 }
 
+/* Every place in a word where an aligned run of 2^k bits can start. */
+static const uint64_t buddy_starts[LOAM_BUDDY_CLASSES] = {
+    ~0ULL, BUDDY_PAIRS, BUDDY_QUADS, BUDDY_BYTES, BUDDY_SHORTS, BUDDY_LONGS,
+};
+
 /* Bit k: the word, which is not all ones, has a maximal run of 2^k. A run of 2^(k+1) is two of 2^k
  * side by side. */
 static inline unsigned buddy_classes(uint64_t v)
@@ -267,20 +272,31 @@ loam_err loam_buddy_take(loam_buddy *b, uint64_t unit, unsigned order)
     return LOAM_OK;
 }
 
-uint64_t loam_buddy_take_word(loam_buddy *b, uint64_t *base)
+/* The bits of a word that blocks of order 6 l + k are made of, from their starts. */
+static inline uint64_t buddy_spread(uint64_t starts, unsigned k)
+{
+    for (unsigned i = 0; i < k; i++)
+        starts |= starts << (1U << i);
+    return starts;
+}
+
+uint64_t loam_buddy_take_runs(loam_buddy *b, unsigned order, uint64_t *base)
 {
     loam_buddy_pick pick;
-    if (!buddy_select(b, 0, &pick))
+    if (!buddy_select(b, order, &pick))
         return 0;
-    *base = pick.unit & ~63ULL;
-    if (pick.order >= 6) {
-        buddy_carve(b, pick.order / 6, *base, 6);
-        return ~0ULL;
+    unsigned l = order / 6, k = order % 6;
+    uint64_t word = 6 * (l + 1), starts = buddy_starts[k];
+    *base = pick.unit >> word << word;
+    if (pick.order >= word) {
+        buddy_carve(b, pick.order / 6, *base, (unsigned)word);
+        return starts;
     }
-    uint64_t i = buddy_word_index(b, 0, *base), bits = b->level[0].word[i];
-    buddy_set_word(b, 0, i, 0);
-    b->free_units -= loam_popcount64(bits);
-    return bits;
+    uint64_t i = buddy_word_index(b, l, *base), v = b->level[l].word[i];
+    starts = buddy_runs_of(v).of[k];
+    buddy_set_word(b, l, i, v & ~buddy_spread(starts, k));
+    b->free_units -= (uint64_t)loam_popcount64(starts) << order;
+    return starts;
 }
 
 /* ---- giving back ---- */
@@ -323,17 +339,22 @@ loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
     return LOAM_OK;
 }
 
-loam_err loam_buddy_free_word(loam_buddy *b, uint64_t base, uint64_t bits)
+loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint64_t starts)
 {
-    if (bits == 0)
+    unsigned l = order / 6, k = order % 6;
+    if (starts == 0)
         return LOAM_OK;
-    uint64_t low = base + loam_ctz64(bits), high = base + loam_log2_floor(bits);
-    if ((base & 63) != 0 || !buddy_is_block(b, low, 0) || !buddy_is_block(b, high, 0))
+    if (order > LOAM_BUDDY_MAX_ORDER || (base & loam_mask64(6 * (l + 1))) != 0 ||
+        (starts & ~buddy_starts[k]) != 0)
         return LOAM_EINVAL;
-    if (buddy_overlaps_free(b, 0, base, bits))
+    uint64_t low = base + ((uint64_t)loam_ctz64(starts) << (6 * l)), bits = buddy_spread(starts, k);
+    uint64_t high = base + ((uint64_t)loam_log2_floor(starts) << (6 * l));
+    if (!buddy_is_block(b, low, order) || !buddy_is_block(b, high, order))
+        return LOAM_EINVAL;
+    if (buddy_overlaps_free(b, l, low, bits))
         return LOAM_EBUSY;
-    buddy_put(b, 0, base, bits);
-    b->free_units += loam_popcount64(bits);
+    buddy_put(b, l, low, bits);
+    b->free_units += (uint64_t)loam_popcount64(starts) << order;
     return LOAM_OK;
 }
 

@@ -87,12 +87,13 @@ loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uin
  */
 loam_err loam_buddy_take(loam_buddy *b, uint64_t unit, unsigned order);
 
-/* Takes the free units of one level-0 word at once, from the word that a request of order 0 would
- * be served from.
- *   returns     bits of the units taken, bit i is unit *base + i; 0 when nothing is free
+/* Takes every block of this order that lies free in one word, the word that loam_buddy_alloc would
+ * serve the order from; a larger free block is opened for it. At most 64 >> (order mod 6) blocks.
+ *   returns     their first units as bits: bit i is unit *base + (i << (order / 6 * 6)); 0 when
+ *               nothing is free
  *   cost        as one loam_buddy_alloc
  */
-uint64_t loam_buddy_take_word(loam_buddy *b, uint64_t *base);
+uint64_t loam_buddy_take_runs(loam_buddy *b, unsigned order, uint64_t *base);
 
 /* Gives back 2^order units. Merging is implied.
  *   returns     LOAM_OK; LOAM_EINVAL (misaligned, outside); LOAM_EBUSY (one of them is free
@@ -101,9 +102,9 @@ uint64_t loam_buddy_take_word(loam_buddy *b, uint64_t *base);
  */
 loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order);
 
-/* Gives back the units named by bits, bit i is unit base + i; base is a multiple of 64. As
- * loam_buddy_free. */
-loam_err loam_buddy_free_word(loam_buddy *b, uint64_t base, uint64_t bits);
+/* Gives back blocks of one order, named as loam_buddy_take_runs names them. As one loam_buddy_free.
+ * */
+loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint64_t starts);
 
 /* Gives back [unit, unit + count), any alignment, as maximal blocks. Errors as loam_buddy_free,
  * found before anything changes. Cost O(orders) frees. */

@@ -155,9 +155,9 @@ static void free_refuses(tap *t)
     TAP_EQ(t, loam_buddy_free_range(&b, 90, 20), LOAM_EINVAL);
     TAP_EQ(t, loam_buddy_free_range(&b, 200, ~0ULL), LOAM_EINVAL);
     TAP_EQ(t, loam_buddy_free_range(&b, 1100, 0), LOAM_OK);
-    TAP_EQ(t, loam_buddy_free_word(&b, 128, 1), LOAM_EBUSY);
-    TAP_EQ(t, loam_buddy_free_word(&b, 64, 1), LOAM_EINVAL);
-    TAP_EQ(t, loam_buddy_free_word(&b, 65, ~0ULL), LOAM_EINVAL);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 0, 128, 1), LOAM_EBUSY);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 0, 64, 1), LOAM_EINVAL);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 0, 65, ~0ULL), LOAM_EINVAL);
     TAP_EQ(t, b.free_units, 64);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
@@ -198,19 +198,37 @@ static void words_at_once(tap *t)
 {
     uint64_t base;
     start(t, 0, 8192, NONE);
-    TAP_EQ(t, loam_buddy_take_word(&b, &base), 0);
+    TAP_EQ(t, loam_buddy_take_runs(&b, 0, &base), 0);
     put(t, 64 + 5, 0);
     put(t, 64 + 32, 5);
     put(t, 4096, 12);
-    TAP_EQ(t, loam_buddy_take_word(&b, &base), 0xffffffff00000020ULL);
+    TAP_EQ(t, loam_buddy_take_runs(&b, 0, &base), 0xffffffff00000020ULL);
     TAP_EQ(t, base, 64);
-    TAP_EQ(t, loam_buddy_take_word(&b, &base), ~0ULL);
+    TAP_EQ(t, loam_buddy_take_runs(&b, 0, &base), ~0ULL);
     TAP_EQ(t, base, 4096);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
     TAP_EQ(t, b.free_units, 4096 - 64);
-    TAP_EQ(t, loam_buddy_free_word(&b, base, ~0ULL), LOAM_OK);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 0, base, ~0ULL), LOAM_OK);
     TAP_EQ(t, loam_buddy_largest(&b), 12);
-    TAP_EQ(t, loam_buddy_free_word(&b, base, 0), LOAM_OK);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 0, base, 0), LOAM_OK);
+    TAP_RULE(t, loam_buddy_check(&b), NULL);
+}
+
+static void runs_of_larger_orders(tap *t)
+{
+    uint64_t base;
+    start_free(t, 0, 16384, 9);
+    TAP_EQ(t, loam_buddy_take_runs(&b, 9, &base), 0x0101010101010101ULL);
+    TAP_EQ(t, base, 12288);
+    TAP_EQ(t, b.free_units, 12288);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 9, base, 1ULL << 8), LOAM_OK);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 9, base, 1ULL << 8), LOAM_EBUSY);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 9, base, 2), LOAM_EINVAL);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 9, 16384, 1), LOAM_EINVAL);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 60, 0, 1), LOAM_EINVAL);
+    TAP_EQ(t, loam_buddy_take_runs(&b, 9, &base), 1ULL << 8);
+    TAP_EQ(t, loam_buddy_free_runs(&b, 9, base, 0x0101010101010101ULL), LOAM_OK);
+    TAP_EQ(t, loam_buddy_largest(&b), 14);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
 
@@ -335,7 +353,9 @@ static const tap_case cases[] = {
     {"buddy_free: misaligned, outside, free already: refused", free_refuses},
     {"buddy_take: exact units: taken once", take_exactly},
     {"buddy_alloc_within: limits: lowest fitting place", within_limits},
-    {"buddy_take_word: a word: all its free units at once", words_at_once},
+    {"buddy_take_runs: order 0: all free units of a word at once", words_at_once},
+    {"buddy_take_runs: order 9: all of a word, given back alone or together",
+     runs_of_larger_orders},
     {"buddy_peek: as alloc: nothing changes", peek_changes_nothing},
     {"buddy_each: mixed: maximal blocks ascending, capped", each_in_order},
     {"buddy_next: one order: found from an address on", next_of_order},
