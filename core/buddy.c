@@ -223,8 +223,8 @@ static bool buddy_candidate(const loam_buddy *b, unsigned c, unsigned order, uin
     return true;
 }
 
-loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
-                                 uint64_t *unit)
+bool loam_buddy_peek_within(const loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
+                            loam_buddy_pick *pick)
 {
     uint64_t hi = b->first + b->count, limit;
     if (len != 0 && !loam_add_overflows(lo, len, &limit) && limit < hi)
@@ -233,11 +233,23 @@ loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uin
         uint64_t at;
         if (!buddy_candidate(b, c, order, lo, &at) || at >= hi || hi - at < 1ULL << order)
             continue;
-        buddy_carve(b, c / 6, at, order);
-        *unit = at;
-        return LOAM_OK;
+        pick->unit = at;
+        pick->from = loam_align_down(at, 1ULL << c);
+        pick->order = c;
+        return true;
     }
-    return LOAM_ENOMEM;
+    return false;
+}
+
+loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
+                                 uint64_t *unit)
+{
+    loam_buddy_pick pick;
+    if (!loam_buddy_peek_within(b, order, lo, len, &pick))
+        return LOAM_ENOMEM;
+    buddy_carve(b, pick.order / 6, pick.unit, order);
+    *unit = pick.unit;
+    return LOAM_OK;
 }
 
 static bool buddy_is_block(const loam_buddy *b, uint64_t unit, unsigned order)
@@ -358,28 +370,19 @@ loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint
     return LOAM_OK;
 }
 
-/* The largest block that starts a range: as large as alignment and length allow. */
-static unsigned buddy_head_order(const loam_buddy *b, uint64_t unit, uint64_t count)
-{
-    unsigned order = loam_log2_floor(count), top = 6 * b->levels - 1;
-    if (unit != 0 && loam_ctz64(unit) < order)
-        order = loam_ctz64(unit);
-    return order < top ? order : top;
-}
-
 loam_err loam_buddy_free_range(loam_buddy *b, uint64_t unit, uint64_t count)
 {
     if (unit < b->first || unit - b->first > b->count || b->count - (unit - b->first) < count)
         return LOAM_EINVAL;
     for (uint64_t u = unit, n = count; n != 0;) {
-        unsigned order = buddy_head_order(b, u, n), l = order / 6;
+        unsigned order = loam_natural_order(u, n), l = order / 6;
         if (buddy_overlaps_free(b, l, u, buddy_mask(l, u, order)))
             return LOAM_EBUSY;
         u += 1ULL << order;
         n -= 1ULL << order;
     }
     while (count != 0) {
-        unsigned order = buddy_head_order(b, unit, count);
+        unsigned order = loam_natural_order(unit, count);
         buddy_put(b, order / 6, unit, buddy_mask(order / 6, unit, order));
         unit += 1ULL << order;
         count -= 1ULL << order;

@@ -160,6 +160,14 @@ static inline bool loam_align_up_overflows(uint64_t x, uint64_t align, uint64_t 
     return bad;
 }
 
+/* Order of the largest naturally aligned block that starts the range [first, first + count), count
+ * > 0. */
+static inline unsigned loam_natural_order(uint64_t first, uint64_t count)
+{
+    unsigned order = loam_log2_floor(count);
+    return first != 0 && loam_ctz64(first) < order ? loam_ctz64(first) : order;
+}
+
 /* ---- list: circular, doubly linked, the head is a node ---- */
 
 typedef struct loam_list {

@@ -76,8 +76,11 @@ typedef struct loam_buddy_pick {
 } loam_buddy_pick;
 bool loam_buddy_peek(const loam_buddy *b, unsigned order, loam_buddy_pick *pick);
 
-/* The same, but the block lies inside [lo, lo + len): smallest sufficient block that has a fitting
- * part, lowest address of those. len 0 means no upper limit. Cost O(orders x height). */
+/* As loam_buddy_peek and loam_buddy_alloc, but the block lies inside [lo, lo + len), len 0 meaning
+ * no upper limit: of the smallest free blocks that have a fitting part, the lowest place. Cost
+ * O(orders x height). */
+bool loam_buddy_peek_within(const loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
+                            loam_buddy_pick *pick);
 loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
                                  uint64_t *unit);
 

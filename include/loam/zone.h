@@ -66,9 +66,8 @@ typedef struct loam_zone_config {
      * 16 times a request. */
     bool (*shrink)(void *ctx, loam_zone *zone, unsigned order);
     void *shrink_ctx;
-    /* Asked first, with no lock held, for every request that a front does not serve (with fronts
-     * off: every request). true: it is answered as if no memory were left, the shrinker not asked.
-     * For tests that let the n-th request fail. NULL: never. */
+    /* Asked at every allocation that a front does not serve; true refuses it. A zone with one keeps
+     * nothing in fronts. For tests of what happens without memory; NULL otherwise. */
     bool (*refuse)(void *ctx, unsigned order);
     void *refuse_ctx;
 } loam_zone_config;

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* zone.c - page frames that are safe to free: the fast paths.
+ *
+ * WHAT   Blocks of frames, from several processors at once, where every wrong free is refused by
+ *        one byte.
+ *
+ * MODEL  Areas are runs of RAM. Each has a buddy (what is free), a table (what is out) and a lock.
+ * A front is what one
+ *        processor keeps at hand: for orders 0-3 and 9 the blocks of one word of the buddy, and a
+ *        short stack.
+ *
+ *            cpu 0          cpu 1            alloc: pop the stack, else the lowest start of the
+ *            word, else refill
+ *            [front]        [front]          free:  the byte must be a head; clear it; push
+ *                |  refill, flush |
+ *            ====v================v=========================  lock of the area
+ *            [area 0: buddy bits, table]   [area 1] ...
+ *
+ *            table:   H2 .  .  .  H0 .  .  R  R  R     H2: head of a block of order 2 that is out,
+ *                     R: reserved,
+ *            bits:    0  0  0  0  0  1  1  0  0  0     . plain: free if its bit is set or it lies
+ *                     in a front
+ *
+ * RULES  Z1  areas ascend, are not empty, and do not overlap
+ *        Z2  a free unit's byte reads plain
+ *        Z3  a block that is out lies inside its area, and its inner bytes read plain
+ *        Z4  a later piece follows a piece of the same exact block
+ *        Z5  a block in a front is aligned, its bytes read plain, and it is not free in the bits
+ *        Z6  every plain frame is free, in one front, or inside a block that is out; reserved and
+ *        bad are counted
+ *
+ * LOCKS  A front belongs to its processor, interrupts off. An area's lock guards its buddy and the
+ * bytes of frames that
+ *        are free in it. The bytes of a block belong to whoever holds the block. Areas are locked
+ *        one at a time, in ascending order when several are.
+ * COST   Fast path: no lock, no atomic instruction. Refill and flush: one lock for up to 64 blocks.
+ * FROM   Per-CPU page lists of Unix kernels; the byte a frame is a boundary tag kept aside (Knuth
+ *        2.5).
+ * NOT    Waiting for memory, moving memory.
+ */
+#include "zone_impl.h"
+
+static void zone_zero(const loam_zone *zone, loam_pfn pfn, uint64_t frames)
+{
+    void *va = loam_zone_to_va(zone, pfn);
+    if (va != NULL)
+        __builtin_memset(va, 0, (size_t)(frames << LOAM_PAGE_SHIFT));
+}
+
+/* After a drain of this front and the asking of the others; then the shrinker, as long as it finds
+ * something. */
+static bool zone_take_hard(loam_zone *zone, zone_front *front, unsigned order, unsigned flags,
+                           uint64_t *frame)
+{
+    if (front != NULL) {
+        loam_irq irq = loam_port_irq_save();
+        loam_zone__drain_front(zone, front);
+        loam_port_irq_restore(irq);
+    }
+    if (loam_zone__take_surely(zone, order, flags, frame))
+        return true;
+    loam_zone__ask_drain(zone);
+    if ((flags & LOAM_ZONE_ATOMIC) != 0 || zone->config.shrink == NULL)
+        return false;
+    for (unsigned tries = 0; tries < 16; tries++) {
+        if (!zone->config.shrink(zone->config.shrink_ctx, zone, order))
+            return false;
+        if (loam_zone__take_surely(zone, order, flags, frame))
+            return true;
+    }
+    return false;
+}
+
+/* Everything but a pop: refills, orders without a queue, traces, shortage. */
+static LOAM_NOINLINE loam_pfn zone_alloc_slow(loam_zone *zone, unsigned order, unsigned flags)
+{
+    const loam_zone_config *config = &zone->config;
+    uint64_t frame;
+    unsigned q = zone_queue_of(order);
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (front != NULL && loam_atomic_peek(&front->live) != zone->live)
+        loam_zone__drain_front(zone, front);
+    bool done = front != NULL && q < LOAM_ZONE_LIFOS && (zone->live >> q & 1) != 0 &&
+                loam_zone__refill(zone, front, q, flags, &frame);
+    loam_port_irq_restore(irq);
+    unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
+    if (!done && order <= most &&
+        (config->refuse == NULL || !config->refuse(config->refuse_ctx, order)))
+        done = loam_zone__take(zone, order, flags, &frame) ||
+               zone_take_hard(zone, front, order, flags, &frame);
+    if (done) {
+        if ((flags & LOAM_ZONE_ZERO) != 0)
+            zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
+        return loam_pfn_of(frame);
+    }
+    if (front != NULL)
+        front->failures++;
+    loam_trace_emit(config->trace, LOAM_TRACE_PAGE_FAIL, order, 0, 0);
+    return LOAM_NO_FRAME;
+}
+
+loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
+{
+    uint64_t frame;
+    unsigned q = zone_queue_of(order);
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (LOAM_UNLIKELY(q >= LOAM_ZONE_LIFOS || front == NULL ||
+                      (loam_atomic_peek(&front->live) >> q & 1) == 0))
+        goto slow;
+    zone_queue *queue = &front->queue[q];
+    if (queue->count != 0) {
+        frame = queue->lifo[--queue->count];
+    } else if (queue->starts != 0) {
+        frame = queue->base + ((uint64_t)loam_ctz64(queue->starts) << queue->shift);
+        queue->starts &= queue->starts - 1;
+    } else {
+        goto slow;
+    }
+    if (LOAM_UNLIKELY(frame - front->first >= front->count))
+        loam_zone__front_points_to(zone, front, frame);
+    front->table[frame - front->first] = (uint8_t)(zone_mark(flags) | order);
+    loam_port_irq_restore(irq);
+    if (LOAM_UNLIKELY((flags & LOAM_ZONE_ZERO) != 0))
+        zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
+    return loam_pfn_of(frame);
+slow:
+    loam_port_irq_restore(irq);
+    return zone_alloc_slow(zone, order, flags);
+}
+
+/* The common end of the two frees: a head of the right kind and order whose queue has room. */
+static inline bool zone_free_fast(loam_zone *zone, uint64_t frame, uint8_t kind, int want)
+{
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    bool done = false;
+    if (LOAM_UNLIKELY(front == NULL))
+        goto out;
+    if (LOAM_UNLIKELY(frame - front->first >= front->count) &&
+        !loam_zone__front_points_to(zone, front, frame))
+        goto out;
+    uint8_t *byte = &front->table[frame - front->first];
+    unsigned order = (unsigned)*byte - kind, q = zone_queue_of(order);
+    if (LOAM_UNLIKELY(q >= LOAM_ZONE_LIFOS || (loam_atomic_peek(&front->live) >> q & 1) == 0))
+        goto out;
+    if (LOAM_UNLIKELY(want >= 0 && order != (unsigned)want))
+        goto out;
+    zone_queue *queue = &front->queue[q];
+    if (LOAM_UNLIKELY(queue->count == queue->cap))
+        loam_zone__flush(zone, front, q);
+    *byte = ZONE_PLAIN;
+    queue->lifo[queue->count++] = frame;
+    done = true;
+out:
+    loam_port_irq_restore(irq);
+    return done;
+}
+
+loam_err loam_zone_free(loam_zone *zone, loam_pfn pfn)
+{
+    if (LOAM_LIKELY(zone_free_fast(zone, pfn.v, ZONE_HEAD, -1)))
+        return LOAM_OK;
+    return loam_zone__free_slow(zone, pfn.v, -1, ZONE_HEAD, __builtin_return_address(0));
+}
+
+loam_err loam_zone_free_order(loam_zone *zone, loam_pfn pfn, unsigned order)
+{
+    int want = order <= LOAM_ZONE_MAX_ORDER ? (int)order : LOAM_ZONE_MAX_ORDER + 1;
+    if (LOAM_LIKELY(zone_free_fast(zone, pfn.v, ZONE_HEAD, want)))
+        return LOAM_OK;
+    return loam_zone__free_slow(zone, pfn.v, want, ZONE_HEAD, __builtin_return_address(0));
+}
+
+loam_err loam_zone_free_slab(loam_zone *zone, loam_pfn pfn)
+{
+    if (LOAM_LIKELY(zone_free_fast(zone, pfn.v, ZONE_SLAB, -1)))
+        return LOAM_OK;
+    return loam_zone__free_slow(zone, pfn.v, -1, ZONE_SLAB, __builtin_return_address(0));
+}

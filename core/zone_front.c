@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* zone_front.c - what one processor keeps at hand: refill, flush, drain.
+ *
+ * WHAT   Turns many calls on an area into few.
+ * MODEL  A queue for each of the orders 0, 1, 2, 3 and 9. A refill takes every block of the order
+ * out of one word of the
+ *        buddy, one change of that word; a full stack gives its older half back, blocks of one word
+ *        together:
+ *
+ *            starts  1011 0000 ...  @ base          stack  [oldest ... | ... newest]
+ *                    ^ next to be given out                 flushed      reused first
+ *
+ * RULES  Z5, Z6 (zone.c)
+ * LOCKS  The front is its processor's, with interrupts off; the area's lock for the exchange.
+ * Nobody reaches into another
+ *        front: who is short clears `live` there, and the owner drains at its next call.
+ * COST   One lock for up to 64 blocks.
+ * FROM   Magazines (Bonwick and Adams 2001), here over words of bits.
+ * NOT    Balancing between processors.
+ */
+#include "zone_impl.h"
+
+bool loam_zone__front_points_to(const loam_zone *zone, zone_front *front, uint64_t frame)
+{
+    zone_area *area = loam_zone__area(zone, frame);
+    if (area == NULL)
+        return false;
+    front->first = area->first;
+    front->count = area->count;
+    front->table = area->table;
+    return true;
+}
+
+/* Lock held. A zone near its reserve serves blocks one by one, so that a refill does not eat it. */
+static uint64_t zone_refill_locked(zone_area *area, zone_queue *queue, unsigned flags)
+{
+    uint64_t most = 64ULL << queue->shift;
+    if (!zone_affords(area, most, flags))
+        return 0;
+    return loam_buddy_take_runs(&area->buddy, queue->order, &queue->base);
+}
+
+bool loam_zone__refill(loam_zone *zone, zone_front *front, unsigned q, unsigned flags,
+                       uint64_t *frame)
+{
+    zone_queue *queue = &front->queue[q];
+    uint32_t at = front->home;
+    for (uint32_t n = 0; n < zone->nareas; n++, at = at + 1 == zone->nareas ? 0 : at + 1) {
+        zone_area *area = &zone->area[at];
+        if (loam_atomic_peek(&area->largest) <= queue->order)
+            continue;
+        loam_irq irq = zone_area_lock(area);
+        uint64_t starts = zone_refill_locked(area, queue, flags);
+        zone_area_unlock(area, irq);
+        if (starts == 0)
+            continue;
+        *frame = queue->base + ((uint64_t)loam_ctz64(starts) << queue->shift);
+        queue->starts = starts & (starts - 1);
+        front->home = at;
+        front->refills++;
+        loam_zone__front_points_to(zone, front, *frame);
+        area->table[*frame - area->first] = (uint8_t)(zone_mark(flags) | queue->order);
+        return true;
+    }
+    return false;
+}
+
+/* A block that two processors freed at the same moment shows here: its byte is a head again, or its
+ * bit is set. */
+static void zone_report_late(const loam_zone *zone, uint64_t frame)
+{
+    loam_report report = {
+        .unit = "zone",
+        .what = "double free, found when a front was flushed",
+        .object = "frame",
+        .value = frame,
+        .state = loam_frame_state_name(loam_zone_state(zone, loam_pfn_of(frame))),
+        .name = zone->config.name,
+        .caller = __builtin_return_address(0),
+    };
+    loam_port_misuse(&report);
+}
+
+#define ZONE_NO_FRAME (~0ULL)
+
+/* Lock held. Blocks of one word that cannot all go back: one by one, so that only the wrong one is
+ * left out. */
+static uint64_t zone_flush_singly(zone_area *area, const zone_queue *queue, uint64_t base,
+                                  uint64_t starts)
+{
+    uint64_t bad = ZONE_NO_FRAME;
+    for (; starts != 0; starts &= starts - 1) {
+        if (loam_buddy_free_runs(&area->buddy, queue->order, base, starts & -starts) != LOAM_OK)
+            bad = base + ((uint64_t)loam_ctz64(starts) << queue->shift);
+    }
+    return bad;
+}
+
+/* Lock held. Gives back the blocks that lie in the word of the first one; returns how many of the
+ * list that were. *bad becomes a block that must not go back, if there is one. */
+static uint32_t zone_flush_word(zone_area *area, const zone_queue *queue, const uint64_t *frame,
+                                uint32_t n, uint64_t *bad)
+{
+    uint32_t word = queue->shift + 6, used = 0;
+    uint64_t base = frame[0] >> word << word, starts = 0;
+    for (; used < n && frame[used] >> word << word == base; used++) {
+        uint64_t bit = 1ULL << ((frame[used] >> queue->shift) & 63),
+                 index = frame[used] - area->first;
+        if (index >= area->count)
+            break; /* the word's other end lies in the next area */
+        if (area->table[index] != ZONE_PLAIN || (starts & bit) != 0)
+            *bad = frame[used];
+        else
+            starts |= bit;
+    }
+    if (loam_buddy_free_runs(&area->buddy, queue->order, base, starts) != LOAM_OK)
+        *bad = zone_flush_singly(area, queue, base, starts);
+    return used;
+}
+
+/* One lock for the blocks at the head of the list that lie in one area; returns how many. */
+static uint32_t zone_flush_area(loam_zone *zone, const zone_queue *queue, const uint64_t *frame,
+                                uint32_t n)
+{
+    zone_area *area = loam_zone__area(zone, frame[0]);
+    uint64_t bad = ZONE_NO_FRAME;
+    uint32_t used = 0;
+    loam_irq irq = zone_area_lock(area);
+    while (used < n && frame[used] - area->first < area->count)
+        used += zone_flush_word(area, queue, &frame[used], n - used, &bad);
+    loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
+    zone_area_unlock(area, irq);
+    if (bad != ZONE_NO_FRAME)
+        zone_report_late(zone, bad);
+    return used;
+}
+
+static void zone_flush_list(loam_zone *zone, const zone_queue *queue, const uint64_t *frame,
+                            uint32_t n)
+{
+    for (uint32_t i = 0; i < n;)
+        i += zone_flush_area(zone, queue, &frame[i], n - i);
+}
+
+void loam_zone__flush(loam_zone *zone, zone_front *front, unsigned q)
+{
+    zone_queue *queue = &front->queue[q];
+    uint32_t half = queue->count - queue->count / 2;
+    zone_flush_list(zone, queue, queue->lifo, half);
+    queue->count -= half;
+    __builtin_memmove(queue->lifo, queue->lifo + half, queue->count * sizeof queue->lifo[0]);
+    front->flushes++;
+}
+
+static void zone_drain_queue(loam_zone *zone, zone_queue *queue)
+{
+    zone_flush_list(zone, queue, queue->lifo, queue->count);
+    queue->count = 0;
+    if (queue->starts == 0)
+        return;
+    zone_area *area =
+        loam_zone__area(zone, queue->base + ((uint64_t)loam_ctz64(queue->starts) << queue->shift));
+    loam_irq irq = zone_area_lock(area);
+    loam_err err = loam_buddy_free_runs(&area->buddy, queue->order, queue->base, queue->starts);
+    loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
+    zone_area_unlock(area, irq);
+    if (err != LOAM_OK)
+        zone_report_late(zone, queue->base);
+    queue->starts = 0;
+}
+
+void loam_zone__drain_front(loam_zone *zone, zone_front *front)
+{
+    loam_atomic_store(&front->live, zone->live);
+    for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++)
+        zone_drain_queue(zone, &front->queue[q]);
+    front->flushes++;
+}
+
+void loam_zone__ask_drain(loam_zone *zone)
+{
+    for (uint32_t i = 0; i < zone->nfronts; i++) {
+        zone_front *front = &zone->front[i];
+        if (front != zone_my_front(zone))
+            loam_atomic_store(&front->live, 0); /* seen by the peeks at the owner's next call */
+    }
+}
+
+void loam_zone_drain(loam_zone *zone)
+{
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (front != NULL)
+        loam_zone__drain_front(zone, front);
+    loam_port_irq_restore(irq);
+}
+
+void loam_zone_drain_all(loam_zone *zone)
+{
+    loam_irq irq = loam_port_irq_save();
+    for (uint32_t i = 0; i < zone->nfronts; i++)
+        loam_zone__drain_front(zone, &zone->front[i]);
+    loam_port_irq_restore(irq);
+}
+
+uint64_t loam_zone__front_frames(const zone_front *front)
+{
+    uint64_t frames = 0;
+    for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++) {
+        const zone_queue *queue = &front->queue[q];
+        frames += (uint64_t)(queue->count + loam_popcount64(queue->starts)) << queue->order;
+    }
+    return frames;
+}
+
+static bool zone_queue_has(const zone_queue *queue, uint64_t frame)
+{
+    uint64_t offset = (frame - queue->base) >> queue->shift;
+    if (offset < 64 && (queue->starts >> offset & 1) != 0 &&
+        queue->base + (offset << queue->shift) == frame)
+        return true;
+    for (uint32_t i = 0; i < queue->count; i++) {
+        if (queue->lifo[i] == frame)
+            return true;
+    }
+    return false;
+}
+
+bool loam_zone__in_front(const loam_zone *zone, uint64_t frame, unsigned *order)
+{
+    for (uint32_t i = 0; i < zone->nfronts; i++) {
+        for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++) {
+            const zone_queue *queue = &zone->front[i].queue[q];
+            if (zone_queue_has(queue, frame & ~loam_mask64(queue->order))) {
+                *order = queue->order;
+                return true;
+            }
+        }
+    }
+    return false;
+}

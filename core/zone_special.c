@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* zone_special.c - the less common requests: exact counts, places, ranges, many at once, several
+ * zones.
+ *
+ * WHAT   Everything that is not "any block of 2^order frames".
+ * MODEL  An exact block is written as binary pieces, largest first; the head says that more follow:
+ *
+ *            11 frames:   [M3 . . . . . . . ] [J1 . ] [J0]  rest of the block of 16 goes back
+ *
+ * RULES  Z3, Z4 (zone.c)
+ * LOCKS  The area's.
+ * COST   O(pieces), at most 32, and O(orders x height) for a range.
+ * FROM   -
+ * NOT    Moving what is in the way.
+ */
+#include "zone_impl.h"
+
+/* Lock held. Writes the heads of a block of count frames. */
+static void zone_mark_pieces(zone_area *area, uint64_t first, uint64_t count, unsigned flags)
+{
+    unsigned order = loam_natural_order(first, count);
+    bool alone = 1ULL << order == count;
+    uint8_t mark = zone_mark(flags);
+    if (!alone)
+        mark = mark == ZONE_SLAB ? ZONE_SLAB | ZONE_MORE : ZONE_MULTI;
+    while (count != 0) {
+        area->table[first - area->first] = (uint8_t)(mark | order);
+        first += 1ULL << order;
+        count -= 1ULL << order;
+        if (count != 0)
+            order = loam_natural_order(first, count);
+        mark = ZONE_JOINED;
+    }
+}
+
+static loam_pfn zone_done(loam_zone *zone, uint64_t frame, uint64_t count, unsigned flags)
+{
+    void *va = (flags & LOAM_ZONE_ZERO) != 0 ? loam_zone_to_va(zone, loam_pfn_of(frame)) : NULL;
+    if (va != NULL)
+        __builtin_memset(va, 0, (size_t)(count << LOAM_PAGE_SHIFT));
+    return loam_pfn_of(frame);
+}
+
+/* Gives the tail [first, first + count) of a fresh block back, piece by piece for the trace. */
+static void zone_return_tail(loam_zone *zone, zone_area *area, uint64_t first, uint64_t count)
+{
+    while (count != 0) {
+        unsigned order = loam_natural_order(first, count), merged = order;
+        loam_irq irq = zone_area_lock(area);
+        loam_buddy_free(&area->buddy, first, order);
+        loam_buddy_find(&area->buddy, first, NULL, &merged);
+        loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
+        zone_area_unlock(area, irq);
+        if (loam_trace_is_on(zone->config.trace))
+            loam_zone__trace_free(zone, first, order, merged);
+        first += 1ULL << order;
+        count -= 1ULL << order;
+    }
+}
+
+loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
+{
+    if (npages == 0 || npages >> LOAM_ZONE_MAX_ORDER != 0)
+        return LOAM_NO_FRAME;
+    if (loam_is_pow2(npages))
+        return loam_zone_alloc(zone, loam_log2_floor(npages), flags);
+    if (npages >> (ZONE_PIECE_MAX + 1) != 0)
+        return LOAM_NO_FRAME;
+    unsigned order = loam_log2_ceil(npages);
+    loam_pfn pfn =
+        loam_zone_alloc(zone, order, flags & ~(unsigned)(LOAM_ZONE_ZERO | LOAM_ZONE_SLAB));
+    if (loam_pfn_is_none(pfn))
+        return pfn;
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    loam_irq irq = zone_area_lock(area);
+    zone_mark_pieces(area, pfn.v, npages, flags);
+    zone_area_unlock(area, irq);
+    zone_return_tail(zone, area, pfn.v + npages, (1ULL << order) - npages);
+    return zone_done(zone, pfn.v, npages, flags);
+}
+
+/* One pass over the areas that touch [lo, limit). */
+static bool zone_take_range(loam_zone *zone, unsigned order, uint64_t lo, uint64_t limit,
+                            unsigned flags, loam_buddy_pick *pick)
+{
+    for (uint32_t i = 0; i < zone->nareas; i++) {
+        zone_area *area = &zone->area[i];
+        if (area->first >= limit || area->first + area->count <= lo)
+            continue;
+        loam_irq irq = zone_area_lock(area);
+        bool done = zone_affords(area, 1ULL << order, flags) &&
+                    loam_buddy_peek_within(&area->buddy, order, lo, limit - lo, pick) &&
+                    loam_buddy_take(&area->buddy, pick->unit, order) == LOAM_OK;
+        if (done)
+            area->table[pick->unit - area->first] = (uint8_t)(zone_mark(flags) | order);
+        zone_area_unlock(area, irq);
+        if (done)
+            return true;
+    }
+    return false;
+}
+
+loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loam_pfn limit,
+                               unsigned flags)
+{
+    loam_buddy_pick pick;
+    uint64_t top = limit.v == 0 ? ~0ULL : limit.v;
+    unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
+    if (order > most || lo.v >= top)
+        return LOAM_NO_FRAME;
+    if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
+        loam_zone_drain(zone);
+        if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
+            loam_zone__ask_drain(zone);
+            return LOAM_NO_FRAME;
+        }
+    }
+    if (loam_trace_is_on(zone->config.trace))
+        loam_zone__trace_alloc(zone, &pick, order);
+    return zone_done(zone, pick.unit, 1ULL << order, flags);
+}
+
+loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, unsigned flags)
+{
+    zone_area *area = loam_zone__area(zone, first.v);
+    if (npages == 0 || npages >> (ZONE_PIECE_MAX + 1) != 0 || !zone_holds(area, first.v, npages))
+        return LOAM_EINVAL;
+    loam_zone_drain(zone);
+    loam_irq irq = zone_area_lock(area);
+    bool done = zone_affords(area, npages, flags) && loam_zone__take_frames(area, first.v, npages);
+    if (done)
+        zone_mark_pieces(area, first.v, npages, flags);
+    zone_area_unlock(area, irq);
+    if (!done)
+        return LOAM_EBUSY;
+    zone_done(zone, first.v, npages, flags);
+    return LOAM_OK;
+}
+
+size_t loam_zone_alloc_bulk(loam_zone *zone, unsigned order, unsigned flags, loam_pfn *out,
+                            size_t n)
+{
+    size_t got = 0;
+    for (; got < n; got++) {
+        out[got] = loam_zone_alloc(zone, order, flags);
+        if (loam_pfn_is_none(out[got]))
+            break;
+    }
+    return got;
+}
+
+size_t loam_zone_free_bulk(loam_zone *zone, const loam_pfn *pfn, size_t n)
+{
+    size_t right = 0;
+    for (size_t i = 0; i < n; i++)
+        right += loam_zone_free(zone, pfn[i]) == LOAM_OK;
+    return right;
+}
+
+loam_err loam_zone_split(loam_zone *zone, loam_pfn pfn)
+{
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    if (area == NULL)
+        return loam_zone__refuse(zone, pfn.v, "split of a frame that is not managed",
+                                 __builtin_return_address(0));
+    loam_irq irq = zone_area_lock(area);
+    uint64_t at = pfn.v - area->first;
+    uint8_t byte = area->table[at];
+    bool multi = zone_is_multi(byte);
+    bool head = (byte & ZONE_KIND) == ZONE_HEAD || (multi && (byte & ZONE_KIND) == ZONE_MULTI);
+    while (head) {
+        uint64_t frames = 1ULL << zone_order_of(area->table[at]);
+        __builtin_memset(&area->table[at], ZONE_HEAD, (size_t)frames);
+        at += frames;
+        head = multi && at < area->count && zone_is_joined(area->table[at]);
+    }
+    zone_area_unlock(area, irq);
+    if (at != pfn.v - area->first)
+        return LOAM_OK;
+    return loam_zone__refuse(zone, pfn.v, "split of what is not an allocated block",
+                             __builtin_return_address(0));
+}
+
+loam_err loam_zone_mark_bad(loam_zone *zone, loam_pfn pfn)
+{
+    loam_zone_drain(zone);
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    if (area == NULL)
+        return LOAM_EINVAL;
+    loam_irq irq = zone_area_lock(area);
+    uint8_t *byte = &area->table[pfn.v - area->first];
+    bool done =
+        *byte == (ZONE_HEAD | 0) || (*byte == ZONE_PLAIN && loam_zone__take_frames(area, pfn.v, 1));
+    if (done) {
+        *byte = ZONE_BAD;
+        area->bad++;
+    }
+    zone_area_unlock(area, irq);
+    return done ? LOAM_OK : LOAM_EBUSY;
+}
+
+/* ---- several zones ---- */
+
+loam_err loam_zonelist_add_zone(loam_zonelist *list, loam_zone *zone)
+{
+    if (zone == NULL)
+        return LOAM_EINVAL;
+    if (list->count == LOAM_ZONE_LISTS)
+        return LOAM_EFULL;
+    list->zone[list->count++] = zone;
+    return LOAM_OK;
+}
+
+/* Gives the part of [first, first + count) that lies in one area of one zone; *given counts it. */
+static loam_err zone_give_part(zone_area *area, loam_zone *zone, uint64_t first, uint64_t count,
+                               uint64_t *given)
+{
+    uint64_t lo = first > area->first ? first : area->first;
+    uint64_t hi = first + count, end = area->first + area->count;
+    if (hi > end)
+        hi = end;
+    if (hi <= lo)
+        return LOAM_OK;
+    *given += hi - lo;
+    return loam_zone_add(zone, loam_pfn_of(lo), hi - lo);
+}
+
+loam_err loam_zonelist_give(void *ctx, loam_pfn first, uint64_t count)
+{
+    loam_zonelist *list = ctx;
+    uint64_t given = 0;
+    for (unsigned z = 0; z < list->count; z++) {
+        for (uint32_t i = 0; i < list->zone[z]->nareas; i++) {
+            loam_err err =
+                zone_give_part(&list->zone[z]->area[i], list->zone[z], first.v, count, &given);
+            if (err != LOAM_OK)
+                return err;
+        }
+    }
+    return given == count ? LOAM_OK : LOAM_EINVAL;
+}
+
+loam_pfn loam_zonelist_alloc(loam_zonelist *list, unsigned order, unsigned flags)
+{
+    loam_pfn pfn = LOAM_NO_FRAME;
+    for (unsigned z = 0; z < list->count && loam_pfn_is_none(pfn); z++)
+        pfn = loam_zone_alloc(list->zone[z], order, flags);
+    return pfn;
+}
+
+loam_err loam_zonelist_free(loam_zonelist *list, loam_pfn pfn)
+{
+    for (unsigned z = 0; z < list->count; z++) {
+        loam_frame_state state = loam_zone_state(list->zone[z], pfn);
+        if (state != LOAM_FRAME_OUTSIDE && state != LOAM_FRAME_RESERVED)
+            return loam_zone_free(list->zone[z], pfn);
+    }
+    return list->count == 0 ? LOAM_EINVAL : loam_zone_free(list->zone[0], pfn);
+}

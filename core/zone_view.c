@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* zone_view.c - looking at a zone: states, counts, walks, and the test of its rules.
+ *
+ * WHAT   Answers questions; changes nothing but the fronts that it drains.
+ * MODEL  The table and the bits are read side by side, block by block:
+ *
+ *            byte:   H1 .   .  .  .  .   R  R
+ *            bits:   0  0   1  1  1  1   0  0
+ *            walk:   out 2  free 4       reserved 2
+ *
+ * RULES  Z1 .. Z6 (zone.c): here they are tested.
+ * LOCKS  The area's while one area is read: a call-back must not call the zone. check: nobody else
+ * inside.
+ * COST   state O(levels + fronts); the rest O(frames) or O(words).
+ * FROM   -
+ * NOT    -
+ */
+#include "zone_impl.h"
+
+const char *loam_frame_state_name(loam_frame_state state)
+{
+    static const char *const name[] = {"outside", "free", "allocated", "joined",
+                                       "inner",   "slab", "reserved",  "bad"};
+    return (unsigned)state < LOAM_ARRAY_LEN(name) ? name[state] : "?";
+}
+
+/* Lock held, or nobody else inside. */
+static loam_frame_state zone_state_in(const loam_zone *zone, const zone_area *area, uint64_t frame)
+{
+    uint8_t byte = area->table[frame - area->first];
+    unsigned order;
+    if (byte == ZONE_RESERVED)
+        return LOAM_FRAME_RESERVED;
+    if (byte == ZONE_BAD)
+        return LOAM_FRAME_BAD;
+    if (byte == ZONE_PLAIN)
+        return loam_buddy_find(&area->buddy, frame, NULL, NULL) ||
+                       loam_zone__in_front(zone, frame, &order)
+                   ? LOAM_FRAME_FREE
+                   : LOAM_FRAME_INNER;
+    if ((byte & ZONE_KIND) == ZONE_SLAB)
+        return LOAM_FRAME_SLAB;
+    return zone_is_joined(byte) ? LOAM_FRAME_JOINED : LOAM_FRAME_HEAD;
+}
+
+loam_frame_state loam_zone_state(const loam_zone *zone, loam_pfn pfn)
+{
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    if (area == NULL)
+        return LOAM_FRAME_OUTSIDE;
+    loam_irq irq = zone_area_lock(area);
+    loam_frame_state state = zone_state_in(zone, area, pfn.v);
+    zone_area_unlock(area, irq);
+    return state;
+}
+
+int loam_zone_order(const loam_zone *zone, loam_pfn pfn)
+{
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    return area == NULL ? -1 : zone_order_of(area->table[pfn.v - area->first]);
+}
+
+static uint64_t zone_in_fronts(const loam_zone *zone)
+{
+    uint64_t frames = 0;
+    for (uint32_t i = 0; i < zone->nfronts; i++)
+        frames += loam_zone__front_frames(&zone->front[i]);
+    return frames;
+}
+
+uint64_t loam_zone_free_pages(const loam_zone *zone)
+{
+    uint64_t frames = zone_in_fronts(zone);
+    for (uint32_t i = 0; i < zone->nareas; i++) {
+        loam_irq irq = zone_area_lock(&zone->area[i]);
+        frames += zone->area[i].buddy.free_units;
+        zone_area_unlock(&zone->area[i], irq);
+    }
+    return frames;
+}
+
+static bool zone_count_block(void *ctx, uint64_t unit, unsigned order)
+{
+    loam_zone_stats *stats = ctx;
+    (void)unit;
+    stats->blocks[order]++;
+    return true;
+}
+
+static void zone_stat_area(zone_area *area, loam_zone_stats *stats)
+{
+    loam_irq irq = zone_area_lock(area);
+    int largest = loam_buddy_largest(&area->buddy);
+    stats->frames += area->count;
+    stats->free += area->buddy.free_units;
+    stats->reserved += area->reserved;
+    stats->bad += area->bad;
+    stats->refusals += area->refused;
+    stats->low_water += area->low_water;
+    if (largest > stats->largest)
+        stats->largest = largest;
+    loam_buddy_each(&area->buddy, LOAM_ZONE_MAX_ORDER, zone_count_block, stats);
+    zone_area_unlock(area, irq);
+}
+
+void loam_zone_stat(loam_zone *zone, loam_zone_stats *stats)
+{
+    loam_zone_drain(zone);
+    __builtin_memset(stats, 0, sizeof *stats);
+    stats->name = zone->config.name;
+    stats->largest = -1;
+    stats->metadata = zone->metadata;
+    stats->areas = zone->nareas;
+    stats->refusals = loam_atomic_peek(&zone->outside);
+    for (uint32_t i = 0; i < zone->nareas; i++)
+        zone_stat_area(&zone->area[i], stats);
+    for (uint32_t i = 0; i < zone->nfronts; i++) {
+        stats->refills += zone->front[i].refills;
+        stats->flushes += zone->front[i].flushes;
+        stats->failures += zone->front[i].failures;
+    }
+    stats->in_fronts = zone_in_fronts(zone);
+    stats->free += stats->in_fronts;
+}
+
+void loam_zone_each_free(loam_zone *zone, unsigned max_order, loam_buddy_fn *fn, void *ctx)
+{
+    for (uint32_t i = 0; i < zone->nareas; i++) {
+        loam_irq irq = zone_area_lock(&zone->area[i]);
+        loam_buddy_each(&zone->area[i].buddy, max_order, fn, ctx);
+        zone_area_unlock(&zone->area[i], irq);
+    }
+}
+
+loam_pfn loam_zone_next_free(loam_zone *zone, unsigned order, unsigned max_order, loam_pfn from)
+{
+    uint64_t frame = ~0ULL;
+    bool found = false;
+    for (uint32_t i = 0; i < zone->nareas && !found; i++) {
+        zone_area *area = &zone->area[i];
+        loam_irq irq = zone_area_lock(area);
+        found = from.v < area->first + area->count &&
+                loam_buddy_next(&area->buddy, order, max_order, from.v, &frame);
+        zone_area_unlock(area, irq);
+    }
+    return found ? loam_pfn_of(frame) : LOAM_NO_FRAME;
+}
+
+const uint8_t *loam_zone_frame_table(const loam_zone *zone, loam_pfn pfn, loam_pfn *first,
+                                     uint64_t *count)
+{
+    const zone_area *area = loam_zone__area(zone, pfn.v);
+    if (area == NULL)
+        return NULL;
+    *first = loam_pfn_of(area->first);
+    *count = area->count;
+    return area->table;
+}
+
+/* ---- walk ---- */
+
+/* How many frames the thing at `frame` takes: a block, a free block, or one. */
+static uint64_t zone_extent(const zone_area *area, uint64_t frame, loam_frame_state state)
+{
+    uint64_t start, end = area->first + area->count;
+    unsigned order;
+    if (state == LOAM_FRAME_FREE && loam_buddy_find(&area->buddy, frame, &start, &order))
+        return start + (1ULL << order) - frame;
+    int out = zone_order_of(area->table[frame - area->first]);
+    uint64_t frames = out < 0 ? 1 : 1ULL << out;
+    while (zone_is_multi(area->table[frame - area->first]) && frame + frames < end &&
+           zone_is_joined(area->table[frame + frames - area->first]))
+        frames += 1ULL << zone_order_of(area->table[frame + frames - area->first]);
+    return frames < end - frame ? frames : end - frame;
+}
+
+static bool zone_runs_on(loam_frame_state state)
+{
+    return state == LOAM_FRAME_FREE || state == LOAM_FRAME_RESERVED || state == LOAM_FRAME_BAD;
+}
+
+void loam_zone_walk(loam_zone *zone, loam_zone_walk_fn *fn, void *ctx)
+{
+    for (uint32_t i = 0; i < zone->nareas; i++) {
+        zone_area *area = &zone->area[i];
+        uint64_t end = area->first + area->count;
+        for (uint64_t frame = area->first; frame < end;) {
+            loam_frame_state state = loam_zone_state(zone, loam_pfn_of(frame));
+            uint64_t next = frame + zone_extent(area, frame, state);
+            while (zone_runs_on(state) && next < end &&
+                   loam_zone_state(zone, loam_pfn_of(next)) == state)
+                next += zone_extent(area, next, state);
+            if (!fn(ctx, loam_pfn_of(frame), next - frame, state))
+                return;
+            frame = next;
+        }
+    }
+}

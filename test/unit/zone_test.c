@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: MIT */
+/* zone_test.c - frames by example: each call, each refusal, each rule. */
+#include "loam/memblock.h"
+#include "loam/zone.h"
+#include "tap.h"
+
+enum { MEM = 512 * 1024, FRAMES = 1 << 17 };
+
+static unsigned char mem[MEM] __attribute__((aligned(64)));
+static loam_zone_config config;
+static loam_zone *zone;
+
+/* A zone over the given spans of frames, all of them free. */
+static void start_spans(tap *t, const loam_span *frames, size_t n)
+{
+    static loam_span ram[8];
+    for (size_t i = 0; i < n; i++)
+        ram[i] = (loam_span){frames[i].base << LOAM_PAGE_SHIFT, frames[i].len << LOAM_PAGE_SHIFT};
+    uint64_t need = loam_zone_measure(ram, n, &config);
+    TAP_CHECK(t, need != 0 && need <= MEM);
+    for (size_t i = 0; i < MEM; i++)
+        mem[i] = 0xa5;
+    zone = loam_zone_init(mem, need, false, ram, n, &config);
+    TAP_CHECK(t, zone != NULL);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    for (size_t i = 0; i < n; i++)
+        TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(frames[i].base), frames[i].len), LOAM_OK);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void start(tap *t, uint64_t first, uint64_t count, bool fronts)
+{
+    loam_zone_config_init(&config);
+    config.fronts = fronts;
+    start_spans(t, &(loam_span){first, count}, 1);
+}
+
+static loam_pfn get(tap *t, unsigned order)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, order, 0);
+    TAP_CHECK(t, !loam_pfn_is_none(pfn));
+    TAP_EQ(t, pfn.v & ((1ULL << order) - 1), 0);
+    TAP_EQ(t, loam_zone_order(zone, pfn), order);
+    return pfn;
+}
+
+static void put(tap *t, loam_pfn pfn)
+{
+    TAP_EQ(t, loam_zone_free(zone, pfn), LOAM_OK);
+}
+
+/* The call inside is refused with this wording, and nothing changes. */
+#define REFUSED(t, call, text)                                                                     \
+    do {                                                                                           \
+        uint64_t before = loam_zone_free_pages(zone);                                              \
+        tap_catch(t);                                                                              \
+        TAP_EQ(t, call, LOAM_EINVAL);                                                              \
+        TAP_EQ(t, tap_caught(t), 1);                                                               \
+        TAP_STR(t, (t)->report.what, text);                                                        \
+        TAP_EQ(t, loam_zone_free_pages(zone), before);                                             \
+        TAP_RULE(t, loam_zone_check(zone), NULL);                                                  \
+    } while (0)
+
+static void measure_refuses(tap *t)
+{
+    loam_span good = {0x1000, 0x10000}, tiny = {0x1001, 0x1ffe}, twice[2] = {good, good};
+    loam_zone_config_init(&config);
+    TAP_CHECK(t, loam_zone_measure(&good, 1, &config) != 0);
+    TAP_EQ(t, loam_zone_measure(&tiny, 1, &config), 0);
+    TAP_EQ(t, loam_zone_measure(twice, 2, &config), 0);
+    TAP_EQ(t, loam_zone_measure(NULL, 1, &config), 0);
+    TAP_EQ(t, loam_zone_measure(&good, 0, &config), 0);
+    config.ncpus = 0;
+    TAP_EQ(t, loam_zone_measure(&good, 1, &config), 0);
+    config.ncpus = LOAM_PORT_MAX_CPUS + 1;
+    TAP_EQ(t, loam_zone_measure(&good, 1, &config), 0);
+}
+
+static void measure_is_lean(tap *t)
+{
+    loam_span ram = {0, 1ULL << 36};
+    (void)t;
+    loam_zone_config_init(&config);
+    TAP_CHECK(t, loam_zone_measure(&ram, 1, &config) * 10 <= (ram.len >> LOAM_PAGE_SHIFT) * 12);
+}
+
+static void init_refuses(tap *t)
+{
+    loam_span ram = {0x100000, 0x100000};
+    loam_zone_config_init(&config);
+    uint64_t need = loam_zone_measure(&ram, 1, &config);
+    TAP_CHECK(t, loam_zone_init(mem, need - 1, false, &ram, 1, &config) == NULL);
+    TAP_CHECK(t, loam_zone_init(mem + 8, need, false, &ram, 1, &config) == NULL);
+    TAP_CHECK(t, loam_zone_init(NULL, need, false, &ram, 1, &config) == NULL);
+}
+
+static void starts_reserved(tap *t)
+{
+    loam_span ram = {0x100000, 0x100000};
+    loam_zone_config_init(&config);
+    zone = loam_zone_init(mem, MEM, false, &ram, 1, &config);
+    TAP_CHECK(t, zone != NULL);
+    TAP_EQ(t, loam_zone_free_pages(zone), 0);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(0x100)), LOAM_FRAME_RESERVED);
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(0x100)), "free of a reserved frame");
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(0x100), 1), LOAM_OK);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(0x100), 1), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(0x1ff), 2), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(0xff), 1), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(7), 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_free_pages(zone), 1);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void all_and_back(tap *t, bool fronts)
+{
+    static loam_pfn all[FRAMES];
+    start(t, 0x1000, FRAMES, fronts);
+    for (size_t i = 0; i < FRAMES; i++)
+        all[i] = loam_zone_alloc(zone, 0, 0);
+    TAP_CHECK(t, !loam_pfn_is_none(all[FRAMES - 1]));
+    TAP_EQ(t, loam_zone_free_pages(zone), 0);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    for (size_t i = FRAMES - 1; i > 0; i--) { /* shuffled */
+        size_t j = (size_t)tap_below(t, i + 1);
+        loam_pfn swap = all[i];
+        all[i] = all[j];
+        all[j] = swap;
+    }
+    TAP_EQ(t, loam_zone_free_bulk(zone, all, FRAMES), FRAMES);
+    loam_zone_drain(zone);
+    loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.largest, 16);
+    TAP_EQ(t, stats.free, FRAMES);
+    TAP_EQ(t, stats.low_water, 0);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void all_through_fronts(tap *t)
+{
+    all_and_back(t, true);
+}
+
+static void all_without_fronts(tap *t)
+{
+    all_and_back(t, false);
+}
+
+static void wrong_frees(tap *t, bool fronts)
+{
+    start(t, 0x1000, FRAMES, fronts);
+    loam_pfn a = get(t, 3), b = get(t, 0), big = get(t, 12);
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(a.v + 1)), "free of an inner frame");
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(big.v + 2048)), "free of an inner frame");
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(0xfff)), "free of a frame that is not managed");
+    REFUSED(t, loam_zone_free(zone, LOAM_NO_FRAME), "free of a frame that is not managed");
+    REFUSED(t, loam_zone_free_order(zone, a, 2), "free with the wrong order");
+    REFUSED(t, loam_zone_free_order(zone, big, 99), "free with the wrong order");
+    TAP_EQ(t, loam_zone_free_order(zone, big, 12), LOAM_OK);
+    REFUSED(t, loam_zone_free(zone, big), "double free");
+    put(t, a);
+    put(t, b);
+    REFUSED(t, loam_zone_free(zone, a), "double free");
+    REFUSED(t, loam_zone_free(zone, b), "double free");
+    TAP_EQ(t, t->report.value, b.v);
+    TAP_STR(t, t->report.state, "free");
+    loam_zone_drain(zone);
+    REFUSED(t, loam_zone_free(zone, a), "double free");
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+    loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.refusals, 10);
+}
+
+static void wrong_frees_fronts(tap *t)
+{
+    wrong_frees(t, true);
+}
+
+static void wrong_frees_exact(tap *t)
+{
+    wrong_frees(t, false);
+}
+
+static void slab_blocks(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = loam_zone_alloc(zone, 2, LOAM_ZONE_SLAB);
+    loam_pfn b = loam_zone_alloc_exact(zone, 11, LOAM_ZONE_SLAB);
+    TAP_EQ(t, loam_zone_state(zone, a), LOAM_FRAME_SLAB);
+    REFUSED(t, loam_zone_free(zone, a), "page free of a block of the object layers");
+    REFUSED(t, loam_zone_free(zone, b), "page free of a block of the object layers");
+    loam_pfn page = get(t, 2);
+    REFUSED(t, loam_zone_free_slab(zone, page), "free as an object block of a page block");
+    TAP_EQ(t, loam_zone_free_slab(zone, a), LOAM_OK);
+    TAP_EQ(t, loam_zone_free_slab(zone, b), LOAM_OK);
+    REFUSED(t, loam_zone_free_slab(zone, a), "double free");
+    put(t, page);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+}
+
+static void exact_counts(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, 0, 0)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, FRAMES + 1, 0)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, ~0ULL, 0)));
+    for (uint64_t n = 1; n <= 70; n++) {
+        loam_pfn pfn = loam_zone_alloc_exact(zone, n, 0);
+        TAP_CHECK(t, !loam_pfn_is_none(pfn));
+        TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - n);
+        TAP_RULE(t, loam_zone_check(zone), NULL);
+        if (!loam_is_pow2(n)) {
+            uint64_t second = pfn.v + (1ULL << loam_log2_floor(n));
+            REFUSED(t, loam_zone_free(zone, loam_pfn_of(second)), "free of an inner frame");
+            REFUSED(t, loam_zone_free_order(zone, pfn, loam_log2_floor(n)),
+                    "free with the wrong order");
+        }
+        put(t, pfn);
+        TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+        TAP_RULE(t, loam_zone_check(zone), NULL);
+    }
+}
+
+static void at_a_place(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn p = get(t, 0);
+    TAP_EQ(t, loam_zone_alloc_at(zone, p, 1, 0), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(1003), 77, 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(1000), 4, 0), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(FRAMES - 1), 2, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(5), 0, 0), LOAM_EINVAL);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 78);
+    put(t, loam_pfn_of(1003));
+    put(t, p);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+}
+
+static void in_a_range(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = loam_zone_alloc_range(zone, 4, loam_pfn_of(1000), loam_pfn_of(1040), 0);
+    TAP_EQ(t, a.v, 1008);
+    loam_pfn b = loam_zone_alloc_range(zone, 4, loam_pfn_of(1000), loam_pfn_of(1040), 0);
+    TAP_EQ(t, b.v, 1024);
+    TAP_CHECK(t, loam_pfn_is_none(
+                     loam_zone_alloc_range(zone, 4, loam_pfn_of(1000), loam_pfn_of(1040), 0)));
+    TAP_CHECK(t,
+              loam_pfn_is_none(loam_zone_alloc_range(zone, 0, loam_pfn_of(9), loam_pfn_of(9), 0)));
+    TAP_CHECK(t, loam_pfn_is_none(
+                     loam_zone_alloc_range(zone, 0, loam_pfn_of(FRAMES), loam_pfn_of(0), 0)));
+    put(t, a);
+    put(t, b);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void range_sees_own_front(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    put(t, get(t, 0)); /* the rest of its word stays in the front */
+    loam_pfn a = loam_zone_alloc_range(zone, 6, loam_pfn_of(0), loam_pfn_of(64), 0);
+    TAP_EQ(t, a.v, 0);
+}
+
+static void split_to_frames(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = get(t, 3), b = loam_zone_alloc_exact(zone, 5, 0);
+    TAP_EQ(t, loam_zone_split(zone, a), LOAM_OK);
+    TAP_EQ(t, loam_zone_split(zone, b), LOAM_OK);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    for (uint64_t i = 0; i < 8; i++)
+        TAP_EQ(t, loam_zone_free_order(zone, loam_pfn_of(a.v + i), 0), LOAM_OK);
+    for (uint64_t i = 0; i < 5; i++)
+        put(t, loam_pfn_of(b.v + i));
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+    REFUSED(t, loam_zone_split(zone, a), "split of what is not an allocated block");
+    REFUSED(t, loam_zone_split(zone, loam_pfn_of(FRAMES)), "split of a frame that is not managed");
+}
+
+static void bad_frames(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = get(t, 0), b = get(t, 1);
+    TAP_EQ(t, loam_zone_mark_bad(zone, a), LOAM_OK);
+    TAP_EQ(t, loam_zone_mark_bad(zone, a), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_mark_bad(zone, b), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_mark_bad(zone, loam_pfn_of(FRAMES - 1)), LOAM_OK);
+    TAP_EQ(t, loam_zone_mark_bad(zone, loam_pfn_of(FRAMES)), LOAM_EINVAL);
+    REFUSED(t, loam_zone_free(zone, a), "free of a bad frame");
+    put(t, b);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 2);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 17, 0)));
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void reserve_and_add_again(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(100), 1000), LOAM_OK);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(1099), 2), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(FRAMES - 1), 2), LOAM_EINVAL);
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(100)), "free of a reserved frame");
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 1000);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(100), 1000), LOAM_OK);
+    loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.reserved, 0);
+    TAP_EQ(t, stats.largest, 17);
+}
+
+static void holes_and_edges(tap *t)
+{
+    static const loam_span frames[] = {{5, 3}, {10, 100}, {1 << 20, 64}, {(1ULL << 40) + 7, 9}};
+    loam_zone_config_init(&config);
+    start_spans(t, frames, 4);
+    TAP_EQ(t, loam_zone_free_pages(zone), 176);
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(8)), LOAM_FRAME_RESERVED);
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(5000)), LOAM_FRAME_OUTSIDE);
+    TAP_EQ(t, get(t, 6).v, 1 << 20);
+    loam_pfn last = get(t, 5);
+    TAP_EQ(t, last.v, 32);
+    uint64_t n = 0;
+    while (!loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)))
+        n++;
+    TAP_EQ(t, n, 176 - 64 - 32);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void tiny_zone(tap *t)
+{
+    start(t, 0x80, 8, true);
+    loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    TAP_CHECK(t, stats.metadata <= 4096);
+    TAP_EQ(t, get(t, 3).v, 0x80);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+}
+
+static void other_cpu_is_asked(tap *t)
+{
+    static loam_pfn rest[FRAMES];
+    loam_zone_config_init(&config);
+    config.ncpus = 1;
+    start_spans(t, &(loam_span){0, FRAMES}, 1);
+    put(t, get(t, 0)); /* 64 frames are in the front now */
+    TAP_EQ(t, get(t, 17).v, 0);
+    put(t, loam_pfn_of(0));
+    size_t n = loam_zone_alloc_bulk(zone, 0, 0, rest, FRAMES);
+    TAP_EQ(t, n, FRAMES);
+    TAP_EQ(t, loam_zone_free_bulk(zone, rest, n), n);
+}
+
+static bool give_back(void *ctx, loam_zone *z, unsigned order)
+{
+    loam_pfn *held = ctx;
+    (void)order;
+    if (loam_pfn_is_none(*held))
+        return false;
+    loam_zone_free(z, *held);
+    *held = LOAM_NO_FRAME;
+    return true;
+}
+
+static void shrinker_before_null(tap *t)
+{
+    static loam_pfn held;
+    loam_zone_config_init(&config);
+    config.shrink = give_back;
+    config.shrink_ctx = &held;
+    start_spans(t, &(loam_span){0, 64}, 1);
+    held = LOAM_NO_FRAME;
+    held = get(t, 6);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 2, LOAM_ZONE_ATOMIC)));
+    loam_pfn pfn = get(t, 2);
+    TAP_CHECK(t, loam_pfn_is_none(held));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 6, 0)));
+    put(t, pfn);
+}
+
+static void reserve_for_interrupts(tap *t)
+{
+    loam_zone_config_init(&config);
+    config.reserve = 10;
+    start_spans(t, &(loam_span){0, FRAMES}, 1);
+    uint64_t n = 0;
+    while (!loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)))
+        n++;
+    TAP_EQ(t, n, FRAMES - 10);
+    for (unsigned i = 0; i < 10; i++)
+        TAP_CHECK(t, !loam_pfn_is_none(loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC)));
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static bool refuse_third(void *ctx, unsigned order)
+{
+    unsigned *count = ctx;
+    (void)order;
+    return ++*count == 3;
+}
+
+static void refuse_hook(tap *t)
+{
+    static unsigned count;
+    count = 0;
+    loam_zone_config_init(&config);
+    config.refuse = refuse_third;
+    config.refuse_ctx = &count;
+    start_spans(t, &(loam_span){0, FRAMES}, 1);
+    get(t, 0);
+    get(t, 0);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    get(t, 0);
+}
+
+static void zeroed_pages(tap *t)
+{
+    static unsigned char ram[4 * LOAM_PAGE_SIZE] __attribute__((aligned(4096)));
+    loam_zone_config_init(&config);
+    config.linear = (loam_linear){0, sizeof ram, ram};
+    start_spans(t, &(loam_span){0, 4}, 1);
+    for (size_t i = 0; i < sizeof ram; i++)
+        ram[i] = 0xff;
+    TAP_EQ(t, loam_zone_alloc(zone, 1, LOAM_ZONE_ZERO).v, 0);
+    TAP_EQ(t, ram[0] | ram[8191], 0);
+    TAP_EQ(t, ram[8192], 0xff);
+    TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of(3)) == ram + 3 * LOAM_PAGE_SIZE);
+    TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of(4)) == NULL);
+}
+
+typedef struct events {
+    loam_trace_event event[64];
+    size_t count;
+} events;
+
+static void keep_event(void *ctx, const loam_trace_event *event)
+{
+    events *e = ctx;
+    if (e->count < LOAM_ARRAY_LEN(e->event))
+        e->event[e->count++] = *event;
+}
+
+static void expect_event(tap *t, const events *e, size_t i, loam_trace_kind kind, unsigned order,
+                         uint64_t a)
+{
+    TAP_CHECK(t, i < e->count);
+    TAP_EQ(t, e->event[i].kind, kind);
+    TAP_EQ(t, e->event[i].order, order);
+    TAP_EQ(t, e->event[i].a, a);
+}
+
+static void trace_tells_steps(tap *t)
+{
+    static loam_trace trace;
+    static events e;
+    e.count = 0;
+    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
+    loam_trace_set_sink(&trace, keep_event, &e);
+    loam_zone_config_init(&config);
+    config.trace = &trace;
+    config.lowest = true;
+    config.trace_max_order = 10;
+    start_spans(t, &(loam_span){0, 4096}, 1);
+    loam_trace_set_on(&trace, true);
+    TAP_EQ(t, get(t, 8).v, 0);
+    put(t, loam_pfn_of(0));
+    loam_trace_set_on(&trace, false);
+    get(t, 0);
+    expect_event(t, &e, 0, LOAM_TRACE_LIST_REMOVE, 10, 0);
+    expect_event(t, &e, 1, LOAM_TRACE_PAGE_SPLIT, 10, 0);
+    TAP_EQ(t, e.event[1].b, 512);
+    expect_event(t, &e, 2, LOAM_TRACE_LIST_ADD, 9, 512);
+    expect_event(t, &e, 3, LOAM_TRACE_PAGE_SPLIT, 9, 0);
+    expect_event(t, &e, 4, LOAM_TRACE_LIST_ADD, 8, 256);
+    expect_event(t, &e, 5, LOAM_TRACE_PAGE_ALLOC, 8, 0);
+    expect_event(t, &e, 6, LOAM_TRACE_PAGE_MERGE, 8, 0);
+    TAP_EQ(t, e.event[6].b, 256);
+    expect_event(t, &e, 7, LOAM_TRACE_LIST_REMOVE, 8, 256);
+    expect_event(t, &e, 8, LOAM_TRACE_PAGE_MERGE, 9, 0);
+    expect_event(t, &e, 9, LOAM_TRACE_LIST_REMOVE, 9, 512);
+    expect_event(t, &e, 10, LOAM_TRACE_LIST_ADD, 10, 0);
+    expect_event(t, &e, 11, LOAM_TRACE_PAGE_FREE, 8, 0);
+    TAP_EQ(t, e.event[11].b, 10);
+    TAP_EQ(t, e.count, 12);
+}
+
+static void zonelist_order(tap *t)
+{
+    static unsigned char other[64 * 1024] __attribute__((aligned(64)));
+    loam_zonelist list = {.count = 0};
+    loam_span ram = {0, 1 << 20};
+    loam_zone_config_init(&config);
+    config.name = "dma";
+    config.limit = 16;
+    loam_zone *dma = loam_zone_init(other, sizeof other, false, &ram, 1, &config);
+    config.name = "normal";
+    config.first = 16;
+    config.limit = 0;
+    zone = loam_zone_init(mem, sizeof mem, false, &ram, 1, &config);
+    TAP_EQ(t, loam_zonelist_add_zone(&list, zone), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_add_zone(&list, dma), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_add_zone(&list, NULL), LOAM_EINVAL);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(0), 256), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(300), 1), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_free_pages(dma), 16);
+    TAP_EQ(t, loam_zone_free_pages(zone), 240);
+    for (unsigned i = 0; i < 240; i++)
+        TAP_CHECK(t, loam_zonelist_alloc(&list, 0, 0).v >= 16);
+    loam_pfn low = loam_zonelist_alloc(&list, 0, 0);
+    TAP_CHECK(t, low.v < 16);
+    TAP_EQ(t, loam_zonelist_free(&list, low), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_free(&list, loam_pfn_of(20)), LOAM_OK);
+    REFUSED(t, loam_zonelist_free(&list, loam_pfn_of(999)), "free of a frame that is not managed");
+}
+
+static bool sum_walk(void *ctx, loam_pfn first, uint64_t count, loam_frame_state state)
+{
+    uint64_t *sum = ctx;
+    (void)first;
+    sum[state] += count;
+    return true;
+}
+
+static void walk_covers_everything(tap *t)
+{
+    uint64_t sum[LOAM_FRAME_BAD + 1] = {0};
+    start(t, 3, 1000, true);
+    get(t, 3);
+    loam_zone_alloc_exact(zone, 11, 0);
+    loam_zone_alloc(zone, 1, LOAM_ZONE_SLAB);
+    loam_zone_mark_bad(zone, loam_pfn_of(900));
+    loam_zone_reserve(zone, loam_pfn_of(800), 10);
+    loam_zone_walk(zone, sum_walk, sum);
+    TAP_EQ(t, sum[LOAM_FRAME_HEAD], 19);
+    TAP_EQ(t, sum[LOAM_FRAME_SLAB], 2);
+    TAP_EQ(t, sum[LOAM_FRAME_BAD], 1);
+    TAP_EQ(t, sum[LOAM_FRAME_RESERVED], 10);
+    TAP_EQ(t, sum[LOAM_FRAME_FREE], 1000 - 32);
+}
+
+static void next_free_of_order(tap *t)
+{
+    start(t, 0, 1024, false);
+    get(t, 0);
+    TAP_EQ(t, loam_zone_next_free(zone, 0, 10, loam_pfn_of(0)).v, 1);
+    TAP_EQ(t, loam_zone_next_free(zone, 5, 10, loam_pfn_of(0)).v, 32);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_next_free(zone, 5, 10, loam_pfn_of(33))));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_next_free(zone, 10, 10, loam_pfn_of(0))));
+}
+
+/* The table byte of a frame, to break a rule by hand. */
+static uint8_t *byte_of(uint64_t frame)
+{
+    loam_pfn first;
+    uint64_t count;
+    const uint8_t *table = loam_zone_frame_table(zone, loam_pfn_of(frame), &first, &count);
+    return (uint8_t *)(uintptr_t)&table[frame - first.v];
+}
+
+static void broken_rules_are_named(tap *t)
+{
+    start(t, 0, 1024, true);
+    *byte_of(5) = 0x80;
+    TAP_RULE(t, loam_zone_check(zone), "Z2");
+    start(t, 0, 1024, false);
+    *byte_of(get(t, 3).v + 1) = 0x80;
+    TAP_RULE(t, loam_zone_check(zone), "Z3");
+    start(t, 0, 1024, false);
+    *byte_of(get(t, 3).v) = 0x84;
+    TAP_RULE(t, loam_zone_check(zone), "Z3");
+    start(t, 0, 1024, false);
+    *byte_of(get(t, 0).v) = 0xe0;
+    TAP_RULE(t, loam_zone_check(zone), "Z4");
+    start(t, 0, 1024, false);
+    *byte_of(get(t, 0).v) = 0x01;
+    TAP_RULE(t, loam_zone_check(zone), "Z6");
+    start(t, 0, 1024, false);
+    *byte_of(get(t, 0).v) = 0x02;
+    TAP_RULE(t, loam_zone_check(zone), "Z6");
+    start(t, 0, 1024, true);
+    loam_pfn kept = get(t, 0);
+    put(t, kept);
+    *byte_of(kept.v) = 0x80;
+    TAP_RULE(t, loam_zone_check(zone), "Z5");
+}
+
+static const tap_case cases[] = {
+    {"zone_measure: bad arguments: 0", measure_refuses},
+    {"zone_measure: 64 GiB: at most 1.2 bytes a frame", measure_is_lean},
+    {"zone_init: too little or misaligned memory: NULL", init_refuses},
+    {"zone_init: before the hand-over: every frame reserved", starts_reserved},
+    {"zone_alloc: all frames, with fronts, freed at random: one block again", all_through_fronts},
+    {"zone_alloc: all frames, without fronts: one block again", all_without_fronts},
+    {"zone_free: every wrong free, with fronts: refused and named", wrong_frees_fronts},
+    {"zone_free: every wrong free, without fronts: refused and named", wrong_frees_exact},
+    {"zone_free_slab: blocks of the object layers: only by that call", slab_blocks},
+    {"zone_alloc_exact: 1 to 70 frames: tail back, freed whole", exact_counts},
+    {"zone_alloc_at: a place: all or nothing", at_a_place},
+    {"zone_alloc_range: limits: lowest fitting block", in_a_range},
+    {"zone_alloc_range: frames in the own front: found", range_sees_own_front},
+    {"zone_split: block and exact block: single frames", split_to_frames},
+    {"zone_mark_bad: free or single frames: out of use", bad_frames},
+    {"zone_reserve: free frames: reserved, and added again", reserve_and_add_again},
+    {"zone_init: holes, odd edges, 2^40: all frames usable", holes_and_edges},
+    {"zone_init: 8 frames: metadata below a page", tiny_zone},
+    {"zone_alloc: largest block while the front holds frames: drained first", other_cpu_is_asked},
+    {"zone_alloc: no memory: the shrinker is asked before NULL", shrinker_before_null},
+    {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
+    {"zone_alloc: refusal hook: the n-th request fails", refuse_hook},
+    {"zone_alloc: zero flag: contents are 0", zeroed_pages},
+    {"zone trace: alloc and free: every split and merge", trace_tells_steps},
+    {"zonelist: two zones: fallback in order, free by frame", zonelist_order},
+    {"zone_walk: all states: every frame once", walk_covers_everything},
+    {"zone_next_free: capped view: exact orders", next_free_of_order},
+    {"zone_check: each rule broken: named", broken_rules_are_named},
+};
+TAP_SUITE(zone_test, cases);
