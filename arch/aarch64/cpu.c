@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* cpu.c - the processor's part of kern/arch.h: frames, ticks, waiting, faults on purpose. */
+#include "arch.h"
+#include "image.h"
+
+const char *arch_describe(void)
+{
+    return "aarch64, EL1, MMU and caches on, identity map";
+}
+
+static bool on_stack(uintptr_t p)
+{
+    return (p >= (uintptr_t)__stack_bottom && p + 16 <= (uintptr_t)__stack_top) ||
+           (p >= (uintptr_t)__trap_stack_bottom && p + 16 <= (uintptr_t)__trap_stack_top);
+}
+
+/* A frame record is two words at x29: the caller's x29 and the return address. */
+void arch_backtrace(uintptr_t fp, void (*fn)(uintptr_t pc))
+{
+    enum { DEEPEST = 32 };
+    if (fp == 0)
+        fp = (uintptr_t)__builtin_frame_address(0);
+    for (unsigned i = 0; i < DEEPEST && on_stack(fp) && fp % 8 == 0; i++) {
+        const uintptr_t *record = (const uintptr_t *)fp;
+        if (record[1] == 0)
+            return;
+        fn(record[1]);
+        if (record[0] <= fp) /* stacks grow down: callers lie above */
+            return;
+        fp = record[0];
+    }
+}
+
+uint64_t arch_ticks_hz(void)
+{
+    uint64_t hz;
+    __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(hz));
+    return hz;
+}
+
+void arch_wait(void)
+{
+    __asm__ volatile("dsb sy\n\twfi" : : : "memory");
+}
+
+void arch_irq_on(void)
+{
+    __asm__ volatile("msr daifclr, #2" : : : "memory");
+}
+
+_Noreturn void arch_halt(void)
+{
+    __asm__ volatile("msr daifset, #15" : : : "memory");
+    for (;;)
+        __asm__ volatile("wfi" : : : "memory");
+}
+
+/* ---- faults on purpose, for the shell's word `fault` and the tests ---- */
+
+static void fault_null(void)
+{
+    __asm__ volatile("str xzr, [%0]" : : "r"(8UL) : "memory");
+}
+
+static void fault_undef(void)
+{
+    __asm__ volatile(".inst 0x00000000");
+}
+
+static void fault_text(void)
+{
+    __asm__ volatile("str wzr, [%0]" : : "r"(__text_start) : "memory");
+}
+
+static void fault_rodata(void)
+{
+    __asm__ volatile("strb wzr, [%0]" : : "r"(arch_fault_names) : "memory");
+}
+
+static void fault_exec(void)
+{
+    __asm__ volatile("blr %0" : : "r"(__stack_bottom) : "x30", "memory");
+}
+
+static void fault_unmapped(void)
+{
+    uint64_t v;
+    __asm__ volatile("ldr %0, [%1]" : "=r"(v) : "r"(0x80000000UL) : "memory");
+}
+
+static void fault_align(void)
+{
+    uint64_t v;
+    __asm__ volatile("ldr %0, [%1]" : "=r"(v) : "r"(__text_start + 1) : "memory");
+}
+
+static void fault_pc(void)
+{
+    __asm__ volatile("br %0" : : "r"(__text_start + 2) : "memory");
+}
+
+static void fault_brk(void)
+{
+    __asm__ volatile("brk #7");
+}
+
+static void fault_svc(void)
+{
+    __asm__ volatile("svc #0" : : : "x30", "memory");
+}
+
+static void fault_fp(void)
+{
+    __asm__ volatile(".inst 0x1e602000"); /* fcmp d0, d0 */
+}
+
+/* Runs the main stack into its guard page. */
+static void fault_stack(void)
+{
+    __asm__ volatile("1: stp x29, x30, [sp, #-16]!\n\tb 1b" : : : "memory");
+}
+
+const char arch_fault_names[] = "null undef text rodata exec unmapped align pc brk svc fp stack";
+
+typedef struct fault_entry {
+    const char *name;
+    void (*run)(void);
+} fault_entry;
+
+static const fault_entry faults[] = {
+    {"null", fault_null},     {"undef", fault_undef}, {"text", fault_text},
+    {"rodata", fault_rodata}, {"exec", fault_exec},   {"unmapped", fault_unmapped},
+    {"align", fault_align},   {"pc", fault_pc},       {"brk", fault_brk},
+    {"svc", fault_svc},       {"fp", fault_fp},       {"stack", fault_stack},
+};
+
+void arch_fault(const char *name)
+{
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(faults); i++) {
+        const char *a = faults[i].name, *b = name;
+        while (*a != '\0' && *a == *b)
+            a++, b++;
+        if (*a == *b)
+            faults[i].run();
+    }
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_AARCH64_PORT_H
+#define LOAM_AARCH64_PORT_H
+
+/* The port on a bare AArch64 machine. Atomics compile to load-exclusive/store-exclusive pairs; on
+ * the board these work only while the MMU and the caches are on, so nothing here may be called
+ * before mmu_on(). The contract is in include/loam/port.h. */
+#include "loam/base.h"
+
+enum { LOAM_PORT_MAX_CPUS = 4 };
+
+/* MPIDR_EL1, affinity level 0: the number of the core in its cluster. */
+static inline unsigned loam_port_cpu(void)
+{
+    uint64_t mpidr;
+    __asm__ volatile("mrs %0, mpidr_el1" : "=r"(mpidr));
+    return (unsigned)(mpidr & (LOAM_PORT_MAX_CPUS - 1));
+}
+
+typedef uint64_t loam_irq; /* DAIF as it was */
+
+static inline loam_irq loam_port_irq_save(void)
+{
+    loam_irq daif;
+    __asm__ volatile("mrs %0, daif\n\tmsr daifset, #2" : "=r"(daif) : : "memory");
+    return daif;
+}
+
+static inline void loam_port_irq_restore(loam_irq irq)
+{
+    __asm__ volatile("msr daif, %0" : : "r"(irq) : "memory");
+}
+
+static inline void loam_port_relax(void)
+{
+    __asm__ volatile("yield" : : : "memory");
+}
+
+static inline uint32_t loam_atomic_load(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t loam_atomic_peek(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void loam_atomic_store(uint32_t *p, uint32_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
+{
+    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
+}
+
+/* A ticket lock: cores are served in the order in which they came. */
+typedef struct loam_lock {
+    uint32_t next;    /* [atomic] the next ticket */
+    uint32_t serving; /* [atomic] the ticket that holds the lock */
+} loam_lock;
+
+#define LOAM_LOCK_INIT                                                                             \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
+
+static inline loam_irq loam_lock_acquire(loam_lock *lock)
+{
+    loam_irq irq = loam_port_irq_save();
+    uint32_t ticket = loam_atomic_add(&lock->next, 1);
+    while (loam_atomic_load(&lock->serving) != ticket) /* pairs with the store in release */
+        loam_port_relax();
+    return irq;
+}
+
+static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
+{
+    loam_atomic_store(&lock->serving, loam_atomic_peek(&lock->serving) + 1);
+    loam_port_irq_restore(irq);
+}
+
+/* The generic timer's virtual counter; CNTFRQ_EL0 ticks a second. */
+static inline uint64_t loam_port_ticks(void)
+{
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks) : : "memory");
+    return ticks;
+}
+
+#endif
