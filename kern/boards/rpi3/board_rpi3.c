@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* board_rpi3.c - the Raspberry Pi 3 (BCM2837), real or QEMU's raspi3b.
+ *
+ *     0x00000000  spin tables of cores 1-3 (0xe0, 0xe8, 0xf0), 0x1000 bytes
+ *     0x00080000  kernel8.img
+ *     0x08000000  initramfs, device tree (QEMU)
+ *     0x3c000000  the graphics processor's share (as much as config.txt says)
+ *     0x3f000000  peripherals;   0x40000000  the cores' own: timers, mailboxes
+ */
+#include "arch.h"
+#include "bcm283x.h"
+#include "board.h"
+#include "board_map.h"
+#include "gtimer.h"
+#include "loam/port.h"
+#include "semihost.h"
+#include "uart.h"
+
+enum { PL011_BASE = 0x3f201000, AUX_BASE = 0x3f215000, INPUT_CAP = 256 };
+
+static const board_span held[] = {{{0, 0x1000}, "spin tables"}};
+
+const board board_this = {
+    .name = "Raspberry Pi 3",
+    .default_ram = {0, 0x3c000000},
+    .mapped = {0, BOARD_RAM_END},
+    .held = held,
+    .held_count = LOAM_ARRAY_LEN(held),
+    .console_default = "mini-uart",
+    .console_names = "mini-uart pl011",
+};
+
+typedef struct port_choice {
+    const uart *uart;
+    uintptr_t base;
+    bcm_pins pins;
+    bcm_irq irq;
+    const char *names[4]; /* what a command line or the end of a stdout-path calls it */
+} port_choice;
+
+static const port_choice ports[] = {
+    {&uart_mini, AUX_BASE, BCM_PINS_MINI, BCM_IRQ_AUX, {"mini-uart", "uart1", "serial@7e215040"}},
+    {&uart_pl011, PL011_BASE, BCM_PINS_PL011, BCM_IRQ_PL011, {"pl011", "uart0", "serial@7e201000"}},
+};
+
+static const port_choice *console = &ports[0];
+static void (*on_tick)(void);
+static bool by_semihosting;
+
+/* What has come and nobody has read: filled by the interrupt, emptied by board_getc. */
+static char input[INPUT_CAP];
+static uint32_t input_head, input_tail;
+
+static void console_open(const port_choice *port)
+{
+    console = port;
+    bcm_uart_pins(port->pins);
+    port->uart->init(port->base);
+    bcm_irq_enable(port->irq);
+}
+
+void board_early(void)
+{
+    console_open(&ports[0]);
+}
+
+static bool ends_in(const char *s, const char *tail)
+{
+    size_t n = 0, m = 0;
+    while (s[n] != '\0' && s[n] != ':') /* "serial1:115200n8": the baud rate is ours */
+        n++;
+    while (tail[m] != '\0')
+        m++;
+    if (m > n)
+        return false;
+    for (size_t i = 0; i < m; i++)
+        if (s[n - m + i] != tail[i])
+            return false;
+    return true;
+}
+
+bool board_console(const char *name)
+{
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(ports); i++)
+        for (size_t k = 0; ports[i].names[k] != NULL; k++)
+            if (ends_in(name, ports[i].names[k])) {
+                if (console != &ports[i]) {
+                    console->uart->flush(console->base);
+                    console_open(&ports[i]);
+                }
+                return true;
+            }
+    return false;
+}
+
+void board_putc(char c)
+{
+    console->uart->put(console->base, c);
+}
+
+/* When nobody reads, the interrupt goes silent and the rest waits in the device, which holds up the
+ * sender where it can (QEMU does). */
+static void collect_input(void)
+{
+    char c;
+    while (input_head - input_tail < INPUT_CAP && console->uart->get(console->base, &c))
+        input[input_head++ % INPUT_CAP] = c;
+    if (input_head - input_tail == INPUT_CAP)
+        bcm_irq_disable(console->irq);
+}
+
+bool board_getc(char *c)
+{
+    loam_irq irq = loam_port_irq_save();
+    bool any, was_full;
+    collect_input();
+    any = input_head != input_tail;
+    was_full = input_head - input_tail == INPUT_CAP;
+    if (any)
+        *c = input[input_tail++ % INPUT_CAP];
+    if (was_full)
+        bcm_irq_enable(console->irq);
+    loam_port_irq_restore(irq);
+    return any;
+}
+
+void board_wait_input(void)
+{
+    loam_irq irq = loam_port_irq_save();
+    collect_input();
+    if (input_head == input_tail)
+        arch_wait(); /* wakes up for a masked interrupt too, so none is missed in between */
+    loam_port_irq_restore(irq);
+}
+
+void board_tick_start(unsigned hz, void (*fn)(void))
+{
+    on_tick = fn;
+    bcm_timer_irq_enable();
+    gtimer_start(hz);
+}
+
+bool board_irq(void)
+{
+    bool known = false;
+    if (bcm_timer_irq_pending()) {
+        gtimer_next();
+        if (on_tick != NULL)
+            on_tick();
+        known = true;
+    }
+    if (bcm_irq_pending(console->irq)) {
+        collect_input();
+        known = true;
+    }
+    return known;
+}
+
+void board_exit_by_semihosting(void)
+{
+    by_semihosting = true;
+}
+
+_Noreturn void board_off(int code)
+{
+    console->uart->flush(console->base);
+    if (by_semihosting)
+        semihost_exit(code);
+    if (code == 0)
+        bcm_reset(true);
+    arch_halt(); /* after a failure the message stays on the screen */
+}
+
+_Noreturn void board_reboot(void)
+{
+    console->uart->flush(console->base);
+    bcm_reset(false);
+    arch_halt();
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* console.c - text out, the boot log, and panics. */
+#include "console.h"
+#include "arch.h"
+#include "board.h"
+#include "image.h"
+#include "loam/port.h"
+
+void console_put(char c)
+{
+    if (c == '\n')
+        board_putc('\r');
+    board_putc(c);
+}
+
+void console_write(const char *s)
+{
+    while (*s != '\0')
+        console_put(*s++);
+}
+
+static void vprint(const char *fmt, __builtin_va_list ap)
+{
+    char line[CONSOLE_LINE + 1];
+    loam_text t;
+    loam_text_init(&t, line, sizeof(line));
+    loam_text_vfmt(&t, fmt, ap);
+    console_write(line);
+    if (t.cut)
+        console_write("...\n");
+}
+
+void kprintf(const char *fmt, ...)
+{
+    __builtin_va_list ap;
+    __builtin_va_start(ap, fmt);
+    vprint(fmt, ap);
+    __builtin_va_end(ap);
+}
+
+void klog(const char *fmt, ...)
+{
+    uint64_t hz = arch_ticks_hz();
+    uint64_t ms = hz == 0 ? 0 : loam_port_ticks() * 1000 / hz;
+    __builtin_va_list ap;
+    __builtin_va_start(ap, fmt);
+    kprintf("[%5U.%03U] ", ms / 1000, ms % 1000);
+    vprint(fmt, ap);
+    console_put('\n');
+    __builtin_va_end(ap);
+}
+
+static unsigned backtrace_depth;
+
+static void print_frame(uintptr_t pc)
+{
+    uint64_t offset = 0;
+    const char *name = image_symbol_of(pc, &offset);
+    if (name == NULL)
+        kprintf("  #%u 0x%X\n", backtrace_depth++, (uint64_t)pc);
+    else
+        kprintf("  #%u 0x%X %s+0x%X\n", backtrace_depth++, (uint64_t)pc, name, offset);
+}
+
+void console_backtrace(uintptr_t fp)
+{
+    backtrace_depth = 0;
+    console_write("backtrace (addr2line -e build/rpi3/kernel8.elf ADDRESS gives the line):\n");
+    arch_backtrace(fp != 0 ? fp : (uintptr_t)__builtin_frame_address(0), print_frame);
+}
+
+static bool panicking;
+
+_Noreturn void kpanic_at(uintptr_t fp, const char *why)
+{
+    (void)loam_port_irq_save();
+    if (panicking) {
+        console_write("\npanic: again, while panicking: stopped\n");
+        board_off(1);
+    }
+    panicking = true;
+    kprintf("\npanic: %s\n", why);
+    console_backtrace(fp);
+    console_write("panic: stopped\n");
+    board_off(1);
+}
+
+_Noreturn void kpanic(const char *fmt, ...)
+{
+    char why[CONSOLE_LINE];
+    loam_text t;
+    __builtin_va_list ap;
+    loam_text_init(&t, why, sizeof(why));
+    __builtin_va_start(ap, fmt);
+    loam_text_vfmt(&t, fmt, ap);
+    __builtin_va_end(ap);
+    kpanic_at((uintptr_t)__builtin_frame_address(0), why);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_KERN_BCM283X_H
+#define LOAM_KERN_BCM283X_H
+
+/* bcm283x.h - pins, interrupt routing and the watchdog of the Raspberry Pi's chip. */
+#include <stdbool.h>
+
+typedef enum bcm_pins { BCM_PINS_PL011 = 4, BCM_PINS_MINI = 2 } bcm_pins; /* alternate functions */
+
+/* Connects pins 14 and 15 (TXD, RXD) to one of the UARTs. */
+void bcm_uart_pins(bcm_pins function);
+
+typedef enum bcm_irq { BCM_IRQ_AUX = 29, BCM_IRQ_PL011 = 57 } bcm_irq;
+void bcm_irq_enable(bcm_irq irq);
+void bcm_irq_disable(bcm_irq irq);
+bool bcm_irq_pending(bcm_irq irq);
+
+/* Core 0's own virtual timer. */
+void bcm_timer_irq_enable(void);
+bool bcm_timer_irq_pending(void);
+
+/* Resets the chip through the watchdog; halt: the firmware stops instead of booting again. */
+void bcm_reset(bool halt);
+
+#endif

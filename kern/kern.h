@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_KERN_KERN_H
+#define LOAM_KERN_KERN_H
+
+/* kern.h - the one kernel: its memory, in the order in which it comes to life. */
+#include "loam/bootinfo.h"
+#include "loam/kmalloc.h"
+#include "loam/memblock.h"
+#include "loam/slab.h"
+#include "loam/trace.h"
+#include "loam/zone.h"
+#include "options.h"
+
+enum {
+    KERN_VIEW_ORDER = 10,     /* views and traces show blocks up to 4 MiB */
+    KERN_TRACE_EVENTS = 1024, /* kept in the ring */
+    KERN_TICK_HZ = 100
+};
+
+typedef struct kern {
+    options options;
+    loam_bootinfo bootinfo;
+    bool tree; /* the firmware's device tree was good */
+    loam_memblock map;
+    loam_memblock_sum sum;
+    loam_trace trace;
+    loam_zone *zone;
+    loam_slabs *slabs;
+    loam_kmalloc *kmalloc;
+    volatile uint64_t ticks;        /* of the timer, KERN_TICK_HZ a second */
+    void (*volatile on_tick)(void); /* or NULL; in interrupt context */
+} kern;
+
+extern kern kern_this;
+
+/* ---- startup.c ---- */
+
+/* From the firmware's first word (perhaps a device tree) to bootinfo and options. */
+void startup_find(const void *firmware);
+/* memblock, reservations, metadata, zone, slab, kmalloc; each with its lines in the boot log. */
+void startup_memory(void);
+
+/* Prints the misuse and goes on, or panics: `report` unless the command line says otherwise. Gives
+ * the former policy; for words of the shell and tests. */
+loam_policy kern_misuse_default(bool in_shell);
+
+/* Switches events as lines on the console on or off. */
+void kern_trace_lines(bool on);
+
+/* Free pages per order, up to KERN_VIEW_ORDER, fronts drained. */
+typedef struct kern_free_lists {
+    uint64_t blocks[KERN_VIEW_ORDER + 1];
+    uint64_t pages;
+    uint64_t fingerprint; /* of every block's place and order */
+} kern_free_lists;
+void kern_free_lists_read(kern_free_lists *lists);
+void kern_free_lists_print(const char *title, const kern_free_lists *lists);
+bool kern_free_lists_equal(const kern_free_lists *a, const kern_free_lists *b);
+
+/* The first broken rule of any unit, or NULL. */
+const char *kern_check(void);
+
+/* ---- demos.c ---- */
+
+/* Runs a demo by name: 0 went well, 1 did not, -1 there is none of this name. */
+int demo_run(const char *name);
+void demo_list(void);
+
+/* ---- tests.c ---- */
+
+/* The core's unit tests, TAP on the console and a last line; true when all passed. */
+bool tests_run(const char *only, uint64_t seed);
+
+/* ---- shell.c ---- */
+
+/* Reads and does commands for ever. */
+_Noreturn void shell_run(void);
+
+#endif

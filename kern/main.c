@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the boot order, on every board. */
+#include "arch.h"
+#include "board.h"
+#include "console.h"
+#include "kern.h"
+
+void kern_main(const void *firmware);
+
+/* In interrupt context. */
+static void tick(void)
+{
+    kern_this.ticks++;
+    if (kern_this.on_tick != NULL)
+        kern_this.on_tick();
+}
+
+static bool run_demos(void)
+{
+    const options *o = &kern_this.options;
+    bool good = true;
+    for (size_t i = 0; i < o->demo_count; i++) {
+        int result = demo_run(o->demo[i]);
+        if (result < 0) {
+            klog("command line: no demo of this name: '%s'", o->demo[i]);
+            demo_list();
+        }
+        good = good && result == 0;
+    }
+    return good;
+}
+
+/* Called by the processor's start code, on the main stack, interrupts off, bss cleared. firmware:
+ * whatever the firmware left for us; not to be trusted. */
+void kern_main(const void *firmware)
+{
+    bool good;
+    board_early();
+    startup_find(firmware);
+    startup_memory();
+    board_tick_start(KERN_TICK_HZ, tick);
+    arch_irq_on();
+    if (kern_this.options.test)
+        board_off(tests_run(kern_this.options.test_only, kern_this.options.seed) ? 0 : 1);
+    good = run_demos();
+    if (kern_this.options.off) {
+        klog("off");
+        board_off(good ? 0 : 1);
+    }
+    shell_run();
+}

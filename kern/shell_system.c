@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* shell_system.c - commands for the machine: help, demos, tests, faults, the end. */
+#include "arch.h"
+#include "board.h"
+#include "console.h"
+#include "kern.h"
+#include "loam/port.h"
+#include "shell.h"
+#include "words.h"
+
+static void do_help(size_t count, const char *const *word)
+{
+    shell_help(count == 2 ? word[1] : NULL);
+}
+
+static void do_hello(size_t count, const char *const *word)
+{
+    (void)count;
+    (void)word;
+    console_write("Hello World!\n");
+}
+
+static void do_uptime(size_t count, const char *const *word)
+{
+    uint64_t hz = arch_ticks_hz();
+    uint64_t ms = hz == 0 ? 0 : loam_port_ticks() * 1000 / hz;
+    (void)count;
+    (void)word;
+    kprintf("%U.%03U s, %U timer interrupts, counter at %U Hz\n", ms / 1000, ms % 1000,
+            (uint64_t)kern_this.ticks, hz);
+}
+
+static void do_demo(size_t count, const char *const *word)
+{
+    int result;
+    if (count == 1) {
+        demo_list();
+        return;
+    }
+    result = demo_run(word[1]);
+    if (result < 0) {
+        kprintf("%s: no demo '%s'; there are:\n", word[0], word[1]);
+        demo_list();
+    } else if (result > 0) {
+        kprintf("%s: %s FAILED\n", word[0], word[1]);
+    }
+}
+
+static void do_test(size_t count, const char *const *word)
+{
+    (void)tests_run(count == 2 ? word[1] : NULL, kern_this.options.seed);
+}
+
+static void do_panic(size_t count, const char *const *word)
+{
+    (void)count;
+    (void)word;
+    kpanic("as asked for in the shell");
+}
+
+static void do_fault(size_t count, const char *const *word)
+{
+    (void)count;
+    arch_fault(word[1]);
+    kprintf("%s: '%s' is not one of: %s\n", word[0], word[1], arch_fault_names);
+}
+
+static void do_reboot(size_t count, const char *const *word)
+{
+    (void)count;
+    (void)word;
+    console_write("reboot\n");
+    board_reboot();
+}
+
+static void do_off(size_t count, const char *const *word)
+{
+    (void)count;
+    (void)word;
+    console_write("off\n");
+    board_off(0);
+}
+
+const shell_command shell_system_commands[] = {
+    {"help", 0, 1, "[COMMAND]", "this list", do_help},
+    {"hello", 0, 0, "", "say hello", do_hello},
+    {"uptime", 0, 0, "", "time since the machine started", do_uptime},
+    {"demo", 0, 1, "[NAME]", "run a demo, or list them", do_demo},
+    {"test", 0, 1, "[TEXT]", "the core's tests, or those with TEXT in their name", do_test},
+    {"fault", 1, 1, "NAME", "cause an exception on purpose", do_fault},
+    {"panic", 0, 0, "", "stop with a backtrace", do_panic},
+    {"reboot", 0, 0, "", "start again", do_reboot},
+    {"off", 0, 0, "", "end", do_off},
+    {NULL, 0, 0, NULL, NULL, NULL},
+};

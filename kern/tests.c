@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* tests.c - the core's unit tests, the same objects as on the host, inside the kernel. */
+#include "console.h"
+#include "kern.h"
+#include "tap.h"
+
+/* Made by mk/rpi3.mk from the files in test/unit. */
+extern const tap_suite *const kern_suites[];
+extern const size_t kern_suite_count;
+
+bool tests_run(const char *only, uint64_t seed)
+{
+    unsigned failed = tap_run(kern_suites, kern_suite_count, seed, only, console_put);
+    const char *broken = kern_check();
+    if (broken != NULL)
+        kprintf("loam: the tests left a broken rule in the kernel itself: %s\n", broken);
+    if (failed == 0 && broken == NULL)
+        console_write("loam: all tests passed\n");
+    else
+        kprintf("loam: %u tests failed\n", (int)failed);
+    return failed == 0 && broken == NULL;
+}

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+# The Raspberry Pi 3: kernel, device tree, initramfs, UART boot loader, QEMU, its tests.
+#
+#     build/rpi3/kernel8.img    what the firmware, QEMU and the boot loader start
+#     build/rpi3/kernel8.elf    the same with symbols
+#     build/rpi3clang/          the kernel built by clang and lld, to see that it can be
+
+RPI3 := build/rpi3
+RPI3_GCC := aarch64-linux-gnu-gcc
+RPI3_CLANG := clang --target=aarch64-none-elf
+RPI3_TARGET := -mgeneral-regs-only -mcpu=cortex-a53 -mstrict-align -ffreestanding -fno-pic \
+    -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
+RPI3_INCLUDE := -I. -Iinclude -Iarch/aarch64/port -Iarch/aarch64 -Ikern -Ikern/drivers \
+    -Ikern/boards/rpi3 -Itest
+RPI3_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
+
+rpi3_CC := $(RPI3_GCC)
+rpi3_CFLAGS := -O2 -g -fno-pie -mno-outline-atomics
+rpi3_LDFLAGS := -no-pie
+rpi3clang_CC := $(RPI3_CLANG)
+rpi3clang_CFLAGS := -O2 -g
+rpi3clang_LDFLAGS := -fuse-ld=lld
+
+RPI3_KERN := $(sort $(wildcard kern/*.c kern/drivers/*.c kern/boards/rpi3/*.c arch/aarch64/*.c \
+    arch/aarch64/*.S rt/*.c))
+RPI3_UNIT := $(sort $(wildcard test/unit/*_test.c))
+RPI3_SRC := $(RPI3_KERN) $(CORE_SRC) $(BOOT_SRC) $(RPI3_UNIT) test/tap.c $(RPI3_EXTRA)
+RPI3_OBJ = $(patsubst %,%.o,$(basename $(RPI3_SRC)))
+
+define rpi3_rules
+build/$(1)/obj/%.o: %.c | build/packages/rpi3
+	$$(call say,CC $(1),$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $$(C_STD) $(RPI3_TARGET) $($(1)_CFLAGS) $$(RPI3_CFLAGS_$$(subst /,_,$$(<D))) \
+	    $(RPI3_INCLUDE) -MMD -MP -c $$< -o $$@
+
+build/$(1)/obj/%.o: %.S | build/packages/rpi3
+	$$(call say,AS $(1),$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $(RPI3_TARGET) $($(1)_CFLAGS) $(RPI3_INCLUDE) -MMD -MP -c $$< -o $$@
+
+build/$(1)/gen/%.o: build/$(1)/gen/%.c
+	$$(Q)$($(1)_CC) $$(C_STD) $(RPI3_TARGET) $($(1)_CFLAGS) $(RPI3_INCLUDE) -c $$< -o $$@
+
+build/$(1)/gen/%.o: build/$(1)/gen/%.S
+	$$(Q)$($(1)_CC) $(RPI3_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
+
+build/$(1)/gen/suites.c: $(RPI3_UNIT) mk/rpi3.mk
+	$$(Q)mkdir -p $$(@D)
+	$$(Q){ echo '#include "tap.h"'; \
+	    for s in $$(basename $$(notdir $(RPI3_UNIT))); do \
+	        echo "extern const tap_suite tap_suite_$$$$s;"; done; \
+	    echo 'extern const tap_suite *const kern_suites[]; extern const size_t kern_suite_count;'; \
+	    echo 'const tap_suite *const kern_suites[] = {'; \
+	    for s in $$(basename $$(notdir $(RPI3_UNIT))); do echo "    &tap_suite_$$$$s,"; done; \
+	    echo '};'; echo 'const size_t kern_suite_count = LOAM_ARRAY_LEN(kern_suites);'; } > $$@
+
+build/$(1)/gen/symbols0.S: tools/symbols.py
+	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py </dev/null >$$@
+
+build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py
+	$$(Q)nm -n $$< | python3 tools/symbols.py >$$@
+
+RPI3_LINK_$(1) = $(RPI3_OBJ:%=build/$(1)/obj/%) build/$(1)/gen/suites.o
+
+build/$(1)/gen/kernel0.elf: $$(RPI3_LINK_$(1)) build/$(1)/gen/symbols0.o kern/boards/rpi3/rpi3.ld
+	$$(Q)$($(1)_CC) $(RPI3_LD) $($(1)_LDFLAGS) -T kern/boards/rpi3/rpi3.ld $$(filter %.o,$$^) -o $$@
+
+build/$(1)/kernel8.elf: $$(RPI3_LINK_$(1)) build/$(1)/gen/symbols.o kern/boards/rpi3/rpi3.ld
+	$$(call say,LD $(1),$$@)
+	$$(Q)$($(1)_CC) $(RPI3_LD) $($(1)_LDFLAGS) -T kern/boards/rpi3/rpi3.ld $$(filter %.o,$$^) -o $$@
+
+build/$(1)/kernel8.img: build/$(1)/kernel8.elf
+	$$(call say,IMG,$$@)
+	$$(Q)aarch64-linux-gnu-objcopy -O binary $$< $$@
+endef
+RPI3_CFLAGS_rt := -fno-builtin -fno-tree-loop-distribute-patterns
+$(foreach v,rpi3 rpi3clang,$(eval $(call rpi3_rules,$(v))))
+
+$(RPI3)/rpi3.dtb: kern/boards/rpi3/rpi3.dts | build/packages/rpi3
+	$(call say,DTC,$@)
+	$(Q)mkdir -p $(@D) && dtc -q -I dts -O dtb -o $@ $<
+
+RPI3_FILES := $(shell find kern/boards/rpi3/initramfs)
+$(RPI3)/initramfs.cpio: $(RPI3_FILES) | build/packages/rpi3
+	$(call say,CPIO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)cd kern/boards/rpi3/initramfs && find . | LC_ALL=C sort | \
+	    cpio --quiet --create --format=newc --reproducible --owner=0:0 >$(CURDIR)/$@
