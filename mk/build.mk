@@ -54,7 +54,7 @@ build/$(1)/obj/%.o: %.c | build/packages/$($(1)_GROUP)
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $$(C_STD) $$(if $$(filter $$(FREESTANDING),$$<),-ffreestanding) \
-	    $($(1)_CFLAGS) $$(HOST_INCLUDE) -Itest $$(CFLAGS_$$(subst /,_,$$(<D))) -MMD -MP -c $$< -o $$@
+	    $($(1)_CFLAGS) $(or $($(1)_INCLUDE),$(HOST_INCLUDE)) -Itest -MMD -MP -c $$< -o $$@
 
 build/$(1)/libloam.a: $(call objects,$(1),$(LIB_SRC))
 	$$(call say,AR $(1),$$@)

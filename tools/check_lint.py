@@ -39,7 +39,8 @@ def tidy_faults(root, path):
     config = os.path.join(ROOT, ".clang-tidy")
     code, output = run(["clang-tidy", "--quiet", f"--config-file={config}", path, "--",
                         *flags_of(path)], root)
-    return [line for line in output.splitlines() if "error:" in line] or [output] if code else []
+    told = [line for line in output.splitlines() if "error:" in line or "note:" in line]
+    return told or [output] if code else []
 
 
 NESTED = """int loam_x(int a);

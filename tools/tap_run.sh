@@ -7,6 +7,7 @@
 # TAP_LIMIT    seconds a test may take
 set -uo pipefail
 
+unset MAKEFLAGS MFLAGS MAKELEVEL # a test that runs make is a make of its own
 test=$1
 log=$TAP_DIR/${test//\//+}.tap
 timeout --kill-after=5 "$TAP_LIMIT" "./$test" </dev/null | tee "$log"
