@@ -11,6 +11,7 @@ enum {
     ZONE_RESERVED = 0x00,
     ZONE_PLAIN = 0x01, /* free, or inside a block: the bits and the block's head know */
     ZONE_BAD = 0x02,
+    ZONE_HOLE = 0x03, /* no RAM: a small gap inside an area */
     ZONE_SLAB =
         0x40, /* | order: head of a block of the object layers; | ZONE_MORE: pieces follow */
     ZONE_HEAD = 0x80,   /* | order, up to 2^40: head of a block that is out */
@@ -35,6 +36,7 @@ typedef struct zone_area {
     uint64_t refused;   /* [lock] wrong frees */
     uint64_t reserved;  /* [lock] frames with ZONE_RESERVED */
     uint64_t bad;       /* [lock] frames with ZONE_BAD */
+    uint64_t holes;     /* [init] frames with ZONE_HOLE */
     loam_buddy buddy;   /* [lock] */
 } zone_area;
 

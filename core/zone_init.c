@@ -158,6 +158,22 @@ static unsigned char *zone_init_area(zone_area *area, uint64_t first, uint64_t c
     return mem + table + loam_buddy_measure(first, count);
 }
 
+/* The gaps between the spans that make up an area are no RAM. */
+static void zone_mark_holes(zone_area *area, const loam_span *ram, size_t n,
+                            const loam_zone_config *config)
+{
+    uint64_t at = area->first, first, frames;
+    for (size_t i = 0; i < n; i++) {
+        zone_frames_of(&ram[i], config, &first, &frames);
+        if (frames == 0)
+            continue;
+        __builtin_memset(&area->table[at - area->first], ZONE_HOLE, (size_t)(first - at));
+        area->holes += first - at;
+        at = first + frames;
+    }
+    area->reserved -= area->holes;
+}
+
 /* The reserve is kept by the area with the most frames: it is for small requests. */
 static void zone_place_reserve(loam_zone *zone)
 {
@@ -201,8 +217,11 @@ loam_zone *loam_zone_init(void *mem, uint64_t len, bool zeroed, const loam_span 
     zone->area = (zone_area *)(void *)at;
     at += zone_line(plan.areas * sizeof(zone_area));
     zone_area *area = zone->area;
-    for (size_t i = 0; zone_next_area(ram, count, config, &i, &first, &frames);)
-        at = zone_init_area(area++, first, frames, config, at);
+    for (size_t i = 0, from = 0; zone_next_area(ram, count, config, &i, &first, &frames);
+         from = i) {
+        at = zone_init_area(area, first, frames, config, at);
+        zone_mark_holes(area++, ram + from, i - from, config);
+    }
     zone_place_reserve(zone);
     zone_set_live(zone);
     for (uint32_t i = 0; i < zone->nfronts; i++)

@@ -33,6 +33,8 @@ static loam_frame_state zone_state_in(const loam_zone *zone, const zone_area *ar
         return LOAM_FRAME_RESERVED;
     if (byte == ZONE_BAD)
         return LOAM_FRAME_BAD;
+    if (byte == ZONE_HOLE)
+        return LOAM_FRAME_OUTSIDE;
     if (byte == ZONE_PLAIN)
         return loam_buddy_find(&area->buddy, frame, NULL, NULL) ||
                        loam_zone__in_front(zone, frame, &order)
@@ -91,7 +93,7 @@ static void zone_stat_area(zone_area *area, loam_zone_stats *stats)
 {
     loam_irq irq = zone_area_lock(area);
     int largest = loam_buddy_largest(&area->buddy);
-    stats->frames += area->count;
+    stats->frames += area->count - area->holes;
     stats->free += area->buddy.free_units;
     stats->reserved += area->reserved;
     stats->bad += area->bad;
@@ -176,7 +178,8 @@ static uint64_t zone_extent(const zone_area *area, uint64_t frame, loam_frame_st
 
 static bool zone_runs_on(loam_frame_state state)
 {
-    return state == LOAM_FRAME_FREE || state == LOAM_FRAME_RESERVED || state == LOAM_FRAME_BAD;
+    return state == LOAM_FRAME_FREE || state == LOAM_FRAME_RESERVED || state == LOAM_FRAME_BAD ||
+           state == LOAM_FRAME_OUTSIDE;
 }
 
 void loam_zone_walk(loam_zone *zone, loam_zone_walk_fn *fn, void *ctx)

@@ -30,7 +30,7 @@ typedef enum loam_zone_flags {
 
 /* What a frame is, for messages and views. */
 typedef enum loam_frame_state {
-    LOAM_FRAME_OUTSIDE,  /* beyond memory, or in a hole */
+    LOAM_FRAME_OUTSIDE,  /* beyond memory, or in a hole: no RAM */
     LOAM_FRAME_FREE,     /* fronts included */
     LOAM_FRAME_HEAD,     /* first frame of a block that is out */
     LOAM_FRAME_JOINED,   /* first frame of a later piece of an exact allocation */

@@ -320,7 +320,9 @@ static void holes_and_edges(tap *t)
     loam_zone_config_init(&config);
     start_spans(t, frames, 4);
     TAP_EQ(t, loam_zone_free_pages(zone), 176);
-    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(8)), LOAM_FRAME_RESERVED);
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(8)), LOAM_FRAME_OUTSIDE);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(8), 2), LOAM_EBUSY);
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(9)), "free of a frame that is not managed");
     TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(5000)), LOAM_FRAME_OUTSIDE);
     TAP_EQ(t, get(t, 6).v, 1 << 20);
     loam_pfn last = get(t, 5);
