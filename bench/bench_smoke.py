@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A tiny run of every bench: does it work, and can its CSV be read? TAP on stdout; run from the
+repository's root. Times are not judged."""
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BIN = "build/host/bench/"
+COLUMNS = ["bench", "workload", "allocator", "unit", "median", "min", "max", "rounds", "ratio",
+           "bar", "verdict"]
+BENCHES = [
+    ("frames", [BIN + "bench_frames", "--tiny"], {
+        "pair_half", "fill", "free_in_order", "free_random", "churn_50", "churn_90",
+        "churn_mixed_90", "order9_fill", "order9_free_random", "order9_pair", "scatter_2m",
+        "metadata", "init_1g", "init_64g", "latency_p50", "latency_p9999", "second_first"}),
+    ("objects", [BIN + "bench_objects", "--tiny"], {
+        "pair_64", "pair_32k", "batch_64", "batch_64_reversed", "slots", "grow", "overhead_64"}),
+    ("insn", ["bench/insn.py", BIN + "bench_insn", "--only", "object_pair_64,fill",
+              "--allocators", "loam"], {"object_pair_64", "fill", "order9_fill"}),
+]
+
+
+def faults_of(path, bench, wanted):
+    """What is wrong with a CSV, line by line."""
+    faults = []
+    with open(path, newline="", encoding="utf-8") as f:
+        rows = list(csv.reader(f))
+    if not rows or rows[0] != COLUMNS:
+        return ["the heading is not " + ",".join(COLUMNS)]
+    for row in rows[1:]:
+        if len(row) != len(COLUMNS) or row[0] != bench:
+            faults.append(f"not a row: {row}")
+            continue
+        r = dict(zip(COLUMNS, row))
+        low, mid, high = float(r["min"]), float(r["median"]), float(r["max"])
+        if not 0 <= low <= mid <= high or int(r["rounds"]) < 1:
+            faults.append(f"values out of order: {row}")
+        if (r["bar"] == "") != (r["verdict"] == "") or r["verdict"] not in (
+                "", "reached", "not reached"):
+            faults.append(f"bar without verdict, or the reverse: {row}")
+    missing = wanted - {row[1] for row in rows[1:] if len(row) > 2 and row[2] == "loam"}
+    return faults + [f"no row of loam's for {w}" for w in sorted(missing)]
+
+
+def check(bench, command, wanted):
+    """Runs one bench; returns what was wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "out.csv")
+        run = subprocess.run(command + ["--csv", path], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, check=False, timeout=120)
+        if run.returncode != 0:
+            return [f"exit status {run.returncode}"] + run.stdout.splitlines()[-5:]
+        return faults_of(path, bench, wanted)
+
+
+def main():
+    print(f"1..{len(BENCHES)}")
+    failed = 0
+    for n, (bench, command, wanted) in enumerate(BENCHES, 1):
+        name = f"bench_{bench}: tiny run: it works and its CSV is whole"
+        if bench == "insn" and shutil.which("valgrind") is None:
+            print(f"ok {n} - {name} # SKIP valgrind is not installed")
+            continue
+        faults = check(bench, command, wanted)
+        failed += bool(faults)
+        print(f"{'not ' if faults else ''}ok {n} - {name}")
+        for fault in faults:
+            print(f"# {fault}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

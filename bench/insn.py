@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Exact instructions an operation, by valgrind: what n operations execute beyond none.
+
+    bench/insn.py build/host/bench/bench_insn [--csv FILE] [--only TEXT,TEXT] [--allocators A,B]
+
+Time plays no part, so two runs agree to the instruction and other programs do not disturb. --only
+takes parts of workload names; --allocators takes names (stack loam engine textbook linux malloc).
+"""
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+
+# DESIGN.md, section 8: what Loam is to stay below.
+BARS = {"object_pair_64": 80}
+UNIT = {True: "instructions/pair", False: "instructions/op"}
+
+
+def instructions(program, allocator, workload, n):
+    """Instructions of one whole run under callgrind."""
+    run = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, allocator,
+         workload, str(n)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        check=False)
+    found = re.search(r"Collected : (\d+)", run.stderr)
+    if run.returncode != 0 or found is None:
+        sys.exit(f"insn.py: {allocator} {workload} {n} failed:\n{run.stderr}")
+    return int(found.group(1))
+
+
+def plan(program, only, allocators):
+    """(allocator, workload, n, operations) of every combination that is wanted."""
+    out = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    rows = [line.split() for line in out.splitlines()]
+    return [(a, w, int(n), int(ops)) for a, w, n, ops in rows
+            if (not only or any(text in w for text in only))
+            and (not allocators or a in allocators)]
+
+
+def table(results):
+    """The results for people: a row a workload, a column an allocator."""
+    names = []
+    for allocator, _ in results:
+        if allocator not in names:
+            names.append(allocator)
+    print("\ninstructions, exact (callgrind): objects a pair, frames an operation")
+    print(f"  {'':<22}" + "".join(f"{n:>10}" for n in names) + "  bar")
+    for workload in dict.fromkeys(w for _, w in results):
+        cells = "".join(f"{results[a, workload]:10.1f}" if (a, workload) in results
+                        else f"{'-':>10}" for a in names)
+        verdict = verdict_of(workload, results.get(("loam", workload)))
+        bar = f"  <={BARS[workload]} {verdict}" if verdict else ""
+        print(f"  {workload:<22}{cells}{bar}")
+
+
+def verdict_of(workload, value):
+    """Reached or not, empty where there is no bar."""
+    if value is None or workload not in BARS:
+        return ""
+    return "reached" if value <= BARS[workload] else "not reached"
+
+
+def write_csv(path, results):
+    """The results in the benches' CSV format."""
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("bench,workload,allocator,unit,median,min,max,rounds,ratio,bar,verdict\n")
+        for (allocator, workload), v in results.items():
+            base = results.get(("stack", workload)) or results.get(("malloc", workload))
+            ratio = f"{v / base:.4f}" if base else ""
+            verdict = verdict_of(workload, v) if allocator == "loam" else ""
+            bar = BARS[workload] if verdict else ""
+            f.write(f"insn,{workload},{allocator},{UNIT[workload.startswith('object_')]},"
+                    f"{v:.4f},{v:.4f},{v:.4f},1,{ratio},{bar},{verdict}\n")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("program")
+    p.add_argument("--csv")
+    p.add_argument("--only", default="")
+    p.add_argument("--allocators", default="")
+    args = p.parse_args()
+    if shutil.which("valgrind") is None:
+        print("insn.py: valgrind is not installed: no instruction counts")
+        return
+    results = {}
+    wanted = plan(args.program, list(filter(None, args.only.split(","))),
+                  list(filter(None, args.allocators.split(","))))
+    for allocator, workload, n, ops in wanted:
+        none = instructions(args.program, allocator, workload, 0)
+        results[allocator, workload] = (
+            instructions(args.program, allocator, workload, n) - none) / ops
+    table(results)
+    if args.csv:
+        write_csv(args.csv, results)
+
+
+if __name__ == "__main__":
+    main()

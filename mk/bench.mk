@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# Benches: numbers side by side in one run. They report; no time ever fails a build. docs/numbers.md
+# says what each row means.
+#
+#     make bench            a few minutes
+#     make bench QUICK=1    under half a minute
+#     make bench-insn       exact instructions, undisturbed by other programs
+
+QUICK ?=
+BENCH_BIN := build/host/bench
+BENCH_CSV := build/bench
+
+bench_objects_of = $(patsubst %,build/host/obj/bench/%.o,$(1))
+BENCH_FRAMES := harness frames_stack frames_stack_work frames_loam_work frames_buddy \
+    frames_buddy_work frames_textbook frames_textbook_work frames_linux frames_linux_work
+BENCH_OBJECTS := objects_loam_work objects_libc_work
+
+$(BENCH_BIN)/bench_frames: $(call bench_objects_of,bench_frames bench_report frames_tasks \
+    frames_threads frames_verify $(BENCH_FRAMES))
+$(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report objects_verify \
+    harness $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects $(BENCH_FRAMES) \
+    $(BENCH_OBJECTS))
+
+BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames \
+    $(if $(wildcard core/kmalloc.c),bench_objects bench_insn))
+$(BENCH_PROGRAMS): build/host/libloam.a
+	$(call say,LD host,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libloam.a -lpthread -o $@
+
+.PHONY: bench bench-insn
+bench: $(BENCH_PROGRAMS) | build/packages/bench ## frames and objects side by side (QUICK=1: 30 s)
+	$(Q)mkdir -p $(BENCH_CSV)
+	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
+	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
+	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv \
+	    $(if $(QUICK),--only object_pair_64)
+
+bench-insn: $(BENCH_BIN)/bench_insn | build/packages/bench ## exact instructions by valgrind
+	$(Q)mkdir -p $(BENCH_CSV)
+	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv
+
+# A tiny run of everything: the benches work and their CSV can be read.
+build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS)
+	$(Q)mkdir -p $(@D)
+	$(Q)install -m 755 $< $@
+TESTS += $(if $(wildcard core/kmalloc.c),build/bench/bench_smoke)
