@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# One-token mutants that the tests must kill: test/mutants/*.txt, run by tools/mutants.py.
+
+MUTANT_TESTS := $(sort $(shell sed -n 's/^tests: //p' test/mutants/*.txt))
+MUTANT_NEEDS := build/host/libloam.a build/host/obj/test/tap.o \
+    $(MUTANT_TESTS:%=build/host/obj/test/%.o) \
+    $(patsubst unit/%,build/host/obj/test/main/%.o,$(filter unit/%,$(MUTANT_TESTS)))
+
+TESTS += tools/mutants.py
+TEST_NEEDS += $(MUTANT_NEEDS)
+
+.PHONY: mutants
+mutants: $(MUTANT_NEEDS) | build/packages/test ## break the code, and see that the tests notice
+	$(call run_tests,tools/mutants.py)

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Breaks the code one token at a time, and wants the tests to notice. Prints TAP.
+
+test/mutants/<unit>.txt names the tests of a unit and its mutants:
+
+    tests: unit/base_test model/x_model
+
+    core/base.c
+    -     rest %= 10;
+    +     rest %= 9;
+
+Text behind `- ` is replaced by the text behind `+ ` and has to stand exactly once in the file: a
+mutant that no longer applies is a failure, to be written anew. `long` behind the file's name keeps
+a mutant for `make test-long`. A mutant lives in build/mutants alone; it is killed when a test
+fails, crashes or takes too long; one that does not compile is no mutant but a mistake.
+"""
+import os
+import re
+import resource
+import subprocess
+
+from taplib import ROOT, Tap, parallel, read, tree
+
+LIMIT = 60 if os.environ.get("LOAM_LONG") else 20  # seconds for one test of one mutant
+FLAGS = ["-std=c11", "-O1", "-g", "-ffreestanding", "-Iinclude", "-Iport/hosted"]
+WORK = os.path.join(ROOT, "build/mutants")
+OBJECTS = "build/host/obj/test"
+
+
+class Mutant:
+    def __init__(self, unit, tests, path, is_long, old, new):
+        self.unit, self.tests, self.path, self.is_long = unit, tests, path, is_long
+        self.old, self.new = old, new
+        self.verdict = None  # None: survived
+
+    def __str__(self):
+        return f"mutants: {self.path}: {self.old.strip()} -> {self.new.strip() or 'nothing'}"
+
+
+def parse(unit, text):
+    tests = re.search(r"^tests: (.*)$", text, re.M).group(1).split()
+    found = re.findall(r"^([\w/.]+\.c)( long)?\n- (.*)\n\+ ?(.*)$", text, re.M)
+    return [Mutant(unit, tests, path, bool(is_long), old, new)
+            for path, is_long, old, new in found]
+
+
+def limits():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+
+
+def passes(command, limit=None):
+    environment = {**os.environ, "SEED": "1"}
+    environment.pop("LOAM_LONG", None)
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=environment, timeout=limit, check=False,
+                              preexec_fn=limits, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def link(test, changed, program):
+    """Links a test with the changed object in front of the library that has the sound one."""
+    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", changed, "build/host/libloam.a"]
+    if test.startswith("unit/"):
+        objects.insert(0, f"{OBJECTS}/main/{test[5:]}.o")
+    return passes(["gcc", *objects, "-lpthread", "-o", program])
+
+
+def run_mutant(numbered):
+    number, mutant = numbered
+    source = read(ROOT, mutant.path)
+    count = source.count(mutant.old)
+    if count != 1:
+        mutant.verdict = f"stands {count} times in the file"
+        return mutant
+    folder = os.path.join(WORK, str(number))
+    os.makedirs(folder, exist_ok=True)
+    copy = os.path.join(folder, os.path.basename(mutant.path))
+    with open(copy, "w", encoding="utf-8") as file:
+        file.write(source.replace(mutant.old, mutant.new))
+    changed = copy[:-2] + ".o"
+    if not passes(["gcc", *FLAGS, "-iquote", os.path.dirname(mutant.path), "-c", copy,
+                   "-o", changed]):
+        mutant.verdict = "the compiler"
+        return mutant
+    for test in mutant.tests:
+        program = os.path.join(folder, test.replace("/", "+"))
+        if not link(test, changed, program):
+            mutant.verdict = f"{test} does not link"
+        elif not passes([program], LIMIT):
+            mutant.verdict = test
+        if os.path.exists(program):
+            os.remove(program)
+        if mutant.verdict:
+            break
+    return mutant
+
+
+def baseline(mutant):
+    """The same file and tests, with nothing changed: they have to pass, or a kill says nothing."""
+    return Mutant(mutant.unit, mutant.tests, mutant.path, False, mutant.old, mutant.old)
+
+
+def is_killed(mutant):
+    return mutant.verdict is not None and mutant.verdict in mutant.tests
+
+
+def self_test(tap):
+    head = "tests: unit/base_test\n\ncore/base.c\n"
+    sound = parse("base", head + "- return rest;\n+ return (rest);\n")[0]
+    stale = parse("base", head + "- no such text\n+ at all\n")[0]
+    typo = parse("base", head + "- return rest;\n+ return retss;\n")[0]
+    broken = parse("base", head + "- return rest;\n+ return rest + 1;\n")[0]
+    run_mutant(("self0", sound))
+    run_mutant(("self1", stale))
+    run_mutant(("self2", typo))
+    run_mutant(("self3", broken))
+    tap.check(sound.verdict is None, "self-test: a change that changes nothing: survives")
+    tap.check(stale.verdict == "stands 0 times in the file", "self-test: lost text: told")
+    tap.check(not is_killed(typo), "self-test: a mutant that does not compile: no kill")
+    tap.check(broken.verdict == "unit/base_test", "self-test: a wrong digit: killed")
+
+
+def main():
+    tap = Tap()
+    self_test(tap)
+    is_long = bool(os.environ.get("LOAM_LONG"))
+    mutants = []
+    for path in tree(os.path.join(ROOT, "test/mutants"), ".txt"):
+        found = parse(path[:-4], read(ROOT, f"test/mutants/{path}"))
+        mutants += [baseline(found[0])]
+        mutants += [mutant for mutant in found if is_long or not mutant.is_long]
+    for mutant in parallel(run_mutant, list(enumerate(mutants))):
+        if mutant.old == mutant.new:
+            tap.check(mutant.verdict is None, f"mutants: {mutant.unit}: unchanged: its tests pass",
+                      [str(mutant.verdict)])
+        else:
+            tap.check(is_killed(mutant), f"{mutant}: killed",
+                      [mutant.verdict or f"it survives {' '.join(mutant.tests)}"])
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
