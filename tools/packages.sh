@@ -39,6 +39,7 @@ rpi3    python3                  python3
 rpi3    qemu-system-arm          qemu-system-aarch64
 rpi3    device-tree-compiler     dtc
 fuzz    libfdt-dev               /usr/include/libfdt.h
+fuzz    device-tree-compiler     dtc
 bench   valgrind                 valgrind
 bench   python3                  python3
 long    cmake                    cmake
