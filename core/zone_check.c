@@ -46,7 +46,6 @@ static uint64_t zone_check_entry(const zone_area *area, uint64_t frame, bool aft
 {
     uint8_t byte = area->table[frame - area->first];
     bool is_free = loam_buddy_find(&area->buddy, frame, NULL, NULL);
-    int order = zone_order_of(byte);
     census->reserved += byte == ZONE_RESERVED;
     census->bad += byte == ZONE_BAD;
     census->loose += byte == ZONE_PLAIN && !is_free;
@@ -54,9 +53,9 @@ static uint64_t zone_check_entry(const zone_area *area, uint64_t frame, bool aft
         *broken = "Z2 a free unit's byte reads plain";
         return 0;
     }
-    if (order < 0)
+    if (!zone_is_head(byte))
         return 1;
-    uint64_t frames = 1ULL << order, left = area->first + area->count - frame;
+    uint64_t frames = 1ULL << zone_order_of(byte), left = area->first + area->count - frame;
     if (frames > left || (frame & (frames - 1)) != 0 || !zone_inner_is_plain(area, frame, frames) ||
         !zone_none_free(area, frame, frames)) {
         *broken = "Z3 a block that is out is whole";

@@ -71,7 +71,7 @@ typedef struct zone_freed {
 static zone_freed zone_free_piece(zone_area *area, uint64_t frame)
 {
     uint8_t *byte = &area->table[frame - area->first];
-    zone_freed freed = {.order = (unsigned)zone_order_of(*byte)};
+    zone_freed freed = {.order = zone_order_of(*byte)};
     bool multi = zone_is_multi(*byte) || zone_is_joined(*byte);
     uint64_t next = frame + (1ULL << freed.order);
     freed.err = loam_buddy_free(&area->buddy, frame, freed.order);
@@ -107,7 +107,7 @@ static const char *zone_objection(const zone_area *area, uint64_t frame, int wan
     *by_state = !head || (kind == ZONE_HEAD && (byte & ZONE_KIND) == ZONE_SLAB);
     if (*by_state)
         return "wrong state";
-    if (want >= 0 && (zone_is_multi(byte) || want != zone_order_of(byte)))
+    if (want >= 0 && (zone_is_multi(byte) || (unsigned)want != zone_order_of(byte)))
         return "free with the wrong order";
     return NULL;
 }

@@ -226,16 +226,21 @@ static bool zone_queue_has(const zone_queue *queue, uint64_t frame)
     return false;
 }
 
-bool loam_zone__in_front(const loam_zone *zone, uint64_t frame, unsigned *order)
+static bool zone_front_has(const zone_front *front, uint64_t frame)
+{
+    for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++) {
+        const zone_queue *queue = &front->queue[q];
+        if (zone_queue_has(queue, frame & ~loam_mask64(queue->order)))
+            return true;
+    }
+    return false;
+}
+
+bool loam_zone__in_front(const loam_zone *zone, uint64_t frame)
 {
     for (uint32_t i = 0; i < zone->nfronts; i++) {
-        for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++) {
-            const zone_queue *queue = &zone->front[i].queue[q];
-            if (zone_queue_has(queue, frame & ~loam_mask64(queue->order))) {
-                *order = queue->order;
-                return true;
-            }
-        }
+        if (zone_front_has(&zone->front[i], frame))
+            return true;
     }
     return false;
 }

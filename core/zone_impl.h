@@ -98,18 +98,15 @@ static inline bool zone_is_joined(uint8_t byte)
     return (byte & (ZONE_KIND | ZONE_MORE)) == ZONE_JOINED;
 }
 
-/* Order of the block or piece whose head this byte is, or -1. */
-static inline int zone_order_of(uint8_t byte)
+static inline bool zone_is_head(uint8_t byte)
 {
-    switch (byte & ZONE_KIND) {
-    case ZONE_HEAD:
-        return byte & 0x3f;
-    case ZONE_SLAB:
-    case ZONE_MULTI:
-        return byte & 0x1f;
-    default:
-        return -1;
-    }
+    return (byte & ZONE_KIND) != 0;
+}
+
+/* Order of the block or piece whose head this byte is. */
+static inline unsigned zone_order_of(uint8_t byte)
+{
+    return (byte & ZONE_KIND) == ZONE_HEAD ? byte & 0x3fU : byte & 0x1fU;
 }
 
 /* ---- areas: zone_area.c ---- */
@@ -173,8 +170,8 @@ void loam_zone__flush(loam_zone *zone, zone_front *front, unsigned q);
 void loam_zone__drain_front(loam_zone *zone, zone_front *front);
 /* Asks every other front to drain at its owner's next call. */
 void loam_zone__ask_drain(loam_zone *zone);
-/* Is the frame the first of a block that lies in a front? */
-bool loam_zone__in_front(const loam_zone *zone, uint64_t frame, unsigned *order);
+/* Does the frame belong to a block that lies in a front? */
+bool loam_zone__in_front(const loam_zone *zone, uint64_t frame);
 uint64_t loam_zone__front_frames(const zone_front *front);
 bool loam_zone__front_points_to(const loam_zone *zone, zone_front *front, uint64_t frame);
 

@@ -28,7 +28,6 @@ const char *loam_frame_state_name(loam_frame_state state)
 static loam_frame_state zone_state_in(const loam_zone *zone, const zone_area *area, uint64_t frame)
 {
     uint8_t byte = area->table[frame - area->first];
-    unsigned order;
     if (byte == ZONE_RESERVED)
         return LOAM_FRAME_RESERVED;
     if (byte == ZONE_BAD)
@@ -36,8 +35,7 @@ static loam_frame_state zone_state_in(const loam_zone *zone, const zone_area *ar
     if (byte == ZONE_HOLE)
         return LOAM_FRAME_OUTSIDE;
     if (byte == ZONE_PLAIN)
-        return loam_buddy_find(&area->buddy, frame, NULL, NULL) ||
-                       loam_zone__in_front(zone, frame, &order)
+        return loam_buddy_find(&area->buddy, frame, NULL, NULL) || loam_zone__in_front(zone, frame)
                    ? LOAM_FRAME_FREE
                    : LOAM_FRAME_INNER;
     if ((byte & ZONE_KIND) == ZONE_SLAB)
@@ -59,7 +57,8 @@ loam_frame_state loam_zone_state(const loam_zone *zone, loam_pfn pfn)
 int loam_zone_order(const loam_zone *zone, loam_pfn pfn)
 {
     zone_area *area = loam_zone__area(zone, pfn.v);
-    return area == NULL ? -1 : zone_order_of(area->table[pfn.v - area->first]);
+    uint8_t byte = area == NULL ? ZONE_PLAIN : area->table[pfn.v - area->first];
+    return zone_is_head(byte) ? (int)zone_order_of(byte) : -1;
 }
 
 static uint64_t zone_in_fronts(const loam_zone *zone)
@@ -168,9 +167,9 @@ static uint64_t zone_extent(const zone_area *area, uint64_t frame, loam_frame_st
     unsigned order;
     if (state == LOAM_FRAME_FREE && loam_buddy_find(&area->buddy, frame, &start, &order))
         return start + (1ULL << order) - frame;
-    int out = zone_order_of(area->table[frame - area->first]);
-    uint64_t frames = out < 0 ? 1 : 1ULL << out;
-    while (zone_is_multi(area->table[frame - area->first]) && frame + frames < end &&
+    uint8_t byte = area->table[frame - area->first];
+    uint64_t frames = zone_is_head(byte) ? 1ULL << zone_order_of(byte) : 1;
+    while (zone_is_multi(byte) && frame + frames < end &&
            zone_is_joined(area->table[frame + frames - area->first]))
         frames += 1ULL << zone_order_of(area->table[frame + frames - area->first]);
     return frames < end - frame ? frames : end - frame;

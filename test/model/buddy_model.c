@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* buddy_model.c - random calls on the bit engine, and the same on an array of flags.
  *
- * The oracle knows only which units are free. What the largest block around a unit is, which block a
- * request has to get, what a view has to show: all of it is computed from the flags, the slow way. */
+ * The oracle knows only which units are free. What the largest block around a unit is, which block
+ * a request has to get, what a view has to show: all of it is computed from the flags, the slow
+ * way. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static bool is_start(uint64_t unit, unsigned *order)
 /* What an allocation has to answer. */
 static bool want_alloc(unsigned order, uint64_t *unit)
 {
-    unsigned best = ~0U;
+    unsigned best = 63; /* none */
     bool high = order >= w.high_from;
     for (uint64_t u = w.first; u < w.first + w.count; u++) {
         unsigned k;
@@ -75,12 +76,12 @@ static bool want_alloc(unsigned order, uint64_t *unit)
         best = k;
         *unit = high ? u + (1ULL << k) - (1ULL << order) : u;
     }
-    return best != ~0U;
+    return best != 63;
 }
 
 static bool want_within(unsigned order, uint64_t lo, uint64_t hi, uint64_t *unit)
 {
-    unsigned best = ~0U;
+    unsigned best = 63; /* none */
     uint64_t size = 1ULL << order;
     for (uint64_t u = lo; u < hi; u++) {
         if ((u & (size - 1)) != 0 || hi - u < size || !inside(u, order) || !all(u, size, true))
@@ -91,7 +92,7 @@ static bool want_within(unsigned order, uint64_t lo, uint64_t hi, uint64_t *unit
             *unit = u;
         }
     }
-    return best != ~0U;
+    return best != 63;
 }
 
 static void start(tap *t, uint64_t first, uint64_t count, unsigned high_from)
@@ -145,7 +146,7 @@ static void try_free(tap *t)
     uint64_t unit = random_block(t, &order);
     bool good = inside(unit, order) && order < 6 * w.b.levels;
     if (good && !all(unit, 1ULL << order, false)) {
-        /* refused when the block or one around it is free; one with free parts is the owner's to exclude */
+        /* one with free parts is the owner's to exclude */
         if (all(unit, 1ULL << order, true))
             TAP_EQ(t, loam_buddy_free(&w.b, unit, order), LOAM_EBUSY);
         return;

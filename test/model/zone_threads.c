@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* zone_threads.c - several threads over one zone: nothing is given out twice, nothing is lost, and "no memory" is true.
+/* zone_threads.c - several threads over one zone: nothing is given out twice, nothing is lost, and
+ * "no memory" is true.
  *
  * Also run with the thread sanitizer. */
 #include <pthread.h>
@@ -80,7 +81,7 @@ static void *churn(void *arg)
 {
     worker *me = arg;
     static const unsigned orders[] = {0, 0, 0, 1, 2, 3, 5, 9};
-    uint64_t frame[SLOTS];
+    uint64_t frame[SLOTS] = {0};
     int order[SLOTS];
     memset(order, -1, sizeof order);
     loam_hosted_set_cpu(me->cpu);
@@ -192,7 +193,8 @@ static void never_a_false_no(tap *t)
     finish(t, THREADS);
 }
 
-/* Four areas of one frame each: the pass over the areas must not miss the frame that moves behind it. */
+/* Four areas of one frame each: the pass over the areas must not miss the frame that moves behind
+ * it. */
 static void never_a_false_no_areas(tap *t)
 {
     loam_span ram[THREADS];
