@@ -98,7 +98,7 @@ def warnings():
     return re.search(r"^WARN := (.*)$", text, re.M).group(1).split()
 
 
-KERNEL = ("arch/", "kern/", "rt/")
+KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c")
 
 
 def flags_of(path):
