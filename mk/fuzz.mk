@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Fuzzers: test/fuzz/<x>_fuzz.c is one entry point, linked twice.
 #
-#     build/asan/fuzz/<x>_fuzz    with fuzz_replay.c: its corpus and two seconds of mutations; a test
+#     build/asan/fuzz/<x>_fuzz    with fuzz_replay.c: its corpus, 2 seconds of mutations; a test
 #     build/fuzz/<x>_fuzz         with libFuzzer, by clang: `make fuzz FUZZ_SECONDS=600 FUZZ=fdt`
 #
 # Corpora: test/fuzz/corpus/<x>/, and build/corpus/fdt/ compiled from the .dts files there.

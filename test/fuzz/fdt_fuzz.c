@@ -22,7 +22,7 @@ static const char *const stricter[] = {
     "F7 a property after a node or outside of one", /* 5.4.2: properties come first */
 };
 
-/* A property longer than 2 GiB: libfdt adds such a length in an int, where it wraps, and goes on. */
+/* A property longer than 2 GiB: libfdt adds such a length in an int, which wraps, and goes on. */
 static bool has_huge_property(const uint8_t *blob, size_t len)
 {
     for (size_t at = 0; at + 8 <= len; at += 4)
