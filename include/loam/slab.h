@@ -2,61 +2,116 @@
 #ifndef LOAM_SLAB_H
 #define LOAM_SLAB_H
 
-/* slab.h - objects of one size, free slots kept only in bits outside of the objects. */
+/* slab.h - objects of one size, free slots kept only in bits outside of the objects.
+ *
+ * Every free is proved right before anything changes, in every build: a double free, an address
+ * inside an object, a misaligned or foreign one, an object of another cache is answered with
+ * loam_port_misuse (address, cache, size; with the owner mode where it was allocated) and
+ * LOAM_EINVAL. Damage that a mode finds (magic overwritten, a write after free) is loam_port_corrupt.
+ *
+ * Context: any, interrupts too; they are kept off for a handful of instructions at a time. One layer
+ * has one front for now: threads and processors that share it lock outside.
+ */
 #include "loam/base.h"
+#include "loam/trace.h"
 #include "loam/zone.h"
 
 typedef enum loam_slab_mode {
-    /* magic before and after each block, checked at free, realloc and check */
+    /* magic before and after each block, from the byte at which it ends; checked at free, realloc
+     * and check */
     LOAM_SLAB_GUARD = 1,
-    /* freed bytes are filled, and checked before they are given out again */
+    /* freed bytes are filled, and checked before they are given out again, when their slab goes
+     * back, and by check. Not objects that have a constructor */
     LOAM_SLAB_POISON = 2,
-    LOAM_SLAB_QUARANTINE = 4, /* freed blocks wait before they are reused */
-    LOAM_SLAB_ZERO = 8,       /* blocks read 0 when given out */
+    LOAM_SLAB_QUARANTINE = 4, /* freed blocks wait before they are reused; turns POISON on */
+    LOAM_SLAB_ZERO = 8,       /* blocks read 0 when given out. Not objects with a constructor */
     LOAM_SLAB_RANDOM = 16,    /* which slot, which word */
-    LOAM_SLAB_OWNER = 32      /* call site of each block; leak report */
+    LOAM_SLAB_OWNER = 32,     /* call site of each block; leak report */
+    LOAM_SLAB_ALL_MODES = 63
 } loam_slab_mode;
 
 typedef struct loam_slab_config {
-    /* slab size 2^shift bytes, 12 .. 16; 0: by RAM, 14 .. 16 (12 when the zone is tiny) */
+    /* slab size 2^shift bytes, 12 .. 16; 0: by free RAM: 12 below 2 MiB, 14 below 128 MiB, else 16 */
     unsigned shift;
-    unsigned modes;            /* loam_slab_mode */
-    uint32_t quarantine_bytes; /* how much may wait, when the mode is on */
-    /* A class keeps its last empty slab (default). false: it goes back at once, and with the last
-     * one every frame that was taken since loam_slabs_init (descriptors too) is back in the zone
-     * (osc4). */
+    unsigned modes; /* loam_slab_mode */
+    /* how much may wait, slots and frames whole, when the mode is on; and no more than 8192 blocks,
+     * or a 64th of this many if that is less */
+    uint32_t quarantine_bytes;
+    /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to the
+     * zone with the last free */
     bool keep_empty;
-    uint64_t seed; /* of the random mode */
-    loam_trace *trace;
+    uint64_t seed;     /* of the random mode; 0: a fixed one */
+    loam_trace *trace; /* or NULL */
 } loam_slab_config;
 
+/* No mode, slab size by RAM, quarantine (when turned on) of 64 KiB, empty slabs kept, no trace. */
 void loam_slab_config_init(loam_slab_config *config);
 
-/* Sets one option by text: "guard", "poison", "quarantine=64K", "owner", "shift=14",
- * "keep_empty=no", ...; several, separated by commas. LOAM_OK, or LOAM_EINVAL with *bad at the word
- * that is wrong; config is then unchanged. */
+/* Sets options by text: "guard", "poison=no", "quarantine=64K", "owner", "shift=14",
+ * "keep_empty=no", ...; several, separated by commas; loam_slab_option_at lists them. A switch alone
+ * means yes; numbers are decimal, or hexadecimal after 0x, and may end in K or M.
+ *   returns     LOAM_OK; LOAM_EINVAL with *bad (if bad is not NULL) at the first word that is wrong
+ *   on error    config is unchanged
+ */
 loam_err loam_slab_config_parse(loam_slab_config *config, const char *text, const char **bad);
+
+/* The table of options, for help texts: row i, or NULL after the last. */
+typedef struct loam_slab_option {
+    const char *name, *value, *help; /* value: the default */
+} loam_slab_option;
+const loam_slab_option *loam_slab_option_at(unsigned i);
 
 typedef struct loam_slabs loam_slabs; /* an object layer over one zone */
 typedef struct loam_cache loam_cache;
 
-/* Takes what it needs from the zone, whose linear map must cover it. NULL: no memory, or a bad
- * config. */
+/* Makes an object layer over a zone, for good: there is no call that unmakes it.
+ *   zone        its frames lie in its linear map (frames outside of it are never used), the map's
+ *               va and pa agree modulo the page size; a map no larger than the RAM keeps the table
+ *               small. A frame whose address is NULL is not in the zone
+ *   config      copied
+ *   returns     the layer, or NULL: a bad config, no linear map, or no memory. Then nothing is taken
+ *   cost        O(map / 64 slabs): 8 bytes and a store for each 64 slabs of address space, rounded up
+ *               to frames, and one frame more
+ */
 loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config);
 
+/* Changes the trace; NULL: none. While a trace is given the calls look at its `on`. */
+void loam_slabs_set_trace(loam_slabs *slabs, loam_trace *trace);
+
+/* Makes a cache of objects of one size.
+ *   name        a literal or a string that lives as long as the cache
+ *   size        bytes, 1 .. half a slab
+ *   align       a power of two up to half a slab, 0 for the default (16 on 64 bits from 16 bytes up,
+ *               else 8); beyond a page only as far as the linear map's va and pa agree modulo it
+ *   ctor        or NULL; ctor(ctx, object) runs once a slot when its slab is made, not at each alloc
+ *   returns     the cache, or NULL: an argument out of range, a guarded slot larger than a slab, no
+ *               memory
+ *   cost        O(1)
+ */
 typedef void loam_ctor_fn(void *ctx, void *object);
-/* name: a literal or a string that lives as long as the cache. align: power of two up to the slab
- * size / 2, 0 for the default (16 on 64 bits from 16 bytes up, else 8). NULL: bad arguments or no
- * memory. ctor runs once a slot when its slab is made. */
 loam_cache *loam_cache_create(loam_slabs *slabs, const char *name, size_t size, size_t align,
                               loam_ctor_fn *ctor, void *ctx);
-loam_err loam_cache_destroy(loam_cache *cache); /* LOAM_EBUSY while objects are out */
+
+/* Ends a cache; its empty slabs go back.
+ *   returns     LOAM_OK; LOAM_EBUSY while objects are out; LOAM_EINVAL for a class of kmalloc
+ */
+loam_err loam_cache_destroy(loam_cache *cache);
+
+/* Gives out an object.
+ *   returns     its address; NULL: every slab is full and the zone has no frames for another, after
+ *               waiting blocks and kept slabs of all caches were given back
+ *   cost        O(1); mostly about 20 instructions
+ */
 void *loam_cache_alloc(loam_cache *cache);
-loam_err loam_cache_free(loam_cache *cache, void *object); /* NULL: LOAM_OK. Misuse: LOAM_EINVAL */
-void loam_cache_shrink(loam_cache *cache);                 /* gives back every empty slab */
-/* The cache whose slab holds this address, whether a slot starts there or not; NULL: none. For
- * owners of several caches that free by address alone (osc4's pools). O(1). */
-loam_cache *loam_cache_of(loam_slabs *slabs, const void *object);
+
+/* Takes back an object of this cache. NULL is LOAM_OK.
+ *   returns     LOAM_OK; LOAM_EINVAL after misuse, nothing has changed then
+ *   cost        O(1); mostly about 40 instructions
+ */
+loam_err loam_cache_free(loam_cache *cache, void *object);
+
+/* Gives back the empty slab; with quarantine also all that waits, of every cache. */
+void loam_cache_shrink(loam_cache *cache);
 
 typedef struct loam_cache_stats {
     const char *name;
@@ -65,19 +120,27 @@ typedef struct loam_cache_stats {
     uint64_t slabs, slots, used;
     unsigned slab_frames;
 } loam_cache_stats;
+/* used: out, not those that wait. O(slabs of the cache). */
 void loam_cache_stat(const loam_cache *cache, loam_cache_stats *stats);
 
-/* Caches in order of creation, classes first; fn returns false to stop. For slabinfo. */
+/* Caches in order of creation, classes first; fn returns false to stop. For slabinfo. fn may
+ * destroy the cache it is called with. */
 typedef bool loam_cache_fn(void *ctx, loam_cache *cache);
 void loam_slabs_each_cache(loam_slabs *slabs, loam_cache_fn *fn, void *ctx);
-/* Every slab of a cache by address: used[] has one bit a slot, set when the slot is out. For views.
- * */
+
+/* Every slab of a cache by address. free_words has one bit a slot, the lowest of the first word for
+ * slot 0: set when the slot is free (one that waits in quarantine is not). fn may not allocate or
+ * free. O(window / slab size). */
 typedef bool loam_slab_fn(void *ctx, const void *base, unsigned slots, size_t stride,
                           const uint64_t *free_words);
 void loam_cache_each_slab(loam_cache *cache, loam_slab_fn *fn, void *ctx);
 
-/* every cache, the quarantine and the descriptor leaves */
+/* Gives back all that is not in use: what waits in quarantine, empty slabs of every cache, unused
+ * leaves and line frames. May be a zone's shrinker. O(caches + map / 64 slabs). */
 void loam_slabs_shrink(loam_slabs *slabs);
+
+/* The first broken rule (S1 ... of slab_check.c), or NULL. Nobody else inside. O(map / slab size +
+ * slots), with guard or poison O(bytes). */
 const char *loam_slabs_check(loam_slabs *slabs);
 
 #endif

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* kmalloc.c - memory of any size.
+ *
+ * WHAT   Chooses the class for a size; what no class holds comes from the zone in whole frames.
+ *
+ * MODEL  16-byte steps to 128, then four classes a doubling, up to half a slab and 32 KiB:
+ *
+ *            16 32 48 ... 128 | 160 192 224 256 | 320 384 448 512 | ... | 32768      large
+ *            step 16            step 32           step 64                            frames
+ *
+ *        A block so wastes at most a fifth above 128 bytes. Sizes to 1024 find their class in a
+ *        table of bytes, larger ones by their highest bit.
+ *
+ * RULES  K1  the table of small sizes names the first class that holds them
+ *        K2  classes ascend, are caches of this layer, and belong to this kmalloc
+ *        K3  a large block's descriptor leads to its frames, which are the layer's and hold it
+ *        K4  the list of large blocks has exactly those that the descriptors show
+ *        loam_kmalloc_check() tests the rules of the slab unit first, then these.
+ * LOCKS  As slab.c.
+ * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used.
+ *        each, stat: O(window / slab + slots).
+ * FROM   Four classes a doubling: jemalloc.
+ * NOT    Pools.
+ */
+#include "loam/kmalloc.h"
+#include "slab_internal.h"
+
+enum {
+    KMALLOC_STEP = 16,
+    KMALLOC_FINE = 128, /* to here the classes are a step apart */
+    KMALLOC_TABLE = 1024,
+    KMALLOC_MAX = 32768,
+    KMALLOC_CLASSES = 8 + 4 * 8
+};
+
+struct loam_kmalloc {
+    uint8_t class_of[KMALLOC_TABLE / KMALLOC_STEP];
+    loam_cache *cache[KMALLOC_CLASSES];
+    loam_slabs *slabs;
+    unsigned classes;
+    size_t max; /* largest size that a class holds */
+};
+
+/* ---- classes ---- */
+
+static unsigned kmalloc_class(size_t size)
+{
+    if (size <= KMALLOC_FINE)
+        return (unsigned)(size - 1) / KMALLOC_STEP;
+    unsigned log = loam_log2_floor(size - 1); /* 7 for 129 .. 256 */
+    return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
+}
+
+static size_t kmalloc_class_size(unsigned i)
+{
+    if (i < 8)
+        return (size_t)(i + 1) * KMALLOC_STEP;
+    return (size_t)(5 + (i & 3)) << (5 + ((i - 8) >> 2));
+}
+
+static const char *kmalloc_class_name(unsigned i)
+{
+    static const char *const name[KMALLOC_CLASSES] = {
+        "kmalloc-16",    "kmalloc-32",    "kmalloc-48",    "kmalloc-64",    "kmalloc-80",
+        "kmalloc-96",    "kmalloc-112",   "kmalloc-128",   "kmalloc-160",   "kmalloc-192",
+        "kmalloc-224",   "kmalloc-256",   "kmalloc-320",   "kmalloc-384",   "kmalloc-448",
+        "kmalloc-512",   "kmalloc-640",   "kmalloc-768",   "kmalloc-896",   "kmalloc-1024",
+        "kmalloc-1280",  "kmalloc-1536",  "kmalloc-1792",  "kmalloc-2048",  "kmalloc-2560",
+        "kmalloc-3072",  "kmalloc-3584",  "kmalloc-4096",  "kmalloc-5120",  "kmalloc-6144",
+        "kmalloc-7168",  "kmalloc-8192",  "kmalloc-10240", "kmalloc-12288", "kmalloc-14336",
+        "kmalloc-16384", "kmalloc-20480", "kmalloc-24576", "kmalloc-28672", "kmalloc-32768",
+    };
+    return name[i];
+}
+
+/* A class is made while at least two of its slots, magic included, fit a slab. */
+static bool kmalloc_class_fits(const loam_slabs *s, unsigned i)
+{
+    size_t lead;
+    return i < KMALLOC_CLASSES &&
+           loam_slab__stride(s, kmalloc_class_size(i), KMALLOC_STEP, &lead) <= (s->mask + 1) / 2;
+}
+
+static bool kmalloc_make_classes(loam_kmalloc *k)
+{
+    while (kmalloc_class_fits(k->slabs, k->classes)) {
+        unsigned i = k->classes;
+        k->max = kmalloc_class_size(i);
+        k->cache[i] =
+            loam_slab__cache_create(k->slabs, kmalloc_class_name(i), k->max, KMALLOC_STEP, k);
+        if (k->cache[i] == NULL)
+            return false;
+        k->classes++;
+    }
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->class_of); i++)
+        k->class_of[i] = (uint8_t)kmalloc_class((size_t)(i + 1) * KMALLOC_STEP);
+    return true;
+}
+
+static void kmalloc_drop(loam_kmalloc *k)
+{
+    loam_slabs *s = k->slabs;
+    for (unsigned i = k->classes; i-- > 0;) {
+        k->cache[i]->owner = NULL;
+        loam_cache_destroy(k->cache[i]);
+    }
+    loam_slab__meta_free(s, k, sizeof(*k));
+    loam_slab__meta_trim(s);
+}
+
+loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs)
+{
+    loam_kmalloc *k = loam_slab__meta_alloc(slabs, sizeof(*k));
+    if (k == NULL)
+        return NULL;
+    __builtin_memset(k, 0, sizeof(*k));
+    k->slabs = slabs;
+    if (kmalloc_make_classes(k))
+        return k;
+    kmalloc_drop(k);
+    return NULL;
+}
+
+/* ---- alloc ---- */
+
+static LOAM_NOINLINE void *kmalloc_general(loam_kmalloc *k, size_t size, const void *site)
+{
+    if (size == 0)
+        return NULL;
+    if (size > k->max)
+        return loam_slab__large_alloc(k->slabs, k, size, KMALLOC_STEP, site);
+    return loam_slab__alloc(k->cache[kmalloc_class(size)], size, 0, site);
+}
+
+void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size)
+{
+    if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE)) {
+        loam_cache *c = k->cache[k->class_of[(size - 1) / KMALLOC_STEP]];
+        if (LOAM_LIKELY(!*c->slow)) {
+            loam_irq irq = loam_port_irq_save();
+            void *p;
+            bool taken = slab_take_fast(c, &p);
+            loam_port_irq_restore(irq);
+            if (LOAM_LIKELY(taken))
+                return p;
+        }
+    }
+    return kmalloc_general(k, size, __builtin_return_address(0));
+}
+
+void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size)
+{
+    uint64_t bytes;
+    if (loam_mul_overflows(n, size, &bytes) || bytes > PTRDIFF_MAX)
+        return NULL;
+    void *p = kmalloc_general(k, (size_t)bytes, __builtin_return_address(0));
+    if (p != NULL)
+        __builtin_memset(p, 0, (size_t)bytes);
+    return p;
+}
+
+/* The first class whose slots are aligned so: the power of two at or above both is one. */
+static loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t size, size_t align)
+{
+    if (size > k->max || align > k->max)
+        return NULL;
+    for (unsigned i = kmalloc_class(size > align ? size : align); i < k->classes; i++) {
+        if ((k->cache[i]->stride & (align - 1)) == 0)
+            return k->cache[i];
+    }
+    return NULL;
+}
+
+/* With magic in front no slot starts aligned: the block moves inside a larger slot. */
+static loam_cache *kmalloc_aligned_guarded(const loam_kmalloc *k, size_t size, size_t align)
+{
+    if (size > k->max || align > k->max || size + align > k->max)
+        return NULL;
+    return k->cache[kmalloc_class(size + align)];
+}
+
+void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align)
+{
+    loam_slabs *s = k->slabs;
+    const void *site = __builtin_return_address(0);
+    if (size == 0 || !loam_is_pow2(align) || (s->align_max != 0 && align > s->align_max))
+        return NULL;
+    if (align <= KMALLOC_STEP)
+        return kmalloc_general(k, size, site);
+    loam_cache *c = (s->modes & LOAM_SLAB_GUARD) != 0 ? kmalloc_aligned_guarded(k, size, align)
+                                                      : kmalloc_aligned_class(k, size, align);
+    return c != NULL ? loam_slab__alloc(c, size, align, site)
+                     : loam_slab__large_alloc(s, k, size, align, site);
+}
+
+/* ---- free, size ---- */
+
+loam_err loam_kmalloc_free(loam_kmalloc *k, void *p)
+{
+    const loam_slabs *s = k->slabs;
+    uintptr_t off = slab_off(s, p);
+    if (LOAM_LIKELY(off < s->len && !*s->slow)) {
+        slab_desc *d;
+        uint64_t *word;
+        loam_irq irq = loam_port_irq_save();
+        slab_put put = slab_put_fast(s, off, k, NULL, &d, &word);
+        if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
+            return loam_slab__settle(d, word, irq);
+        loam_port_irq_restore(irq);
+        if (LOAM_LIKELY(put == SLAB_PUT))
+            return LOAM_OK;
+    }
+    return loam_slab__free(k->slabs, p, k, NULL, __builtin_return_address(0));
+}
+
+size_t loam_kmalloc_size(loam_kmalloc *k, const void *p)
+{
+    slab_place at;
+    if (p == NULL)
+        return 0;
+    slab_fault fault = loam_slab__find(k->slabs, p, k, NULL, &at);
+    if (fault == SLAB_FINE)
+        return loam_slab__usable(&at);
+    loam_slab__refuse(k->slabs, p, fault, &at, false, __builtin_return_address(0));
+    return 0;
+}
+
+/* ---- realloc ---- */
+
+/* What the block's slot or frames could hold from its first byte on. */
+static size_t kmalloc_room(const loam_slabs *s, const slab_place *at)
+{
+    const slab_desc *d = at->desc;
+    if (d->kind == SLAB_LARGE)
+        return loam_slab__large_room(s, d);
+    if ((s->modes & LOAM_SLAB_GUARD) == 0)
+        return d->cache->stride;
+    return d->cache->stride - slab_info_of(d, at->slot)->lead - SLAB_GUARD_TAIL;
+}
+
+static void *kmalloc_move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
+{
+    void *q = kmalloc_general(k, size, site);
+    if (q == NULL)
+        return NULL;
+    __builtin_memcpy(q, p, old < size ? old : size);
+    loam_slab__free(k->slabs, p, k, NULL, site);
+    return q;
+}
+
+void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
+{
+    const void *site = __builtin_return_address(0);
+    loam_slabs *s = k->slabs;
+    slab_place at;
+    if (p == NULL)
+        return kmalloc_general(k, size, site);
+    slab_fault fault = loam_slab__find(s, p, k, NULL, &at);
+    if (fault != SLAB_FINE) {
+        loam_slab__refuse(s, p, fault, &at, size == 0, site);
+        return NULL;
+    }
+    const char *damage = loam_slab__guard_fault(&at, s);
+    if (damage != NULL)
+        loam_slab__damage("S9 the bytes around a block hold their magic", damage, &at);
+    if (size == 0) {
+        loam_slab__free(s, p, k, NULL, site);
+        return NULL;
+    }
+    size_t room = kmalloc_room(s, &at), old = loam_slab__usable(&at);
+    bool fits = size <= room;
+    void *q = fits && size > room / 2 ? NULL : kmalloc_move(k, p, old, size, site);
+    if (q != NULL || !fits)
+        return q;
+    loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */
+    return p;
+}
+
+/* ---- views ---- */
+
+static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)
+{
+    const loam_cache *c = d->cache;
+    const loam_slabs *s = c->slabs;
+    bool info = slab_has_info(s), more = true;
+    for (unsigned i = 0; i < c->slots && more; i++) {
+        const slab_info *slot = info ? slab_info_of(d, i) : NULL;
+        if (slab_slot_is_free(d, i) || (info && slot->state != SLAB_OUT))
+            continue;
+        more = fn(ctx, slab_block_of(d, i), info ? slot->size : c->size, c->name,
+                  info ? slot->site : NULL);
+    }
+    return more;
+}
+
+void loam_kmalloc_each(loam_kmalloc *k, loam_kmalloc_fn *fn, void *ctx)
+{
+    uintptr_t index = 0;
+    bool more = true;
+    for (slab_desc *d = loam_slab__next(k->slabs, &index); d != NULL && more;
+         d = loam_slab__next(k->slabs, &index)) {
+        if (d->kind == SLAB_SLOTS && d->cache->owner == k)
+            more = kmalloc_each_in(d, fn, ctx);
+        else if (d->kind == SLAB_LARGE && d->owner == k && d->used == 0)
+            more = fn(ctx, slab_large_block(d), (size_t)d->size, "large", d->site);
+    }
+}
+
+static void kmalloc_add_large(const loam_kmalloc *k, loam_kmalloc_stats *stats)
+{
+    const loam_slabs *s = k->slabs;
+    const loam_list *n = s->large.next;
+    for (uint32_t left = s->large_count; left > 0 && n != &s->large; left--, n = n->next) {
+        const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
+        if (d->owner != k || d->used != 0)
+            continue;
+        stats->large_blocks++;
+        stats->large_bytes += (uint64_t)d->npages << LOAM_PAGE_SHIFT;
+    }
+}
+
+void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats)
+{
+    const loam_slabs *s = k->slabs;
+    *stats = (loam_kmalloc_stats){.quarantined = s->ring.count};
+    for (unsigned i = 0; i < k->classes; i++) {
+        loam_cache_stats c;
+        loam_cache_stat(k->cache[i], &c);
+        stats->slabs += c.slabs;
+        stats->used_blocks += c.used;
+        stats->used_bytes += c.used * c.size;
+    }
+    kmalloc_add_large(k, stats);
+    stats->used_blocks += stats->large_blocks;
+    stats->used_bytes += stats->large_bytes;
+    stats->refusals = s->refusals;
+    stats->failures = s->failures;
+}
+
+void loam_kmalloc_shrink(loam_kmalloc *k)
+{
+    loam_slabs_shrink(k->slabs);
+}
+
+/* ---- check ---- */
+
+static const char *kmalloc_check_classes(const loam_kmalloc *k)
+{
+    if (k->classes == 0 || k->classes > KMALLOC_CLASSES || kmalloc_class_fits(k->slabs, k->classes))
+        return "K2 every class that fits a slab is there";
+    for (unsigned i = 0; i < k->classes; i++) {
+        const loam_cache *c = k->cache[i];
+        if (slab_off(k->slabs, c) >= k->slabs->len || c->slabs != k->slabs || c->owner != k ||
+            c->size != kmalloc_class_size(i))
+            return "K2 a class is a cache of its size that belongs to this kmalloc";
+    }
+    return k->max == kmalloc_class_size(k->classes - 1) ? NULL : "K2 max is the last class's size";
+}
+
+static const char *kmalloc_check_table(const loam_kmalloc *k)
+{
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->class_of); i++) {
+        size_t size = (size_t)(i + 1) * KMALLOC_STEP;
+        unsigned c = k->class_of[i];
+        bool first =
+            c < k->classes && k->cache[c]->size >= size && (c == 0 || k->cache[c - 1]->size < size);
+        if (!first)
+            return "K1 the table names the first class that holds a size";
+    }
+    return NULL;
+}
+
+static const char *kmalloc_check_large(const loam_slabs *s)
+{
+    uintptr_t index = 0;
+    uint32_t shown = 0, listed = 0;
+    for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index)) {
+        if (d->kind == SLAB_LARGE && !loam_slab__large_is_sound(s, d, index - 1))
+            return "K3 a large block's descriptor leads to frames that hold it";
+        shown += d->kind == SLAB_LARGE;
+    }
+    for (const loam_list *n = s->large.next; n != &s->large; n = n->next) {
+        const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
+        if (++listed > shown || slab_off(s, d) >= s->len || d->kind != SLAB_LARGE)
+            return "K4 the list of large blocks is whole";
+    }
+    return listed == shown && shown == s->large_count ? NULL
+                                                      : "K4 the list of large blocks is whole";
+}
+
+const char *loam_kmalloc_check(loam_kmalloc *k)
+{
+    const char *bad = kmalloc_check_large(k->slabs);
+    if (bad == NULL)
+        bad = loam_slabs_check(k->slabs);
+    if (bad == NULL)
+        bad = kmalloc_check_classes(k);
+    return bad != NULL ? bad : kmalloc_check_table(k);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_check.c - the rules of the object layer, tested one by one.
+ *
+ * WHAT   Names the first rule that is broken. For tests, for the shell, after a panic.
+ *
+ * MODEL  Two walks: over the lists, each node proved to be inside the window before it is read, and
+ *        over the descriptors by index. Neither follows a pointer that it has not compared.
+ *
+ *            caches -> c -> front: partial -> d -> d      full -> d        (S5, S8)
+ *            leaf[] -> 64 descriptors -> words, slots                      (S1-S4, S6, S9, S10)
+ *
+ * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads
+ *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride)
+ *        S3   no bit is set beyond the last slot; used is the number of clear bits
+ *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words
+ *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
+ *             the front's `empty`; the current word is in the front's slab
+ *        S6   the zone knows the frames of slabs and leaves as the object layers'
+ *        S7   a line frame's header is never free; the lines used add up
+ *        S8   a cache's slots and stride fit the slab and the object
+ *        S9   the bytes around a block hold their magic (guard)
+ *        S10  freed bytes hold the poison (poison, quarantine)
+ *        S11  what waits in quarantine is marked so, and its bytes add up
+ * LOCKS  Nobody else inside.
+ * COST   O(window / slab + slots), with guard or poison O(bytes).
+ * FROM   -
+ * NOT    Repair.
+ */
+#include "slab_internal.h"
+
+static bool check_in_window(const loam_slabs *s, const void *p)
+{
+    return slab_off(s, p) < s->len && ((uintptr_t)p & (sizeof(void *) - 1)) == 0;
+}
+
+static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
+{
+    loam_pfn pfn = loam_pfn_of(s->first_frame + (off >> LOAM_PAGE_SHIFT));
+    return loam_zone_state(s->zone, pfn) == LOAM_FRAME_SLAB;
+}
+
+/* ---- slabs, by index ---- */
+
+static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uintptr_t index)
+{
+    const loam_cache *c = d->cache;
+    if (slab_off(s, d->base) != index << s->shift)
+        return "S1 a slab's descriptor lies where its address leads";
+    if (!check_in_window(s, c) || c->slabs != s || c->stride == 0)
+        return "S1 a slab belongs to a cache of the layer";
+    if (d->words != &d->word && !check_in_window(s, d->words))
+        return "S1 the free words lie in the window";
+    if (d->recip != c->recip || d->recip != slab_reciprocal((uint32_t)c->stride))
+        return "S2 the reciprocal is that of the stride";
+    if (!check_is_slab_frame(s, slab_off(s, d->base)))
+        return "S6 the zone knows a slab's frames as ours";
+    return NULL;
+}
+
+static const char *check_slab_words(const slab_desc *d)
+{
+    const loam_cache *c = d->cache;
+    unsigned n = slab_word_count(c), out = c->slots;
+    if ((d->any & ~loam_mask64(n)) != 0)
+        return "S4 any has no bit beyond the words";
+    for (unsigned i = 0; i < n; i++) {
+        if ((d->words[i] & ~slab_full_word(c, i)) != 0)
+            return "S3 no bit is set beyond the last slot";
+        if (d->words[i] != 0 && (d->any >> i & 1) == 0)
+            return "S4 a word with a free slot has its bit in any";
+        out -= loam_popcount64(d->words[i]);
+    }
+    return out == d->used ? NULL : "S3 used is the number of slots out";
+}
+
+static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
+{
+    slab_place at = {d, slot};
+    unsigned state = slab_slot_is_free(d, slot) ? SLAB_FREE : SLAB_OUT;
+    if (slab_has_info(s)) {
+        unsigned known = slab_info_of(d, slot)->state;
+        bool waits = known == SLAB_WAITING && state == SLAB_OUT;
+        if (known != state && !waits)
+            return "S11 a slot's record agrees with its bit";
+        state = known;
+    }
+    if (state == SLAB_OUT && loam_slab__guard_fault(&at, s) != NULL)
+        return "S9 the bytes around a block hold their magic";
+    if (state != SLAB_OUT && loam_slab__poison_fault(d, slot))
+        return "S10 freed bytes hold the poison";
+    return NULL;
+}
+
+static const char *check_slab(const loam_slabs *s, slab_desc *d, uintptr_t index)
+{
+    const char *bad = check_slab_desc(s, d, index);
+    if (bad == NULL)
+        bad = check_slab_words(d);
+    for (unsigned i = 0; bad == NULL && s->modes != 0 && i < d->cache->slots; i++)
+        bad = check_slot(s, d, i);
+    return bad;
+}
+
+bool loam_slab__large_is_sound(const loam_slabs *s, const slab_desc *d, uintptr_t index)
+{
+    uintptr_t off = slab_off(s, d->base), len = d->npages << LOAM_PAGE_SHIFT;
+    bool inside = off < s->len && d->npages <= s->len >> LOAM_PAGE_SHIFT && len <= s->len - off;
+    bool placed = d->lead_log2 < 32 && slab_off(s, slab_large_block(d)) >> s->shift == index;
+    return inside && placed && d->size != 0 && d->size <= loam_slab__large_room(s, d) &&
+           check_is_slab_frame(s, off);
+}
+
+static const char *check_large(const loam_slabs *s, slab_desc *d, uintptr_t index)
+{
+    slab_place at = {d, 0};
+    if (!loam_slab__large_is_sound(s, d, index))
+        return "S1 a large block's descriptor fits its frames";
+    if (d->used == 0 && loam_slab__guard_fault(&at, s) != NULL)
+        return "S9 the bytes around a block hold their magic";
+    if (d->used != 0 && loam_slab__poison_fault(d, 0))
+        return "S10 freed bytes hold the poison";
+    return NULL;
+}
+
+/* Every descriptor in use; *slabs counts the slabs. */
+static const char *check_descriptors(const loam_slabs *s, uint64_t *slabs)
+{
+    uintptr_t index = 0;
+    for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index)) {
+        if (d->kind >= SLAB_KINDS)
+            return "S1 a descriptor is of a known kind";
+        *slabs += d->kind == SLAB_SLOTS;
+        const char *bad =
+            d->kind == SLAB_LARGE ? check_large(s, d, index - 1) : check_slab(s, d, index - 1);
+        if (bad != NULL)
+            return bad;
+    }
+    return NULL;
+}
+
+/* ---- caches and their lists ---- */
+
+/* The descriptors were found sound: a node is one of them exactly if its address leads back. */
+static bool check_is_desc_of(const loam_slabs *s, const loam_cache *c, const loam_list *node)
+{
+    const slab_desc *d = LOAM_CONTAINER_OF(node, slab_desc, link);
+    return check_in_window(s, node) && d->kind == SLAB_SLOTS && d->cache == c &&
+           slab_off(s, d->base) < s->len && slab_desc_at(s, slab_off(s, d->base)) == d;
+}
+
+static const char *check_list(const loam_cache *c, const loam_list *head, bool full,
+                              uint32_t *count)
+{
+    const slab_front *f = &c->front[0];
+    for (const loam_list *n = head->next; n != head; n = n->next) {
+        const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
+        if (++*count > f->slabs || !check_is_desc_of(c->slabs, c, n) || n->next->prev != n)
+            return "S5 a front's lists hold its slabs";
+        if ((d->any == 0) != full)
+            return "S5 a slab is on the full list exactly when any is 0";
+        if (d->used == 0 && f->empty != d)
+            return "S5 an empty slab is the one its front keeps";
+    }
+    return NULL;
+}
+
+static const char *check_front(const loam_cache *c)
+{
+    const slab_front *f = &c->front[0];
+    const loam_slabs *s = c->slabs;
+    uint32_t count = 0;
+    const char *bad = check_list(c, &f->partial, false, &count);
+    if (bad == NULL)
+        bad = check_list(c, &f->full, true, &count);
+    if (bad != NULL)
+        return bad;
+    if (count != f->slabs)
+        return "S5 a front's lists hold its slabs";
+    if (f->word == &s->none)
+        return s->none == 0 ? NULL : "S5 the word of a front without a slab is 0";
+    const slab_desc *d = f->slab;
+    bool inside = d != NULL && check_is_desc_of(s, c, &d->link) && f->word >= d->words &&
+                  f->word < d->words + slab_word_count(c);
+    return inside ? NULL : "S5 the current word is one of the front's slab";
+}
+
+static const char *check_cache(const loam_cache *c)
+{
+    const loam_slabs *s = c->slabs;
+    size_t slab = (size_t)1 << s->shift, lead;
+    if (c->size == 0 || c->align < 8 || !loam_is_pow2(c->align) || c->align > slab)
+        return "S8 a cache's size and alignment are in range";
+    if (c->stride != loam_slab__stride(s, c->size, c->align, &lead) || c->lead != lead ||
+        c->slots != (uint32_t)slab / (uint32_t)c->stride)
+        return "S8 a cache's slots fit the slab and the object";
+    return check_front(c);
+}
+
+static const char *check_caches(const loam_slabs *s, uint64_t slabs)
+{
+    uint32_t count = 0;
+    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        if (++count > s->cache_count || !check_in_window(s, n))
+            return "S8 the list of caches is whole";
+        const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        const char *bad = c->slabs == s ? check_cache(c) : "S8 the list of caches is whole";
+        if (bad != NULL)
+            return bad;
+        slabs -= c->front[0].slabs;
+    }
+    if (count != s->cache_count)
+        return "S8 the list of caches is whole";
+    return slabs == 0 ? NULL : "S5 a front's lists hold its slabs";
+}
+
+/* ---- leaves, lines, quarantine ---- */
+
+static const char *check_leaves(const loam_slabs *s)
+{
+    for (uintptr_t i = 0; i < s->leaves; i++) {
+        uintptr_t off = s->leaf[i] + i * SLAB_LEAF * SLAB_LINE - s->base;
+        if (off >= s->len || (off & (LOAM_PAGE_SIZE - 1)) != 0 || !check_is_slab_frame(s, off))
+            return "S6 the zone knows a leaf's frame as ours";
+    }
+    for (unsigned i = 0; s->leaves > 1 && i < LOAM_PAGE_SIZE; i++) {
+        if (((const unsigned char *)s->no_leaf)[i] != 0)
+            return "S1 what has no leaf reads zero";
+    }
+    return NULL;
+}
+
+static const char *check_line_list(const loam_slabs *s, const loam_list *head, bool full,
+                                   uint32_t *frames, uint32_t *used)
+{
+    for (const loam_list *n = head->next; n != head; n = n->next) {
+        if (++*frames > s->line_frames || !check_in_window(s, n))
+            return "S7 the lists of line frames are whole";
+        const slab_lines *frame = LOAM_CONTAINER_OF(n, slab_lines, link);
+        if ((frame->free & 1) != 0 || (frame->free == 0) != full)
+            return "S7 a line frame's header is not free, and the frame on its list";
+        *used += 64 - 1 - loam_popcount64(frame->free);
+    }
+    return NULL;
+}
+
+static const char *check_lines(const loam_slabs *s)
+{
+    uint32_t frames = 0, used = 0;
+    const char *bad = check_line_list(s, &s->lines_partial, false, &frames, &used);
+    if (bad == NULL)
+        bad = check_line_list(s, &s->lines_full, true, &frames, &used);
+    if (bad != NULL)
+        return bad;
+    return frames == s->line_frames && used == s->lines_used ? NULL : "S7 the lines used add up";
+}
+
+static const char *check_ring(const loam_slabs *s)
+{
+    const slab_ring *r = &s->ring;
+    uint64_t bytes = 0;
+    if (r->count > r->cap || (r->cap != 0 && r->head >= r->cap))
+        return "S11 the quarantine is within its capacity";
+    for (uint32_t i = 0; i < r->count; i++) {
+        uint32_t at = r->head + i;
+        const void *p = r->block[at >= r->cap ? at - r->cap : at];
+        if (slab_off(s, p) >= s->len)
+            return "S11 what waits is a block";
+        slab_place where;
+        const slab_desc *d = slab_desc_at(s, slab_off(s, p));
+        bool large = d->kind == SLAB_LARGE;
+        if (d->kind == SLAB_NONE ||
+            loam_slab__find(s, p, large ? d->owner : d->cache->owner, large ? NULL : d->cache,
+                            &where) != SLAB_IS_WAITING)
+            return "S11 what waits is marked so";
+        bytes += large ? (uint64_t)d->npages << LOAM_PAGE_SHIFT : d->cache->stride;
+    }
+    return bytes == r->bytes && bytes <= r->limit ? NULL : "S11 the bytes that wait add up";
+}
+
+const char *loam_slabs_check(loam_slabs *s)
+{
+    uint64_t slabs = 0;
+    const char *bad = check_leaves(s);
+    if (bad == NULL)
+        bad = check_descriptors(s, &slabs);
+    if (bad == NULL)
+        bad = check_caches(s, slabs);
+    if (bad == NULL)
+        bad = check_lines(s);
+    return bad != NULL ? bad : check_ring(s);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_find.c - from an address to its block, and to the words for what it is instead.
+ *
+ * WHAT   Answers for any address at all: this is a block that is out, or this is what is wrong.
+ *
+ * MODEL  One straight line of questions; the first "no" is the answer.
+ *
+ *            in the window? -> descriptor in use? -> first byte of a slot? -> this owner's? -> out?
+ *              foreign          foreign, or            inner, or              another's      free, or
+ *                               inside a large block   misaligned                            waiting
+ *
+ * RULES  None of its own: it believes no field that it has not compared with a bound.
+ * LOCKS  None; a block that is out cannot go away under its owner.
+ * COST   O(1) for blocks; O(large blocks) for an address that is none.
+ * FROM   -
+ * NOT    The fast paths of slab_internal.h, which ask the same and refuse without words.
+ */
+#include "slab_internal.h"
+
+/* The large block that covers an address, or NULL. */
+static slab_desc *find_large_around(const loam_slabs *s, const void *p)
+{
+    const loam_list *n = s->large.next;
+    for (uint32_t left = s->large_count; left > 0 && n != &s->large; left--, n = n->next) {
+        slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
+        if ((uintptr_t)p - (uintptr_t)d->base < d->npages << LOAM_PAGE_SHIFT)
+            return d;
+    }
+    return NULL;
+}
+
+static slab_fault find_inside(const void *p)
+{
+    return ((uintptr_t)p & 7) != 0 ? SLAB_IS_MISALIGNED : SLAB_IS_INNER;
+}
+
+static slab_fault find_large(const void *p, const void *owner, slab_place *at)
+{
+    const slab_desc *d = at->desc;
+    if (p != slab_large_block(d))
+        return find_inside(p);
+    if (d->owner != owner)
+        return SLAB_IS_OTHERS;
+    return d->used != 0 ? SLAB_IS_WAITING : SLAB_FINE;
+}
+
+static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owner,
+                            const loam_cache *cache, slab_place *at)
+{
+    const slab_desc *d = at->desc;
+    const loam_cache *c = d->cache;
+    uint64_t x = (uint64_t)(uint32_t)(slab_off(s, p) & s->mask) * d->recip;
+    at->slot = (unsigned)(x >> 32);
+    if (at->slot >= c->slots) {
+        at->slot = c->slots - 1; /* what the last slot leaves over */
+        return find_inside(p);
+    }
+    bool is_free = slab_slot_is_free(d, at->slot);
+    bool known = slab_has_info(s) && (!is_free || slab_info_of(d, at->slot)->lead != 0);
+    size_t lead = known ? slab_info_of(d, at->slot)->lead : c->lead;
+    if ((const unsigned char *)p != slab_slot_base(d, at->slot) + lead)
+        return find_inside(p);
+    if (cache != NULL ? c != cache : c->owner != owner)
+        return SLAB_IS_OTHERS;
+    if (is_free)
+        return SLAB_IS_FREE;
+    if (slab_has_info(s) && slab_info_of(d, at->slot)->state == SLAB_WAITING)
+        return SLAB_IS_WAITING;
+    return SLAB_FINE;
+}
+
+slab_fault loam_slab__find(const loam_slabs *s, const void *p, const void *owner,
+                           const loam_cache *cache, slab_place *at)
+{
+    *at = (slab_place){NULL, 0};
+    uintptr_t off = slab_off(s, p);
+    if (off >= s->len)
+        return SLAB_IS_FOREIGN;
+    slab_desc *d = slab_desc_at(s, off);
+    if (d->kind == SLAB_NONE || (d->kind == SLAB_LARGE && p != slab_large_block(d)))
+        d = find_large_around(s, p);
+    if (d == NULL)
+        return SLAB_IS_FOREIGN;
+    at->desc = d;
+    if (d->kind == SLAB_LARGE)
+        return find_large(p, owner, at);
+    return find_slot(s, p, owner, cache, at);
+}
+
+static const char *find_what(slab_fault fault, bool freeing)
+{
+    static const char *const text[SLAB_FAULTS][2] = {
+        [SLAB_IS_FREE] = {"use of a free block", "double free"},
+        [SLAB_IS_WAITING] = {"use of a free block", "double free"},
+        [SLAB_IS_INNER] = {"use of an address inside a block", "inner free"},
+        [SLAB_IS_MISALIGNED] = {"use of a misaligned address", "misaligned free"},
+        [SLAB_IS_FOREIGN] = {"use of a foreign address", "foreign free"},
+        [SLAB_IS_OTHERS] = {"use of a block of another cache", "free to the wrong cache"},
+    };
+    return text[fault][freeing];
+}
+
+/* The state of a foreign address: what its frame is. */
+static const char *find_frame_state(const loam_slabs *s, const void *p)
+{
+    uintptr_t off = slab_off(s, p);
+    if (off >= s->len)
+        return "outside";
+    loam_pfn pfn = loam_pfn_of(s->first_frame + (off >> LOAM_PAGE_SHIFT));
+    return loam_frame_state_name(loam_zone_state(s->zone, pfn));
+}
+
+void loam_slab__describe(const slab_place *at, loam_report *r)
+{
+    const slab_desc *d = at->desc;
+    if (d->kind == SLAB_LARGE) {
+        r->name = "large";
+        r->size = d->size;
+        r->site = d->site;
+        return;
+    }
+    const loam_slabs *s = d->cache->slabs;
+    r->name = d->cache->name;
+    r->size = d->cache->size;
+    if (slab_has_info(s) && slab_info_of(d, at->slot)->size != 0) {
+        r->size = slab_info_of(d, at->slot)->size;
+        r->site = slab_info_of(d, at->slot)->site;
+    }
+}
+
+loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const slab_place *at,
+                           bool freeing, const void *caller)
+{
+    static const char *const state[SLAB_FAULTS] = {
+        [SLAB_IS_FREE] = "free",      [SLAB_IS_WAITING] = "quarantined",
+        [SLAB_IS_INNER] = "inner",    [SLAB_IS_MISALIGNED] = "misaligned",
+        [SLAB_IS_OTHERS] = "other's",
+    };
+    loam_report r = {.unit = "slab",
+                     .what = find_what(fault, freeing),
+                     .object = "address",
+                     .value = (uintptr_t)p,
+                     .state = state[fault],
+                     .caller = caller};
+    if (at->desc != NULL)
+        loam_slab__describe(at, &r);
+    else
+        r.state = find_frame_state(s, p);
+    loam_irq irq = loam_port_irq_save();
+    s->refusals++;
+    loam_port_irq_restore(irq);
+    loam_port_misuse(&r);
+    return LOAM_EINVAL;
+}
+
+size_t loam_slab__usable(const slab_place *at)
+{
+    const slab_desc *d = at->desc;
+    if (d->kind == SLAB_LARGE)
+        return d->lead_log2 != 0 ? (size_t)d->size : (size_t)d->npages << LOAM_PAGE_SHIFT;
+    const loam_slabs *s = d->cache->slabs;
+    if ((s->modes & LOAM_SLAB_GUARD) != 0)
+        return slab_info_of(d, at->slot)->size;
+    return d->cache->stride;
+}
+
+slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index)
+{
+    uintptr_t end = (uintptr_t)s->leaves << SLAB_LEAF_BITS;
+    while (*index < end) {
+        uintptr_t i = *index, leaf = s->leaf[i >> SLAB_LEAF_BITS];
+        bool missing =
+            s->leaves > 1 && leaf + (i & ~(uintptr_t)(SLAB_LEAF - 1)) * SLAB_LINE == s->no_leaf;
+        if (missing) {
+            *index = (i | (SLAB_LEAF - 1)) + 1;
+            continue;
+        }
+        ++*index;
+        slab_desc *d = (slab_desc *)(leaf + i * SLAB_LINE);
+        if (d->kind != SLAB_NONE)
+            return d;
+    }
+    return NULL;
+}

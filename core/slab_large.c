@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_large.c - blocks too large for a slab: whole frames, one descriptor.
+ *
+ * WHAT   What does not fit half a slab comes from the zone. Only its first slab-sized piece gets a
+ *        descriptor, so that free, realloc and size find it as fast as a slot.
+ *
+ * MODEL  Every large block starts at a multiple of the slab size, so that no two share a
+ *        descriptor. With the guard mode the block starts behind its magic, `lead` bytes further
+ *        on; the descriptor is then the one of the block's address.
+ *
+ *            frames   [ lead: magic | block ............ | magic ]
+ *                                    ^ descriptor's piece; asked for `size` bytes
+ *
+ * RULES  K3 and K4 of kmalloc.c.
+ * LOCKS  Interrupts off while the list of large blocks changes.
+ * COST   One call of the zone, O(1) besides.
+ * FROM   -
+ * NOT    Giving back the tail of a block that shrank: the zone takes whole blocks only.
+ */
+#include "slab_internal.h"
+
+static size_t large_overhead(const loam_slabs *s, size_t align, size_t *lead)
+{
+    bool guard = (s->modes & LOAM_SLAB_GUARD) != 0;
+    *lead = !guard ? 0 : align > SLAB_GUARD_LEAD ? align : SLAB_GUARD_LEAD;
+    return guard ? *lead + SLAB_GUARD_TAIL : 0;
+}
+
+/* Frames for a block, so many that the zone aligns them as the block needs; 0: too large. */
+static uint64_t large_npages(const loam_slabs *s, size_t size, size_t align, size_t *lead)
+{
+    uint64_t extra = large_overhead(s, align, lead);
+    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX || extra > PTRDIFF_MAX - size)
+        return 0;
+    uint64_t npages = (size + extra + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
+    uint64_t half = (uint64_t)1 << (s->shift - LOAM_PAGE_SHIFT) >> 1;
+    uint64_t least = align >> LOAM_PAGE_SHIFT;
+    if (npages <= half)
+        npages = half + 1;
+    return npages < least ? least : npages;
+}
+
+static slab_desc *large_build(loam_slabs *s, uint64_t npages, size_t lead)
+{
+    unsigned char *base = loam_slab__frames_alloc(s, npages);
+    if (base == NULL)
+        return NULL;
+    slab_desc *d = loam_slab__desc_make(s, base + lead);
+    if (d == NULL) {
+        loam_slab__frames_free(s, base);
+        return NULL;
+    }
+    d->base = base;
+    d->npages = (uintptr_t)npages;
+    d->lead_log2 = (uint8_t)(lead == 0 ? 0 : loam_log2_floor(lead));
+    return d;
+}
+
+static slab_desc *large_new(loam_slabs *s, uint64_t npages, size_t lead)
+{
+    loam_irq irq = loam_port_irq_save();
+    s->building++;
+    loam_port_irq_restore(irq);
+    slab_desc *d = large_build(s, npages, lead);
+    irq = loam_port_irq_save();
+    s->building--;
+    if (d != NULL) {
+        d->kind = SLAB_LARGE;
+        loam_list_append(&s->large, &d->link);
+        s->large_count++;
+    }
+    loam_port_irq_restore(irq);
+    return d;
+}
+
+static void large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size)
+{
+    loam_irq irq = loam_port_irq_save();
+    if (kind == LOAM_TRACE_OBJ_FAIL)
+        s->failures++;
+    loam_trace_emit(s->trace, kind, 0, (uintptr_t)p, size);
+    loam_port_irq_restore(irq);
+}
+
+void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size_t align,
+                             const void *site)
+{
+    size_t lead = 0;
+    bool aligned = s->align_max == 0 || align <= s->align_max;
+    uint64_t npages = aligned ? large_npages(s, size, align, &lead) : 0;
+    slab_desc *d = npages != 0 ? large_new(s, npages, lead) : NULL;
+    if (d == NULL && npages != 0 && loam_slab__reclaim(s))
+        d = large_new(s, npages, lead);
+    if (d == NULL) {
+        large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, size);
+        return NULL;
+    }
+    d->owner = owner;
+    d->size = size;
+    d->site = site;
+    unsigned char *p = slab_large_block(d);
+    if (s->modes != 0)
+        loam_slab__large_dress(d, s);
+    large_tell(s, LOAM_TRACE_LARGE_ALLOC, p, size);
+    return p;
+}
+
+void loam_slab__large_release(loam_slabs *s, slab_desc *d)
+{
+    unsigned char *base = d->base, *p = slab_large_block(d);
+    large_tell(s, LOAM_TRACE_LARGE_FREE, p, d->size);
+    loam_irq irq = loam_port_irq_save();
+    loam_list_remove(&d->link);
+    s->large_count--;
+    __builtin_memset(d, 0, sizeof(*d));
+    loam_port_irq_restore(irq);
+    loam_slab__frames_free(s, base);
+    if (!s->keep_empty)
+        loam_slab__leaf_trim(s, p);
+}
+
+size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d)
+{
+    size_t all = (size_t)d->npages << LOAM_PAGE_SHIFT;
+    bool guard = (s->modes & LOAM_SLAB_GUARD) != 0;
+    return all - (guard ? ((size_t)1 << d->lead_log2) + SLAB_GUARD_TAIL : 0);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_modes.c - what the modes do to a block when it comes and when it goes.
+ *
+ * WHAT   Finds writes where none should be: next to a block, or into one that was freed. All of it
+ *        is off the fast paths: a layer with a mode takes the general ones.
+ *
+ * MODEL  guard: magic fills the slot around the block, from the very byte at which it ends.
+ *        poison: a free slot holds one value in every byte, and is looked at before it is used.
+ *        quarantine: a freed block is poisoned, and waits in a ring before its bit is set.
+ *
+ *            out      [ magic (lead) | block: size bytes | magic to the slot's end ]
+ *            waiting  [ poison .................................................. ]  bit 0
+ *            free     [ poison .................................................. ]  bit 1
+ *
+ *        Objects with a constructor keep their contents while free: no poison, no zeros for them.
+ *
+ * RULES  S9, S10 and S11 of slab_check.c.
+ * LOCKS  Interrupts off while the ring changes; the block itself is nobody else's meanwhile.
+ * COST   O(bytes of the slot).
+ * FROM   Red zones and poison as in Linux slub_debug; quarantine as in AddressSanitizer.
+ * NOT    Reads after free: only a page that is unmapped can tell.
+ */
+#include "slab_internal.h"
+
+#define RULE_GUARD  "S9 the bytes around a block hold their magic"
+#define RULE_POISON "S10 freed bytes hold the poison"
+
+uint64_t loam_slab__random(loam_slabs *s)
+{
+    uint64_t x = s->rng;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    s->rng = x;
+    return x >> 11;
+}
+
+static bool mode_is(const loam_slabs *s, unsigned modes)
+{
+    return (s->modes & modes) != 0;
+}
+
+static bool bytes_are(const unsigned char *p, size_t n, unsigned char value)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] != value)
+            return false;
+    }
+    return true;
+}
+
+_Noreturn void loam_slab__damage(const char *rule, const char *state, const slab_place *at)
+{
+    const slab_desc *d = at->desc;
+    bool large = d->kind == SLAB_LARGE;
+    loam_report r = {.unit = "slab", .what = rule, .object = "address", .state = state};
+    r.value = (uintptr_t)(large ? slab_large_block(d) : slab_block_of(d, at->slot));
+    loam_slab__describe(at, &r);
+    loam_port_corrupt(&r);
+}
+
+/* ---- where a block lies ---- */
+
+typedef struct mode_area {
+    unsigned char *base, *block;
+    size_t size, len; /* of the block; of the slot or the frames */
+} mode_area;
+
+static mode_area mode_area_of(const slab_place *at)
+{
+    const slab_desc *d = at->desc;
+    if (d->kind == SLAB_LARGE)
+        return (mode_area){d->base, slab_large_block(d), (size_t)d->size,
+                           (size_t)d->npages << LOAM_PAGE_SHIFT};
+    const slab_info *info = slab_info_of(d, at->slot);
+    unsigned char *base = slab_slot_base(d, at->slot);
+    return (mode_area){base, base + info->lead, info->size, d->cache->stride};
+}
+
+static void guard_write(const mode_area *a)
+{
+    size_t lead = (size_t)(a->block - a->base);
+    __builtin_memset(a->base, SLAB_GUARD_BYTE, lead);
+    __builtin_memset(a->block + a->size, SLAB_GUARD_BYTE, a->len - lead - a->size);
+}
+
+const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s)
+{
+    if (!mode_is(s, LOAM_SLAB_GUARD))
+        return NULL;
+    mode_area a = mode_area_of(at);
+    size_t lead = (size_t)(a.block - a.base);
+    if (lead > a.len || a.size > a.len - lead)
+        return "its record";
+    if (!bytes_are(a.base, lead, SLAB_GUARD_BYTE))
+        return "before the block";
+    if (!bytes_are(a.block + a.size, a.len - lead - a.size, SLAB_GUARD_BYTE))
+        return "after the block";
+    return NULL;
+}
+
+static void guard_verify(const slab_place *at, const loam_slabs *s)
+{
+    const char *where = loam_slab__guard_fault(at, s);
+    if (where != NULL)
+        loam_slab__damage(RULE_GUARD, where, at);
+}
+
+bool loam_slab__poison_fault(const slab_desc *d, unsigned slot)
+{
+    if (d->kind == SLAB_LARGE)
+        return !bytes_are(d->base, (size_t)d->npages << LOAM_PAGE_SHIFT, SLAB_POISON_BYTE);
+    return slab_poisons(d->cache) &&
+           !bytes_are(slab_slot_base(d, slot), d->cache->stride, SLAB_POISON_BYTE);
+}
+
+static void poison_verify(const slab_desc *d, unsigned slot)
+{
+    slab_place at = {(slab_desc *)(uintptr_t)d, slot};
+    if (loam_slab__poison_fault(d, slot))
+        loam_slab__damage(RULE_POISON, "written after free", &at);
+}
+
+/* ---- quarantine ---- */
+
+static void *ring_pop(slab_ring *ring)
+{
+    void *p = ring->block[ring->head];
+    ring->head = ring->head + 1 == ring->cap ? 0 : ring->head + 1;
+    ring->count--;
+    return p;
+}
+
+static uint64_t ring_bytes_of(const slab_desc *d)
+{
+    return d->kind == SLAB_LARGE ? (uint64_t)d->npages << LOAM_PAGE_SHIFT : d->cache->stride;
+}
+
+/* The oldest waiting block becomes free. */
+static void ring_evict(loam_slabs *s)
+{
+    slab_place at;
+    loam_irq irq = loam_port_irq_save();
+    void *p = ring_pop(&s->ring);
+    slab_desc *d = slab_desc_at(s, slab_off(s, p));
+    s->ring.bytes -= ring_bytes_of(d);
+    loam_port_irq_restore(irq);
+    if (d->kind == SLAB_LARGE) {
+        poison_verify(d, 0);
+        loam_slab__large_release(s, d);
+        return;
+    }
+    loam_slab__find(s, p, d->cache->owner, d->cache, &at);
+    poison_verify(d, at.slot);
+    slab_info_of(d, at.slot)->state = SLAB_FREE;
+    d->cache->waiting--;
+    loam_slab__put_slot(d, at.slot);
+}
+
+void loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes)
+{
+    for (uint32_t n = s->ring.count; n > 0 && s->ring.count > 0 && s->ring.bytes > bytes; n--)
+        ring_evict(s);
+}
+
+/* Makes room, then lets the block wait; false: it is larger than the quarantine. */
+static bool ring_push(loam_slabs *s, void *p, uint64_t bytes)
+{
+    slab_ring *ring = &s->ring;
+    if (!mode_is(s, LOAM_SLAB_QUARANTINE) || bytes > ring->limit)
+        return false;
+    loam_slab__quarantine_trim(s, ring->limit - bytes);
+    if (ring->count == ring->cap)
+        ring_evict(s);
+    loam_irq irq = loam_port_irq_save();
+    uint32_t at = ring->head + ring->count;
+    ring->block[at >= ring->cap ? at - ring->cap : at] = p;
+    ring->count++;
+    ring->bytes += bytes;
+    loam_port_irq_restore(irq);
+    return true;
+}
+
+/* ---- blocks of a slab ---- */
+
+static void mode_clear(const loam_slabs *s, const mode_area *a)
+{
+    size_t lead = (size_t)(a->block - a->base);
+    __builtin_memset(a->block, 0, mode_is(s, LOAM_SLAB_GUARD) ? a->size : a->len - lead);
+}
+
+void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site)
+{
+    const loam_cache *c = d->cache;
+    const loam_slabs *s = c->slabs;
+    unsigned char *base = slab_slot_base(d, slot);
+    poison_verify(d, slot);
+    uintptr_t pad = align != 0 ? (0 - (uintptr_t)(base + c->lead)) & (align - 1) : 0;
+    mode_area a = {base, base + c->lead + pad, size, c->stride};
+    if (slab_has_info(s))
+        *slab_info_of(d, slot) =
+            (slab_info){site, (uint32_t)size, (uint16_t)(c->lead + pad), SLAB_OUT};
+    if (mode_is(s, LOAM_SLAB_GUARD))
+        guard_write(&a);
+    if (mode_is(s, LOAM_SLAB_ZERO) && c->ctor == NULL)
+        mode_clear(s, &a);
+    return a.block;
+}
+
+void loam_slab__undress(slab_desc *d, unsigned slot)
+{
+    loam_cache *c = d->cache;
+    loam_slabs *s = c->slabs;
+    slab_place at = {d, slot};
+    void *p = slab_block_of(d, slot);
+    guard_verify(&at, s);
+    if (slab_poisons(c))
+        __builtin_memset(slab_slot_base(d, slot), SLAB_POISON_BYTE, c->stride);
+    if (slab_has_info(s))
+        slab_info_of(d, slot)->state = SLAB_WAITING;
+    c->waiting++;
+    if (ring_push(s, p, c->stride))
+        return;
+    c->waiting--;
+    if (slab_has_info(s))
+        slab_info_of(d, slot)->state = SLAB_FREE;
+    loam_slab__put_slot(d, slot);
+}
+
+void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site)
+{
+    slab_desc *d = at->desc;
+    size_t old = loam_slab__usable(at);
+    if (d->kind == SLAB_LARGE) {
+        d->size = size;
+        d->site = site;
+    } else if (slab_has_info(s)) {
+        slab_info_of(d, at->slot)->size = (uint32_t)size;
+        slab_info_of(d, at->slot)->site = site;
+    }
+    if (!mode_is(s, LOAM_SLAB_GUARD))
+        return;
+    mode_area a = mode_area_of(at);
+    guard_write(&a);
+    if (mode_is(s, LOAM_SLAB_ZERO) && size > old)
+        __builtin_memset(a.block + old, 0, size - old);
+}
+
+void loam_slab__slab_comes(slab_desc *d)
+{
+    if (slab_poisons(d->cache))
+        __builtin_memset(d->base, SLAB_POISON_BYTE, d->cache->slots * d->cache->stride);
+}
+
+void loam_slab__slab_goes(const slab_desc *d)
+{
+    if (!slab_poisons(d->cache))
+        return;
+    for (unsigned i = 0; i < d->cache->slots; i++)
+        poison_verify(d, i);
+}
+
+/* ---- large blocks ---- */
+
+void loam_slab__large_dress(slab_desc *d, const loam_slabs *s)
+{
+    slab_place at = {d, 0};
+    mode_area a = mode_area_of(&at);
+    if (mode_is(s, LOAM_SLAB_GUARD))
+        guard_write(&a);
+    if (mode_is(s, LOAM_SLAB_ZERO))
+        mode_clear(s, &a);
+}
+
+void loam_slab__large_undress(loam_slabs *s, slab_desc *d)
+{
+    slab_place at = {d, 0};
+    guard_verify(&at, s);
+    if (mode_is(s, LOAM_SLAB_POISON))
+        __builtin_memset(d->base, SLAB_POISON_BYTE, (size_t)d->npages << LOAM_PAGE_SHIFT);
+    if (ring_push(s, slab_large_block(d), (uint64_t)d->npages << LOAM_PAGE_SHIFT))
+        d->used = 1;
+    else
+        loam_slab__large_release(s, d);
+}
