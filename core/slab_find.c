@@ -87,6 +87,15 @@ slab_fault loam_slab__find(const loam_slabs *s, const void *p, const void *owner
     return find_slot(s, p, owner, cache, at);
 }
 
+loam_cache *loam_cache_of(loam_slabs *s, const void *object)
+{
+    uintptr_t off = slab_off(s, object);
+    if (off >= s->len)
+        return NULL;
+    const slab_desc *d = slab_desc_at(s, off);
+    return d->kind == SLAB_SLOTS ? d->cache : NULL;
+}
+
 static const char *find_what(slab_fault fault, bool freeing)
 {
     static const char *const text[SLAB_FAULTS][2] = {

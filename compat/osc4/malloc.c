@@ -473,6 +473,11 @@ loam_cache *osc4_pool(unsigned pool)
     return osc4.slabs == NULL || pool >= OSC4_POOLS ? NULL : osc4.pool[pool];
 }
 
+loam_slabs *osc4_slabs(void)
+{
+    return osc4.slabs;
+}
+
 const char *osc4_check(void)
 {
     const char *rule = startup_ready() ? loam_memblock_check(&osc4.map) : NULL;

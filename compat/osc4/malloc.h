@@ -134,8 +134,9 @@ void *osc4_dmalloc(size_t size);
  * system. Anything that is not an address from dmalloc: misuse, refused. */
 void osc4_dfree(void *ptr);
 
-/* The cache behind a pool; NULL: no pools yet, or pool >= OSC4_POOLS. For views. */
+/* What is behind the pools, for views. NULL: no pools yet, or pool >= OSC4_POOLS. */
 loam_cache *osc4_pool(unsigned pool);
+loam_slabs *osc4_slabs(void);
 
 /* One line for each pool, "[Pool] size 16: 1 pages, 2 used, 254 free chunks". rows: under it each
  * page, drawn as rows of 64 chunks: # used, . free. */

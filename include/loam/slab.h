@@ -110,6 +110,12 @@ void *loam_cache_alloc(loam_cache *cache);
  */
 loam_err loam_cache_free(loam_cache *cache, void *object);
 
+/* The cache in one of whose slabs an address lies, whether an object is out there or not; NULL: in
+ * none. For owners of several caches that free by address alone (osc4's pools).
+ *   cost        O(1)      context   as loam_cache_free
+ */
+loam_cache *loam_cache_of(loam_slabs *slabs, const void *object);
+
 /* Gives back the empty slab; with quarantine also all that waits, of every cache. */
 void loam_cache_shrink(loam_cache *cache);
 

@@ -184,6 +184,24 @@ static void log_off_makes_no_event(tap *t)
     TAP_EQ(t, loam_trace_count(osc4_trace(), LOAM_TRACE_PAGE_ALLOC), before + 1);
 }
 
+static void pools_by_address(tap *t)
+{
+    buddy_system_t bs;
+    fresh();
+    TAP_EQ(t, buddy_init(&bs, arena, sizeof(arena), meta), 0);
+    TAP_EQ(t, memory_pools_init(), 0);
+    unsigned char *chunk = dmalloc(100), *block = dmalloc(8192);
+    loam_slabs *slabs = osc4_slabs();
+    TAP_CHECK(t, loam_cache_of(slabs, chunk) == osc4_pool(3));
+    TAP_CHECK(t, loam_cache_of(slabs, chunk + 5) == osc4_pool(3));
+    TAP_CHECK(t, loam_cache_of(slabs, block) == NULL);
+    TAP_CHECK(t, loam_cache_of(slabs, arena + sizeof(arena)) == NULL);
+    TAP_CHECK(t, loam_cache_of(slabs, NULL) == NULL);
+    dfree(chunk);
+    TAP_CHECK(t, loam_cache_of(slabs, chunk) == NULL);
+    dfree(block);
+}
+
 /* ---- list.h ---- */
 
 struct item {
@@ -299,6 +317,8 @@ static const tap_case cases[] = {
     {"osc4_buddy: two systems: neither takes the other's pages", two_systems},
     {"osc4_buddy_free_pages: misaligned and inner: named, nothing changed", free_names_the_caller},
     {"osc4_log: off: no event, no line", log_off_makes_no_event},
+    {"osc4_dmalloc: a chunk's address: finds its pool while the page is the pool's",
+     pools_by_address},
     {"osc4_list: the course's words: order and emptiness", list_words},
     {"osc4_main: over a lender in use: demos pass, the lender is as before", main_over_a_lender},
     {"osc4_main: no room: says so and fails", main_without_room},
