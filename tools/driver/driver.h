@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_DRIVER_H
+#define LOAM_DRIVER_H
+
+/* driver.h - the core over a fake machine, driven by lines: one command in, one line of answer out.
+ *
+ * The interpreter needs no C library and calls the public API alone: it runs behind stdin and
+ * stdout (driver_main.c), and in a kernel's shell over a piece of memory that the kernel lends it.
+ */
+#include "loam/kmalloc.h"
+#include "loam/memblock.h"
+#include "loam/zone.h"
+
+enum {
+    DRIVER_LINE = 1000, /* longest line, in characters */
+    DRIVER_ARGS = 3
+};
+
+/* What the interpreter runs on. Memory handed out lives until the next reset. */
+typedef struct driver_machine {
+    void *ctx;
+    unsigned cpus;                                        /* 1 .. LOAM_PORT_MAX_CPUS */
+    void (*set_cpu)(void *ctx, unsigned cpu);             /* calls after this run as that one */
+    void (*put)(void *ctx, const char *text, size_t len); /* a piece of an answer */
+    void (*note)(void *ctx, const char *why);             /* why an answer is "err", for people */
+    void (*reset)(void *ctx);                             /* forgets all contents and pieces */
+    void *(*map)(void *ctx, uint64_t pa, uint64_t len);   /* fake RAM in one piece, all 0; NULL */
+    void *(*outside)(void *ctx, uint64_t len);            /* other memory, the same way */
+    bool (*fill)(void *ctx, uint64_t pa, uint64_t len, unsigned char byte);  /* whole frames */
+    bool (*check)(void *ctx, uint64_t pa, uint64_t len, unsigned char byte); /* do they hold it? */
+} driver_machine;
+
+typedef enum driver_stage {
+    DRIVER_BOOT,   /* regions and reservations are told */
+    DRIVER_PAGES,  /* `start` was answered ok */
+    DRIVER_OBJECTS /* `reset PAGES` was */
+} driver_stage;
+
+typedef struct driver {
+    const driver_machine *machine;
+    bool meta_outside;       /* the allocator's arrays are not taken from the regions */
+    loam_slab_config config; /* of the object layers */
+    driver_stage stage;
+    unsigned cpu;      /* as told by `cpu N` */
+    uint64_t fail_in;  /* the request to the layer below that fails; 0: none */
+    uint64_t mb_taken; /* bytes of the last mb_alloc; 0: it got none */
+    loam_memblock map;
+    loam_zone *zone;    /* from DRIVER_PAGES on */
+    unsigned ncpus;     /* of the zone */
+    unsigned max_order; /* as told by `start` */
+    loam_span meta;     /* the zone's arrays inside the regions; len 0: outside */
+    loam_linear linear; /* from DRIVER_OBJECTS on: the whole machine */
+    loam_kmalloc *kmalloc;
+} driver;
+
+/* A machine about which nothing is known, as after `reset`. spans: 3 * cap of them, for the boot
+ * map. */
+void driver_init(driver *d, const driver_machine *machine, loam_span *spans, size_t cap);
+
+/* Answers one line, without its newline: puts the answer and a newline. line need not be
+ * terminated. */
+void driver_line(driver *d, const char *line, size_t len);
+
+/* ---- between the driver's own files ---- */
+
+typedef void driver_word_fn(driver *d, const uint64_t *arg, unsigned n);
+
+typedef struct driver_word {
+    const char *name, *sub; /* sub: the second word, or NULL */
+    unsigned min, max;      /* numbers that follow */
+    driver_word_fn *fn;
+} driver_word;
+
+extern const driver_word driver_boot_words[], driver_page_words[], driver_object_words[];
+
+void driver_reset(driver *d);
+void driver_put(driver *d, const char *text);
+void driver_put_hex(driver *d, uint64_t v);
+void driver_answer(driver *d, loam_err err, const char *what); /* "ok", or "err" and a note */
+void driver_refuse(driver *d, const char *why);                /* "err" and a note */
+bool driver_fails(driver *d); /* counts a request to the layer below: is it the one that fails? */
+
+#endif

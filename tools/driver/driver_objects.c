@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* driver_objects.c - the words of the object layers, and the two forms of `reset`.
+ *
+ * `reset PAGES` makes a machine of one region at OBJECTS_BASE which lies in real memory in one
+ * piece, so that it has a linear map. The zone's arrays are outside of it: all its pages are free
+ * pages. Addresses in answers and arguments are physical.
+ */
+#include "driver.h"
+
+#define OBJECTS_BASE 0x40000000ULL
+
+static bool refuse_request(void *ctx, unsigned order)
+{
+    (void)order;
+    return driver_fails(ctx);
+}
+
+static bool objects_make(driver *d, uint64_t len)
+{
+    const driver_machine *m = d->machine;
+    void *va = m->map(m->ctx, OBJECTS_BASE, len);
+    if (va == NULL || loam_memblock_add(&d->map, loam_pa_of(OBJECTS_BASE), len) != LOAM_OK)
+        return false;
+    d->linear = (loam_linear){OBJECTS_BASE, len, va};
+
+    loam_zone_config config;
+    loam_zone_config_init(&config);
+    config.linear = d->linear;
+    config.refuse = refuse_request;
+    config.refuse_ctx = d;
+    uint64_t need = loam_zone_measure(d->map.ram.span, d->map.ram.count, &config);
+    void *mem = need != 0 ? m->outside(m->ctx, need) : NULL;
+    if (mem == NULL)
+        return false;
+    d->zone = loam_zone_init(mem, need, true, d->map.ram.span, d->map.ram.count, &config);
+    if (d->zone == NULL || loam_memblock_handover(&d->map, loam_zone_add, d->zone) != LOAM_OK)
+        return false;
+    loam_slabs *slabs = loam_slabs_init(d->zone, &d->config);
+    d->kmalloc = slabs != NULL ? loam_kmalloc_init(slabs) : NULL;
+    d->max_order = LOAM_ZONE_MAX_ORDER;
+    d->stage = DRIVER_OBJECTS;
+    return d->kmalloc != NULL;
+}
+
+static void word_reset(driver *d, const uint64_t *arg, unsigned n)
+{
+    driver_reset(d);
+    if (n == 0) {
+        driver_put(d, "ok");
+        return;
+    }
+    uint64_t top = (UINT64_MAX - OBJECTS_BASE) >> LOAM_PAGE_SHIFT;
+    if (arg[0] != 0 && arg[0] < top && objects_make(d, arg[0] << LOAM_PAGE_SHIFT)) {
+        driver_put_hex(d, arg[0]);
+        return;
+    }
+    driver_reset(d);
+    driver_refuse(d, "no machine of so many pages, or too few for the object layers");
+}
+
+/* ---- objects ---- */
+
+static bool objects_running(driver *d)
+{
+    if (d->kmalloc == NULL)
+        driver_refuse(d, "no object layers: `reset PAGES` first");
+    return d->kmalloc != NULL;
+}
+
+/* The pointer for an address. One outside of the machine becomes a pointer outside of it. */
+static void *pointer_of(driver *d, uint64_t addr)
+{
+    uint64_t off = addr - d->linear.pa;
+    if (addr == 0)
+        return NULL;
+    uintptr_t va = (uintptr_t)d->linear.va + (uintptr_t)off;
+    if (off >= d->linear.len && ((uintptr_t)off != off || va == 0))
+        return d; /* no such pointer here: any foreign one will do */
+    return (void *)va;
+}
+
+static void put_pointer(driver *d, const void *p)
+{
+    if (p == NULL)
+        driver_put(d, "null");
+    else
+        driver_put_hex(d, d->linear.pa + ((uintptr_t)p - (uintptr_t)d->linear.va));
+}
+
+static void word_kmalloc(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)n;
+    if (objects_running(d))
+        put_pointer(d, arg[0] <= SIZE_MAX ? loam_kmalloc_alloc(d->kmalloc, (size_t)arg[0]) : NULL);
+}
+
+static void word_kcalloc(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)n;
+    if (!objects_running(d))
+        return;
+    bool fit = arg[0] <= SIZE_MAX && arg[1] <= SIZE_MAX;
+    put_pointer(d, fit ? loam_kmalloc_calloc(d->kmalloc, (size_t)arg[0], (size_t)arg[1]) : NULL);
+}
+
+static void word_krealloc(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)n;
+    if (!objects_running(d))
+        return;
+    void *p = pointer_of(d, arg[0]);
+    bool fit = arg[1] <= SIZE_MAX;
+    put_pointer(d, fit ? loam_kmalloc_realloc(d->kmalloc, p, (size_t)arg[1]) : NULL);
+}
+
+static void word_kfree(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)n;
+    if (!objects_running(d))
+        return;
+    loam_err err = loam_kmalloc_free(d->kmalloc, pointer_of(d, arg[0])); /* says why it refuses */
+    driver_put(d, err == LOAM_OK ? "ok" : "err");
+}
+
+/* ---- contents ---- */
+
+/* The machine's bytes [addr, addr + len), or NULL when it does not have all of them. */
+static unsigned char *bytes_of(const driver *d, uint64_t addr, uint64_t len)
+{
+    uint64_t off = addr - d->linear.pa;
+    if (off >= d->linear.len || len > d->linear.len - off)
+        return NULL;
+    return d->linear.va + (size_t)off;
+}
+
+static void word_kfill(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)n;
+    if (!objects_running(d))
+        return;
+    unsigned char *at = bytes_of(d, arg[0], arg[1]);
+    bool ok = at != NULL && arg[2] <= 0xff;
+    if (ok && arg[1] != 0)
+        __builtin_memset(at, (int)arg[2], (size_t)arg[1]);
+    driver_put(d, ok ? "ok" : "bad");
+}
+
+static void word_kcheck(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)n;
+    if (!objects_running(d))
+        return;
+    const unsigned char *at = bytes_of(d, arg[0], arg[1]);
+    bool ok = at != NULL && arg[2] <= 0xff;
+    for (uint64_t i = 0; ok && i < arg[1]; i++)
+        ok = at[i] == arg[2];
+    driver_put(d, ok ? "ok" : "bad");
+}
+
+static void word_kshrink(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)arg;
+    (void)n;
+    if (!objects_running(d))
+        return;
+    loam_kmalloc_shrink(d->kmalloc);
+    driver_put(d, "ok");
+}
+
+static void word_kinfo(driver *d, const uint64_t *arg, unsigned n)
+{
+    (void)arg;
+    (void)n;
+    if (objects_running(d))
+        driver_put_hex(d, loam_zone_free_pages(d->zone));
+}
+
+const driver_word driver_object_words[] = {
+    {"reset", NULL, 0, 1, word_reset},     {"kmalloc", NULL, 1, 1, word_kmalloc},
+    {"kcalloc", NULL, 2, 2, word_kcalloc}, {"krealloc", NULL, 2, 2, word_krealloc},
+    {"kfree", NULL, 1, 1, word_kfree},     {"kfill", NULL, 3, 3, word_kfill},
+    {"kcheck", NULL, 3, 3, word_kcheck},   {"kshrink", NULL, 0, 0, word_kshrink},
+    {"kinfo", NULL, 0, 0, word_kinfo},     {NULL, NULL, 0, 0, NULL},
+};
