@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAMES = 1 << 16 }; /* 256 MiB */
+enum { FRAMES = 1 << 18 }; /* 1 GiB */
 
 typedef struct state {
     const frames_api *api;

@@ -39,7 +39,7 @@ typedef struct objects_row {
 static double run_pair(const objects_api *api, void *a, const objects_row *row, size_t ops)
 {
     ops /= row->size > 4096 ? 4 : 1;
-    api->pair(a, row->size, ops / 8 + 1);
+    api->pair(a, row->size, ops);
     uint64_t t = bench_meter_read();
     api->pair(a, row->size, ops);
     return (double)bench_meter_since(t) / (double)ops;

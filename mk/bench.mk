@@ -22,8 +22,7 @@ $(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report o
 $(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects $(BENCH_FRAMES) \
     $(BENCH_OBJECTS))
 
-BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames \
-    $(if $(wildcard core/kmalloc.c),bench_objects bench_insn))
+BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_insn)
 $(BENCH_PROGRAMS): build/host/libloam.a
 	$(call say,LD host,$@)
 	$(Q)mkdir -p $(@D)
@@ -45,4 +44,4 @@ bench-insn: $(BENCH_BIN)/bench_insn | build/packages/bench ## exact instructions
 build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS)
 	$(Q)mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
-TESTS += $(if $(wildcard core/kmalloc.c),build/bench/bench_smoke)
+TESTS += build/bench/bench_smoke
