@@ -87,3 +87,49 @@ $(RPI3)/initramfs.cpio: $(RPI3_FILES) | build/packages/rpi3
 	$(Q)mkdir -p $(@D)
 	$(Q)cd kern/boards/rpi3/initramfs && find . | LC_ALL=C sort | \
 	    cpio --quiet --create --format=newc --reproducible --owner=0:0 >$(CURDIR)/$@
+
+# ---- the UART boot loader ----
+
+UARTBOOT_OBJ := $(patsubst %,$(RPI3)/obj/%.o,kern/boards/rpi3/uartboot/uartboot_start \
+    kern/boards/rpi3/uartboot/uartboot kern/drivers/miniuart kern/drivers/bcm283x core/base rt/mem)
+
+$(RPI3)/uartboot.elf: $(UARTBOOT_OBJ) kern/boards/rpi3/uartboot/uartboot.ld
+	$(call say,LD,$@)
+	$(Q)$(RPI3_GCC) $(RPI3_LD) $(rpi3_LDFLAGS) -T kern/boards/rpi3/uartboot/uartboot.ld \
+	    $(UARTBOOT_OBJ) -o $@
+
+$(RPI3)/uartboot.img: $(RPI3)/uartboot.elf
+	$(call say,IMG,$@)
+	$(Q)aarch64-linux-gnu-objcopy -O binary $< $@
+
+# ---- what a person types ----
+
+RPI3_IMAGES := $(addprefix $(RPI3)/,kernel8.img rpi3.dtb initramfs.cpio uartboot.img)
+RPI3_QEMU := qemu-system-aarch64 -M raspi3b -kernel $(RPI3)/kernel8.img -dtb $(RPI3)/rpi3.dtb \
+    -initrd $(RPI3)/initramfs.cpio -display none -serial null -monitor none \
+    -semihosting-config enable=on,target=native
+
+.PHONY: rpi3 run run-rpi3 qemu raspi
+all: rpi3
+rpi3: $(RPI3_IMAGES) ## the Raspberry Pi 3's files, in build/rpi3/
+
+run: run-rpi3 ## boot the Raspberry Pi 3 in QEMU: with a shell on a terminal, else once through
+qemu: run-rpi3 ## the same
+
+run-rpi3: $(RPI3_IMAGES) | build/packages/rpi3
+	$(Q)if [ -t 0 ]; then \
+	    echo 'QEMU, Raspberry Pi 3. To leave: `off` in the shell, or Ctrl-A x.'; \
+	    exec $(RPI3_QEMU) -serial mon:stdio -append 'demo=tour shell exit=semihost'; \
+	else \
+	    exec timeout 60 $(RPI3_QEMU) -serial stdio -append 'demo=tour off exit=semihost' \
+	        </dev/null; \
+	fi
+
+raspi: $(RPI3_IMAGES) ## the files for a real Raspberry Pi 3, and how to send them
+	@echo 'Once: copy $(RPI3)/uartboot.img to the SD card as kernel8.img, and put into config.txt:'
+	@echo '    arm_64bit=1'
+	@echo '    enable_uart=1'
+	@echo '    initramfs initramfs.cpio 0x8000000     (with $(RPI3)/initramfs.cpio beside it)'
+	@echo 'Then, for each new kernel, with a serial cable on pins 14 and 15:'
+	@echo '    python3 tools/send_kernel.py $(RPI3)/kernel8.img /dev/ttyUSB0'
+	@echo '$(RPI3)/kernel8.img as kernel8.img on the card starts without a cable.'

@@ -10,6 +10,7 @@
  *              overflow of the main stack, which runs into its guard page, can be reported
  *     MMU      on, identity map (mmu.c);  caches on
  *     DAIF     all masked
+ *     cores 1-3 asleep
  */
 
 .section .text.boot, "ax"
@@ -20,6 +21,13 @@ _start:
     cbnz    x1, park                // one core boots; the others wait for ever
     mov     x19, x0                 // the device tree, if that is what it is
     msr     daifset, #15
+
+    adr     x1, park                // the firmware keeps cores 1-3 polling these three words;
+    mov     x2, #0xe0               // from now on they sleep, and the memory below 0x1000 is
+    stp     x1, x1, [x2]            // read by nobody
+    str     x1, [x2, #16]
+    dsb     sy
+    sev
     ic      iallu                   // a loader may have written what we are about to run
     dsb     nsh
     isb
@@ -90,5 +98,5 @@ at_el1:
 
 .global park
 park:
-    wfe
+    wfi                             // not wfe: QEMU would spin on that
     b       park
