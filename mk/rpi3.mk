@@ -74,6 +74,7 @@ build/$(1)/kernel8.img: build/$(1)/kernel8.elf
 	$$(call say,IMG,$$@)
 	$$(Q)aarch64-linux-gnu-objcopy -O binary $$< $$@
 endef
+RPI3_CFLAGS_test_unit := -O1
 RPI3_CFLAGS_rt := -fno-builtin -fno-tree-loop-distribute-patterns
 $(foreach v,rpi3 rpi3clang,$(eval $(call rpi3_rules,$(v))))
 

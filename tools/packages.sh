@@ -38,6 +38,7 @@ rpi3    lld                      ld.lld
 rpi3    python3                  python3
 rpi3    qemu-system-arm          qemu-system-aarch64
 rpi3    device-tree-compiler     dtc
+rpi3    cpio                     cpio
 fuzz    libfdt-dev               /usr/include/libfdt.h
 fuzz    device-tree-compiler     dtc
 bench   valgrind                 valgrind

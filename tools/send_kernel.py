@@ -97,7 +97,8 @@ class Progress:
         self.last = now
         bar = "#" * (40 * done // self.total)
         rate = done / max(now - self.start, 1e-3) / 1024
-        sys.stderr.write(f"\r[{bar:<40}] {100 * done // self.total:3d} %  {done} bytes  {rate:.1f} KiB/s ")
+        percent = 100 * done // self.total
+        sys.stderr.write(f"\r[{bar:<40}] {percent:3d} %  {done} bytes  {rate:.1f} KiB/s ")
         sys.stderr.flush()
 
     def end(self, done):
@@ -185,8 +186,8 @@ def wait_for_start(link, seconds):
             if line.endswith("starting"):
                 return line
     raise Failure(
-        f"no answer from the loader within {seconds:g} s: is uartboot.img running there, and is this "
-        "the right line? (--silent for a loader that never answers)"
+        f"no answer from the loader within {seconds:g} s: is uartboot.img running there, and is "
+        "this the right line? (--silent for a loader that never answers)"
     )
 
 
@@ -206,15 +207,17 @@ def watch(link, text, seconds):
 
 
 def parse(argv):
-    parser = argparse.ArgumentParser(description="Sends a kernel to the boot loader on a serial line.")
-    parser.add_argument("image", help="kernel8.img")
-    parser.add_argument("device", help="/dev/ttyUSB0")
-    parser.add_argument("--baud", type=int, default=115200)
-    parser.add_argument("--silent", action="store_true", help="the loader never answers")
-    parser.add_argument("--wait", type=float, default=5, metavar="S", help="for the loader's answer")
-    parser.add_argument("--until", metavar="TEXT", help="then print what comes until TEXT is seen")
-    parser.add_argument("--until-wait", type=float, default=60, metavar="S", help="... at most so long")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser = argparse.ArgumentParser(
+        description="Sends a kernel to the boot loader on a serial line.")
+    add = parser.add_argument
+    add("image", help="kernel8.img")
+    add("device", help="/dev/ttyUSB0")
+    add("--baud", type=int, default=115200)
+    add("--silent", action="store_true", help="the loader never answers")
+    add("--wait", type=float, default=5, metavar="S", help="for the loader's answer")
+    add("--until", metavar="TEXT", help="then print what comes until TEXT is seen")
+    add("--until-wait", type=float, default=60, metavar="S", help="... at most so long")
+    add("--quiet", action="store_true", help="no progress")
     return parser.parse_args(argv)
 
 

@@ -58,8 +58,8 @@ static uint64_t rate(void)
     return hz;
 }
 
-/* A few microseconds away from the bus: the receiver holds eight bytes, 690 microseconds' worth, and
- * an emulator needs the time to put new ones there. */
+/* A few microseconds away from the bus: the receiver holds eight bytes, 690 microseconds' worth,
+ * and an emulator needs the time to put new ones there. */
 static void pause_a_little(void)
 {
     for (unsigned i = 0; i < 5000; i++)
