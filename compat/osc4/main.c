@@ -70,23 +70,29 @@ static void reserve(const char *name, uint64_t start, uint64_t end)
     run.wrong += osc4_memory_reserve((uintptr_t)start, (uintptr_t)end) != 0;
 }
 
-/* From address `at` on: how far it belongs to a region (*inside), or to none. */
+/* The pages that a region touches, as addresses. */
+static loam_span region_pages(const osc4_machine *machine, unsigned i)
+{
+    const loam_span *r = &machine->region[i];
+    uint64_t lo = loam_align_down(r->base, OSC4_PAGE_SIZE);
+    return (loam_span){lo, r->len == 0 ? 0 : loam_align_up(r->base + r->len, OSC4_PAGE_SIZE) - lo};
+}
+
+/* From address `at` on: how far it belongs to a region's pages (*inside), or to none. */
 static uint64_t region_run(const osc4_machine *machine, uint64_t at, uint64_t limit, bool *inside)
 {
+    uint64_t next = limit;
     *inside = false;
     for (unsigned i = 0; i < OSC4_REGIONS; i++) {
-        const loam_span *r = &machine->region[i];
-        if (at >= r->base && at - r->base < r->len) {
+        loam_span r = region_pages(machine, i);
+        if (at - r.base < r.len) {
             *inside = true;
-            return r->base + r->len < limit ? r->base + r->len : limit;
+            return r.base + r.len < limit ? r.base + r.len : limit;
         }
+        if (r.len != 0 && r.base > at && r.base < next)
+            next = r.base;
     }
-    for (unsigned i = 0; i < OSC4_REGIONS; i++) {
-        const loam_span *r = &machine->region[i];
-        if (r->len != 0 && r->base > at && r->base < limit)
-            limit = r->base;
-    }
-    return limit;
+    return next;
 }
 
 /* [at, limit) is the owner's; what the regions have of it is reserved already. */
