@@ -167,7 +167,7 @@ static void fmt_words(tap *t)
 static void fmt_unknown(tap *t)
 {
     FMT(t, "%q %-5 7", "%q %-5 %u", 7U);
-    FMT(t, "%5s %123 7", "%5s %123 %u", 7U);
+    FMT(t, "%5s %123u 7", "%5s %123u %u", 7U);
     FMT(t, "100%", "100%");
     FMT(t, "%05", "%05");
 }
