@@ -268,6 +268,9 @@ static void in_a_range(tap *t)
                      loam_zone_alloc_range(zone, 0, loam_pfn_of(FRAMES), loam_pfn_of(0), 0)));
     put(t, a);
     put(t, b);
+    a = loam_zone_alloc_range(zone, 0, loam_pfn_of(FRAMES - 1), loam_pfn_of(0), 0);
+    TAP_EQ(t, a.v, FRAMES - 1);
+    put(t, a);
     TAP_RULE(t, loam_zone_check(zone), NULL);
 }
 
@@ -395,6 +398,43 @@ static void shrinker_before_null(tap *t)
     TAP_CHECK(t, loam_pfn_is_none(held));
     TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 6, 0)));
     put(t, pfn);
+}
+
+static bool promise(void *ctx, loam_zone *z, unsigned order)
+{
+    unsigned *count = ctx;
+    (void)z;
+    (void)order;
+    ++*count;
+    return true;
+}
+
+static void shrinker_that_only_promises(tap *t)
+{
+    static unsigned count;
+    count = 0;
+    loam_zone_config_init(&config);
+    config.shrink = promise;
+    config.shrink_ctx = &count;
+    start_spans(t, &(loam_span){0, 64}, 1);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 7, 0)));
+    TAP_EQ(t, count, 16);
+}
+
+static void full_stack_beside_another(tap *t)
+{
+    static loam_pfn single[4 * LOAM_ZONE_LIFO_CAP], pair[4];
+    start(t, 0, FRAMES, true);
+    TAP_EQ(t, loam_zone_alloc_bulk(zone, 1, 0, pair, 4), 4);
+    TAP_EQ(t, loam_zone_alloc_bulk(zone, 0, 0, single, LOAM_ARRAY_LEN(single)),
+           LOAM_ARRAY_LEN(single));
+    TAP_EQ(t, loam_zone_free_bulk(zone, pair, 4), 4);
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(single); i++) {
+        put(t, single[i]);
+        TAP_RULE(t, loam_zone_check(zone), NULL);
+    }
+    for (size_t i = 4; i-- > 0;)
+        TAP_EQ(t, get(t, 1).v, pair[i].v);
 }
 
 static void reserve_for_interrupts(tap *t)
@@ -626,6 +666,8 @@ static const tap_case cases[] = {
     {"zone_init: 8 frames: metadata below a page", tiny_zone},
     {"zone_alloc: largest block while the front holds frames: drained first", other_cpu_is_asked},
     {"zone_alloc: no memory: the shrinker is asked before NULL", shrinker_before_null},
+    {"zone_alloc: a shrinker that only promises: asked 16 times", shrinker_that_only_promises},
+    {"zone_free: a stack is full: the one beside it is not touched", full_stack_beside_another},
     {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
     {"zone_alloc: refusal hook: the n-th request fails", refuse_hook},
     {"zone_alloc: zero flag: contents are 0", zeroed_pages},
