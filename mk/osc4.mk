@@ -33,3 +33,20 @@ build/host/osc4-demo: $(call objects,host,$(OSC4_SRC) $(OSC4)/host.c) build/host
 TESTS += test/osc4/osc4_lines.py
 TESTS += $(foreach v,$(OSC4_VARIANTS) hostclang,build/$(v)/test/osc4/osc4_face_test)
 TEST_NEEDS += $(OSC4_VARIANTS:%=build/%/osc4-driver) build/host/osc4-demo
+
+# ---- on the Pi ----
+
+.PHONY: run-osc4
+OSC4_BOOT := $(addprefix build/rpi3/,kernel8.img rpi3.dtb initramfs.cpio)
+run-osc4: | build/packages/rpi3
+run-osc4: $(OSC4_BOOT) ## boot OSC 2025 Lab 4 and its demos on the Raspberry Pi 3
+	$(Q)if [ -t 0 ]; then \
+	    echo 'QEMU, Raspberry Pi 3. To leave: `off` in the shell, or Ctrl-A x.'; \
+	    exec $(RPI3_QEMU) -serial mon:stdio -append 'demo=osc4 shell exit=semihost'; \
+	else \
+	    exec timeout 60 $(RPI3_QEMU) -serial stdio -append 'demo=osc4 off exit=semihost' \
+	        </dev/null; \
+	fi
+
+TESTS += test/osc4/osc4_pi.py test/osc4/osc4_make.py
+TEST_NEEDS += $(OSC4_BOOT)

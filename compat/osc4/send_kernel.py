@@ -1,0 +1,1 @@
+../../tools/send_kernel.py
