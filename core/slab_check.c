@@ -143,9 +143,11 @@ static const char *check_descriptors(const loam_slabs *s, uint64_t *slabs)
 /* The descriptors were found sound: a node is one of them exactly if its address leads back. */
 static bool check_is_desc_of(const loam_slabs *s, const loam_cache *c, const loam_list *node)
 {
+    if (!check_in_window(s, node))
+        return false;
     const slab_desc *d = LOAM_CONTAINER_OF(node, slab_desc, link);
-    return check_in_window(s, node) && d->kind == SLAB_SLOTS && d->cache == c &&
-           slab_off(s, d->base) < s->len && slab_desc_at(s, slab_off(s, d->base)) == d;
+    return d->kind == SLAB_SLOTS && d->cache == c && slab_off(s, d->base) < s->len &&
+           slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
 static const char *check_list(const loam_cache *c, const loam_list *head, bool full,
@@ -153,9 +155,9 @@ static const char *check_list(const loam_cache *c, const loam_list *head, bool f
 {
     const slab_front *f = &c->front[0];
     for (const loam_list *n = head->next; n != head; n = n->next) {
-        const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        if (++*count > f->slabs || !check_is_desc_of(c->slabs, c, n) || n->next->prev != n)
+        if (++*count > f->slabs || !check_is_desc_of(c->slabs, c, n))
             return "S5 a front's lists hold its slabs";
+        const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
         if ((d->any == 0) != full)
             return "S5 a slab is on the full list exactly when any is 0";
         if (d->used == 0 && f->empty != d)

@@ -206,7 +206,7 @@ static bool step_alloc(world *w)
     unsigned char *p;
     unsigned kind = (unsigned)below(8);
     if (kind == 0) {
-        align = (size_t)1 << below(18);
+        align = (size_t)1 << below(23);
         p = loam_kmalloc_aligned(w->k, size, align);
     } else if (kind == 1) {
         p = loam_kmalloc_calloc(w->k, 1 + size / 7, 7);

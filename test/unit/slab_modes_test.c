@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_modes_test.c - modes, options, traces and rules, each by an example that needs it. What ends
+ * in a panic is shown by test/model/slab_damage.c. */
+#include "slab_ground.h"
+
+static unsigned char *get(tap *t, size_t size)
+{
+    unsigned char *p = loam_kmalloc_alloc(ground.k, size);
+    TAP_CHECK(t, p != NULL);
+    return p;
+}
+
+static void put(tap *t, void *p)
+{
+    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_OK);
+}
+
+static slab_place find(tap *t, const void *p)
+{
+    slab_place at;
+    TAP_EQ(t, loam_slab__find(ground.slabs, p, ground.k, NULL, &at), SLAB_FINE);
+    return at;
+}
+
+/* ---- guard, poison, quarantine ---- */
+
+static void guard_each_side(tap *t)
+{
+    static const size_t sizes[] = {1, 15, 16, 17, 100, 1000, 7000, 20000, 65536};
+    ground_start(t, 256, "guard,shift=14");
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
+        unsigned char *p = get(t, sizes[i]);
+        TAP_EQ(t, loam_kmalloc_size(ground.k, p), sizes[i]);
+        TAP_EQ(t, (uintptr_t)p & 15, 0);
+        p[0] = p[sizes[i] - 1] = 0;
+        GROUND_BREAKS(t, p[sizes[i]], 0, "S9");
+        GROUND_BREAKS(t, p[-1], 0, "S9");
+        GROUND_BREAKS(t, p[-16], 0, "S9");
+        put(t, p);
+    }
+}
+
+static void guard_aligned(tap *t)
+{
+    ground_start(t, 256, "guard,shift=14");
+    for (size_t align = 32; align <= 65536; align *= 2) {
+        unsigned char *p = loam_kmalloc_aligned(ground.k, 100, align);
+        TAP_CHECK(t, p != NULL);
+        TAP_EQ(t, (uintptr_t)p & (align - 1), 0);
+        GROUND_BREAKS(t, p[100], 0, "S9");
+        GROUND_BREAKS(t, p[-1], 0, "S9");
+        GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p - 16), "inner free", "inner");
+        put(t, p);
+        bool large = align + 100 > 7168; /* the largest guarded class of 16 KiB slabs */
+        GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), large ? "foreign free" : "double free",
+                       "free");
+    }
+}
+
+static void guard_record(tap *t)
+{
+    ground_start(t, 256, "guard,shift=14");
+    slab_place at = find(t, get(t, 100));
+    slab_info *info = slab_info_of(at.desc, at.slot);
+    GROUND_BREAKS(t, info->size, 5000, "S9");
+    GROUND_BREAKS(t, info->size, 99, "S9");
+    GROUND_BREAKS(t, info->state, SLAB_FREE, "S11");
+}
+
+static void guard_moves_with_realloc(tap *t)
+{
+    ground_start(t, 256, "guard,shift=14");
+    unsigned char *p = get(t, 100);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 70) == p);
+    TAP_EQ(t, loam_kmalloc_size(ground.k, p), 70);
+    GROUND_BREAKS(t, p[70], 0, "S9");
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 112) == p);
+    p[111] = 1;
+    GROUND_BREAKS(t, p[112], 0, "S9");
+    put(t, p);
+}
+
+static void poison_is_checked(tap *t)
+{
+    ground_start(t, 256, "poison,shift=14");
+    unsigned char *p = get(t, 100), *q = get(t, 100);
+    TAP_EQ(t, p[0], SLAB_POISON_BYTE);
+    p[0] = 1;
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    put(t, p);
+    TAP_EQ(t, p[0], SLAB_POISON_BYTE);
+    GROUND_BREAKS(t, p[0], 1, "S10");
+    GROUND_BREAKS(t, p[111], 1, "S10");
+    GROUND_BREAKS(t, q[16384 / 2], 1, "S10"); /* a slot that was never out */
+    put(t, q);
+    loam_slabs_shrink(ground.slabs);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+static void quarantine_waits(tap *t)
+{
+    loam_kmalloc_stats stats;
+    ground_start(t, 256, "quarantine=1K,shift=14");
+    unsigned char *p = get(t, 256);
+    put(t, p);
+    loam_kmalloc_stat(ground.k, &stats);
+    TAP_EQ(t, stats.quarantined, 1);
+    TAP_EQ(t, stats.used_blocks, 0);
+    GROUND_BREAKS(t, p[17], 1, "S10");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "quarantined");
+    TAP_EQ(t, loam_kmalloc_size(ground.k, NULL), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned char *q = get(t, 256);
+        TAP_CHECK(t, q != p);
+        put(t, q);
+    }
+    TAP_CHECK(t, get(t, 256) != p);
+    put(t, get(t, 256)); /* the fifth: the first one leaves */
+    TAP_CHECK(t, get(t, 256) == p);
+    loam_kmalloc_stat(ground.k, &stats);
+    TAP_EQ(t, stats.quarantined, 4);
+    loam_slabs_shrink(ground.slabs);
+    loam_kmalloc_stat(ground.k, &stats);
+    TAP_EQ(t, stats.quarantined, 0);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+static void quarantine_of_large(tap *t)
+{
+    ground_free before;
+    ground_start(t, 256, "quarantine=64K,guard,shift=14");
+    ground_look(&before);
+    unsigned char *p = get(t, 20000), *q = get(t, 100000);
+    put(t, q); /* larger than the quarantine */
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q), "foreign free", "free");
+    put(t, p);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "quarantined");
+    GROUND_BREAKS(t, p[19999], 1, "S10");
+    for (unsigned i = 0; i < 16; i++)
+        put(t, get(t, 20000));
+    TAP_EQ(t, ground.slabs->ring.count, 3);
+    loam_slabs_shrink(ground.slabs);
+    ground_same(t, &before);
+}
+
+static void quarantine_rules(tap *t)
+{
+    ground_start(t, 256, "quarantine,shift=14");
+    unsigned char *p = get(t, 64), *q = get(t, 20000);
+    slab_desc *d = find(t, q).desc;
+    put(t, p);
+    put(t, q);
+    slab_ring *ring = &ground.slabs->ring;
+    GROUND_BREAKS(t, ring->bytes, 65, "S11");
+    GROUND_BREAKS(t, ring->limit, 63, "S11");
+    GROUND_BREAKS(t, ring->head, 1, "S11");
+    GROUND_BREAKS(t, ring->head, 5000000, "S11");
+    GROUND_BREAKS(t, ring->count, 1, "S11");
+    GROUND_BREAKS(t, ring->count, ~0U, "S11");
+    GROUND_BREAKS(t, ring->block[0], (void *)0, "S11");
+    GROUND_BREAKS(t, ring->block[0], (void *)(p + 64), "S11");
+    GROUND_BREAKS(t, d->used, 0, "S11");
+}
+
+/* ---- zero, random, owner ---- */
+
+static void zero_reads_zero(tap *t)
+{
+    static const size_t sizes[] = {1, 100, 5000, 50000};
+    for (unsigned guard = 0; guard < 2; guard++) {
+        ground_start(t, 256, guard != 0 ? "zero,shift=14,guard" : "zero,shift=14");
+        for (unsigned i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
+            unsigned char *p = get(t, sizes[i]), sum = 0;
+            __builtin_memset(p, 0xff, sizes[i]);
+            put(t, p);
+            TAP_CHECK(t, loam_kmalloc_alloc(ground.k, sizes[i]) == p);
+            for (size_t n = 0; n < loam_kmalloc_size(ground.k, p); n++)
+                sum |= p[n];
+            TAP_EQ(t, sum, 0);
+        }
+    }
+}
+
+static uintptr_t random_walk(tap *t, const char *options)
+{
+    uintptr_t sum = 0;
+    ground_start(t, 256, options);
+    for (unsigned i = 0; i < 500; i++)
+        sum = sum * 31 + slab_off(ground.slabs, get(t, 64));
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    return sum;
+}
+
+static void random_follows_seed(tap *t)
+{
+    uintptr_t a = random_walk(t, "random,seed=1,shift=14");
+    TAP_CHECK(t, a == random_walk(t, "random,seed=1,shift=14"));
+    TAP_CHECK(t, a != random_walk(t, "random,seed=2,shift=14"));
+    TAP_CHECK(t, a != random_walk(t, "shift=14"));
+    unsigned char *p = get(t, 64);
+    put(t, p);
+    unsigned same = 0;
+    ground_start(t, 256, "random,shift=14");
+    p = get(t, 64);
+    for (unsigned i = 0; i < 20; i++) {
+        put(t, p);
+        unsigned char *q = get(t, 64);
+        same += p == q;
+        p = q;
+    }
+    TAP_CHECK(t, same < 5);
+}
+
+typedef struct leaks {
+    unsigned count;
+    size_t bytes;
+    const void *site[4];
+} leaks;
+
+static bool see_leak(void *ctx, void *p, size_t size, const char *cache, const void *site)
+{
+    leaks *l = ctx;
+    if (l->count < 4)
+        l->site[l->count] = site;
+    l->count += p != NULL && cache != NULL;
+    l->bytes += size;
+    return true;
+}
+
+static LOAM_NOINLINE void *here(size_t size)
+{
+    void *volatile p = loam_kmalloc_alloc(ground.k, size);
+    return p;
+}
+
+static void owner_names_sites(tap *t)
+{
+    leaks l = {0};
+    ground_start(t, 256, "owner,shift=14");
+    void *p = here(50);
+    TAP_CHECK(t, here(60) != NULL);
+    TAP_CHECK(t, loam_kmalloc_calloc(ground.k, 2, 35) != NULL);
+    TAP_CHECK(t, loam_kmalloc_aligned(ground.k, 40000, 4096) != NULL);
+    loam_kmalloc_each(ground.k, see_leak, &l);
+    TAP_EQ(t, l.count, 4);
+    TAP_EQ(t, l.bytes, 50 + 60 + 70 + 40000);
+    TAP_CHECK(t, l.site[0] != NULL && l.site[0] == l.site[1]);
+    TAP_CHECK(t, l.site[2] != NULL && l.site[2] != l.site[0] && l.site[3] != NULL);
+    put(t, p);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
+    TAP_CHECK(t, t->report.site == l.site[0]);
+    TAP_EQ(t, t->report.size, 50);
+    TAP_STR(t, t->report.name, "kmalloc-64");
+}
+
+/* ---- rules ---- */
+
+static void rules_of_slabs(tap *t)
+{
+    ground_start(t, 256, "shift=14");
+    unsigned char *p = get(t, 48);
+    slab_desc *d = find(t, p).desc;
+    loam_cache *c = d->cache;
+    GROUND_BREAKS(t, d->kind, SLAB_KINDS, "S1");
+    GROUND_BREAKS(t, d->base, p + 16384, "S1");
+    GROUND_BREAKS(t, d->cache, (loam_cache *)0, "S1");
+    GROUND_BREAKS(t, d->words, (uint64_t *)8, "S1");
+    GROUND_BREAKS(t, d->recip, d->recip - 1, "S2");
+    GROUND_BREAKS(t, d->recip, 0, "S2");
+    GROUND_BREAKS(t, d->words[5], ~0ULL, "S3");
+    GROUND_BREAKS(t, d->words[0], ~0ULL, "S3");
+    GROUND_BREAKS(t, d->used, 2, "S3");
+    GROUND_BREAKS(t, d->any, d->any & ~2ULL, "S4");
+    GROUND_BREAKS(t, d->any, ~0ULL, "S4");
+    GROUND_BREAKS(t, c->slots, 342, "S3");
+    GROUND_BREAKS(t, c->size, 49, "S8");
+    GROUND_BREAKS(t, c->align, 24, "S8");
+    GROUND_BREAKS(t, c->lead, 16, "S8");
+    GROUND_BREAKS(t, c->link.next, (loam_list *)8, "S8");
+    GROUND_BREAKS(t, c->link.next, &c->link, "S8");
+    GROUND_BREAKS(t, ground.slabs->cache_count, 1, "S8");
+    GROUND_BREAKS(t, ground.slabs->caches.next, &ground.slabs->caches, "S8");
+}
+
+static void rules_of_fronts(tap *t)
+{
+    ground_start(t, 256, "shift=14");
+    slab_desc *d = find(t, get(t, 4096)).desc, *e;
+    loam_cache *c = d->cache;
+    slab_front *f = slab_front_of(c);
+    TAP_EQ(t, c->slots, 4);
+    for (unsigned i = 0; i < 4; i++)
+        e = find(t, get(t, 4096)).desc;
+    TAP_CHECK(t, e != d && d->any == 0);
+    GROUND_BREAKS(t, d->any, 1, "S5");
+    GROUND_BREAKS(t, f->slabs, 1, "S5");
+    GROUND_BREAKS(t, f->slabs, 3, "S5");
+    GROUND_BREAKS(t, f->partial.next, &f->partial, "S5");
+    GROUND_BREAKS(t, f->partial.next, (loam_list *)8, "S5");
+    GROUND_BREAKS(t, f->partial.next, &d->link, "S5");
+    GROUND_BREAKS(t, e->link.next, &e->link, "S5");
+    GROUND_BREAKS(t, f->word, f->word + 1, "S5");
+    GROUND_BREAKS(t, f->slab, d, "S5");
+    GROUND_BREAKS(t, f->slab, (slab_desc *)0, "S5");
+    put(t, e->base);
+    TAP_CHECK(t, f->empty == e);
+    GROUND_BREAKS(t, f->empty, (slab_desc *)0, "S5");
+    loam_slabs_shrink(ground.slabs);
+    loam_slabs *s = ground.slabs;
+    GROUND_BREAKS(t, s->none, 1, "S5");
+}
+
+static void rules_of_metadata(tap *t)
+{
+    ground_start(t, 512, "shift=12");
+    loam_slabs *s = ground.slabs;
+    slab_desc *d = find(t, get(t, 16)).desc;
+    slab_lines *frame = LOAM_CONTAINER_OF(s->lines_partial.next, slab_lines, link);
+    TAP_CHECK(t, s->leaves > 1 && s->line_frames > 0);
+    GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 4096 * 400, "S6");
+    GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 64, "S6");
+    GROUND_BREAKS(t, *(unsigned char *)s->no_leaf, 1, "S1");
+    GROUND_BREAKS(t, ((unsigned char *)s->no_leaf)[4095], 1, "S1");
+    GROUND_BREAKS(t, frame->free, frame->free | 1, "S7");
+    GROUND_BREAKS(t, frame->free, frame->free & (frame->free - 1), "S7");
+    GROUND_BREAKS(t, s->lines_used, s->lines_used + 1, "S7");
+    GROUND_BREAKS(t, s->line_frames, 0, "S7");
+    GROUND_BREAKS(t, s->lines_partial.next, &s->lines_partial, "S7");
+    GROUND_BREAKS(t, s->lines_partial.next, (loam_list *)16, "S7");
+    /* the zone got the slab's frame back behind our back */
+    TAP_EQ(t,
+           loam_zone_free_slab(ground.zone,
+                               loam_pa_to_pfn(loam_pa_of(GROUND_PA + slab_off(s, d->base)))),
+           LOAM_OK);
+    TAP_RULE(t, loam_slabs_check(s), "S6");
+}
+
+/* ---- options ---- */
+
+static void options_set(tap *t)
+{
+    loam_slab_config c;
+    const char *bad = NULL;
+    loam_slab_config_init(&c);
+    TAP_EQ(t, loam_slab_config_parse(&c, "", &bad), LOAM_OK);
+    TAP_EQ(t, c.modes, 0);
+    TAP_EQ(t, loam_slab_config_parse(&c, "guard,owner=yes,shift=14,seed=0xfF", &bad), LOAM_OK);
+    TAP_EQ(t, c.modes, LOAM_SLAB_GUARD | LOAM_SLAB_OWNER);
+    TAP_EQ(t, c.shift, 14);
+    TAP_EQ(t, c.seed, 255);
+    TAP_EQ(t, loam_slab_config_parse(&c, "quarantine=2M,keep_empty=no,guard=off", &bad), LOAM_OK);
+    TAP_EQ(t, c.modes, LOAM_SLAB_QUARANTINE | LOAM_SLAB_OWNER);
+    TAP_EQ(t, c.quarantine_bytes, 2 << 20);
+    TAP_CHECK(t, !c.keep_empty);
+    TAP_EQ(t, loam_slab_config_parse(&c, "quarantine=no,owner=0,zero,random,poison,", &bad),
+           LOAM_OK);
+    TAP_EQ(t, c.modes, LOAM_SLAB_ZERO | LOAM_SLAB_RANDOM | LOAM_SLAB_POISON);
+    TAP_EQ(t, loam_slab_config_parse(&c, "quarantine,keep_empty", &bad), LOAM_OK);
+    TAP_EQ(t, c.quarantine_bytes, 2 << 20);
+    TAP_CHECK(t, c.keep_empty);
+    TAP_EQ(t, loam_slab_config_parse(&c, "seed=18446744073709551615", NULL), LOAM_OK);
+    TAP_EQ(t, c.seed, UINT64_MAX);
+}
+
+static void options_refused(tap *t)
+{
+    static const char *const wrong[] = {
+        "guards",
+        "guar",
+        "guard=maybe",
+        "guard=",
+        "shift",
+        "shift=",
+        "shift=11",
+        "shift=17",
+        "shift=1x",
+        "shift=K",
+        "quarantine=2G",
+        "quarantine=4096M",
+        "quarantine=-1",
+        "seed=0x",
+        "seed=18446744073709551616",
+        "seed=0xffffffffffffffffK",
+        "=",
+        ",",
+        "keep_empty=2",
+        "guard owner",
+    };
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(wrong); i++) {
+        loam_slab_config c;
+        const char *bad = NULL;
+        char text[64];
+        loam_text joined;
+        loam_text_init(&joined, text, sizeof text);
+        loam_text_fmt(&joined, "zero,shift=13,%s", wrong[i]);
+        loam_slab_config_init(&c);
+        TAP_EQ(t, loam_slab_config_parse(&c, text, &bad), LOAM_EINVAL);
+        TAP_CHECK(t, bad == text + 14);
+        TAP_EQ(t, c.modes, 0);
+        TAP_EQ(t, c.shift, 0);
+    }
+}
+
+static void options_listed(tap *t)
+{
+    unsigned n = 0;
+    for (const loam_slab_option *o; (o = loam_slab_option_at(n)) != NULL; n++) {
+        char text[64];
+        loam_text word;
+        loam_slab_config c, start;
+        loam_slab_config_init(&c);
+        start = c;
+        loam_text_init(&word, text, sizeof text);
+        loam_text_fmt(&word, "%s=%s", o->name, o->value);
+        TAP_EQ(t, loam_slab_config_parse(&c, text, NULL), LOAM_OK);
+        TAP_CHECK(t, c.modes == start.modes && c.shift == start.shift && c.seed == start.seed &&
+                         c.keep_empty == start.keep_empty &&
+                         c.quarantine_bytes == start.quarantine_bytes);
+        TAP_CHECK(t, o->help[0] != '\0');
+    }
+    TAP_EQ(t, n, 9);
+    TAP_CHECK(t, loam_slab_option_at(~0U) == NULL);
+}
+
+/* ---- traces ---- */
+
+static void traces(tap *t)
+{
+    static loam_trace trace;
+    static unsigned char mem[64 * 32] __attribute__((aligned(8)));
+    TAP_EQ(t, loam_trace_init(&trace, 1, 64, mem), LOAM_OK);
+    ground.config.trace = &trace;
+    ground_start(t, 256, "shift=14,keep_empty=no");
+    ground.config.trace = NULL;
+    put(t, get(t, 100));
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 0);
+    loam_trace_set_on(&trace, true);
+    unsigned char *p = get(t, 100), *q = get(t, 100000);
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 100 << 20) == NULL);
+    put(t, p);
+    put(t, q);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_SLAB_NEW), 1);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_SLAB_RETURN), 1);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 1);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_FREE), 1);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_FAIL), 1);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_LARGE_ALLOC), 1);
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_LARGE_FREE), 1);
+    loam_slabs_set_trace(ground.slabs, NULL);
+    put(t, get(t, 100));
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 1);
+    loam_slabs_set_trace(ground.slabs, &trace);
+    put(t, get(t, 100));
+    TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 2);
+}
+
+static const tap_case cases[] = {
+    {"slab_guard: one byte past either end: S9", guard_each_side},
+    {"slab_guard: aligned blocks: aligned and guarded", guard_aligned},
+    {"slab_guard: a record changed: S9, S11", guard_record},
+    {"slab_guard: realloc in place: the magic moves along", guard_moves_with_realloc},
+    {"slab_poison: written while free: S10", poison_is_checked},
+    {"slab_quarantine: a full one: the oldest leaves first", quarantine_waits},
+    {"slab_quarantine: large blocks: wait too, unless too large", quarantine_of_large},
+    {"slab_quarantine: its ring changed: S11", quarantine_rules},
+    {"slab_zero: reused blocks: read 0", zero_reads_zero},
+    {"slab_random: same seed, other seed: same walk, other walk", random_follows_seed},
+    {"slab_owner: blocks out: size and call site of each", owner_names_sites},
+    {"slabs_check: descriptors and caches changed: S1 to S4, S8", rules_of_slabs},
+    {"slabs_check: fronts changed: S5", rules_of_fronts},
+    {"slabs_check: leaves and lines changed: S1, S6, S7", rules_of_metadata},
+    {"slab_config_parse: right words: set", options_set},
+    {"slab_config_parse: a wrong word: pointed at, nothing set", options_refused},
+    {"slab_option_at: every row: default and help", options_listed},
+    {"slabs_set_trace: on and off: every event once", traces},
+};
+
+TAP_SUITE(slab_modes_test, cases);
