@@ -100,13 +100,18 @@ static bool zone_take_range(loam_zone *zone, unsigned order, uint64_t lo, uint64
     return false;
 }
 
+static bool zone_is_refused(const loam_zone *zone, unsigned order)
+{
+    return zone->config.refuse != NULL && zone->config.refuse(zone->config.refuse_ctx, order);
+}
+
 loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loam_pfn limit,
                                unsigned flags)
 {
     loam_buddy_pick pick;
     uint64_t top = limit.v == 0 ? ~0ULL : limit.v;
     unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
-    if (order > most || lo.v >= top)
+    if (order > most || lo.v >= top || zone_is_refused(zone, order))
         return LOAM_NO_FRAME;
     if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
         loam_zone_drain(zone);
@@ -125,6 +130,8 @@ loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, un
     zone_area *area = loam_zone__area(zone, first.v);
     if (npages == 0 || npages >> (ZONE_PIECE_MAX + 1) != 0 || !zone_holds(area, first.v, npages))
         return LOAM_EINVAL;
+    if (zone_is_refused(zone, loam_log2_ceil(npages)))
+        return LOAM_EBUSY;
     loam_zone_drain(zone);
     loam_irq irq = zone_area_lock(area);
     bool done = zone_affords(area, npages, flags) && loam_zone__take_frames(area, first.v, npages);
