@@ -4,7 +4,7 @@
  * A fixed script of calls is run again and again; in run n the n-th request to the zone fails (and
  * in a second round every later one, too), until a run needs fewer than n requests. Whatever is
  * refused must leave blocks, counters and rules as they were; in the end nothing is lost. */
-#include "objects.h"
+#include "object_machine.h"
 #include "tap.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,10 +3,10 @@
  *
  * The first bytes choose modes, slab size and memory; the rest are calls: right ones, whose blocks
  * are filled with a pattern of their own and read back, and wrong ones, which have to be refused
- * with one report each. The layer below is short of memory, or refuses a request, when the bytes say
- * so. In the end everything goes back, and the zone is what it was. */
+ * with one report each. The layer below is short of memory, or refuses a request, when the bytes
+ * say so. In the end everything goes back, and the zone is what it was. */
 #include "fuzz.h"
-#include "objects.h"
+#include "object_machine.h"
 #include <string.h>
 
 enum { SLOTS = 48, FRAMES_OUT = 8, EDGE = 512, STEPS = 600 };
