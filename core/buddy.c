@@ -21,10 +21,12 @@
  *        its old and new value differ, and climbs only while a node turns empty or stops being
  *        empty: so the tree is exact at every moment.
  *
+ *        A byte a word keeps the classes that it had, so that only the new ones are computed.
+ *
  * RULES  B1  no bit is set outside of [first, first + count)
  *        B2  no word is all ones
  *        B3  the words below a set bit are 0
- *        B4  has[k] bit i is set exactly when child i holds a maximal run of 2^k bits
+ *        B4  classes of a word, and has[k] bit i of a node, say exactly which maximal runs there are
  *        B5  classes bit 6l + k is set exactly when the root of level l has[k]
  *        B6  free_units is the number of units that the set bits stand for
  *
@@ -119,12 +121,13 @@ static inline void buddy_flip(loam_buddy *b, unsigned l, unsigned k, uint64_t i)
     b->classes ^= 1ULL << (6 * l + k);
 }
 
-static inline void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t now)
+LOAM_INLINE void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t now)
 {
-    uint64_t *word = &b->level[l].word[i];
-    unsigned changed = buddy_classes(*word) ^ buddy_classes(now);
-    *word = now;
-    for (; changed != 0; changed &= changed - 1)
+    loam_buddy_level *level = &b->level[l];
+    unsigned classes = buddy_classes(now), changed = level->classes[i] ^ classes;
+    level->word[i] = now;
+    level->classes[i] = (uint8_t)classes;
+    for (; LOAM_UNLIKELY(changed != 0); changed &= changed - 1)
         buddy_flip(b, l, loam_ctz64(changed), i);
 }
 
@@ -314,41 +317,99 @@ uint64_t loam_buddy_take_runs(loam_buddy *b, unsigned order, uint64_t *base)
 /* ---- giving back ---- */
 
 /* Is one of these bits of level l free, or a bit above that covers them? */
-static inline bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t unit,
-                                       uint64_t mask)
+LOAM_INLINE bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
 {
-    if ((b->level[l].word[buddy_word_index(b, l, unit)] & mask) != 0)
-        return true;
-    while (++l < b->levels) {
-        if ((b->level[l].word[buddy_word_index(b, l, unit)] >> buddy_bit(l, unit) & 1) != 0)
-            return true;
+    uint64_t v = b->level[l].word[buddy_word_index(b, l, unit)];
+    while (v == 0 && l + 1 < b->levels) { /* by B3 only an empty word can be covered from above */
+        l++;
+        v = b->level[l].word[buddy_word_index(b, l, unit)];
+        mask = 1ULL << buddy_bit(l, unit);
     }
-    return false;
+    return (v & mask) != 0;
+}
+
+/* The word of level l that holds this unit became full: it is cleared, and so on upwards. The word of the last level never
+ * fills up: the range has no block so large. */
+static LOAM_NOINLINE void buddy_promote(loam_buddy *b, unsigned l, uint64_t unit)
+{
+    uint64_t v;
+    do {
+        buddy_set_word(b, l, buddy_word_index(b, l, unit), 0);
+        l++;
+        v = b->level[l].word[buddy_word_index(b, l, unit)] | 1ULL << buddy_bit(l, unit);
+    } while (v == ~0ULL);
+    buddy_set_word(b, l, buddy_word_index(b, l, unit), v);
 }
 
 /* Sets bits of level l; a word that fills up moves one level up as a single bit. */
-static inline void buddy_put(loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
+LOAM_INLINE void buddy_put(loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
 {
     uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i] | mask;
-    while (v == ~0ULL && l + 1 < b->levels) {
-        buddy_set_word(b, l, i, 0);
-        i = buddy_word_index(b, ++l, unit);
-        v = b->level[l].word[i] | 1ULL << buddy_bit(l, unit);
+    if (LOAM_UNLIKELY(v == ~0ULL)) {
+        buddy_promote(b, l, unit);
+        return;
     }
     buddy_set_word(b, l, i, v);
 }
 
-loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
+static inline loam_err buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
 {
-    if (!buddy_is_block(b, unit, order))
+    if (LOAM_UNLIKELY(!buddy_is_block(b, unit, order)))
         return LOAM_EINVAL;
     unsigned l = order / 6;
     uint64_t mask = buddy_mask(l, unit, order);
-    if (buddy_overlaps_free(b, l, unit, mask))
+    if (LOAM_UNLIKELY(buddy_overlaps_free(b, l, unit, mask)))
         return LOAM_EBUSY;
     buddy_put(b, l, unit, mask);
     b->free_units += 1ULL << order;
     return LOAM_OK;
+}
+
+loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
+{
+    return buddy_free(b, unit, order);
+}
+
+/* Blocks that lie in the same word as the first one, and are neither free nor twice in the list: how many there are at
+ * its head, and their bits. */
+LOAM_INLINE size_t buddy_gather(const loam_buddy *b, unsigned order, const uint64_t *unit, size_t n,
+                                uint64_t *bits)
+{
+    unsigned l = order / 6, word = 6 * (l + 1);
+    uint64_t taken = b->level[l].word[buddy_word_index(b, l, unit[0])];
+    size_t used = 0;
+    *bits = 0;
+    do {
+        uint64_t more = buddy_mask(l, unit[used], order);
+        if (((taken | *bits) & more) != 0)
+            break;
+        *bits |= more;
+        used++;
+    } while (used < n && (unit[used] ^ unit[0]) >> word == 0 &&
+             buddy_is_block(b, unit[used], order));
+    return used;
+}
+
+LOAM_INLINE size_t buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
+{
+    unsigned l = order / 6;
+    size_t done = 0, used;
+    for (; done < n && buddy_is_block(b, unit[done], order); done += used) {
+        uint64_t bits, block = buddy_mask(l, unit[done], order);
+        used = buddy_gather(b, order, &unit[done], n - done, &bits);
+        if (used == 0 || buddy_overlaps_free(b, l, unit[done], block))
+            break;
+        buddy_put(b, l, unit[done], bits);
+        b->free_units += (uint64_t)used << order;
+    }
+    return done;
+}
+
+size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
+{
+    if (order == 0) /* compiled for itself: most frees are of single units */
+        return buddy_free_list(b, 0, unit, n);
+    return buddy_free_list(b, order, unit, n);
 }
 
 loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint64_t starts)

@@ -5,7 +5,7 @@
  * WHAT   Cuts one piece of zeroed memory into the words and nodes of every level.
  * MODEL  One line (64 bytes) is the grain, so that a node is a cache line:
  *
- *            [ words 0 | nodes 0.0 | nodes 0.1 | words 1 | nodes 1.0 | ... ]
+ *            [ words 0 | classes 0 | nodes 0.0 | nodes 0.1 | words 1 | ... ]
  *
  * RULES  B1 .. B6, as in buddy.c: here they are tested.
  * LOCKS  None.
@@ -34,6 +34,8 @@ static void buddy_lay_level(loam_buddy_level *level, unsigned l, uint64_t first,
     level->height = 0;
     level->word = mem == NULL ? NULL : (uint64_t *)(void *)(mem + *line * BUDDY_LINE);
     *line += (level->count + BUDDY_WORDS_A_LINE - 1) / BUDDY_WORDS_A_LINE;
+    level->classes = mem == NULL ? NULL : mem + *line * BUDDY_LINE;
+    *line += (level->count + BUDDY_LINE - 1) / BUDDY_LINE;
     uint64_t nodes = level->count;
     do {
         nodes = (nodes + 63) / 64;
@@ -150,6 +152,8 @@ static const char *buddy_check_word(const loam_buddy *b, unsigned l, uint64_t i)
     if (!buddy_below_is_zero(b, l, i) || (v != 0 && buddy_is_covered(b, l, i)))
         return "B3 the words below a set bit are 0";
     unsigned classes = buddy_slow_classes(v);
+    if (b->level[l].classes[i] != classes)
+        return "B4 the classes of a word are those of its runs";
     for (unsigned k = 0; k < LOAM_BUDDY_CLASSES; k++) {
         if ((node->has[k] >> (i & 63) & 1) != (classes >> k & 1))
             return "B4 a node knows the maximal runs of its words";

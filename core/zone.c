@@ -49,14 +49,9 @@ static void zone_zero(const loam_zone *zone, loam_pfn pfn, uint64_t frames)
 
 /* After a drain of this front and the asking of the others; then the shrinker, as long as it finds
  * something. */
-static bool zone_take_hard(loam_zone *zone, zone_front *front, unsigned order, unsigned flags,
-                           uint64_t *frame)
+static bool zone_take_hard(loam_zone *zone, unsigned order, unsigned flags, uint64_t *frame)
 {
-    if (front != NULL) {
-        loam_irq irq = loam_port_irq_save();
-        loam_zone__drain_front(zone, front);
-        loam_port_irq_restore(irq);
-    }
+    loam_zone_drain(zone);
     if (loam_zone__take_surely(zone, order, flags, frame))
         return true;
     loam_zone__ask_drain(zone);
@@ -71,89 +66,107 @@ static bool zone_take_hard(loam_zone *zone, zone_front *front, unsigned order, u
     return false;
 }
 
+/* A pop for which the front has to be pointed at another area first. Interrupts off. */
+static bool zone_pop_elsewhere(loam_zone *zone, zone_front *front, unsigned q, unsigned flags,
+                               uint64_t *frame)
+{
+    zone_queue *queue = &front->queue[q];
+    if (queue->count != 0) {
+        *frame = queue->lifo[--queue->count];
+    } else if (queue->starts != 0) {
+        *frame = queue->base + ((uint64_t)loam_ctz64(queue->starts) << queue->shift);
+        queue->starts &= queue->starts - 1;
+    } else {
+        return false;
+    }
+    loam_zone__front_points_to(zone, front, *frame);
+    front->table[*frame - front->first] = (uint8_t)(zone_mark(flags) | queue->order);
+    return true;
+}
+
+/* What the fast path could not pop: from the front all the same, or by a refill. */
+static bool zone_alloc_front(loam_zone *zone, unsigned order, unsigned flags, uint64_t *frame)
+{
+    unsigned q = zone_queue_of(order);
+    bool done = false;
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (front != NULL && loam_atomic_peek(&front->live) != zone->live)
+        loam_zone__drain_front(zone, front);
+    if (front != NULL && zone_is_live(front, q))
+        done = zone_pop_elsewhere(zone, front, q, flags, frame) ||
+               loam_zone__refill(zone, front, q, flags, frame);
+    loam_port_irq_restore(irq);
+    return done;
+}
+
 /* Everything but a pop: refills, orders without a queue, traces, shortage. */
 static LOAM_NOINLINE loam_pfn zone_alloc_slow(loam_zone *zone, unsigned order, unsigned flags)
 {
     const loam_zone_config *config = &zone->config;
     uint64_t frame;
-    unsigned q = zone_queue_of(order);
-    loam_irq irq = loam_port_irq_save();
-    zone_front *front = zone_my_front(zone);
-    if (front != NULL && loam_atomic_peek(&front->live) != zone->live)
-        loam_zone__drain_front(zone, front);
-    bool done = front != NULL && q < LOAM_ZONE_LIFOS && (zone->live >> q & 1) != 0 &&
-                loam_zone__refill(zone, front, q, flags, &frame);
-    loam_port_irq_restore(irq);
     unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
+    bool done = zone_alloc_front(zone, order, flags, &frame);
     if (!done && order <= most &&
         (config->refuse == NULL || !config->refuse(config->refuse_ctx, order)))
         done = loam_zone__take(zone, order, flags, &frame) ||
-               zone_take_hard(zone, front, order, flags, &frame);
+               zone_take_hard(zone, order, flags, &frame);
     if (done) {
         if ((flags & LOAM_ZONE_ZERO) != 0)
             zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
         return loam_pfn_of(frame);
     }
-    if (front != NULL)
-        front->failures++;
+    loam_atomic_add(&zone->failures, 1);
     loam_trace_emit(config->trace, LOAM_TRACE_PAGE_FAIL, order, 0, 0);
     return LOAM_NO_FRAME;
 }
 
+static LOAM_NOINLINE loam_pfn zone_zeroed(const loam_zone *zone, uint64_t frame, unsigned order)
+{
+    zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
+    return loam_pfn_of(frame);
+}
+
 loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
 {
-    uint64_t frame;
+    uint64_t frame, at;
     unsigned q = zone_queue_of(order);
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
-    if (LOAM_UNLIKELY(q >= LOAM_ZONE_LIFOS || front == NULL ||
-                      (loam_atomic_peek(&front->live) >> q & 1) == 0))
+    if (LOAM_UNLIKELY(front == NULL || !zone_is_live(front, q)))
         goto slow;
     zone_queue *queue = &front->queue[q];
     if (queue->count != 0) {
-        frame = queue->lifo[--queue->count];
+        frame = queue->lifo[queue->count - 1];
+        at = frame - front->first;
+        if (LOAM_UNLIKELY(at >= front->count))
+            goto slow;
+        queue->count--;
     } else if (queue->starts != 0) {
         frame = queue->base + ((uint64_t)loam_ctz64(queue->starts) << queue->shift);
+        at = frame - front->first;
+        if (LOAM_UNLIKELY(at >= front->count))
+            goto slow;
         queue->starts &= queue->starts - 1;
     } else {
         goto slow;
     }
-    if (LOAM_UNLIKELY(frame - front->first >= front->count))
-        loam_zone__front_points_to(zone, front, frame);
-    front->table[frame - front->first] = (uint8_t)(zone_mark(flags) | order);
+    front->table[at] = (uint8_t)(zone_mark(flags) | order);
     loam_port_irq_restore(irq);
     if (LOAM_UNLIKELY((flags & LOAM_ZONE_ZERO) != 0))
-        zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
+        return zone_zeroed(zone, frame, order);
     return loam_pfn_of(frame);
 slow:
     loam_port_irq_restore(irq);
     return zone_alloc_slow(zone, order, flags);
 }
 
-/* The common end of the two frees: a head of the right kind and order whose queue has room. */
+/* kind: ZONE_HEAD or ZONE_SLAB. want: the order that the block must have, or -1. */
 static inline bool zone_free_fast(loam_zone *zone, uint64_t frame, uint8_t kind, int want)
 {
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
-    bool done = false;
-    if (LOAM_UNLIKELY(front == NULL))
-        goto out;
-    if (LOAM_UNLIKELY(frame - front->first >= front->count) &&
-        !loam_zone__front_points_to(zone, front, frame))
-        goto out;
-    uint8_t *byte = &front->table[frame - front->first];
-    unsigned order = (unsigned)*byte - kind, q = zone_queue_of(order);
-    if (LOAM_UNLIKELY(q >= LOAM_ZONE_LIFOS || (loam_atomic_peek(&front->live) >> q & 1) == 0))
-        goto out;
-    if (LOAM_UNLIKELY(want >= 0 && order != (unsigned)want))
-        goto out;
-    zone_queue *queue = &front->queue[q];
-    if (LOAM_UNLIKELY(queue->count == queue->cap))
-        loam_zone__flush(zone, front, q);
-    *byte = ZONE_PLAIN;
-    queue->lifo[queue->count++] = frame;
-    done = true;
-out:
+    bool done = LOAM_LIKELY(front != NULL) && zone_push(front, frame, kind, want);
     loam_port_irq_restore(irq);
     return done;
 }

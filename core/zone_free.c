@@ -112,19 +112,33 @@ static const char *zone_objection(const zone_area *area, uint64_t frame, int wan
     return NULL;
 }
 
-static void zone_honour_drain(loam_zone *zone)
+/* The fast path once more, after what it does not do itself: honouring a drain, pointing the front
+ * at the area of the frame, and making room on the stack. */
+static bool zone_push_slow(loam_zone *zone, uint64_t frame, uint8_t kind, int want)
 {
+    bool done = false;
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
-    if (front != NULL && loam_atomic_peek(&front->live) != zone->live)
-        loam_zone__drain_front(zone, front);
+    if (front != NULL) {
+        if (loam_atomic_peek(&front->live) != zone->live)
+            loam_zone__drain_front(zone, front);
+        if (loam_zone__front_points_to(zone, front, frame)) {
+            unsigned order = (unsigned)front->table[frame - front->first] - kind,
+                     q = zone_queue_of(order);
+            if (zone_is_live(front, q) && front->queue[q].count == front->queue[q].cap)
+                loam_zone__flush(zone, front, q);
+            done = zone_push(front, frame, kind, want);
+        }
+    }
     loam_port_irq_restore(irq);
+    return done;
 }
 
 loam_err loam_zone__free_slow(loam_zone *zone, uint64_t frame, int want, uint8_t kind,
                               const void *caller)
 {
-    zone_honour_drain(zone);
+    if (zone_push_slow(zone, frame, kind, want))
+        return LOAM_OK;
     zone_area *area = loam_zone__area(zone, frame);
     if (area == NULL)
         return loam_zone__refuse(zone, frame, zone_why(zone, frame), caller);

@@ -81,58 +81,24 @@ static void zone_report_late(const loam_zone *zone, uint64_t frame)
     loam_port_misuse(&report);
 }
 
-#define ZONE_NO_FRAME (~0ULL)
-
-/* Lock held. Blocks of one word that cannot all go back: one by one, so that only the wrong one is
- * left out. */
-static uint64_t zone_flush_singly(zone_area *area, const zone_queue *queue, uint64_t base,
-                                  uint64_t starts)
-{
-    uint64_t bad = ZONE_NO_FRAME;
-    for (; starts != 0; starts &= starts - 1) {
-        if (loam_buddy_free_runs(&area->buddy, queue->order, base, starts & -starts) != LOAM_OK)
-            bad = base + ((uint64_t)loam_ctz64(starts) << queue->shift);
-    }
-    return bad;
-}
-
-/* Lock held. Gives back the blocks that lie in the word of the first one; returns how many of the
- * list that were. *bad becomes a block that must not go back, if there is one. */
-static uint32_t zone_flush_word(zone_area *area, const zone_queue *queue, const uint64_t *frame,
-                                uint32_t n, uint64_t *bad)
-{
-    uint32_t word = queue->shift + 6, used = 0;
-    uint64_t base = frame[0] >> word << word, starts = 0;
-    for (; used < n && frame[used] >> word << word == base; used++) {
-        uint64_t bit = 1ULL << ((frame[used] >> queue->shift) & 63),
-                 index = frame[used] - area->first;
-        if (index >= area->count)
-            break; /* the word's other end lies in the next area */
-        if (area->table[index] != ZONE_PLAIN || (starts & bit) != 0)
-            *bad = frame[used];
-        else
-            starts |= bit;
-    }
-    if (loam_buddy_free_runs(&area->buddy, queue->order, base, starts) != LOAM_OK)
-        *bad = zone_flush_singly(area, queue, base, starts);
-    return used;
-}
-
-/* One lock for the blocks at the head of the list that lie in one area; returns how many. */
+/* One lock for the blocks at the head of the list that lie in one area; returns how many, a refused
+ * one included. */
 static uint32_t zone_flush_area(loam_zone *zone, const zone_queue *queue, const uint64_t *frame,
                                 uint32_t n)
 {
     zone_area *area = loam_zone__area(zone, frame[0]);
-    uint64_t bad = ZONE_NO_FRAME;
-    uint32_t used = 0;
+    uint32_t good = 0;
     loam_irq irq = zone_area_lock(area);
-    while (used < n && frame[used] - area->first < area->count)
-        used += zone_flush_word(area, queue, &frame[used], n - used, &bad);
+    while (good < n && frame[good] - area->first < area->count &&
+           area->table[frame[good] - area->first] == ZONE_PLAIN)
+        good++;
+    uint32_t given = (uint32_t)loam_buddy_free_list(&area->buddy, queue->order, frame, good);
     loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
     zone_area_unlock(area, irq);
-    if (bad != ZONE_NO_FRAME)
-        zone_report_late(zone, bad);
-    return used;
+    if (given == n || frame[given] - area->first >= area->count)
+        return given;
+    zone_report_late(zone, frame[given]);
+    return given + 1;
 }
 
 static void zone_flush_list(loam_zone *zone, const zone_queue *queue, const uint64_t *frame,

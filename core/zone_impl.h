@@ -60,7 +60,7 @@ typedef struct zone_front {
     uint64_t first, count; /* the area last used, copied: frames and table */
     uint8_t *table;
     zone_queue queue[LOAM_ZONE_LIFOS];
-    uint64_t refills, flushes, failures;
+    uint64_t refills, flushes;
     uint64_t stack[LOAM_ZONE_LIFO_CAP * 2 + 8];
 } __attribute__((aligned(64))) zone_front;
 
@@ -69,8 +69,9 @@ struct loam_zone {
     uint64_t metadata; /* bytes */
     uint32_t nareas, nfronts;
     uint32_t live; /* [init] queues that a zone of this size affords; 0 while a trace is attached */
-    uint32_t frees;   /* [atomic] times that blocks came back to an area */
-    uint32_t outside; /* [atomic] refused frees of frames that are in no area */
+    uint32_t frees;    /* [atomic] times that blocks came back to an area */
+    uint32_t failures; /* [atomic] allocations that found no memory */
+    uint32_t outside;  /* [atomic] refused frees of frames that are in no area */
     zone_area *area;
     zone_front *front;
 };
@@ -81,10 +82,35 @@ static inline zone_front *zone_my_front(const loam_zone *zone)
     return LOAM_LIKELY(cpu < zone->nfronts) ? &zone->front[cpu] : NULL;
 }
 
-/* The queue of an order: 0 .. 3 are themselves, 9 is 4, any other is past the end. */
+/* The queue of an order: 0 .. 3 are themselves, 9 is 4, any other is LOAM_ZONE_LIFOS, which is
+ * never live. */
 static inline unsigned zone_queue_of(unsigned order)
 {
-    return order == 9 ? 4 : order == 4 ? LOAM_ZONE_LIFOS : order;
+    return order <= 3 ? order : order == 9 ? 4 : LOAM_ZONE_LIFOS;
+}
+
+static inline bool zone_is_live(const zone_front *front, unsigned q)
+{
+    return (loam_atomic_peek(&front->live) >> q & 1) != 0;
+}
+
+/* Puts a block that is out on the stack of its queue: when its byte is a head of this kind, of the
+ * order wanted (-1: any), in the area that the front points to, and the stack has room. Interrupts
+ * off. */
+static inline bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, int want)
+{
+    uint64_t at = frame - front->first;
+    if (LOAM_UNLIKELY(at >= front->count))
+        return false;
+    unsigned order = (unsigned)front->table[at] - kind, q = zone_queue_of(order);
+    if (LOAM_UNLIKELY(!zone_is_live(front, q) || (want >= 0 && order != (unsigned)want)))
+        return false;
+    zone_queue *queue = &front->queue[q];
+    if (LOAM_UNLIKELY(queue->count == queue->cap))
+        return false;
+    front->table[at] = ZONE_PLAIN;
+    queue->lifo[queue->count++] = frame;
+    return true;
 }
 
 static inline bool zone_is_multi(uint8_t byte)

@@ -112,13 +112,13 @@ void loam_zone_stat(loam_zone *zone, loam_zone_stats *stats)
     stats->largest = -1;
     stats->metadata = zone->metadata;
     stats->areas = zone->nareas;
+    stats->failures = loam_atomic_peek(&zone->failures);
     stats->refusals = loam_atomic_peek(&zone->outside);
     for (uint32_t i = 0; i < zone->nareas; i++)
         zone_stat_area(&zone->area[i], stats);
     for (uint32_t i = 0; i < zone->nfronts; i++) {
         stats->refills += zone->front[i].refills;
         stats->flushes += zone->front[i].flushes;
-        stats->failures += zone->front[i].failures;
     }
     stats->in_fronts = zone_in_fronts(zone);
     stats->free += stats->in_fronts;

@@ -16,6 +16,7 @@
 #define LOAM_LIKELY(x)    __builtin_expect(!!(x), 1)
 #define LOAM_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 #define LOAM_NOINLINE     __attribute__((noinline))
+#define LOAM_INLINE       static inline __attribute__((always_inline))
 #define LOAM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { LOAM_PAGE_SHIFT = 12, LOAM_PAGE_SIZE = 1 << LOAM_PAGE_SHIFT };

@@ -27,9 +27,10 @@ typedef struct loam_buddy_node {
 } loam_buddy_node;
 
 typedef struct loam_buddy_level {
-    uint64_t *word; /* bit set: 64^level units wholly free */
-    uint64_t first; /* number of the first word, in absolute numbering */
-    uint64_t count; /* words */
+    uint64_t *word;   /* bit set: 64^level units wholly free */
+    uint8_t *classes; /* bit k: the word holds a maximal run of 2^k */
+    uint64_t first;   /* number of the first word, in absolute numbering */
+    uint64_t count;   /* words */
     /* node[0][i] is over words 64i .. 64i + 63, node[1] over node[0] ... */
     loam_buddy_node *node[LOAM_BUDDY_HEIGHT];
     /* trees of nodes; node[height - 1] is the root alone */
@@ -104,6 +105,12 @@ uint64_t loam_buddy_take_runs(loam_buddy *b, unsigned order, uint64_t *base);
  *   cost        O(levels x height)
  */
 loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order);
+
+/* Gives back n blocks of one order in the order of the list, up to the first that loam_buddy_free
+ * would refuse.
+ *   returns     how many were given back: n, or the index of the refused one
+ */
+size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n);
 
 /* Gives back blocks of one order, named as loam_buddy_take_runs names them. As one loam_buddy_free.
  * */

@@ -53,7 +53,7 @@ static void measure_refuses(tap *t)
 static void measure_is_lean(tap *t)
 {
     uint64_t units = 1 << 24;
-    TAP_CHECK(t, loam_buddy_measure(0, units) * 8 <= units + units / 5);
+    TAP_CHECK(t, loam_buddy_measure(0, units) * 6 <= units);
 }
 
 static void init_refuses(tap *t)
@@ -159,6 +159,19 @@ static void free_refuses(tap *t)
     TAP_EQ(t, loam_buddy_free_runs(&b, 0, 64, 1), LOAM_EINVAL);
     TAP_EQ(t, loam_buddy_free_runs(&b, 0, 65, ~0ULL), LOAM_EINVAL);
     TAP_EQ(t, b.free_units, 64);
+    TAP_RULE(t, loam_buddy_check(&b), NULL);
+}
+
+static void lists_of_blocks(tap *t)
+{
+    static const uint64_t list[] = {3, 2, 70, 71, 72, 70, 80};
+    start(t, 0, UNITS, NONE);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, list, 7), 5);
+    TAP_EQ(t, b.free_units, 5);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, list + 6, 1), 1);
+    TAP_EQ(t, loam_buddy_free_list(&b, 1, list, 1), 0);
+    TAP_EQ(t, loam_buddy_free_list(&b, 63, list, 1), 0);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, list, 0), 0);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
 
@@ -328,6 +341,9 @@ static void broken_rules_are_named(tap *t)
     start_free(t, 0, 100, NONE);
     b.level[0].node[0][0].has[2] ^= 2;
     TAP_RULE(t, loam_buddy_check(&b), "B4");
+    start_free(t, 0, 100, NONE);
+    b.level[0].classes[1] ^= 2;
+    TAP_RULE(t, loam_buddy_check(&b), "B4");
     start(t, 0, UNITS, NONE);
     put(t, 7, 0);
     b.level[0].node[1][0].has[0] = 0;
@@ -342,7 +358,7 @@ static void broken_rules_are_named(tap *t)
 
 static const tap_case cases[] = {
     {"buddy_measure: bad ranges: 0", measure_refuses},
-    {"buddy_measure: 16 Mi units: at most 0.15 bytes a unit", measure_is_lean},
+    {"buddy_measure: 16 Mi units: at most a sixth of a byte each", measure_is_lean},
     {"buddy_init: bad arguments: EINVAL", init_refuses},
     {"buddy_alloc: all free: the largest block is the whole memory", whole_memory_is_one_block},
     {"buddy_alloc: several sizes free: lowest of the smallest sufficient", lowest_of_smallest},
@@ -351,6 +367,7 @@ static const tap_case cases[] = {
     {"buddy_alloc: nothing large enough: ENOMEM, output untouched", no_memory},
     {"buddy_alloc: every second unit free: no order 1 until two meet", every_second_then_order_1},
     {"buddy_free: misaligned, outside, free already: refused", free_refuses},
+    {"buddy_free_list: a list: up to the first that is refused", lists_of_blocks},
     {"buddy_take: exact units: taken once", take_exactly},
     {"buddy_alloc_within: limits: lowest fitting place", within_limits},
     {"buddy_take_runs: order 0: all free units of a word at once", words_at_once},
