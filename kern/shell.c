@@ -10,7 +10,7 @@
 enum { WORDS = 8 };
 
 static const shell_command *const tables[] = {shell_memory_commands, shell_file_commands,
-                                              shell_system_commands};
+                                              shell_driver_commands, shell_system_commands};
 
 static const shell_command *find(const char *name)
 {

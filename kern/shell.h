@@ -17,6 +17,7 @@ typedef struct shell_command {
 extern const shell_command shell_memory_commands[];
 extern const shell_command shell_system_commands[];
 extern const shell_command shell_file_commands[];
+extern const shell_command shell_driver_commands[];
 
 /* Reads a number, or prints why it is none. */
 bool shell_number(const char *command, const char *word, uint64_t *value);

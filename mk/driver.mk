@@ -16,6 +16,9 @@ $(foreach v,$(DRIVER_VARIANTS),$(eval $(call driver_rules,$(v))))
 .PHONY: driver
 driver: build/host/loam-driver build/host32/loam-driver ## loam-driver for both word sizes
 
+# The same interpreter under `driver` in a kernel's shell.
+RPI3_EXTRA += $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects)
+
 all: driver
 TESTS += $(sort $(wildcard test/driver/check_*.py))
-TEST_NEEDS += $(DRIVERS)
+TEST_NEEDS += $(DRIVERS) $(addprefix build/rpi3/,kernel8.img rpi3.dtb initramfs.cpio)

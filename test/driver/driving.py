@@ -88,24 +88,34 @@ class Tap:
 
     def run(self, title, width, check, *options):
         """check(driver, rng) raises Wrong, or the subtest passes."""
+        self.run_on(f"{width}: {title}", lambda: Driver(width, *options), check)
+
+    def run_on(self, title, make, check):
         self.number += 1
-        driver = Driver(width, *options)
-        text = f"{self.number} - {self.name}: {width}: {title}"
+        text = f"{self.number} - {self.name}: {title}"
+        driver = None
         try:
+            driver = make()
             check(driver, random.Random(f"{SEED} {self.number}"))
             driver.close()
             print(f"ok {text}", flush=True)
         except Wrong as wrong:
             self.failed += 1
             print(f"not ok {text}\n# SEED={SEED}: {wrong}")
+            self.explain(driver)
+        finally:
+            if driver is not None:
+                driver.kill()
+
+    def explain(self, driver):
+        """The last lines of a session that went wrong."""
+        if driver is not None:
+            driver.messages()
             for line in driver.tail:
                 print(f"#   {line}")
-            driver.messages()
             for line in driver.errors.decode("ascii", "replace").splitlines()[-12:]:
                 print(f"#   stderr: {line}")
-            sys.stdout.flush()
-        finally:
-            driver.kill()
+        sys.stdout.flush()
 
     def done(self):
         print(f"1..{self.number}")
