@@ -40,7 +40,7 @@ static bool all(uint64_t unit, uint64_t n, bool is_free)
 
 static void set(uint64_t unit, uint64_t n, bool is_free)
 {
-    memset(&w.free[unit - w.first], is_free, n);
+    memset(&w.free[unit - w.first], is_free, (size_t)n);
 }
 
 /* Order of the maximal free block around a free unit. */
@@ -100,8 +100,8 @@ static void start(tap *t, uint64_t first, uint64_t count, unsigned high_from)
     uint64_t need = loam_buddy_measure(first, count);
     free(w.mem);
     w = (world){.first = first, .count = count, .high_from = high_from};
-    w.mem = aligned_alloc(64, need);
-    memset(w.mem, 0, need);
+    w.mem = aligned_alloc(64, (size_t)need);
+    memset(w.mem, 0, (size_t)need);
     TAP_EQ(t, loam_buddy_init(&w.b, first, count, high_from, w.mem), LOAM_OK);
 }
 

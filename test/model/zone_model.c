@@ -90,7 +90,7 @@ static void start(tap *t, uint64_t base, uint64_t count, unsigned holes, unsigne
     w.mem = NULL;
     if (need == 0)
         return;
-    w.mem = aligned_alloc(64, need);
+    w.mem = aligned_alloc(64, (size_t)need);
     w.zone = loam_zone_init(w.mem, need, false, ram, n, &config);
     for (size_t i = 0; i < n; i++)
         TAP_EQ(t, loam_zone_add(w.zone, loam_pfn_of(ram[i].base >> 12), ram[i].len >> 12), LOAM_OK);

@@ -36,7 +36,7 @@ static void start(tap *t, uint64_t frames, unsigned ncpus, bool fronts, bool hol
     }
     free(mem);
     uint64_t need = loam_zone_measure(ram, n, &config);
-    mem = aligned_alloc(64, need);
+    mem = aligned_alloc(64, (size_t)need);
     zone = loam_zone_init(mem, need, false, ram, n, &config);
     for (size_t i = 0; i < n; i++)
         TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(ram[i].base >> 12), ram[i].len >> 12), LOAM_OK);
@@ -207,7 +207,7 @@ static void never_a_false_no_areas(tap *t)
     start(t, FRAMES, THREADS, false, false);
     free(mem);
     uint64_t need = loam_zone_measure(ram, THREADS, &config);
-    mem = aligned_alloc(64, need);
+    mem = aligned_alloc(64, (size_t)need);
     zone = loam_zone_init(mem, need, false, ram, THREADS, &config);
     for (uint64_t i = 0; i < THREADS; i++)
         TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(i * 3000), 1), LOAM_OK);
