@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_damage.c - damage that the modes must find, at the call that must find it.
+ *
+ * loam_port_corrupt does not return. Here the report is looked at and the test leaves by longjmp,
+ * so that each damage starts a machine of its own.
+ */
+#include "loam/kmalloc.h"
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA = 2 << 20, META = 64 << 10, PA = 0x1000000 };
+
+static unsigned char *arena, *meta;
+static loam_kmalloc *k;
+static loam_cache *cache;
+static loam_report seen;
+static jmp_buf caught;
+
+static void on_report(void *ctx, const loam_report *report)
+{
+    (void)ctx;
+    seen = *report;
+    longjmp(caught, 1);
+}
+
+static bool start(const char *options)
+{
+    loam_zone_config z;
+    loam_slab_config c;
+    loam_span ram = {PA, ARENA};
+    loam_zone_config_init(&z);
+    loam_slab_config_init(&c);
+    z.linear = (loam_linear){PA, ARENA, arena};
+    loam_zone *zone = loam_zone_init(meta, META, false, &ram, 1, &z);
+    if (zone == NULL || loam_zone_add(zone, loam_pa_to_pfn(loam_pa_of(PA)), ARENA / 4096) ||
+        loam_slab_config_parse(&c, options, NULL))
+        return false;
+    loam_slabs *s = loam_slabs_init(zone, &c);
+    k = s != NULL ? loam_kmalloc_init(s) : NULL;
+    cache = s != NULL ? loam_cache_create(s, "things", 40, 0, NULL, NULL) : NULL;
+    return k != NULL && cache != NULL;
+}
+
+/* ---- each damage: what it does until it is found ---- */
+
+static unsigned char *block;
+
+static void flip(size_t size, long at)
+{
+    block = loam_kmalloc_alloc(k, size);
+    block[at] ^= 0x80;
+}
+
+static void after_small(void)
+{
+    flip(100, 100);
+    loam_kmalloc_free(k, block);
+}
+
+static void before_small(void)
+{
+    flip(100, -1);
+    loam_kmalloc_free(k, block);
+}
+
+static void after_large(void)
+{
+    flip(50000, 50000);
+    loam_kmalloc_free(k, block);
+}
+
+static void before_large(void)
+{
+    flip(50000, -1);
+    loam_kmalloc_free(k, block);
+}
+
+static void after_at_realloc(void)
+{
+    flip(100, 100);
+    block = loam_kmalloc_realloc(k, block, 101);
+}
+
+static void before_at_realloc_to_nothing(void)
+{
+    flip(100, -16);
+    block = loam_kmalloc_realloc(k, block, 0);
+}
+
+static void after_object(void)
+{
+    block = loam_cache_alloc(cache);
+    block[40] = 0;
+    loam_cache_free(cache, block);
+}
+
+static void aligned_after(void)
+{
+    block = loam_kmalloc_aligned(k, 100, 512);
+    block[100] = 0;
+    loam_kmalloc_free(k, block);
+}
+
+static void write_then(size_t size)
+{
+    block = loam_kmalloc_alloc(k, size);
+    loam_kmalloc_free(k, block);
+    block[size / 2] = 0;
+}
+
+static void poison_at_reuse(void)
+{
+    write_then(100);
+    if (loam_kmalloc_alloc(k, 100) == block)
+        return;
+}
+
+static void poison_when_slab_goes(void)
+{
+    write_then(100);
+    loam_kmalloc_shrink(k);
+}
+
+static void quarantine_when_it_leaves(void)
+{
+    write_then(100);
+    for (int i = 0; i < 1000; i++)
+        loam_kmalloc_free(k, loam_kmalloc_alloc(k, 100));
+}
+
+static void quarantine_at_shrink(void)
+{
+    write_then(50000);
+    loam_kmalloc_shrink(k);
+}
+
+static void quarantine_without_memory(void)
+{
+    write_then(50000);
+    if (loam_kmalloc_alloc(k, 1900 << 10) != NULL)
+        return;
+}
+
+typedef struct damage {
+    const char *name, *options;
+    void (*run)(void);
+    const char *rule, *state, *cache;
+    uint64_t size;
+} damage;
+
+static const damage damages[] = {
+    {"guard: one byte after: at free", "guard,owner", after_small, "S9 ", "after the block",
+     "kmalloc-112", 100},
+    {"guard: one byte before: at free", "guard,owner", before_small, "S9 ", "before the block",
+     "kmalloc-112", 100},
+    {"guard: one byte after a large block: at free", "guard,owner", after_large, "S9 ",
+     "after the block", "large", 50000},
+    {"guard: one byte before a large block: at free", "guard,owner", before_large, "S9 ",
+     "before the block", "large", 50000},
+    {"guard: one byte after: at realloc", "guard,owner", after_at_realloc, "S9 ", "after the block",
+     "kmalloc-112", 100},
+    {"guard: 16 bytes before: at realloc to 0", "guard,owner", before_at_realloc_to_nothing, "S9 ",
+     "before the block", "kmalloc-112", 100},
+    {"guard: one byte after an object: at free", "guard,owner", after_object, "S9 ",
+     "after the block", "things", 40},
+    {"guard: one byte after an aligned block: at free", "guard,owner", aligned_after, "S9 ",
+     "after the block", "kmalloc-640", 100},
+    {"poison: written while free: at reuse", "poison,owner", poison_at_reuse, "S10 ",
+     "written after free", "kmalloc-112", 100},
+    {"poison: written while free: when the slab goes back", "poison,owner", poison_when_slab_goes,
+     "S10 ", "written after free", "kmalloc-112", 100},
+    {"quarantine: written while waiting: when it leaves", "quarantine=4K,owner",
+     quarantine_when_it_leaves, "S10 ", "written after free", "kmalloc-112", 100},
+    {"quarantine: a large block written while waiting: at shrink", "quarantine,owner",
+     quarantine_at_shrink, "S10 ", "written after free", "large", 50000},
+    {"quarantine: a large block written while waiting: no memory", "quarantine,owner",
+     quarantine_without_memory, "S10 ", "written after free", "large", 50000},
+};
+
+/* What is missing from the report, or NULL. */
+static const char *judge(const damage *d)
+{
+    if (seen.what == NULL)
+        return "found nothing";
+    if (strncmp(seen.what, d->rule, strlen(d->rule)) != 0)
+        return seen.what;
+    if (seen.state == NULL || strcmp(seen.state, d->state) != 0)
+        return "state";
+    if (seen.name == NULL || strcmp(seen.name, d->cache) != 0)
+        return "cache";
+    if (seen.value != (uintptr_t)block)
+        return "address";
+    if (seen.size != d->size)
+        return "size";
+    return seen.site != NULL ? NULL : "call site";
+}
+
+static void run_until_caught(const damage *d)
+{
+    if (setjmp(caught) == 0)
+        d->run();
+}
+
+int main(void)
+{
+    unsigned failed = 0;
+    arena = aligned_alloc(65536, ARENA);
+    meta = aligned_alloc(64, META);
+    if (arena == NULL || meta == NULL)
+        return 1;
+    loam_port_on_report(on_report, NULL);
+    printf("1..%zu\n", LOAM_ARRAY_LEN(damages));
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(damages); i++) {
+        seen = (loam_report){0};
+        const char *bad = start(damages[i].options) ? NULL : "no machine";
+        if (bad == NULL) {
+            run_until_caught(&damages[i]);
+            bad = judge(&damages[i]);
+        }
+        printf("%sok %zu - slab_damage: %s\n", bad == NULL ? "" : "not ", i + 1, damages[i].name);
+        if (bad != NULL)
+            printf("# missing: %s\n", bad);
+        failed += bad != NULL;
+    }
+    free(arena);
+    free(meta);
+    return failed != 0;
+}
