@@ -75,6 +75,11 @@ static void next_quote_open(tap *t)
     text = "\"a b";
     next_is(t, &text, "a b", NULL);
     next_ends(t, &text);
+    text = "\"a=\"b c\""; /* a word in quotes ends at the next one, wherever that is */
+    next_is(t, &text, "a", "");
+    next_is(t, &text, "b", NULL);
+    next_is(t, &text, "c\"", NULL);
+    next_ends(t, &text);
     text = "\"";
     next_is(t, &text, "", NULL);
     next_ends(t, &text);
