@@ -17,7 +17,10 @@
 #include "loam/fdt.h"
 #include "words.h"
 
-enum { SPANS = LOAM_BOOTINFO_RAM + LOAM_BOOTINFO_HELD + 64, INTERRUPT_RESERVE = 64 };
+enum {
+    SPANS = LOAM_BOOTINFO_RAM + LOAM_BOOTINFO_HELD + 64,
+    LEAST_FREE = 256 /* frames that a map must leave for this kernel to be of any use */
+};
 
 kern kern_this;
 
@@ -215,9 +218,11 @@ static loam_zone_config zone_config(void)
 static bool take_metadata(metadata *m, const loam_zone_config *config)
 {
     loam_memblock *map = &kern_this.map;
+    loam_memblock_sum sum;
     m->zone_len = loam_zone_measure(map->ram.span, map->ram.count, config);
     m->trace_len = (uint64_t)KERN_TRACE_EVENTS * sizeof(loam_trace_event);
-    if (m->zone_len == 0)
+    loam_memblock_count(map, &sum);
+    if (m->zone_len == 0 || sum.free < LEAST_FREE)
         return false;
     m->zone_len = loam_align_up(m->zone_len, LOAM_PAGE_SIZE);
     return loam_memblock_alloc(map, m->zone_len, LOAM_PAGE_SIZE, loam_pa_of(0),
@@ -239,7 +244,7 @@ static void find_room(metadata *m, const loam_zone_config *config)
     if (!kern_this.tree)
         kpanic("no room for the page allocator's metadata: %s", loam_err_name(err));
     klog("device tree: its memory has no room for this kernel (%s): using the default map",
-         err != LOAM_OK ? loam_err_name(err) : "nothing free");
+         err != LOAM_OK ? loam_err_name(err) : "too little is free");
     use_default_map();
     hold_own();
     err = fill_map();

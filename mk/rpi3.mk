@@ -17,9 +17,11 @@ RPI3_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z
 rpi3_CC := $(RPI3_GCC)
 rpi3_CFLAGS := -O2 -g -fno-pie -mno-outline-atomics
 rpi3_LDFLAGS := -no-pie
+rpi3_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 rpi3clang_CC := $(RPI3_CLANG)
 rpi3clang_CFLAGS := -O2 -g
 rpi3clang_LDFLAGS := -fuse-ld=lld
+rpi3clang_RT := -fno-builtin
 
 RPI3_KERN := $(sort $(wildcard kern/*.c kern/drivers/*.c kern/boards/rpi3/*.c arch/aarch64/*.c \
     arch/aarch64/*.S rt/*.c))
@@ -32,7 +34,7 @@ build/$(1)/obj/%.o: %.c | build/packages/rpi3
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $$(C_STD) $(RPI3_TARGET) $($(1)_CFLAGS) $$(RPI3_CFLAGS_$$(subst /,_,$$(<D))) \
-	    $(RPI3_INCLUDE) -MMD -MP -c $$< -o $$@
+	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) $(RPI3_INCLUDE) -MMD -MP -c $$< -o $$@
 
 build/$(1)/obj/%.o: %.S | build/packages/rpi3
 	$$(call say,AS $(1),$$<)
@@ -59,7 +61,7 @@ build/$(1)/gen/symbols0.S: tools/symbols.py
 	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py </dev/null >$$@
 
 build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py
-	$$(Q)nm -n $$< | python3 tools/symbols.py >$$@
+	$$(Q)aarch64-linux-gnu-nm -n $$< | python3 tools/symbols.py >$$@
 
 RPI3_LINK_$(1) = $(RPI3_OBJ:%=build/$(1)/obj/%) build/$(1)/gen/suites.o
 
@@ -75,7 +77,6 @@ build/$(1)/kernel8.img: build/$(1)/kernel8.elf
 	$$(Q)aarch64-linux-gnu-objcopy -O binary $$< $$@
 endef
 RPI3_CFLAGS_test_unit := -O1
-RPI3_CFLAGS_rt := -fno-builtin -fno-tree-loop-distribute-patterns
 $(foreach v,rpi3 rpi3clang,$(eval $(call rpi3_rules,$(v))))
 
 $(RPI3)/rpi3.dtb: kern/boards/rpi3/rpi3.dts | build/packages/rpi3
@@ -134,3 +135,6 @@ raspi: $(RPI3_IMAGES) ## the files for a real Raspberry Pi 3, and how to send th
 	@echo 'Then, for each new kernel, with a serial cable on pins 14 and 15:'
 	@echo '    python3 tools/send_kernel.py $(RPI3)/kernel8.img /dev/ttyUSB0'
 	@echo '$(RPI3)/kernel8.img as kernel8.img on the card starts without a cable.'
+
+TESTS += $(sort $(wildcard test/target/*_test.py))
+TEST_NEEDS += $(RPI3_IMAGES) build/rpi3clang/kernel8.img

@@ -94,7 +94,8 @@ at_el1:
 2:  mov     x0, x19
     mov     x29, xzr
     mov     x30, xzr
-    bl      kern_main
+    bl      kern_main               // never comes back
+    b       park
 
 .global park
 park:
