@@ -29,43 +29,30 @@ struct held {
     unsigned char fill;
 };
 
-/* Every free block, in one number for each order and one for all. */
-struct picture {
-    uint64_t blocks[OSC4_MAX_ORDER + 1];
-    uint64_t hash;
-};
-
 static struct {
     struct held pool[DEMO_HELD];
     unsigned count;        /* of pool, in use */
     struct list_head held; /* oldest first */
-    struct picture before;
-    bool was_on; /* the log */
+    uint64_t before;       /* the free lists at the start */
+    bool was_on;           /* the log */
     int wrong;
 } demo;
 
 /* ---- the free lists ---- */
 
-static bool picture_block(void *ctx, uint64_t page, unsigned order)
+static bool mix_block(void *ctx, uint64_t page, unsigned order)
 {
-    struct picture *picture = ctx;
-    picture->blocks[order]++;
-    picture->hash = (picture->hash ^ (page << 4 | order)) * 0x100000001b3ULL;
+    uint64_t *mix = ctx;
+    *mix = (*mix ^ (page << 4 | order)) * 0x100000001b3ULL;
     return true;
 }
 
-static void picture_take(struct picture *picture)
+/* Every free block's place and order, in one number: odd factors lose nothing. */
+static uint64_t free_lists(void)
 {
-    *picture = (struct picture){.hash = 0xcbf29ce484222325ULL};
-    loam_zone_each_free(osc4_current()->zone, OSC4_MAX_ORDER, picture_block, picture);
-}
-
-static bool picture_equal(const struct picture *a, const struct picture *b)
-{
-    for (unsigned order = 0; order <= OSC4_MAX_ORDER; order++)
-        if (a->blocks[order] != b->blocks[order])
-            return false;
-    return a->hash == b->hash;
+    uint64_t mix = 1;
+    loam_zone_each_free(osc4_current()->zone, OSC4_MAX_ORDER, mix_block, &mix);
+    return mix;
 }
 
 /* "[List] order  2:   3 free, at page 4 12 20" */
@@ -154,16 +141,14 @@ static bool demo_begin(const char *name, bool pools)
         return false;
     }
     osc4_log(true);
-    picture_take(&demo.before);
+    demo.before = free_lists();
     lists_print("before");
     return true;
 }
 
 static void expect_as_before(void)
 {
-    struct picture now;
-    picture_take(&now);
-    if (!picture_equal(&now, &demo.before))
+    if (free_lists() != demo.before)
         wrong("the free lists differ from those before", 0);
     const char *rule = osc4_check();
     if (rule != NULL)
@@ -241,32 +226,32 @@ int osc4_buddy_demo(void)
 {
     static const unsigned char orders[] = {0, 0, 0, 1, 0, 3, 2, 5};
     osc4_buddy_system_t *bs = osc4_current();
-    if (demo_begin("Buddy System Demo", false)) {
-        for (size_t i = 0; i < sizeof(orders); i++) {
-            osc4_say("> buddy_alloc_pages(order %u)", orders[i]);
-            hold(osc4_buddy_alloc_pages(bs, orders[i]), (size_t)OSC4_PAGE_SIZE << orders[i]);
-        }
-        lists_print("with eight blocks out");
-        free_pages_of(bs, 2);
-        lists_print("with every second block freed");
-        free_pages_of(bs, 1);
+    if (!demo_begin("Buddy System Demo", false))
+        return demo.wrong;
+    for (size_t i = 0; i < sizeof(orders); i++) {
+        osc4_say("> buddy_alloc_pages(order %u)", orders[i]);
+        hold(osc4_buddy_alloc_pages(bs, orders[i]), (size_t)OSC4_PAGE_SIZE << orders[i]);
     }
+    lists_print("with eight blocks out");
+    free_pages_of(bs, 2);
+    lists_print("with every second block freed");
+    free_pages_of(bs, 1);
     return demo_end("Buddy System Demo");
 }
 
 int osc4_dynamic_allocator_demo(void)
 {
     static const unsigned short sizes[] = {16, 16, 31, 523, 699, 5633};
-    if (demo_begin("Dynamic Allocator Demo", true)) {
-        for (size_t i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
-            osc4_say("> dmalloc(%u)", sizes[i]);
-            hold(osc4_dmalloc(sizes[i]), sizes[i]);
-            osc4_pools_print(false);
-        }
-        osc4_buddy_print_stats();
-        free_all(true);
-        osc4_buddy_print_stats();
+    if (!demo_begin("Dynamic Allocator Demo", true))
+        return demo.wrong;
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
+        osc4_say("> dmalloc(%u)", sizes[i]);
+        hold(osc4_dmalloc(sizes[i]), sizes[i]);
+        osc4_pools_print(false);
     }
+    osc4_buddy_print_stats();
+    free_all(true);
+    osc4_buddy_print_stats();
     return demo_end("Dynamic Allocator Demo");
 }
 
@@ -285,18 +270,18 @@ int osc4_course_test(void)
 {
     static const unsigned short pages[] = {4000, 8000, 4000, 4000}, chunks[] = {16, 32, 64, 128},
                                 hundred[] = {128};
-    if (demo_begin("Course Test", true)) {
-        osc4_say("> 4000, 8000, 4000, 4000 bytes; free all");
-        course_step(pages, 4, 4);
-        osc4_say("> 16, 32, 64, 128 bytes; free all");
-        course_step(chunks, 4, 4);
-        osc4_say("> 16, 32 bytes; free");
-        course_step(chunks, 2, 2);
-        osc4_say("> 100 x 128 bytes; free all");
-        course_step(hundred, 1, 100);
-        osc4_say("> one byte more than the maximum");
-        if (osc4_dmalloc((size_t)OSC4_DMALLOC_MAX + 1) != NULL)
-            wrong("a request above the maximum was served", OSC4_DMALLOC_MAX);
-    }
+    if (!demo_begin("Course Test", true))
+        return demo.wrong;
+    osc4_say("> 4000, 8000, 4000, 4000 bytes; free all");
+    course_step(pages, 4, 4);
+    osc4_say("> 16, 32, 64, 128 bytes; free all");
+    course_step(chunks, 4, 4);
+    osc4_say("> 16, 32 bytes; free");
+    course_step(chunks, 2, 2);
+    osc4_say("> 100 x 128 bytes; free all");
+    course_step(hundred, 1, 100);
+    osc4_say("> one byte more than the maximum");
+    if (osc4_dmalloc((size_t)OSC4_DMALLOC_MAX + 1) != NULL)
+        wrong("a request above the maximum was served", OSC4_DMALLOC_MAX);
     return demo_end("Course Test");
 }

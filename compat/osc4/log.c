@@ -92,7 +92,7 @@ static void say_alloc(const loam_trace_event *e)
 static void say_free(const loam_trace_event *e)
 {
     char buf[24];
-    unsigned order = e->b < OSC4_MAX_ORDER ? (unsigned)e->b : OSC4_MAX_ORDER;
+    unsigned order = (unsigned)e->b; /* as the view has it: trace_max_order is its limit */
     uint64_t page = loam_align_down(e->a, 1ULL << order);
     osc4_say("[Page] Free 0x%X and add back to order %u, page %U. Next address at order %u: %s",
              address_of(e->a), order, page, order, next_address(buf, order, page));

@@ -99,13 +99,12 @@ static bool find_block(void *ctx, uint64_t first, unsigned order)
     return block->page >= block->past; /* go on */
 }
 
-/* The log's lines for the pages [first, past): as free blocks, or as one that is no longer free. */
+/* The log's lines for the pages [first, past) of one block of the view: as the free blocks that it
+ * becomes, or as itself, no longer free. */
 static void log_blocks(loam_trace_kind kind, uint64_t first, uint64_t past)
 {
     while (first < past) {
         unsigned order = loam_natural_order(first, past - first);
-        if (order > OSC4_MAX_ORDER)
-            order = OSC4_MAX_ORDER;
         loam_trace_emit(osc4_trace(), kind, order, first, 0);
         first += 1ULL << order;
     }
@@ -337,7 +336,7 @@ static void free_pages(osc4_buddy_system_t *bs, void *addr, const void *caller)
     uintptr_t offset = (uintptr_t)addr - (bs == NULL ? 0 : bs->start);
     if (bs == NULL || bs->zone == NULL)
         refuse("free without a buddy system", NULL, addr, caller);
-    else if ((uintptr_t)addr < bs->start || offset >> OSC4_PAGE_SHIFT >= bs->npages)
+    else if (offset >> OSC4_PAGE_SHIFT >= bs->npages) /* below page 0 the offset wraps */
         refuse("foreign free", "beyond memory", addr, caller);
     else if ((offset & (OSC4_PAGE_SIZE - 1)) != 0)
         refuse("misaligned free", "inside a page", addr, caller);

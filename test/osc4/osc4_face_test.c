@@ -12,9 +12,22 @@ static _Alignas(64) unsigned char meta[64 * 1024];
 static char last_line[160];
 static unsigned lines;
 
+/* What happens behind the demo's back when it prints a line that starts so. */
+static const char *sabotage_at;
+static void (*sabotage)(void);
+/* A line to look for, and whether it came. */
+static const char *wanted;
+static bool wanted_came;
+
 static void keep_line(void *ctx, const char *line)
 {
     (void)ctx;
+    if (wanted != NULL && tap_starts(line, wanted))
+        wanted_came = true;
+    if (sabotage_at != NULL && tap_starts(line, sabotage_at)) {
+        sabotage_at = NULL;
+        sabotage();
+    }
     size_t i = 0;
     for (; line[i] != '\0' && i + 1 < sizeof(last_line); i++)
         last_line[i] = line[i];
@@ -30,6 +43,8 @@ static void fresh(void)
     osc4_set_output(keep_line, NULL);
     last_line[0] = '\0';
     lines = 0;
+    sabotage_at = wanted = NULL;
+    wanted_came = false;
 }
 
 /* ---- names ---- */
@@ -125,6 +140,34 @@ static void too_small_for_pools(tap *t)
     buddy_free_pages(&bs, only);
 }
 
+static void init_again(tap *t)
+{
+    buddy_system_t bs;
+    fresh();
+    TAP_EQ(t, buddy_init(&bs, arena, sizeof(arena), meta), 0);
+    TAP_EQ(t, memory_pools_init(), 0);
+    TAP_CHECK(t, dmalloc(40) != NULL);
+    TAP_EQ(t, buddy_init(&bs, arena, sizeof(arena), meta), 0);
+    TAP_CHECK(t, osc4_pool(0) == NULL);
+    TAP_EQ(t, loam_zone_free_pages(bs.zone), PAGES);
+}
+
+static void part_of_startup_ram(tap *t)
+{
+    buddy_system_t bs, again;
+    fresh();
+    uintptr_t base = (uintptr_t)arena;
+    TAP_EQ(t, memory_add(base, sizeof(arena)), 0);
+    TAP_EQ(t, memory_reserve(base + 20 * OSC4_PAGE_SIZE, base + 20 * OSC4_PAGE_SIZE + 1), 0);
+    TAP_EQ(t, buddy_init(&bs, arena + 10 * OSC4_PAGE_SIZE, 50 * OSC4_PAGE_SIZE, meta), 0);
+    TAP_EQ(t, bs.npages, 50);
+    TAP_EQ(t, loam_zone_free_pages(bs.zone), 49);
+    TAP_EQ(t, loam_zone_state(bs.zone, loam_pfn_of(10)), LOAM_FRAME_RESERVED);
+    TAP_EQ(t, buddy_init(&again, arena, sizeof(arena), meta), (uint64_t)-1);
+    TAP_STR(t, last_line, "[!] buddy_init: this RAM was given away");
+    TAP_RULE(t, osc4_check(), NULL);
+}
+
 static void two_systems(tap *t)
 {
     static _Alignas(64) unsigned char other_meta[32 * 1024];
@@ -202,6 +245,73 @@ static void pools_by_address(tap *t)
     dfree(block);
 }
 
+/* ---- demos that must notice ---- */
+
+static void take_a_page(void)
+{
+    (void)buddy_alloc_pages(osc4_current(), 0);
+}
+
+static void overwrite_a_block(void)
+{
+    arena[0] ^= 0xff; /* the lowest pages are out */
+}
+
+static page_t *spoiled;
+
+static void spoil_a_frame(void)
+{
+    spoiled = &meta[osc4_current()->page_array + PAGES - 1 - meta];
+    *spoiled ^= 0x82;
+}
+
+static void mend_the_frame(void)
+{
+    *spoiled ^= 0x82;
+}
+
+static void demo_notices(tap *t, const char *at, void (*what)(void), const char *says)
+{
+    buddy_system_t bs;
+    fresh();
+    TAP_EQ(t, buddy_init(&bs, arena, sizeof(arena), meta), 0);
+    TAP_EQ(t, buddy_demo(), 0);
+    TAP_CHECK(t, !osc4_trace()->on);
+    sabotage_at = at;
+    sabotage = what;
+    wanted = says;
+    TAP_CHECK(t, buddy_demo() != 0);
+    TAP_CHECK(t, wanted_came);
+    TAP_STR(t, last_line, "=== Buddy System Demo: FAILED ===");
+}
+
+static void demo_notices_a_leak(tap *t)
+{
+    demo_notices(t, "> buddy_free_pages", take_a_page, "[!] demo: the free lists differ");
+}
+
+static void demo_notices_an_overwrite(tap *t)
+{
+    demo_notices(t, "[List] free lists with eight", overwrite_a_block,
+                 "[!] demo: a block was overwritten at byte (0)");
+}
+
+static void demo_notices_a_broken_rule(tap *t)
+{
+    demo_notices(t, "[List] free lists after", spoil_a_frame, "[!] demo: broken rule Z");
+    mend_the_frame();
+    TAP_RULE(t, osc4_check(), NULL);
+}
+
+static void demo_without_a_system(tap *t)
+{
+    fresh();
+    TAP_CHECK(t, buddy_demo() != 0);
+    TAP_CHECK(t, dynamic_allocator_demo() != 0);
+    TAP_CHECK(t, osc4_course_test() != 0);
+    TAP_STR(t, last_line, "[!] demo: not initialised (0)");
+}
+
 /* ---- list.h ---- */
 
 struct item {
@@ -260,38 +370,109 @@ static unsigned overwritten(const loam_pfn *page, size_t n)
     return bad;
 }
 
-static void main_over_a_lender(tap *t)
+static loam_zone *lender;
+static loam_span lender_ram;
+static loam_pfn kernel_page[KERNEL_PAGES];
+
+/* A kernel that is running: single pages out with holes between them, and the last pages of RAM. */
+static bool lender_in_use(tap *t)
 {
-    loam_pfn page[KERNEL_PAGES];
-    loam_span ram;
     fresh();
-    loam_zone *lender = lender_make(&ram);
+    lender = lender_make(&lender_ram);
     TAP_CHECK(t, lender != NULL);
     if (lender == NULL)
-        return;
+        return false;
+    uint64_t last = (lender_ram.base >> OSC4_PAGE_SHIFT) + PAGES;
+    TAP_EQ(t, loam_zone_alloc_at(lender, loam_pfn_of(last - 3), 3, LOAM_ZONE_NORMAL), LOAM_OK);
     for (size_t i = 0; i < KERNEL_PAGES; i++) {
-        page[i] = loam_zone_alloc(lender, 0, LOAM_ZONE_NORMAL);
-        __builtin_memset(loam_zone_to_va(lender, page[i]), 0x5a, OSC4_PAGE_SIZE);
+        kernel_page[i] = loam_zone_alloc(lender, 0, LOAM_ZONE_NORMAL);
+        __builtin_memset(loam_zone_to_va(lender, kernel_page[i]), 0x5a, OSC4_PAGE_SIZE);
     }
-    for (size_t i = 0; i < KERNEL_PAGES; i += 5) /* holes among them */
-        (void)loam_zone_free(lender, page[i]);
-    for (size_t i = 0; i < KERNEL_PAGES; i += 5)
-        page[i] = page[1];
+    for (size_t i = 0; i < KERNEL_PAGES; i += 5) {
+        (void)loam_zone_free(lender, kernel_page[i]);
+        kernel_page[i] = kernel_page[1];
+    }
     loam_zone_drain(lender);
-    uint64_t before = loam_zone_free_pages(lender);
-    osc4_machine machine = {.ram = &ram,
+    return true;
+}
+
+static int lender_main(void)
+{
+    osc4_machine machine = {.ram = &lender_ram,
                             .ram_count = 1,
-                            .region = {{ram.base, OSC4_PAGE_SIZE},
-                                       {ram.base + 3 * OSC4_PAGE_SIZE, 5000},
+                            .region = {{lender_ram.base, OSC4_PAGE_SIZE},
+                                       {lender_ram.base + 3 * OSC4_PAGE_SIZE, 5000},
                                        {0, 0},
-                                       {ram.base + 10 * OSC4_PAGE_SIZE, 1}},
+                                       {lender_ram.base + 10 * OSC4_PAGE_SIZE, 1}},
                             .lender = lender};
-    TAP_EQ(t, osc4_main(&machine), 0);
+    return osc4_main(&machine);
+}
+
+static unsigned kernel_pages_reserved;
+
+static bool is_reserved(uint64_t page)
+{
+    return loam_zone_state(osc4_current()->zone, loam_pfn_of(page)) == LOAM_FRAME_RESERVED;
+}
+
+static void look_at_kernel_pages(void)
+{
+    uint64_t first = lender_ram.base >> OSC4_PAGE_SHIFT;
+    kernel_pages_reserved = 0;
+    for (uint64_t i = 1; i <= 3; i++)
+        kernel_pages_reserved += is_reserved(PAGES - i);
+    for (size_t i = 0; i < KERNEL_PAGES; i++)
+        kernel_pages_reserved += is_reserved(kernel_page[i].v - first);
+}
+
+static void main_over_a_lender(tap *t)
+{
+    if (!lender_in_use(t))
+        return;
+    sabotage_at = "=== Buddy System Demo";
+    sabotage = look_at_kernel_pages;
+    uint64_t before = loam_zone_free_pages(lender);
+    TAP_EQ(t, lender_main(), 0);
+    TAP_EQ(t, kernel_pages_reserved, 3 + KERNEL_PAGES);
     TAP_STR(t, last_line, "osc4: all demos passed, memory is as it was");
     TAP_EQ(t, loam_zone_free_pages(lender), before);
     TAP_RULE(t, loam_zone_check(lender), NULL);
-    TAP_EQ(t, overwritten(page, KERNEL_PAGES), 0);
-    TAP_EQ(t, osc4_main(&machine), 0); /* and once more */
+    TAP_EQ(t, overwritten(kernel_page, KERNEL_PAGES), 0);
+    TAP_CHECK(t, osc4_current() == NULL);
+    TAP_EQ(t, lender_main(), 0); /* and once more */
+}
+
+static void free_a_kernel_page(void)
+{
+    (void)loam_zone_free(lender, kernel_page[2]);
+}
+
+/* A block that was lent: the first head that is none of the kernel's own. */
+static void free_a_lent_block(void)
+{
+    uint64_t base = lender_ram.base >> OSC4_PAGE_SHIFT;
+    for (uint64_t i = PAGES / 2; i < PAGES; i++)
+        if (loam_zone_state(lender, loam_pfn_of(base + i)) == LOAM_FRAME_HEAD) {
+            (void)loam_zone_free(lender, loam_pfn_of(base + i));
+            return;
+        }
+}
+
+static void main_counts_what_it_gives_back(tap *t)
+{
+    if (!lender_in_use(t))
+        return;
+    sabotage_at = "=== Course Test";
+    sabotage = free_a_kernel_page;
+    TAP_CHECK(t, lender_main() != 0);
+    TAP_STR(t, last_line, "osc4: FAILED");
+    if (!lender_in_use(t))
+        return;
+    sabotage_at = "=== Course Test: memory";
+    sabotage = free_a_lent_block;
+    tap_catch(t);
+    TAP_CHECK(t, lender_main() != 0);
+    TAP_EQ(t, tap_caught(t), 1);
 }
 
 static void main_without_room(tap *t)
@@ -314,13 +495,22 @@ static const tap_case cases[] = {
     {"osc4_buddy_init: no page, no array, wrap: refused with a line", init_refused},
     {"osc4_dmalloc: before memory_pools_init: NULL with a line", without_pools},
     {"osc4_memory_pools_init: no free page: refused with a line", too_small_for_pools},
+    {"osc4_buddy_init: again: nothing is out, and no pools", init_again},
+    {"osc4_buddy_init: a part of startup RAM: only its pages, and never twice",
+     part_of_startup_ram},
     {"osc4_buddy: two systems: neither takes the other's pages", two_systems},
     {"osc4_buddy_free_pages: misaligned and inner: named, nothing changed", free_names_the_caller},
     {"osc4_log: off: no event, no line", log_off_makes_no_event},
     {"osc4_dmalloc: a chunk's address: finds its pool while the page is the pool's",
      pools_by_address},
+    {"osc4_demo: a page leaks: says so and fails", demo_notices_a_leak},
+    {"osc4_demo: a block is overwritten: says so and fails", demo_notices_an_overwrite},
+    {"osc4_demo: a rule breaks: names it and fails", demo_notices_a_broken_rule},
+    {"osc4_demo: nothing initialised: says so and fails", demo_without_a_system},
     {"osc4_list: the course's words: order and emptiness", list_words},
     {"osc4_main: over a lender in use: demos pass, the lender is as before", main_over_a_lender},
+    {"osc4_main: lent memory that went another way: says so and fails",
+     main_counts_what_it_gives_back},
     {"osc4_main: no room: says so and fails", main_without_room},
 };
 extern const tap_suite tap_suite_osc4_face_test;

@@ -186,14 +186,14 @@ def start(drive, pages, skew=0, pools=False):
 
 # ---- pages ----
 
-def page_steps(drive, rng, pages, skew, steps):
+def page_steps(drive, rng, pages, skew, steps, order_of=None):
     book = start(drive, pages, skew)
     if len(book.array().split()) != pages or "X" in book.array():
         raise Wrong("not every page is free at the start")
     for step in range(steps):
         grow = rng.random() < (0.7 if step < steps // 2 else 0.35)
         if grow or not book.out:
-            order = min(int(rng.expovariate(0.6)), CAP + 1)
+            order = order_of() if order_of else min(int(rng.expovariate(0.6)), CAP + 1)
             lines, answer = drive(f"alloc {order}")
             page, want = book.alloc(order)
             expect(answer, "null" if page is None else book.address(page), f"alloc {order}")
@@ -220,7 +220,7 @@ def pages_random(drive, rng):
 def pages_large_blocks(drive, rng):
     """Blocks above 4 MiB are shown, split and merged as rows of blocks of order 10."""
     for pages in (4096, 5000, 12288):
-        page_steps(drive, rng, pages, 0, 40)
+        page_steps(drive, rng, pages, 0, 40, lambda: rng.randrange(CAP + 2))
 
 
 def pages_document_lines(drive, rng):
@@ -508,6 +508,17 @@ def startup_handover(drive, rng):
     expect(now, blocks_of(drive.quiet("view")), "the lines say what happened")
     expect(drive.quiet("view").split()[pages - 5:pages - 3], ["X", "X"], "reserved")
     expect(drive.quiet(f"reserve {lo} {lo + 3 * PAGE}"), "0", "over reserved pages")
+    # more than the system has, in both directions, and ends in mid-page
+    for lo_, hi_ in ((512 * PAGE, 513 * PAGE + 1), (-9 * PAGE, 1), ((pages - 1) * PAGE + 5,
+                                                                    (pages + 7) * PAGE)):
+        now = blocks_of(drive.quiet("view"))
+        lines, answer = drive(f"reserve {lo_} {hi_}")
+        expect(answer, "0", "late reservation")
+        replay(now, lines)
+        after = drive.quiet("view").split()
+        expect(now, blocks_of(" ".join(after)), "the lines say what happened")
+        inside = range(max(lo_ // PAGE, 0), min(-(-hi_ // PAGE), pages))
+        expect([after[i] for i in inside], ["X"] * len(inside), "reserved")
     whole = drive.quiet("view")
     expect(drive.quiet(f"reserve {page * PAGE} {(page + 1) * PAGE}"), "-1", "an allocated page")
     expect(drive.quiet(f"reserve {PAGE} {PAGE}"), "-1", "an empty range")
