@@ -2,8 +2,8 @@
 #ifndef LOAM_TEST_OBJECT_MACHINE_H
 #define LOAM_TEST_OBJECT_MACHINE_H
 
-/* object_machine.h - a small machine for tests of the object layers: static RAM, a zone over it, and
- * a layer below that refuses on demand. One at a time, in one file of a program. */
+/* object_machine.h - a small machine for tests of the object layers: static RAM, a zone over it,
+ * and a layer below that refuses on demand. One at a time, in one file of a program. */
 #include "loam/kmalloc.h"
 #include "loam/zone.h"
 

@@ -75,7 +75,8 @@ static bool is_inside(const void *p, size_t size)
 static void keep(slot *s, void *p, size_t size, size_t align)
 {
     static unsigned char tag;
-    *s = (slot){.p = p, .size = size, .usable = loam_kmalloc_size(o.k, p), .tag = ++tag};
+    tag++;
+    *s = (slot){.p = p, .size = size, .usable = loam_kmalloc_size(o.k, p), .tag = tag};
     FUZZ_CHECK(s->usable >= size && is_inside(p, s->usable));
     FUZZ_CHECK(((uintptr_t)p & (align - 1)) == 0);
     for (const slot *other = slots; other < slots + SLOTS; other++)
