@@ -26,9 +26,9 @@
  * RULES  B1  no bit is set outside of [first, first + count)
  *        B2  no word is all ones
  *        B3  the words below a set bit are 0
- *        B4  classes of a word, and has[k] bit i of a node, say exactly which maximal runs there are
- *        B5  classes bit 6l + k is set exactly when the root of level l has[k]
- *        B6  free_units is the number of units that the set bits stand for
+ *        B4  classes of a word, and has[k] bit i of a node, say exactly which maximal runs there
+ *        are B5  classes bit 6l + k is set exactly when the root of level l has[k] B6  free_units
+ *        is the number of units that the set bits stand for
  *
  * LOCKS  None: the owner's.
  * COST   alloc, free: O(levels x height), both at most 8, mostly 1 or 2. A word costs 40 shifts and
@@ -121,14 +121,18 @@ static inline void buddy_flip(loam_buddy *b, unsigned l, unsigned k, uint64_t i)
     b->classes ^= 1ULL << (6 * l + k);
 }
 
-LOAM_INLINE void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t now)
+LOAM_INLINE void buddy_set_classes(loam_buddy *b, unsigned l, uint64_t i, unsigned classes)
 {
-    loam_buddy_level *level = &b->level[l];
-    unsigned classes = buddy_classes(now), changed = level->classes[i] ^ classes;
-    level->word[i] = now;
-    level->classes[i] = (uint8_t)classes;
+    unsigned changed = b->level[l].classes[i] ^ classes;
+    b->level[l].classes[i] = (uint8_t)classes;
     for (; LOAM_UNLIKELY(changed != 0); changed &= changed - 1)
         buddy_flip(b, l, loam_ctz64(changed), i);
+}
+
+LOAM_INLINE void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t now)
+{
+    b->level[l].word[i] = now;
+    buddy_set_classes(b, l, i, buddy_classes(now));
 }
 
 /* ---- taking ---- */
@@ -328,8 +332,8 @@ LOAM_INLINE bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t u
     return (v & mask) != 0;
 }
 
-/* The word of level l that holds this unit became full: it is cleared, and so on upwards. The word of the last level never
- * fills up: the range has no block so large. */
+/* The word of level l that holds this unit became full: it is cleared, and so on upwards. The word
+ * of the last level never fills up: the range has no block so large. */
 static LOAM_NOINLINE void buddy_promote(loam_buddy *b, unsigned l, uint64_t unit)
 {
     uint64_t v;
@@ -370,24 +374,37 @@ loam_err loam_buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
     return buddy_free(b, unit, order);
 }
 
-/* Blocks that lie in the same word as the first one, and are neither free nor twice in the list: how many there are at
- * its head, and their bits. */
+/* The blocks at the head of a list that lie in the word of the first, which is clear: how many they
+ * are, until one is free or there twice, and their bits. */
 LOAM_INLINE size_t buddy_gather(const loam_buddy *b, unsigned order, const uint64_t *unit, size_t n,
-                                uint64_t *bits)
+                                uint64_t taken, uint64_t *bits)
 {
     unsigned l = order / 6, word = 6 * (l + 1);
-    uint64_t taken = b->level[l].word[buddy_word_index(b, l, unit[0])];
-    size_t used = 0;
-    *bits = 0;
-    do {
+    size_t used = 1;
+    *bits = buddy_mask(l, unit[0], order);
+    for (; used < n && LOAM_UNLIKELY((unit[used] ^ unit[0]) >> word == 0); used++) {
         uint64_t more = buddy_mask(l, unit[used], order);
-        if (((taken | *bits) & more) != 0)
+        if (((taken | *bits) & more) != 0 || !buddy_is_block(b, unit[used], order))
             break;
         *bits |= more;
-        used++;
-    } while (used < n && (unit[used] ^ unit[0]) >> word == 0 &&
-             buddy_is_block(b, unit[used], order));
+    }
     return used;
+}
+
+/* Sets the bits of a block, or of several. One block whose buddy is not wholly free meets nobody:
+ * it only adds a run of its own order, and nothing else about the word changes. */
+LOAM_INLINE void buddy_put_blocks(loam_buddy *b, unsigned order, uint64_t unit, uint64_t bits,
+                                  size_t blocks)
+{
+    unsigned l = order / 6, k = order - 6 * l;
+    uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i];
+    uint64_t half = buddy_mask(l, unit ^ 1ULL << order, order);
+    if (blocks != 1 || (v & half) == half || (v | bits) == ~0ULL) {
+        buddy_put(b, l, unit, bits);
+        return;
+    }
+    b->level[l].word[i] = v | bits;
+    buddy_set_classes(b, l, i, b->level[l].classes[i] | 1U << k);
 }
 
 LOAM_INLINE size_t buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
@@ -395,20 +412,22 @@ LOAM_INLINE size_t buddy_free_list(loam_buddy *b, unsigned order, const uint64_t
     unsigned l = order / 6;
     size_t done = 0, used;
     for (; done < n && buddy_is_block(b, unit[done], order); done += used) {
-        uint64_t bits, block = buddy_mask(l, unit[done], order);
-        used = buddy_gather(b, order, &unit[done], n - done, &bits);
-        if (used == 0 || buddy_overlaps_free(b, l, unit[done], block))
+        uint64_t bits, taken = b->level[l].word[buddy_word_index(b, l, unit[done])];
+        if (buddy_overlaps_free(b, l, unit[done], buddy_mask(l, unit[done], order)))
             break;
-        buddy_put(b, l, unit[done], bits);
-        b->free_units += (uint64_t)used << order;
+        used = buddy_gather(b, order, &unit[done], n - done, taken, &bits);
+        buddy_put_blocks(b, order, unit[done], bits, used);
     }
+    b->free_units += (uint64_t)done << order;
     return done;
 }
 
 size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
 {
-    if (order == 0) /* compiled for itself: most frees are of single units */
+    if (order == 0) /* compiled for themselves: the shifts become constants */
         return buddy_free_list(b, 0, unit, n);
+    if (order == 9)
+        return buddy_free_list(b, 9, unit, n);
     return buddy_free_list(b, order, unit, n);
 }
 
