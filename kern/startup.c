@@ -139,8 +139,21 @@ static void hold_unreachable(void)
     }
 }
 
+/* Firmware that lays the initramfs right behind the image file lays it into our bss: it is gone. */
+static void drop_lost_initrd(void)
+{
+    loam_span *initrd = &kern_this.bootinfo.initrd;
+    uint64_t start = (uintptr_t)__image_start, end = (uintptr_t)__image_end;
+    if (initrd->len == 0 || initrd->base >= end || initrd->base + initrd->len <= start)
+        return;
+    klog("initramfs: at 0x%X it lies inside the kernel and is lost; load it at 0x8000000",
+         initrd->base);
+    initrd->len = 0;
+}
+
 static void hold_own(void)
 {
+    drop_lost_initrd();
     for (size_t i = 0; i < board_this.held_count; i++)
         hold(board_this.held[i].span.base, board_this.held[i].span.len, board_this.held[i].why);
     hold((uintptr_t)__image_start, (uint64_t)(__image_end - __image_start), "kernel image");

@@ -116,7 +116,7 @@ all: rpi3
 rpi3: $(RPI3_IMAGES) ## the Raspberry Pi 3's files, in build/rpi3/
 
 run: run-rpi3 ## boot the Raspberry Pi 3 in QEMU: with a shell on a terminal, else once through
-qemu: run-rpi3 ## the same
+qemu: run-rpi3 ## as run
 
 run-rpi3: $(RPI3_IMAGES) | build/packages/rpi3
 	$(Q)if [ -t 0 ]; then \

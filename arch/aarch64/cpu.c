@@ -45,7 +45,7 @@ void arch_wait(void)
 
 void arch_irq_on(void)
 {
-    __asm__ volatile("msr daifclr, #2" : : : "memory");
+    __asm__ volatile("msr daifclr, #6" : : : "memory"); /* SError too: it is to be reported */
 }
 
 _Noreturn void arch_halt(void)

@@ -3,7 +3,9 @@
 """Boots of the Raspberry Pi 3: what is found, reserved, handed over, and what happens when the
 firmware tells nothing, or nonsense."""
 import os
+import pty
 import re
+import subprocess
 import sys
 import tempfile
 
@@ -164,6 +166,11 @@ def maps():
         ("nothing below 1 GiB", source([(4 * gib, gib)]), ["no room.*default map"], default),
         ("everything reserved", source([(0, 0x3C000000)], reserve=[(0, 0x3C000000)]),
          ["no room.*default map"], default),
+        ("initramfs inside the kernel", source([(0, 0x3C000000)], chosen=(
+            "linux,initrd-start = <0x90000>; linux,initrd-end = <0x91000>;")),
+         ["inside the kernel and is lost"], default),
+        ("initramfs beyond memory", source([(0, 0x3C000000)], chosen=(
+            "linux,initrd-start = <0xfff00000>; linux,initrd-end = <0xfff01000>;")), [], default),
         ("many ranges", source([(0, 0x10000000)] + [(0x10000000 + i * 0x200000, 0x100000)
                                                     for i in range(1, 120)]), [],
          0x10000 + 119 * 256),
@@ -182,9 +189,41 @@ def memory(tap):
             tap.check(got == total, f"memory map: {name}: {total} frames", [f"got {got}"])
 
 
+def make(terminal):
+    """`make run` without and with a terminal: what it printed and its exit code."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    command = ["timeout", "100", "make", "-s", "run"]
+    if not terminal:
+        done = subprocess.run(command, cwd=pi.ROOT, env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return done.returncode, done.stdout.decode("ascii", "replace").replace("\r", "")
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, cwd=pi.ROOT, env=environment, stdin=slave, stdout=slave,
+                               stderr=slave, start_new_session=True)
+    os.close(slave)
+    output, typed = b"", False
+    try:
+        while new := os.read(master, 4096):
+            output += new
+            if output.endswith(pi.PROMPT.encode()) and not typed:
+                typed = True
+                os.write(master, b"off\r")
+    except OSError:
+        pass  # the other end is closed
+    os.close(master)
+    return process.wait(), output.decode("ascii", "replace").replace("\r", "")
+
+
+def by_make(tap):
+    clean(tap, "make run: no terminal: the tour, then off", make(False), "page_split", "page_merge",
+          "tour: done", r"\] off")
+    clean(tap, "make run: on a terminal: says how to leave, the tour, a shell", make(True),
+          "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off")
+
+
 def main():
     tap = Tap()
-    for part in (plain, tour, words, reserved, no_tree, broken, memory):
+    for part in (by_make, plain, tour, words, reserved, no_tree, broken, memory):
         part(tap)
     tap.done()
 

@@ -30,7 +30,7 @@ def passed(code, output):
 
 
 def in_kernel(tap):
-    code, output = pi.boot("test", limit=110)
+    code, output = pi.boot("test", limit=240)
     faults = passed(code, output)
     tap.check(not faults, "kernel: unit tests: all pass, pass line, exit code 0",
               faults + pi.tail(output))

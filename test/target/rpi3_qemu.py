@@ -176,7 +176,7 @@ def dtb(source):
     return done.stdout
 
 
-def tree_source(memory, cells=(2, 2), bootargs="off exit=semihost", more="", reserve=()):
+def tree_source(memory, cells=(2, 2), bootargs="off exit=semihost", chosen="", reserve=()):
     """A small tree. memory: (base, length) pairs."""
     def reg(pairs):
         parts = []
@@ -187,8 +187,8 @@ def tree_source(memory, cells=(2, 2), bootargs="off exit=semihost", more="", res
         return " ".join(parts)
     held = "".join(f"/memreserve/ {base:#x} {length:#x};\n" for base, length in reserve)
     return (f"/dts-v1/;\n{held}/ {{ #address-cells = <{cells[0]}>; #size-cells = <{cells[1]}>;\n"
-            f'chosen {{ bootargs = "{bootargs}"; }};\n'
-            f'memory@0 {{ device_type = "memory"; reg = <{reg(memory)}>; }};\n{more}}};\n')
+            f'chosen {{ bootargs = "{bootargs}"; {chosen} }};\n'
+            f'memory@0 {{ device_type = "memory"; reg = <{reg(memory)}>; }};\n}};\n')
 
 
 FRAMES = re.compile(r"^frames: (\d+) = (\d+) free \+ (\d+) held \+ (\d+) metadata$", re.M)
