@@ -39,6 +39,8 @@ def resolve(path, name, files):
     beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
     if beside in files:
         return beside
+    if name in files:  # by its path from the root
+        return name
     fitting = [file for file in files if file.endswith("/" + name)]
     return min(fitting, key=len, default=None)
 
@@ -101,7 +103,7 @@ def include_fault(layers, path, quote, name, files):
 
 def faults_of(root):
     layers = Layers(read(root, "layers.txt"))
-    files = set(tree(root, ".c", ".h", ".S"))
+    files = set(tree(root, ".c", ".h", ".S", ".inc"))
     faults = []
     for path in sorted(files):
         if path.startswith(("include/loam/", "core/")) and layers.unit_of(path) is None:
