@@ -7,11 +7,11 @@
  * Its RAM exists only where somebody asks for it: the fake allocator's arrays, and frames that were
  * filled. Both are pages of the real zone, and go back at the next `driver reset`.
  */
+#include "../tools/driver/driver.h"
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
 #include "shell.h"
-#include "tools/driver/driver.h"
 
 enum {
     SPANS = 256,  /* of each set of the fake boot map */
