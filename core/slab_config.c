@@ -93,7 +93,9 @@ static int word_digit(char c)
 /* Takes K or M off the end. */
 static unsigned word_unit(option_word *w)
 {
-    char last = w->len != 0 ? w->text[w->len - 1] : '\0';
+    if (w->len == 0)
+        return 0;
+    char last = w->text[w->len - 1];
     unsigned shift = last == 'K' || last == 'k' ? 10 : last == 'M' || last == 'm' ? 20 : 0;
     w->len -= shift != 0;
     return shift;

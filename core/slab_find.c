@@ -5,9 +5,10 @@
  *
  * MODEL  One straight line of questions; the first "no" is the answer.
  *
- *            in the window? -> descriptor in use? -> first byte of a slot? -> this owner's? -> out?
- *              foreign          foreign, or            inner, or              another's      free, or
- *                               inside a large block   misaligned                            waiting
+ *            in the window? -> descriptor in use? -> a slot's first byte? -> this owner's? -> out?
+ *               |               |                    |                     |             |
+ *            foreign         foreign, or in       inner, or             another's     free, or
+ *                            a large block        misaligned                          waiting
  *
  * RULES  None of its own: it believes no field that it has not compared with a bound.
  * LOCKS  None; a block that is out cannot go away under its owner.

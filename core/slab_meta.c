@@ -9,9 +9,9 @@
  *        Lines: one frame is a header and 63 cache lines, handed out in runs. A run belongs to one
  *        user, so that words of two processors never share a line.
  *
- *            window  |0..63      |64..127    |128..191   |        lines  [h][cache...][w][w w][ ][ ]
- *            leaf[]   |           |           |                           |
- *                     v           v           v                           free: 0 0 0 0 0 0 0 1 1
+ *            window  |0..63      |64..127    |128..191   |      lines  [h][cache...][w][w w][ ][ ]
+ *            leaf[]   |           |           |
+ *                     v           v           v                 free    0  0  0  0  0  0 0  1  1
  *                   [64 desc]  [zeros]     [64 desc]
  *
  * RULES  S6 and S7 of slab_check.c.

@@ -19,9 +19,10 @@ typedef struct loam_kmalloc loam_kmalloc;
 loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs);
 
 /* Gives out a block of at least size bytes.
- *   returns     its address; NULL: size 0, size above PTRDIFF_MAX, or no memory after all that waits
- *               or is kept was given back
- *   cost        O(1), mostly about 25 instructions to 1024 bytes; large blocks: one call of the zone
+ *   returns     its address; NULL: size 0, size above PTRDIFF_MAX, or no memory after all that
+ *               waits or is kept was given back
+ *   cost        O(1), mostly about 25 instructions to 1024 bytes; large blocks: one call of the
+ *               zone
  */
 void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size);
 
@@ -29,9 +30,9 @@ void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size);
 void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size);
 
 /* The same at an address that is a multiple of align.
- *   align       a power of two, to the zone's largest block; beyond a page only as far as the linear
- *               map's va and pa agree modulo it. Above half a slab the block takes at least align
- *               bytes
+ *   align       a power of two, to the zone's largest block; beyond a page only as far as the
+ *               linear map's va and pa agree modulo it. Above half a slab the block takes at
+ *               least align bytes
  *   returns     NULL also for any other align
  */
 void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align);
@@ -40,8 +41,8 @@ void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align);
  * first bytes, as many as both sizes have, stay the same.
  *   p           a block of k, or NULL: an allocation
  *   size        0: the block is freed, the answer is NULL
- *   returns     the block's address; NULL: no memory or misuse, and p stays as it was. Making a block
- *               smaller never fails
+ *   returns     the block's address; NULL: no memory or misuse, and p stays as it was. Making a
+ *               block smaller never fails
  *   cost        O(1) in place, else O(size)
  */
 void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size);
@@ -77,7 +78,8 @@ void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats);
  * they were before the first allocation. */
 void loam_kmalloc_shrink(loam_kmalloc *k);
 
-/* The first broken rule (S1 ... of slab_check.c, K1 ... of kmalloc.c), or NULL. Nobody else inside. */
+/* The first broken rule (S1 ... of slab_check.c, K1 ... of kmalloc.c), or NULL. Nobody else
+ * inside. */
 const char *loam_kmalloc_check(loam_kmalloc *k);
 
 #endif

@@ -7,10 +7,11 @@
  * Every free is proved right before anything changes, in every build: a double free, an address
  * inside an object, a misaligned or foreign one, an object of another cache is answered with
  * loam_port_misuse (address, cache, size; with the owner mode where it was allocated) and
- * LOAM_EINVAL. Damage that a mode finds (magic overwritten, a write after free) is loam_port_corrupt.
+ * LOAM_EINVAL. Damage that a mode finds (magic overwritten, a write after free) is
+ * loam_port_corrupt.
  *
- * Context: any, interrupts too; they are kept off for a handful of instructions at a time. One layer
- * has one front for now: threads and processors that share it lock outside.
+ * Context: any, interrupts too; they are kept off for a handful of instructions at a time. One
+ * layer has one front for now: threads and processors that share it lock outside.
  */
 #include "loam/base.h"
 #include "loam/trace.h"
@@ -31,14 +32,15 @@ typedef enum loam_slab_mode {
 } loam_slab_mode;
 
 typedef struct loam_slab_config {
-    /* slab size 2^shift bytes, 12 .. 16; 0: by free RAM: 12 below 2 MiB, 14 below 128 MiB, else 16 */
+    /* slab size 2^shift bytes, 12 .. 16; 0: by free RAM: 12 below 2 MiB, 14 below 128 MiB, else
+     * 16 */
     unsigned shift;
     unsigned modes; /* loam_slab_mode */
     /* how much may wait, slots and frames whole, when the mode is on; and no more than 8192 blocks,
      * or a 64th of this many if that is less */
     uint32_t quarantine_bytes;
-    /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to the
-     * zone with the last free */
+    /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to
+     * the zone with the last free */
     bool keep_empty;
     uint64_t seed;     /* of the random mode; 0: a fixed one */
     loam_trace *trace; /* or NULL */
@@ -48,8 +50,8 @@ typedef struct loam_slab_config {
 void loam_slab_config_init(loam_slab_config *config);
 
 /* Sets options by text: "guard", "poison=no", "quarantine=64K", "owner", "shift=14",
- * "keep_empty=no", ...; several, separated by commas; loam_slab_option_at lists them. A switch alone
- * means yes; numbers are decimal, or hexadecimal after 0x, and may end in K or M.
+ * "keep_empty=no", ...; several, separated by commas; loam_slab_option_at lists them. A switch
+ * alone means yes; numbers are decimal, or hexadecimal after 0x, and may end in K or M.
  *   returns     LOAM_OK; LOAM_EINVAL with *bad (if bad is not NULL) at the first word that is wrong
  *   on error    config is unchanged
  */
@@ -69,9 +71,10 @@ typedef struct loam_cache loam_cache;
  *               va and pa agree modulo the page size; a map no larger than the RAM keeps the table
  *               small. A frame whose address is NULL is not in the zone
  *   config      copied
- *   returns     the layer, or NULL: a bad config, no linear map, or no memory. Then nothing is taken
- *   cost        O(map / 64 slabs): 8 bytes and a store for each 64 slabs of address space, rounded up
- *               to frames, and one frame more
+ *   returns     the layer, or NULL: a bad config, no linear map, or no memory. Then nothing is
+ *               taken
+ *   cost        O(map / 64 slabs): 8 bytes and a store for each 64 slabs of address space,
+ *               rounded up to frames, and one frame more
  */
 loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config);
 
@@ -81,9 +84,11 @@ void loam_slabs_set_trace(loam_slabs *slabs, loam_trace *trace);
 /* Makes a cache of objects of one size.
  *   name        a literal or a string that lives as long as the cache
  *   size        bytes, 1 .. half a slab
- *   align       a power of two up to half a slab, 0 for the default (16 on 64 bits from 16 bytes up,
- *               else 8); beyond a page only as far as the linear map's va and pa agree modulo it
- *   ctor        or NULL; ctor(ctx, object) runs once a slot when its slab is made, not at each alloc
+ *   align       a power of two up to half a slab, 0 for the default (16 on 64 bits from 16 bytes
+ *               up, else 8); beyond a page only as far as the linear map's va and pa agree modulo
+ *               it
+ *   ctor        or NULL; ctor(ctx, object) runs once a slot when its slab is made, not at each
+ *               alloc
  *   returns     the cache, or NULL: an argument out of range, a guarded slot larger than a slab, no
  *               memory
  *   cost        O(1)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* kmalloc_test.c - any size by example: classes, large blocks, realloc, aligned, refusals, rules. */
+/* kmalloc_test.c - any size by example: classes, large blocks, realloc, aligned, refusals,
+ * rules. */
 #include "slab_ground.h"
 
 static unsigned char *get(tap *t, size_t size)
