@@ -5,7 +5,7 @@
 #include "../../compat/osc4/malloc.h"
 #include "tap.h"
 
-enum { PAGES = 1024, KERNEL_PAGES = 37 };
+enum { PAGES = 1024, KERNEL_PAGES = 37, LENDER_OWN = 16 };
 
 static _Alignas(4096) unsigned char arena[PAGES * OSC4_PAGE_SIZE];
 static _Alignas(64) unsigned char meta[64 * 1024];
@@ -356,7 +356,7 @@ static loam_zone *lender_make(loam_span *ram)
     loam_zone *zone = loam_zone_init(kernel_meta, need, false, ram, 1, &config);
     uint64_t first = ram->base >> OSC4_PAGE_SHIFT;
     if (zone != NULL &&
-        loam_zone_add(zone, loam_pfn_of(first + 16), PAGES - 16) != LOAM_OK) /* 16: reserved */
+        loam_zone_add(zone, loam_pfn_of(first + LENDER_OWN), PAGES - LENDER_OWN) != LOAM_OK)
         return NULL;
     return zone;
 }
@@ -419,6 +419,8 @@ static void look_at_kernel_pages(void)
 {
     uint64_t first = lender_ram.base >> OSC4_PAGE_SHIFT;
     kernel_pages_reserved = 0;
+    for (uint64_t i = 0; i < LENDER_OWN; i++)
+        kernel_pages_reserved += is_reserved(i);
     for (uint64_t i = 1; i <= 3; i++)
         kernel_pages_reserved += is_reserved(PAGES - i);
     for (size_t i = 0; i < KERNEL_PAGES; i++)
@@ -433,7 +435,7 @@ static void main_over_a_lender(tap *t)
     sabotage = look_at_kernel_pages;
     uint64_t before = loam_zone_free_pages(lender);
     TAP_EQ(t, lender_main(), 0);
-    TAP_EQ(t, kernel_pages_reserved, 3 + KERNEL_PAGES);
+    TAP_EQ(t, kernel_pages_reserved, LENDER_OWN + 3 + KERNEL_PAGES);
     TAP_STR(t, last_line, "osc4: all demos passed, memory is as it was");
     TAP_EQ(t, loam_zone_free_pages(lender), before);
     TAP_RULE(t, loam_zone_check(lender), NULL);
@@ -475,6 +477,26 @@ static void main_counts_what_it_gives_back(tap *t)
     TAP_EQ(t, tap_caught(t), 1);
 }
 
+static void look_at_the_hole(void)
+{
+    kernel_pages_reserved = 0;
+    for (uint64_t i = 0; i < PAGES; i++)
+        kernel_pages_reserved += i >= 400 && i < 500 && is_reserved(i);
+}
+
+static void main_with_a_hole(tap *t)
+{
+    uintptr_t base = (uintptr_t)arena;
+    loam_span ram[] = {{base, 400 * OSC4_PAGE_SIZE},
+                       {base + 500 * OSC4_PAGE_SIZE, (PAGES - 500) * OSC4_PAGE_SIZE}};
+    osc4_machine machine = {.ram = ram, .ram_count = 2};
+    fresh();
+    sabotage_at = "=== Buddy System Demo";
+    sabotage = look_at_the_hole;
+    TAP_EQ(t, osc4_main(&machine), 0);
+    TAP_EQ(t, kernel_pages_reserved, 100);
+}
+
 static void main_without_room(tap *t)
 {
     loam_span ram = {(uintptr_t)arena, 2 * OSC4_PAGE_SIZE};
@@ -511,6 +533,7 @@ static const tap_case cases[] = {
     {"osc4_main: over a lender in use: demos pass, the lender is as before", main_over_a_lender},
     {"osc4_main: lent memory that went another way: says so and fails",
      main_counts_what_it_gives_back},
+    {"osc4_main: RAM with a hole: the hole is never free", main_with_a_hole},
     {"osc4_main: no room: says so and fails", main_without_room},
 };
 extern const tap_suite tap_suite_osc4_face_test;

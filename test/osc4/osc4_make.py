@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """osc4_make.py - the document's commands, in compat/osc4 of a fresh copy of the tree."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,21 @@ def run(folder, command):
     return done.returncode, done.stdout
 
 
+def readme_program():
+    """The README's C as one file: each block a function of its own."""
+    with open("compat/osc4/README.md", encoding="utf-8") as file:
+        blocks = re.findall(r"```c\n(.*?)```", file.read(), re.S)
+    text = '#include "malloc.h"\nbuddy_system_t buddy;\n'
+    for i, block in enumerate(blocks):
+        body = block.replace('#include "malloc.h"\n', "")
+        text += (f"void block{i}(void *mem_start, size_t mem_size, page_t *page_array);\n"
+                 f"void block{i}(void *mem_start, size_t mem_size, page_t *page_array)\n"
+                 f"{{\n(void)mem_start, (void)mem_size, (void)page_array;\n{{\n{body}}}\n}}\n")
+    return len(blocks), text
+
+
 def main():
-    print("1..4")
+    print("1..6")
     failed = 0
 
     def tell(number, good, name, output):
@@ -34,21 +48,30 @@ def main():
         if not good:
             print("\n".join("# " + line for line in output.split("\n")[-8:]))
 
+    code, output = run(".", "build/host/osc4-demo")
+    last = output.rstrip("\n").split("\n")[-1]
+    tell(1, (code, last) == (0, "osc4: all demos passed, memory is as it was"),
+         "osc4-demo: the demos pass in a process", output)
+    count, program = readme_program()
+    done = subprocess.run(["gcc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-Icompat/osc4",
+                           "-Iinclude", "-Iport/hosted", "-x", "c", "-"], input=program, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    tell(2, count == 2 and done.returncode == 0, "README: its C compiles", done.stdout)
     with tempfile.TemporaryDirectory() as root:
         copy_tree(root)
         here = os.path.join(root, "compat/osc4")
         image = os.path.join(here, "kernel8.img")
         code, output = run(here, "make clean && make")
-        tell(1, code == 0 and os.path.getsize(image) > 10000,
+        tell(3, code == 0 and os.path.getsize(image) > 10000,
              "make clean && make: kernel8.img is there", output)
         code, output = run(here, "make qemu")
-        tell(2, code == 0 and "osc4: all demos passed" in output, "make qemu: demos pass", output)
+        tell(4, code == 0 and "osc4: all demos passed" in output, "make qemu: demos pass", output)
         os.remove(image)
         code, output = run(here, "make raspi")
-        tell(3, code == 0 and os.path.exists(image) and "send_kernel.py" in output,
+        tell(5, code == 0 and os.path.exists(image) and "send_kernel.py" in output,
              "make raspi: kernel8.img is there, and how to send it", output)
         code, output = run(here, "python3 send_kernel.py kernel8.img /dev/no-such-tty")
-        tell(4, code != 0 and "no-such-tty" in output and "Traceback" not in output,
+        tell(6, code != 0 and "no-such-tty" in output and "Traceback" not in output,
              "send_kernel.py without a cable: a clear error", output)
     return failed != 0
 
