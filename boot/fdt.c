@@ -61,15 +61,13 @@ uint32_t loam_fdt_size_at(const void *blob)
     return fdt_be32(p) == FDT_MAGIC ? fdt_be32(p + 4) : 0;
 }
 
-/* Where the block that starts at `off` has to end at the latest: where the next one starts. */
-static uint32_t fdt_limit(const loam_fdt *fdt, uint32_t off)
+/* Where the reservation block has to end at the latest: where the next one starts. */
+static uint32_t fdt_reserve_limit(const loam_fdt *fdt)
 {
     uint32_t limit = fdt->size;
-    if (fdt->reserve > off && fdt->reserve < limit)
-        limit = fdt->reserve;
-    if (fdt->structs > off && fdt->structs < limit)
+    if (fdt->structs > fdt->reserve && fdt->structs < limit)
         limit = fdt->structs;
-    if (fdt->strings > off && fdt->strings < limit)
+    if (fdt->strings > fdt->reserve && fdt->strings < limit)
         limit = fdt->strings;
     return limit;
 }
@@ -104,8 +102,8 @@ static const char *fdt_open_header(loam_fdt *fdt, const unsigned char *p, size_t
         return "F1 truncated: total size is beyond the end";
     if (!fdt_fits(fdt, header, fdt->structs, 0))
         return "F3 structure block outside";
-    fdt->structs_len =
-        fdt->version >= 17 ? fdt_be32(p + 36) : fdt_limit(fdt, fdt->structs) - fdt->structs;
+    /* Version 16 does not say: the end token will. */
+    fdt->structs_len = fdt->version >= 17 ? fdt_be32(p + 36) : fdt->size - fdt->structs;
     if (!fdt_fits(fdt, header, fdt->structs, fdt->structs_len))
         return "F3 structure block outside";
     if (!fdt_fits(fdt, header, fdt->strings, fdt->strings_len))
@@ -122,7 +120,7 @@ static const char *fdt_open_header(loam_fdt *fdt, const unsigned char *p, size_t
 static const char *fdt_open_reserve(loam_fdt *fdt)
 {
     const unsigned char *p = fdt->blob + fdt->reserve;
-    uint32_t room = (fdt_limit(fdt, fdt->reserve) - fdt->reserve) / 16;
+    uint32_t room = (fdt_reserve_limit(fdt) - fdt->reserve) / 16;
     for (uint32_t i = 0; i < room; i++) {
         if (fdt_cells(p + 16 * (size_t)i, 2) == 0 && fdt_cells(p + 16 * (size_t)i + 8, 2) == 0) {
             fdt->reserve_count = i;

@@ -17,13 +17,18 @@ fuzz_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 fuzz_GROUP := clang
 $(eval $(call variant_rules,fuzz))
 
-DTB := $(patsubst test/fuzz/corpus/fdt/%.dts,build/corpus/fdt/%.dtb,\
-    $(sort $(wildcard test/fuzz/corpus/fdt/*.dts)))
+DTS := $(patsubst test/fuzz/corpus/fdt/%.dts,%,$(sort $(wildcard test/fuzz/corpus/fdt/*.dts)))
+DTB := $(DTS:%=build/corpus/fdt/%.dtb) $(DTS:%=build/corpus/fdt/%.v16.dtb)
 
 build/corpus/fdt/%.dtb: test/fuzz/corpus/fdt/%.dts | build/packages/fuzz
 	$(call say,DTC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)dtc -q -I dts -O dtb -o $@ $<
+
+build/corpus/fdt/%.v16.dtb: test/fuzz/corpus/fdt/%.dts | build/packages/fuzz
+	$(call say,DTC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)dtc -q -V 16 -I dts -O dtb -o $@ $<
 
 %/obj/test/fuzz/fdt_fuzz.o: | build/packages/fuzz
 

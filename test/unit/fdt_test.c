@@ -646,7 +646,7 @@ static const tap_case cases[] = {
     {"fdt_open: magic and total size: F1", open_header},
     {"fdt_open: no place for the reason: refused, nothing left open", open_without_why},
     {"fdt_open: versions: readable ones accepted, others F2", open_versions},
-    {"fdt_open: version 16: the structure ends where the strings start", open_version_16},
+    {"fdt_open: version 16: the structure ends with its end token", open_version_16},
     {"fdt_open: a block outside: F3", open_blocks},
     {"fdt_open: a block misaligned: F3", open_misaligned},
     {"fdt_open: reservations without end: F4", open_reserve_without_end},
