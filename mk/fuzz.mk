@@ -30,7 +30,7 @@ build/corpus/fdt/%.v16.dtb: test/fuzz/corpus/fdt/%.dts | build/packages/fuzz
 	$(Q)mkdir -p $(@D)
 	$(Q)dtc -q -V 16 -I dts -O dtb -o $@ $<
 
-%/obj/test/fuzz/fdt_fuzz.o: | build/packages/fuzz
+build/asan/obj/test/fuzz/fdt_fuzz.o build/fuzz/obj/test/fuzz/fdt_fuzz.o: | build/packages/fuzz
 
 build/fuzz/%_fuzz: build/fuzz/obj/test/fuzz/%_fuzz.o build/fuzz/libloam.a
 	$(call say,LD fuzz,$@)
