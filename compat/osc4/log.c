@@ -20,9 +20,10 @@
 
 enum { OSC4_LINE_CAP = 160 };
 
+loam_trace osc4_log_trace;
+
 static struct {
-    loam_trace trace;
-    bool ready;      /* trace is initialised */
+    bool ready;      /* osc4_log_trace is initialised */
     uint64_t zero;   /* address of page 0 */
     loam_zone *zone; /* whose pages they are, or NULL */
     osc4_line_fn *line;
@@ -158,10 +159,10 @@ static void say_event(void *ctx, const loam_trace_event *e)
 loam_trace *osc4_trace(void)
 {
     if (!out.ready) {
-        out.ready = loam_trace_init(&out.trace, 1, 0, NULL) == LOAM_OK;
-        loam_trace_set_sink(&out.trace, say_event, NULL);
+        out.ready = loam_trace_init(&osc4_log_trace, 1, 0, NULL) == LOAM_OK;
+        loam_trace_set_sink(&osc4_log_trace, say_event, NULL);
     }
-    return &out.trace;
+    return &osc4_log_trace;
 }
 
 void osc4_log(bool on)
@@ -169,7 +170,7 @@ void osc4_log(bool on)
     loam_trace_set_on(osc4_trace(), on);
 }
 
-void osc4_log_at(const osc4_buddy_system_t *bs)
+void osc4_log_turn(const osc4_buddy_system_t *bs)
 {
     out.zero = bs->start;
     out.zone = bs->zone;

@@ -157,10 +157,17 @@ void osc4_say(const char *fmt, ...);
 /* The log of every step of the allocators; off at the start. Off costs one branch an operation. */
 void osc4_log(bool on);
 
-/* For the face itself: the trace behind the log; whose pages the coming lines speak of; and the
- * line of a reservation, in bs or before there is one (NULL), with pages counted from zero. */
+/* For the face itself: the trace behind the log, initialised; whose pages the coming lines speak
+ * of; and the line of a reservation, in bs or before there is one (NULL), with pages counted from
+ * zero. */
 loam_trace *osc4_trace(void);
-void osc4_log_at(const osc4_buddy_system_t *bs);
+extern loam_trace osc4_log_trace;
+void osc4_log_turn(const osc4_buddy_system_t *bs);
+static inline void osc4_log_at(const osc4_buddy_system_t *bs)
+{
+    if (loam_trace_is_on(&osc4_log_trace))
+        osc4_log_turn(bs);
+}
 void osc4_log_reserve(const osc4_buddy_system_t *bs, uint64_t zero, uint64_t start, uint64_t end);
 
 /* ---- demos: each leaves memory as it was; 0, or the number of things that went wrong ---- */
