@@ -130,12 +130,14 @@ static LOAM_NOINLINE loam_pfn zone_zeroed(const loam_zone *zone, uint64_t frame,
 loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
 {
     uint64_t frame, at;
-    unsigned q = zone_queue_of(order);
     loam_irq irq = loam_port_irq_save();
-    zone_front *front = zone_my_front(zone);
-    if (LOAM_UNLIKELY(front == NULL || !zone_is_live(front, q)))
+    unsigned cpu = loam_port_cpu();
+    if (LOAM_UNLIKELY(cpu >= zone->nfronts))
         goto slow;
-    zone_queue *queue = &front->queue[q];
+    zone_front *front = &zone->front[cpu];
+    zone_queue *queue = zone_live_queue(front, order);
+    if (LOAM_UNLIKELY(queue == NULL))
+        goto slow;
     if (queue->count != 0) {
         frame = queue->lifo[queue->count - 1];
         at = frame - front->first;
@@ -165,8 +167,8 @@ slow:
 static inline bool zone_free_fast(loam_zone *zone, uint64_t frame, uint8_t kind, int want)
 {
     loam_irq irq = loam_port_irq_save();
-    zone_front *front = zone_my_front(zone);
-    bool done = LOAM_LIKELY(front != NULL) && zone_push(front, frame, kind, want);
+    unsigned cpu = loam_port_cpu();
+    bool done = LOAM_LIKELY(cpu < zone->nfronts) && zone_push(&zone->front[cpu], frame, kind, want);
     loam_port_irq_restore(irq);
     return done;
 }

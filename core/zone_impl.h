@@ -94,6 +94,16 @@ static inline bool zone_is_live(const zone_front *front, unsigned q)
     return (loam_atomic_peek(&front->live) >> q & 1) != 0;
 }
 
+/* The front's queue for an order, or NULL when none is live. Order 0 is asked for by itself: that
+ * branch is foreseen, and what follows need not wait for a byte of the table to say which queue. */
+static inline zone_queue *zone_live_queue(zone_front *front, unsigned order)
+{
+    if (LOAM_LIKELY(order == 0))
+        return LOAM_LIKELY(zone_is_live(front, 0)) ? &front->queue[0] : NULL;
+    unsigned q = zone_queue_of(order);
+    return zone_is_live(front, q) ? &front->queue[q] : NULL;
+}
+
 /* Puts a block that is out on the stack of its queue: when its byte is a head of this kind, of the
  * order wanted (-1: any), in the area that the front points to, and the stack has room. Interrupts
  * off. */
@@ -102,11 +112,11 @@ static inline bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, in
     uint64_t at = frame - front->first;
     if (LOAM_UNLIKELY(at >= front->count))
         return false;
-    unsigned order = (unsigned)front->table[at] - kind, q = zone_queue_of(order);
-    if (LOAM_UNLIKELY(!zone_is_live(front, q) || (want >= 0 && order != (unsigned)want)))
+    unsigned order = (unsigned)front->table[at] - kind;
+    if (LOAM_UNLIKELY(want >= 0 && order != (unsigned)want))
         return false;
-    zone_queue *queue = &front->queue[q];
-    if (LOAM_UNLIKELY(queue->count == queue->cap))
+    zone_queue *queue = zone_live_queue(front, order);
+    if (LOAM_UNLIKELY(queue == NULL || queue->count == queue->cap))
         return false;
     front->table[at] = ZONE_PLAIN;
     queue->lifo[queue->count++] = frame;
@@ -181,7 +191,8 @@ void loam_zone__trace_free(const loam_zone *zone, uint64_t frame, unsigned order
 
 static inline uint8_t zone_mark(unsigned flags)
 {
-    return (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_SLAB : ZONE_HEAD;
+    _Static_assert(ZONE_SLAB == ZONE_HEAD >> 1 && LOAM_ZONE_SLAB == 4, "the flag is the shift");
+    return (uint8_t)(ZONE_HEAD >> (flags >> 2 & 1));
 }
 
 /* ---- fronts: zone_front.c ---- */
