@@ -16,7 +16,8 @@ class Heap:
         self.pages = pages
         self.out = {}  # address -> (size, byte)
         driver.want(f"reset {pages:x}", f"{pages:x}")
-        self.start = driver.ask("kinfo")
+        self.start = f"{pages:x}"
+        driver.want("kinfo", self.start)
 
     def min_align(self, size):
         return 16 if size >= 16 and self.driver.width != "host32" else 8
@@ -160,7 +161,7 @@ def odd_arguments(driver, _):
             ("kcalloc 8000000000000001 2", "null"), ("krealloc 0 0", "null"),
             ("krealloc 0 ffffffffffffffff", "null"), ("krealloc 1234 10", "null"),
             ("kfill 40000000 ffffffffffffffff 1", "bad"), ("kfill 0 1 1", "bad"),
-            ("kfill 40100000 1 1", "bad"), ("kcheck 400fffff 2 0", "bad"), ("kinfo", start)):
+            ("kfill 50000000 1 1", "bad"), ("kcheck 3fffffff 2 0", "bad"), ("kinfo", start)):
         driver.want(line, answer)
     at = driver.ask("krealloc 0 20")
     driver.want(f"kfill {at} 20 5a", "ok")
@@ -217,21 +218,21 @@ def failures(driver, rng):
 
 
 def machines(driver, _):
-    """Any number of pages: a machine, or a refusal and the driver goes on."""
-    for pages in (0, 1, 2, 3, 4, 5, 8, 16, 17, 33, 64, 100, 1000, 4096, 1 << 40, 1 << 51, 1 << 52,
-                  (1 << 64) - 1):
+    """Any number of pages: a machine with so many free, or a refusal and the driver goes on."""
+    for pages in (0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 33, 64, 100, 1000, 1024, 4095, 4096,
+                  1 << 15, 1 << 17, 1 << 40, 1 << 41, 1 << 51, 1 << 52, (1 << 64) - 1):
         answer = driver.ask(f"reset {pages:x}")
-        if answer not in ("err", f"{pages:x}") or (answer == "err" and 16 <= pages <= 4096):
+        if answer not in ("err", f"{pages:x}") or (answer == "err" and 1 <= pages <= 4096):
             raise Wrong(f"reset {pages:x}: {answer}")
         if answer == "err":
             driver.want("kmalloc 8", "err")
             continue
-        start = driver.ask("kinfo")
+        driver.want("kinfo", f"{pages:x}")
         at = driver.ask("kmalloc 8")
         if at != "null":
             driver.want(f"kfree {at}", "ok")
             driver.want("kshrink", "ok")
-        driver.want("kinfo", start)
+        driver.want("kinfo", f"{pages:x}")
     driver.want("reset", "ok")
     driver.want("kmalloc 8", "err")
 
@@ -244,6 +245,8 @@ def main():
         tap.run("random calls on 2000 pages", width, sessions(2000, 1500))
         tap.run("random calls on 64 pages", width, sessions(64, 800))
         tap.run("random calls on 20 pages", width, sessions(20, 500))
+        tap.run("random calls, every mode on", width, sessions(2000, 700),
+                "--slab=guard,poison,quarantine=64K,owner,random")
         tap.run("all memory in blocks of one size", width, use_up)
         tap.run("writes after free", width, write_after_free)
         tap.run("the n-th request fails", width, failures)

@@ -294,7 +294,7 @@ class Session:
 
 def sessions(make_map, outside):
     def play(driver, rng):
-        count = 40 if LONG else 3
+        count = 15 if LONG else 3
         if driver.width == "asan":
             count = (count + 2) // 3
         for _ in range(count):

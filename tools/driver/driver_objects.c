@@ -2,12 +2,15 @@
 /* driver_objects.c - the words of the object layers, and the two forms of `reset`.
  *
  * `reset PAGES` makes a machine of one region at OBJECTS_BASE which lies in real memory in one
- * piece, so that it has a linear map. The zone's arrays are outside of it: all its pages are free
- * pages. Addresses in answers and arguments are physical.
+ * piece, so that it has a linear map. PAGES are those that are free when it starts: the zone's
+ * arrays are outside of the region, and what the object layers take for themselves comes on top.
+ * Addresses in answers and arguments are physical.
  */
 #include "driver.h"
 
 #define OBJECTS_BASE 0x40000000ULL
+#define OBJECTS_MAX  (1ULL << 40) /* pages */
+#define OBJECTS_OWN  8 /* pages; more, when there are too few for the layers themselves */
 
 static bool refuse_request(void *ctx, unsigned order)
 {
@@ -42,6 +45,23 @@ static bool objects_make(driver *d, uint64_t len)
     return d->kmalloc != NULL;
 }
 
+/* A machine that starts with so many free pages: what the layers take is seen, and put on top. */
+static bool objects_make_free(driver *d, uint64_t pages)
+{
+    uint64_t all = pages;
+    for (unsigned tries = 0; tries < 8; tries++) {
+        driver_reset(d);
+        bool made = objects_make(d, all << LOAM_PAGE_SHIFT);
+        if (d->zone == NULL)
+            return false;
+        uint64_t have = made ? loam_zone_free_pages(d->zone) : 0;
+        if (made && have == pages)
+            return true;
+        all += made ? pages - have : OBJECTS_OWN; /* pages - have: either way */
+    }
+    return false;
+}
+
 static void word_reset(driver *d, const uint64_t *arg, unsigned n)
 {
     driver_reset(d);
@@ -49,13 +69,12 @@ static void word_reset(driver *d, const uint64_t *arg, unsigned n)
         driver_put(d, "ok");
         return;
     }
-    uint64_t top = (UINT64_MAX - OBJECTS_BASE) >> LOAM_PAGE_SHIFT;
-    if (arg[0] != 0 && arg[0] < top && objects_make(d, arg[0] << LOAM_PAGE_SHIFT)) {
+    if (arg[0] <= OBJECTS_MAX && arg[0] != 0 && objects_make_free(d, arg[0])) {
         driver_put_hex(d, arg[0]);
         return;
     }
     driver_reset(d);
-    driver_refuse(d, "no machine of so many pages, or too few for the object layers");
+    driver_refuse(d, "no machine of so many pages");
 }
 
 /* ---- objects ---- */
