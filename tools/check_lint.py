@@ -6,9 +6,10 @@
 function (80 lines), its nesting (3) and recursion are among those that are on. cppcheck's
 exceptions are below.
 """
+import hashlib
 import os
 
-from taplib import ROOT, Sample, Tap, flags_of, parallel, run, tree
+from taplib import ROOT, Sample, Tap, flags_of, parallel, read, run, tree
 
 # What cppcheck may say, and why we let it.
 CPPCHECK_EXCEPTIONS = [
@@ -43,6 +44,27 @@ def tidy_faults(root, path):
     code, output = run(["clang-tidy", "--quiet", *config, path, "--", *flags_of(path)], root)
     told = [line for line in output.splitlines() if "error:" in line or "note:" in line]
     return told or [output] if code else []
+
+
+def lint_key(path):
+    """Names what clang-tidy would see: the file with all it includes, its flags, the checks."""
+    _, text = run(["clang", "-E", *flags_of(path), path])
+    checks = [read(ROOT, ".clang-tidy"), read(ROOT, "test/.clang-tidy")]
+    seen = [text, *flags_of(path), *checks]
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+
+
+def tidy_once(path):
+    """tidy_faults, unless the same was found sound before: build/lint remembers."""
+    known = os.path.join(ROOT, "build/lint", lint_key(path))
+    if os.path.exists(known):
+        return []
+    faults = tidy_faults(ROOT, path)
+    if not faults:
+        os.makedirs(os.path.dirname(known), exist_ok=True)
+        with open(known, "w", encoding="utf-8") as file:
+            file.write(path)
+    return faults
 
 
 NESTED = """int loam_x(int a);
@@ -87,7 +109,7 @@ def main():
     sources = tree(ROOT, ".c")
     tap.none(format_faults(ROOT, tree(ROOT, ".c", ".h")), "lint: clang-format")
     tap.none(cppcheck_faults(ROOT, sources), "lint: cppcheck")
-    for path, faults in zip(sources, parallel(lambda path: tidy_faults(ROOT, path), sources)):
+    for path, faults in zip(sources, parallel(tidy_once, sources)):
         tap.none(faults, f"lint: clang-tidy: {path}")
     tap.done()
 

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 jobs=2
 [ "$1" != -j ] || { jobs=$2; shift 2; }
-export TAP_DIR=$PWD/build/tap TAP_LIMIT=${TAP_LIMIT:-300}
+export TAP_DIR=$PWD/build/tap TAP_LIMIT=${TAP_LIMIT:-600}
 rm -rf "$TAP_DIR" && mkdir -p "$TAP_DIR"
 prove --jobs "$jobs" --failures --comments --exec tools/tap_run.sh "$@" </dev/null
 proved=$?

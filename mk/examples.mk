@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+# The examples: the programs whose marked parts the README and docs/bringup.md show.
+
+# bringup brings its own port, examples/tiny: the core is compiled against that one.
+tiny_CC := gcc
+tiny_CFLAGS := -O2 -g
+tiny_GROUP := host
+tiny_INCLUDE := -Iinclude -Iexamples/tiny
+$(eval $(call variant_rules,tiny))
+
+build/host/examples/%: build/host/obj/examples/%.o build/host/libloam.a
+	$(call say,LD host,$@)
+	$(Q)mkdir -p $(@D) && gcc $(host_CFLAGS) $^ -o $@
+
+build/tiny/examples/bringup: $(call objects,tiny,examples/bringup.c $(CORE_SRC))
+	$(call say,LD tiny,$@)
+	$(Q)mkdir -p $(@D) && gcc $(tiny_CFLAGS) $^ -o $@
+
+EXAMPLES := build/host/examples/arena build/tiny/examples/bringup
+TEST_NEEDS += $(EXAMPLES)
+
+.PHONY: examples
+examples: $(EXAMPLES) ## build/host/examples/arena, build/tiny/examples/bringup
