@@ -452,6 +452,24 @@ static void reserve_for_interrupts(tap *t)
     TAP_RULE(t, loam_zone_check(zone), NULL);
 }
 
+static void freed_twice_at_once(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = get(t, 0), b = get(t, 0);
+    put(t, a);
+    put(t, b);
+    /* as if it were out again: freed by two, given to one */
+    loam_zone__area(zone, a.v)->table[a.v] = ZONE_HEAD;
+    tap_catch(t);
+    loam_zone_drain(zone);
+    TAP_EQ(t, tap_caught(t), 1);
+    TAP_EQ(t, t->report.value, a.v);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 1);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    put(t, a);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+}
+
 static bool refuse_third(void *ctx, unsigned order)
 {
     unsigned *count = ctx;
@@ -669,6 +687,7 @@ static const tap_case cases[] = {
     {"zone_alloc: a shrinker that only promises: asked 16 times", shrinker_that_only_promises},
     {"zone_free: a stack is full: the one beside it is not touched", full_stack_beside_another},
     {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
+    {"zone_drain: a block freed by two at once: found, and given back once", freed_twice_at_once},
     {"zone_alloc: refusal hook: the n-th request fails", refuse_hook},
     {"zone_alloc: zero flag: contents are 0", zeroed_pages},
     {"zone trace: alloc and free: every split and merge", trace_tells_steps},
