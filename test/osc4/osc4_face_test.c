@@ -272,7 +272,7 @@ static void mend_the_frame(void)
 
 static void demo_notices(tap *t, const char *at, void (*what)(void), const char *says)
 {
-    buddy_system_t bs;
+    static buddy_system_t bs; /* the current one, also for who calls this */
     fresh();
     TAP_EQ(t, buddy_init(&bs, arena, sizeof(arena), meta), 0);
     TAP_EQ(t, buddy_demo(), 0);
