@@ -77,6 +77,7 @@ size_t osc4_page_array_bytes(size_t npages);
  * current one: memory_reserve, the pools and buddy_print_stats work on it. Every page is free,
  * except, in RAM that memory_add told of, what is no RAM, what memory_reserve named and what
  * simple_alloc gave out; that RAM can be given to one buddy system only.
+ *   bs          lives as long as it is used, or is the current one
  *   mem_start   any alignment. Free memory is never written
  *   page_array  osc4_page_array_bytes(mem_size / 4096) bytes, outside of the free pages; zeroed or
  *               not
