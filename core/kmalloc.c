@@ -123,28 +123,34 @@ loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs)
 
 /* ---- alloc ---- */
 
+/* Interrupts are kept off for the few instructions that take the slot. */
+static inline bool kmalloc_take(loam_cache *c, void **p)
+{
+    if (LOAM_UNLIKELY(*c->slow))
+        return false;
+    loam_irq irq = loam_port_irq_save();
+    bool taken = slab_take_fast(c, p);
+    loam_port_irq_restore(irq);
+    return taken;
+}
+
 static LOAM_NOINLINE void *kmalloc_general(loam_kmalloc *k, size_t size, const void *site)
 {
+    void *p;
     if (size == 0)
         return NULL;
     if (size > k->max)
         return loam_slab__large_alloc(k->slabs, k, size, KMALLOC_STEP, site);
-    return loam_slab__alloc(k->cache[kmalloc_class(size)], size, 0, site);
+    loam_cache *c = k->cache[kmalloc_class(size)];
+    return kmalloc_take(c, &p) ? p : loam_slab__alloc(c, size, 0, site);
 }
 
 void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size)
 {
-    if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE)) {
-        loam_cache *c = k->cache[k->class_of[(size - 1) / KMALLOC_STEP]];
-        if (LOAM_LIKELY(!*c->slow)) {
-            loam_irq irq = loam_port_irq_save();
-            void *p;
-            bool taken = slab_take_fast(c, &p);
-            loam_port_irq_restore(irq);
-            if (LOAM_LIKELY(taken))
-                return p;
-        }
-    }
+    void *p;
+    if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE) &&
+        LOAM_LIKELY(kmalloc_take(k->cache[k->class_of[(size - 1) / KMALLOC_STEP]], &p)))
+        return p;
     return kmalloc_general(k, size, __builtin_return_address(0));
 }
 

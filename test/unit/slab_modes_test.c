@@ -57,6 +57,21 @@ static void guard_aligned(tap *t)
     }
 }
 
+/* Too large for a class because of the magic, and yet smaller than a slab. */
+static void guard_between(tap *t)
+{
+    unsigned char *p[6];
+    ground_start(t, 256, "guard,shift=14");
+    for (unsigned i = 0; i < 6; i++) {
+        p[i] = get(t, 7200 + i * 150);
+        TAP_EQ(t, find(t, p[i]).desc->kind, SLAB_LARGE);
+        TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    }
+    for (unsigned i = 0; i < 6; i++)
+        put(t, p[i]);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 static void guard_record(tap *t)
 {
     ground_start(t, 256, "guard,shift=14");
@@ -119,6 +134,10 @@ static void quarantine_waits(tap *t)
     TAP_CHECK(t, get(t, 256) == p);
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.quarantined, 4);
+    for (unsigned i = 0; i < 50; i++) { /* around the ring */
+        put(t, get(t, 256));
+        TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    }
     loam_slabs_shrink(ground.slabs);
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.quarantined, 0);
@@ -335,6 +354,47 @@ static void rules_of_metadata(tap *t)
     TAP_RULE(t, loam_slabs_check(s), "S6");
 }
 
+/* ---- metadata ---- */
+
+static void lines_do_not_overlap(tap *t)
+{
+    enum { RUNS = 40 };
+    unsigned char *run[RUNS] = {NULL};
+    size_t size[RUNS] = {0};
+    ground_start(t, 256, "shift=14");
+    for (unsigned n = 0; n < 2000; n++) {
+        unsigned i = (unsigned)tap_below(t, RUNS);
+        size_t bad = 0;
+        for (size_t b = 0; b < size[i]; b++)
+            bad += run[i][b] != i;
+        TAP_EQ(t, bad, 0);
+        if (size[i] != 0)
+            loam_slab__meta_free(ground.slabs, run[i], size[i]);
+        size[i] = 1 + (size_t)tap_below(t, n % 50 == 0 ? 9000 : 1200);
+        run[i] = loam_slab__meta_alloc(ground.slabs, size[i]);
+        TAP_CHECK(t, run[i] != NULL && ((uintptr_t)run[i] & 63) == 0);
+        __builtin_memset(run[i], (int)i, size[i]);
+    }
+    TAP_RULE(t, loam_slabs_check(ground.slabs), NULL);
+}
+
+static void leaves_stay_while_used(tap *t)
+{
+    static unsigned char *p[GROUND_FRAMES * 2];
+    unsigned n = 0;
+    ground_start(t, GROUND_FRAMES, "shift=12");
+    while ((p[n] = loam_kmalloc_alloc(ground.k, 2048)) != NULL)
+        n++;
+    for (unsigned i = 0; i < n; i++) {
+        if (i % 88 != 0)
+            put(t, p[i]);
+    }
+    loam_slabs_shrink(ground.slabs);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    for (unsigned i = 0; i < n; i += 88)
+        put(t, p[i]);
+}
+
 /* ---- options ---- */
 
 static void options_set(tap *t)
@@ -457,6 +517,7 @@ static void traces(tap *t)
 static const tap_case cases[] = {
     {"slab_guard: one byte past either end: S9", guard_each_side},
     {"slab_guard: aligned blocks: aligned and guarded", guard_aligned},
+    {"slab_guard: between the classes and a slab: large blocks, each its own", guard_between},
     {"slab_guard: a record changed: S9, S11", guard_record},
     {"slab_guard: realloc in place: the magic moves along", guard_moves_with_realloc},
     {"slab_poison: written while free: S10", poison_is_checked},
@@ -469,6 +530,8 @@ static const tap_case cases[] = {
     {"slabs_check: descriptors and caches changed: S1 to S4, S8", rules_of_slabs},
     {"slabs_check: fronts changed: S5", rules_of_fronts},
     {"slabs_check: leaves and lines changed: S1, S6, S7", rules_of_metadata},
+    {"slab_meta: runs of lines, random sizes: never overlap", lines_do_not_overlap},
+    {"slabs_shrink: one slab in use here and there: its leaf stays", leaves_stay_while_used},
     {"slab_config_parse: right words: set", options_set},
     {"slab_config_parse: a wrong word: pointed at, nothing set", options_refused},
     {"slab_option_at: every row: default and help", options_listed},
