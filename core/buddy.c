@@ -79,6 +79,15 @@ static inline unsigned buddy_classes(uint64_t v)
            (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
 }
 
+/* Bits 0 .. 2 of the same: runs shorter than a byte. */
+static inline unsigned buddy_low_classes(uint64_t v)
+{
+    buddy_runs r = buddy_runs_of(v);
+    return (unsigned)(r.of[0] != (r.of[1] | r.of[1] << 1)) |
+           (unsigned)(r.of[1] != (r.of[2] | r.of[2] << 2)) << 1 |
+           (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2;
+}
+
 /* Starts of the maximal runs of 2^k bits. */
 static inline uint64_t buddy_maximal(uint64_t v, unsigned k)
 {
@@ -137,7 +146,14 @@ LOAM_INLINE void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t 
 
 /* ---- taking ---- */
 
-static inline bool buddy_select(const loam_buddy *b, unsigned order, loam_buddy_pick *pick)
+/* A maximal free block, and where it is written. */
+typedef struct buddy_found {
+    loam_buddy_pick pick;
+    uint64_t i;     /* word of level pick.order / 6 */
+    unsigned alone; /* the bit of its class, if it is the word's only block of that */
+} buddy_found;
+
+static inline bool buddy_select(const loam_buddy *b, unsigned order, buddy_found *found)
 {
     uint64_t enough = order > LOAM_BUDDY_MAX_ORDER ? 0 : b->classes >> order << order;
     if (enough == 0)
@@ -152,10 +168,37 @@ static inline bool buddy_select(const loam_buddy *b, unsigned order, loam_buddy_
     }
     uint64_t runs = buddy_maximal(level->word[i], k);
     uint64_t bit = high ? loam_log2_floor(runs) : loam_ctz64(runs);
+    loam_buddy_pick *pick = &found->pick;
     pick->from = ((level->first + i) << 6 | bit) << (6 * l);
     pick->unit = high ? pick->from + (1ULL << c) - (1ULL << order) : pick->from;
     pick->order = c;
+    found->i = i;
+    found->alone = (unsigned)loam_is_pow2(runs) << k;
     return true;
+}
+
+/* The classes from k to top - 1. */
+static inline unsigned buddy_classes_between(unsigned k, unsigned top)
+{
+    return (1U << top) - (1U << k);
+}
+
+/* Takes a block off the end of the smallest sufficient one. What is left of that is one run of
+ * every class between the two, and no word had any of these: nothing has to be classified. */
+static inline void buddy_split(loam_buddy *b, const buddy_found *found, unsigned order)
+{
+    unsigned l = found->pick.order / 6, top = found->pick.order % 6, changed = found->alone;
+    uint64_t unit = found->pick.unit, i = found->i, v = b->level[l].word[i];
+    b->free_units -= 1ULL << order;
+    for (; order < 6 * l; top = LOAM_BUDDY_CLASSES, changed = 0, v = ~0ULL) {
+        changed |= buddy_classes_between(0, top);
+        b->level[l].word[i] = v & ~(1ULL << buddy_bit(l, unit));
+        buddy_set_classes(b, l, i, b->level[l].classes[i] ^ changed);
+        i = buddy_word_index(b, --l, unit);
+    }
+    changed |= buddy_classes_between(order - 6 * l, top);
+    b->level[l].word[i] = v & ~buddy_mask(l, unit, order);
+    buddy_set_classes(b, l, i, b->level[l].classes[i] ^ changed);
 }
 
 /* Takes a block out of the free bit or bits of level l that cover it, and opens the bit downwards
@@ -174,17 +217,30 @@ static inline void buddy_carve(loam_buddy *b, unsigned l, uint64_t unit, unsigne
 
 bool loam_buddy_peek(const loam_buddy *b, unsigned order, loam_buddy_pick *pick)
 {
-    return buddy_select(b, order, pick);
+    buddy_found found;
+    if (!buddy_select(b, order, &found))
+        return false;
+    *pick = found.pick;
+    return true;
+}
+
+loam_err loam_buddy_alloc_pick(loam_buddy *b, unsigned order, loam_buddy_pick *pick)
+{
+    buddy_found found;
+    if (!buddy_select(b, order, &found))
+        return LOAM_ENOMEM;
+    buddy_split(b, &found, order);
+    *pick = found.pick;
+    return LOAM_OK;
 }
 
 loam_err loam_buddy_alloc(loam_buddy *b, unsigned order, uint64_t *unit)
 {
     loam_buddy_pick pick;
-    if (!buddy_select(b, order, &pick))
-        return LOAM_ENOMEM;
-    buddy_carve(b, pick.order / 6, pick.unit, order);
-    *unit = pick.unit;
-    return LOAM_OK;
+    loam_err err = loam_buddy_alloc_pick(b, order, &pick);
+    if (err == LOAM_OK)
+        *unit = pick.unit;
+    return err;
 }
 
 /* The first maximal run of 2^k bits of level l that starts at bit number `from` of the level or
@@ -301,19 +357,19 @@ static inline uint64_t buddy_spread(uint64_t starts, unsigned k)
 
 uint64_t loam_buddy_take_runs(loam_buddy *b, unsigned order, uint64_t *base)
 {
-    loam_buddy_pick pick;
-    if (!buddy_select(b, order, &pick))
+    buddy_found found;
+    if (!buddy_select(b, order, &found))
         return 0;
-    unsigned l = order / 6, k = order % 6;
-    uint64_t word = 6 * (l + 1), starts = buddy_starts[k];
-    *base = pick.unit >> word << word;
-    if (pick.order >= word) {
-        buddy_carve(b, pick.order / 6, *base, (unsigned)word);
+    unsigned l = order / 6, k = order % 6, word = 6 * (l + 1);
+    uint64_t starts = buddy_starts[k];
+    *base = found.pick.unit >> word << word;
+    if (found.pick.order >= word) {
+        buddy_carve(b, found.pick.order / 6, *base, word);
         return starts;
     }
-    uint64_t i = buddy_word_index(b, l, *base), v = b->level[l].word[i];
+    uint64_t v = b->level[l].word[found.i];
     starts = buddy_runs_of(v).of[k];
-    buddy_set_word(b, l, i, v & ~buddy_spread(starts, k));
+    buddy_set_word(b, l, found.i, v & ~buddy_spread(starts, k));
     b->free_units -= (uint64_t)loam_popcount64(starts) << order;
     return starts;
 }
@@ -391,12 +447,26 @@ LOAM_INLINE size_t buddy_gather(const loam_buddy *b, unsigned order, const uint6
     return used;
 }
 
+/* Sets the bits of one block, a part of a byte that does not fill up: only classes 0 .. 2 can
+ * differ. Whether the block meets its buddy is not asked, since nobody foresees the answer. */
+LOAM_INLINE bool buddy_put_short(loam_buddy *b, unsigned l, uint64_t unit, uint64_t bits)
+{
+    uint64_t i = buddy_word_index(b, l, unit), now = b->level[l].word[i] | bits;
+    if (LOAM_UNLIKELY((now >> (buddy_bit(l, unit) & 56) & 0xff) == 0xff))
+        return false;
+    b->level[l].word[i] = now;
+    buddy_set_classes(b, l, i, (b->level[l].classes[i] & 0x38U) | buddy_low_classes(now));
+    return true;
+}
+
 /* Sets the bits of a block, or of several. One block whose buddy is not wholly free meets nobody:
  * it only adds a run of its own order, and nothing else about the word changes. */
 LOAM_INLINE void buddy_put_blocks(loam_buddy *b, unsigned order, uint64_t unit, uint64_t bits,
                                   size_t blocks)
 {
     unsigned l = order / 6, k = order - 6 * l;
+    if (k < 3 && LOAM_LIKELY(blocks == 1) && buddy_put_short(b, l, unit, bits))
+        return;
     uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i];
     uint64_t half = buddy_mask(l, unit ^ 1ULL << order, order);
     if (blocks != 1 || (v & half) == half || (v | bits) == ~0ULL) {

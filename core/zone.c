@@ -135,9 +135,10 @@ loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
     if (LOAM_UNLIKELY(cpu >= zone->nfronts))
         goto slow;
     zone_front *front = &zone->front[cpu];
-    zone_queue *queue = zone_live_queue(front, order);
-    if (LOAM_UNLIKELY(queue == NULL))
+    unsigned q = zone_queue_of(order);
+    if (LOAM_UNLIKELY(!zone_is_live(front, q)))
         goto slow;
+    zone_queue *queue = &front->queue[q];
     if (queue->count != 0) {
         frame = queue->lifo[queue->count - 1];
         at = frame - front->first;

@@ -38,12 +38,10 @@ zone_area *loam_zone__area(const loam_zone *zone, uint64_t frame)
 /* Lock held. */
 static bool zone_take_locked(zone_area *area, unsigned order, unsigned flags, loam_buddy_pick *pick)
 {
-    uint64_t frame;
-    if (!zone_affords(area, 1ULL << order, flags) || !loam_buddy_peek(&area->buddy, order, pick))
+    if (!zone_affords(area, 1ULL << order, flags) ||
+        loam_buddy_alloc_pick(&area->buddy, order, pick) != LOAM_OK)
         return false;
-    if (loam_buddy_alloc(&area->buddy, order, &frame) != LOAM_OK)
-        return false;
-    area->table[frame - area->first] = (uint8_t)(zone_mark(flags) | order);
+    area->table[pick->unit - area->first] = (uint8_t)(zone_mark(flags) | order);
     return true;
 }
 

@@ -77,6 +77,9 @@ typedef struct loam_buddy_pick {
 } loam_buddy_pick;
 bool loam_buddy_peek(const loam_buddy *b, unsigned order, loam_buddy_pick *pick);
 
+/* loam_buddy_alloc that tells as much as loam_buddy_peek. */
+loam_err loam_buddy_alloc_pick(loam_buddy *b, unsigned order, loam_buddy_pick *pick);
+
 /* As loam_buddy_peek and loam_buddy_alloc, but the block lies inside [lo, lo + len), len 0 meaning
  * no upper limit: of the smallest free blocks that have a fitting part, the lowest place. Cost
  * O(orders x height). */

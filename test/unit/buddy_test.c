@@ -258,6 +258,21 @@ static void peek_changes_nothing(tap *t)
     TAP_CHECK(t, !loam_buddy_peek(&b, 16, &pick));
 }
 
+static void alloc_tells_where_from(tap *t)
+{
+    loam_buddy_pick want, got = {0, 0, 0};
+    start_free(t, 0, UNITS, 9);
+    for (unsigned order = 0; order < 15; order++) {
+        TAP_CHECK(t, loam_buddy_peek(&b, order, &want));
+        TAP_EQ(t, loam_buddy_alloc_pick(&b, order, &got), LOAM_OK);
+        TAP_EQ(t, got.unit, want.unit);
+        TAP_EQ(t, got.from, want.from);
+        TAP_EQ(t, got.order, want.order);
+        TAP_RULE(t, loam_buddy_check(&b), NULL);
+    }
+    TAP_EQ(t, loam_buddy_alloc_pick(&b, 16, &want), LOAM_ENOMEM);
+}
+
 typedef struct seen {
     uint64_t unit[64];
     unsigned order[64];
@@ -374,6 +389,7 @@ static const tap_case cases[] = {
     {"buddy_take_runs: order 9: all of a word, given back alone or together",
      runs_of_larger_orders},
     {"buddy_peek: as alloc: nothing changes", peek_changes_nothing},
+    {"buddy_alloc_pick: every order: as peek said", alloc_tells_where_from},
     {"buddy_each: mixed: maximal blocks ascending, capped", each_in_order},
     {"buddy_next: one order: found from an address on", next_of_order},
     {"buddy_alloc: odd first unit: absolute alignment", odd_start_keeps_absolute_alignment},
