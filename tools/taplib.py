@@ -103,7 +103,7 @@ KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c")
 
 def flags_of(path):
     """How to read a C file without building it: language, target and include folders."""
-    flags = ["-std=c11", "-Iinclude", "-iquote", os.path.dirname(path), "-iquote", "test"]
+    flags = ["-std=c11", "-I.", "-Iinclude", "-iquote", os.path.dirname(path), "-iquote", "test"]
     if path.startswith(KERNEL):
         folders = sorted({os.path.dirname(header) for header in tree(ROOT, ".h")
                           if header.startswith(KERNEL)})

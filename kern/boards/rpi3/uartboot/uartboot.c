@@ -12,6 +12,7 @@
  */
 #include "bcm283x.h"
 #include "loam/base.h"
+#include "mmio.h"
 #include "uart.h"
 
 enum {
@@ -19,7 +20,9 @@ enum {
     IMAGE_AT = 0x80000,
     IMAGE_END = 0x8000000, /* the initramfs may lie from here on */
     MAGIC = 0x544f4f42,
-    SILENCE_S = 2 /* a transfer is given up after so long without a byte */
+    TIMER_CONTROL = 0x40000040, /* core 0: which timers interrupt */
+    TIMER_PHYSICAL = 3,         /* secure and not */
+    SILENCE_S = 2               /* a transfer is given up after so long without a byte */
 };
 
 uint64_t uartboot_main(uint64_t tree);
@@ -58,12 +61,20 @@ static uint64_t rate(void)
     return hz;
 }
 
-/* A few microseconds away from the bus: the receiver holds eight bytes, 690 microseconds' worth,
- * and an emulator needs the time to put new ones there. */
-static void pause_a_little(void)
+/* Sleeps until the receiver's interrupt is pending (masked, but that wakes up all the same) or half
+ * a millisecond is over: the receiver holds eight bytes, 690 microseconds' worth. An emulator gets
+ * something done meanwhile. */
+static void doze(void)
 {
-    for (unsigned i = 0; i < 5000; i++)
-        __asm__ volatile("");
+    uint64_t ticks = rate() / 2000;
+    __asm__ volatile("msr cntp_tval_el0, %0\n\t"
+                     "msr cntp_ctl_el0, %1\n\t"
+                     "isb\n\t"
+                     "wfi\n\t"
+                     "msr cntp_ctl_el0, xzr"
+                     :
+                     : "r"(ticks), "r"(1UL)
+                     : "memory");
 }
 
 /* The next byte; false when none came for SILENCE_S. */
@@ -74,7 +85,7 @@ static bool get(unsigned char *byte)
     while (!uart_mini.get(AUX_BASE, &c)) {
         if (now() - start > patience)
             return false;
-        pause_a_little();
+        doze();
     }
     *byte = (unsigned char)c;
     return true;
@@ -132,6 +143,8 @@ uint64_t uartboot_main(uint64_t tree)
     uint32_t size, sum;
     bcm_uart_pins(BCM_PINS_MINI);
     uart_mini.init(AUX_BASE);
+    bcm_irq_enable(BCM_IRQ_AUX);
+    mmio_write(TIMER_CONTROL, TIMER_PHYSICAL);
     say("\nuartboot: waiting for a kernel: send_kernel.py kernel8.img DEVICE\n");
     for (;;) {
         wait_for_magic();
@@ -150,5 +163,7 @@ uint64_t uartboot_main(uint64_t tree)
     }
     say("uartboot: %U bytes, checksum 0x%X: starting\n", (uint64_t)size, (uint64_t)sum);
     uart_mini.flush(AUX_BASE);
+    bcm_irq_disable(BCM_IRQ_AUX);
+    mmio_write(TIMER_CONTROL, 0);
     return IMAGE_AT;
 }
