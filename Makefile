@@ -23,7 +23,7 @@ include $(filter-out mk/build.mk mk/tests.mk,$(wildcard mk/*.mk))
 
 .PHONY: all test test-long help clean
 
-all: lib ## the host library, and everything a user of it needs
+all: lib driver ## the host library and loam-driver
 
 JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),2)
 run_tests = $(Q)tools/run_tests.sh -j $(JOBS) $(sort $(1))

@@ -36,7 +36,7 @@ asan_GROUP := host
 tsan_GROUP := host
 host32_GROUP := host32
 
-CORE_SRC := $(wildcard $(shell cat core/sources.list))
+CORE_SRC := $(shell cat core/sources.list)
 BOOT_SRC := $(sort $(wildcard boot/*.c))
 PORT_SRC := $(sort $(wildcard port/hosted/*.c))
 LIB_SRC := $(CORE_SRC) $(BOOT_SRC) $(PORT_SRC)
