@@ -9,7 +9,7 @@
  *            step 16            step 32           step 64                            frames
  *
  *        A block so wastes at most a fifth above 128 bytes. Sizes to 1024 find their class in a
- *        table of bytes, larger ones by their highest bit.
+ *        table, larger ones by their highest bit.
  *
  * RULES  K1  the table of small sizes names the first class that holds them
  *        K2  classes ascend, are caches of this layer, and belong to this kmalloc
@@ -34,7 +34,7 @@ enum {
 };
 
 struct loam_kmalloc {
-    uint8_t class_of[KMALLOC_TABLE / KMALLOC_STEP];
+    loam_cache *small[KMALLOC_TABLE / KMALLOC_STEP]; /* the class of sizes 16 i + 1 .. 16 i + 16 */
     loam_cache *cache[KMALLOC_CLASSES];
     loam_slabs *slabs;
     unsigned classes;
@@ -92,8 +92,8 @@ static bool kmalloc_make_classes(loam_kmalloc *k)
             return false;
         k->classes++;
     }
-    for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->class_of); i++)
-        k->class_of[i] = (uint8_t)kmalloc_class((size_t)(i + 1) * KMALLOC_STEP);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->small); i++)
+        k->small[i] = k->cache[kmalloc_class((size_t)(i + 1) * KMALLOC_STEP)];
     return true;
 }
 
@@ -149,7 +149,7 @@ void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size)
 {
     void *p;
     if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE) &&
-        LOAM_LIKELY(kmalloc_take(k->cache[k->class_of[(size - 1) / KMALLOC_STEP]], &p)))
+        LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], &p)))
         return p;
     return kmalloc_general(k, size, __builtin_return_address(0));
 }
@@ -365,12 +365,11 @@ static const char *kmalloc_check_classes(const loam_kmalloc *k)
 
 static const char *kmalloc_check_table(const loam_kmalloc *k)
 {
-    for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->class_of); i++) {
-        size_t size = (size_t)(i + 1) * KMALLOC_STEP;
-        unsigned c = k->class_of[i];
-        bool first =
-            c < k->classes && k->cache[c]->size >= size && (c == 0 || k->cache[c - 1]->size < size);
-        if (!first)
+    unsigned c = 0;
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->small); i++) {
+        while (c < k->classes && k->cache[c]->size < (size_t)(i + 1) * KMALLOC_STEP)
+            c++;
+        if (c == k->classes || k->small[i] != k->cache[c])
             return "K1 the table names the first class that holds a size";
     }
     return NULL;

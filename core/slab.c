@@ -22,7 +22,7 @@
  * RULES  S1 .. S11, stated and tested in slab_check.c.
  * LOCKS  Interrupts off around each change; the zone is never asked with them off by this unit.
  *        Several threads over one layer lock outside, for now: each cache has one front.
- * COST   alloc + free of a class: 71 instructions on x86-64, every check included. Refill: O(1) in
+ * COST   alloc + free of a class: 70 instructions on x86-64, every check included. Refill: O(1) in
  *        words, one list step for each slab that turned out full. Space: a line for the descriptor
  *        and a line for 512 slots; slabs of 64 slots and fewer keep their word in the descriptor.
  * FROM   Bonwick's slabs and caches; free slots as bits outside the objects, as hardened_malloc has

@@ -396,10 +396,10 @@ static void rules(tap *t)
     slab_desc *d = at.desc;
     loam_slabs *s = ground.slabs;
     loam_cache *c = LOAM_CONTAINER_OF(s->caches.next, loam_cache, link);
-    uint8_t *class_of = (uint8_t *)ground.k; /* the table stands first */
-    GROUND_BREAKS(t, class_of[5], 6, "K1");
-    GROUND_BREAKS(t, class_of[5], 4, "K1");
-    GROUND_BREAKS(t, class_of[63], 200, "K1");
+    loam_cache **small = (loam_cache **)(void *)ground.k; /* the table stands first */
+    GROUND_BREAKS(t, small[5], small[6], "K1");
+    GROUND_BREAKS(t, small[5], small[4], "K1");
+    GROUND_BREAKS(t, small[63], (loam_cache *)0, "K1");
     GROUND_BREAKS(t, c->owner, (const void *)0, "K2");
     GROUND_BREAKS(t, d->npages, 1U << 20, "K3");
     GROUND_BREAKS(t, d->npages, 4, "K3");
