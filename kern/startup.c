@@ -101,7 +101,9 @@ void startup_find(const void *firmware)
     kern *k = &kern_this;
     uint64_t address = (uintptr_t)firmware, len = readable_at(address);
     const char *why = "none given";
-    if (len != 0 && address % 4 == 0 && loam_fdt_size_at(firmware) != 0)
+    if (address >= (uintptr_t)__image_start && address < (uintptr_t)__image_end)
+        why = "it lay inside the kernel's memory and is lost";
+    else if (len != 0 && address % 4 == 0 && loam_fdt_size_at(firmware) != 0)
         k->tree = loam_bootinfo_from_fdt(&k->bootinfo, firmware, len, &why) == LOAM_OK;
     if (k->tree)
         tree_blob = firmware;

@@ -68,6 +68,15 @@ def words(tap):
           pi.boot("off " + "florble " * 375), "too long")
     clean(tap, "console: PL011 by its word", pi.boot("off console=pl011", serial=("stdio", "null")),
           r"command line: off console=pl011")
+    with open(pi.DTS, encoding="ascii") as file:
+        source = file.read()
+    for node, serial, text in (("serial0", ("stdio", "null"), "command line: off"),
+                               ("/cpus", ("null", "stdio"), "no driver for the console cpus")):
+        with tempfile.NamedTemporaryFile(suffix=".dtb") as file:
+            file.write(pi.dtb(source.replace("serial1:115200n8", node)))
+            file.flush()
+            clean(tap, f"console: stdout-path {node}: followed or said",
+                  pi.boot("off", dtb=file.name, serial=serial), text)
     clean(tap, "console: unknown name: a warning", pi.boot("off console=teletype"),
           "console=teletype is not one of")
     code, output = pi.boot("demo=nonsense off")
@@ -105,6 +114,8 @@ def no_tree(tap):
     machine = pi.console("", dtb=None, initrd=None)
     clean(tap, "no device tree: said, default map, shell", pi.ends(machine),
           "device tree: none given .x0 = 0x100.*default map", r"ram: +\[0x0, 0x3c000000\)")
+    machine = pi.console("", kernel=pi.KERNEL[:-3] + "elf", dtb=None, initrd=None)
+    clean(tap, "entry: QEMU with the ELF file: boots", pi.ends(machine), "default map")
     for level in (1, 2, 3):
         blob = pi.dtb(pi.tree_source([(0, 0x3C000000)]))
         clean(tap, f"entry: at EL{level}, on four cores: boots",
@@ -126,6 +137,7 @@ def broken_trees():
         ("strings outside", pi.cut(good, f3=0xFFFFFFF0), pi.TREE_AT),
         ("address beyond memory", b"", 0x7FFFFFFFFFFFFFF8),
         ("address of a peripheral", b"", 0x3F200000),
+        ("address inside the kernel", good, 0x200000),
         ("misaligned address", good, pi.TREE_AT + 2),
         ("no memory node", pi.dtb('/dts-v1/; / { chosen { bootargs = "off"; }; };'), pi.TREE_AT),
         ("cells of 5", pi.dtb(pi.tree_source([(0, 0x3C000000)]).replace(
@@ -166,6 +178,7 @@ def maps():
         ("nothing below 1 GiB", source([(4 * gib, gib)]), ["no room.*default map"], default),
         ("everything reserved", source([(0, 0x3C000000)], reserve=[(0, 0x3C000000)]),
          ["no room.*default map"], default),
+        ("without the kernel's own place", source([(0x10000000, 0x10000000)]), [], 0x10000),
         ("initramfs inside the kernel", source([(0, 0x3C000000)], chosen=(
             "linux,initrd-start = <0x90000>; linux,initrd-end = <0x91000>;")),
          ["inside the kernel and is lost"], default),
