@@ -113,6 +113,16 @@ def faults_of(root):
     return sorted({fault for fault in faults if fault})
 
 
+def path_faults(root):
+    """compat/x on an include path outside of mk/x.mk: its names would shadow the C library's."""
+    faults = []
+    for path in tree(root, ".mk", "Makefile", "CMakeLists.txt", "meson.build"):
+        for system in re.findall(r"(?:-I|-iquote|-isystem) *compat/(\w+)", read(root, path)):
+            if path != f"mk/{system}.mk" and not path.startswith(f"compat/{system}/"):
+                faults.append(f"{path}: compat/{system} on an include path")
+    return faults
+
+
 def cycles_of(units):
     """Units that can reach themselves: a layer under itself is none."""
     def reach(unit, seen):
@@ -160,6 +170,10 @@ port/hosted/: include/loam/
     for name, change, part in broken:
         with Sample({**good, **change}) as root:
             tap.caught(faults_of(root), part, name)
+    with Sample({"mk/x.mk": "X := -Icompat/x\n", "mk/y.mk": "Y := -I compat/x\n"}) as root:
+        faults = path_faults(root)
+        tap.caught(faults, "mk/y.mk: compat/x", "compat on another's include path")
+        tap.check(len(faults) == 1, "self-test: compat on its own include path: no fault", faults)
     tap.caught(cycles_of({"a": ["b"], "b": ["a"]}), "a: stands on itself", "two units in a circle")
 
 
@@ -168,6 +182,7 @@ def main():
     self_test(tap)
     tap.none(cycles_of(Layers(read(ROOT, "layers.txt")).units), "layers.txt: no circle")
     tap.none(faults_of(ROOT), "layers: every include is allowed by layers.txt")
+    tap.none(path_faults(ROOT), "layers: compat is on nobody else's include path")
     tap.done()
 
 
