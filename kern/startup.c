@@ -53,6 +53,12 @@ static void use_default_map(void)
                             board_this.default_ram.len);
 }
 
+static void ignore_option(const char *why, const char *word)
+{
+    (void)why;
+    (void)word;
+}
+
 static void warn_option(const char *why, const char *word)
 {
     klog("command line: %s: '%s'", why, word);
@@ -109,11 +115,12 @@ void startup_find(const void *firmware)
         tree_blob = firmware;
     else
         use_default_map();
-    options_parse(&k->options, k->bootinfo.cmdline, warn_option);
+    options_parse(&k->options, k->bootinfo.cmdline, ignore_option); /* where the console is */
     choose_console();
     kprintf("\nLoam on a %s (%s)\n", board_this.name, arch_describe());
     log_tree(address, why);
     klog("command line: %s", k->bootinfo.cmdline[0] != '\0' ? k->bootinfo.cmdline : "(empty)");
+    options_parse(&k->options, k->bootinfo.cmdline, warn_option);
     if (k->options.semihost)
         board_exit_by_semihosting();
 }
