@@ -38,7 +38,7 @@ test-long: $(TESTS) $(LONG_TESTS) $(TEST_NEEDS) ## every test for longer, and sl
 test-long: | build/packages/test build/packages/long
 
 help: ## this list
-	@echo "make [V=1] [CC=gcc] [SEED=n] TARGET"
+	@echo "make [V=1] [SEED=n] TARGET"
 	@awk -F' ## |:' '/^[a-z0-9-]+:.* ## / { name = $$1; sub(/.* ## /, ""); \
 	    printf "  %-14s %s\n", name, $$0 }' $(MAKEFILE_LIST) | sort
 

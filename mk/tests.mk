@@ -4,7 +4,7 @@
 #     test/unit/x_test.c    one suite, no libc: host, hostclang, asan, host32
 #     test/model/x.c        a hosted program that prints TAP: asan, host32
 #     test/fault/x.c        the same: asan, host32
-#     ..._threads.c         of those: tsan besides
+#     ..._threads.c         of those: tsan besides; in test-long all of them with clang
 
 UNIT := $(patsubst test/unit/%.c,%,$(sort $(wildcard test/unit/*_test.c)))
 PROGRAMS := $(patsubst test/%.c,%,$(sort $(wildcard test/model/*.c test/fault/*.c)))
@@ -34,6 +34,7 @@ $(foreach v,$(VARIANTS),$(eval $(call unit_rules,$(v))))
 TESTS += $(foreach v,host hostclang asan host32,$(UNIT:%=build/$(v)/test/unit/%))
 TESTS += $(foreach v,asan host32,$(PROGRAMS:%=build/$(v)/test/%))
 TESTS += $(THREADS:%=build/tsan/test/%)
+LONG_TESTS += $(PROGRAMS:%=build/hostclang/test/%)
 
 .PHONY: unit
 unit: $(UNIT:%=build/host/test/unit/%) ## unit tests with gcc: the quick look
