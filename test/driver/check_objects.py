@@ -190,6 +190,34 @@ def write_after_free(driver, rng):
     heap.give_all()
 
 
+def wild_writes(driver, rng):
+    """Writes to any address of the machine: they spoil contents, never the layers themselves."""
+    for pages in (1, 8, 16, 100):
+        driver.want(f"reset {pages:x}", f"{pages:x}")
+        out = {}
+        for _ in range(300):
+            at, kind = 0x40000000 + rng.randrange((pages + 8) * PAGE), rng.random()
+            if kind < 0.3:
+                size = 1 + int(rng.expovariate(1 / rng.choice((100, 3000, 40000))))
+                answer = driver.ask(f"kmalloc {size:x}")
+                if answer != "null":
+                    driver.want(f"kfill {answer} {size:x} 1", "ok")
+                    out[answer] = size
+            elif kind < 0.4 and out:
+                driver.want("kfree " + out.popitem()[0], "ok")
+            elif kind < 0.45:
+                driver.want("kshrink", "ok")
+            elif kind < 0.55:
+                driver.ask(f"fill {at - at % PAGE:x} {rng.randrange(3):x} ff")
+            else:
+                driver.ask(f"kfill {at:x} {rng.choice((1, 64, rng.randrange(PAGE * pages))):x} 99")
+        driver.ask(f"kfill 40000000 {pages * PAGE:x} ff")
+        for at in out:
+            driver.want(f"kfree {at}", "ok")
+        driver.want("kshrink", "ok")
+        driver.want("kinfo", f"{pages:x}")
+
+
 def failures(driver, rng):
     """The n-th request to the zone fails, for every n that a small program makes."""
     for nth in range(1, 40):
@@ -220,7 +248,7 @@ def failures(driver, rng):
 def machines(driver, _):
     """Any number of pages: a machine with so many free, or a refusal and the driver goes on."""
     for pages in (0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 33, 64, 100, 1000, 1024, 4095, 4096,
-                  1 << 15, 1 << 17, 1 << 40, 1 << 41, 1 << 51, 1 << 52, (1 << 64) - 1):
+                  1 << 15, 1 << 17, 1 << 32, 1 << 33, 1 << 36, 1 << 40, 1 << 41, 1 << 51, 1 << 52, (1 << 64) - 1):
         answer = driver.ask(f"reset {pages:x}")
         if answer not in ("err", f"{pages:x}") or (answer == "err" and 1 <= pages <= 4096):
             raise Wrong(f"reset {pages:x}: {answer}")
@@ -249,6 +277,7 @@ def main():
                 "--slab=guard,poison,quarantine=64K,owner,random")
         tap.run("all memory in blocks of one size", width, use_up)
         tap.run("writes after free", width, write_after_free)
+        tap.run("writes anywhere", width, wild_writes)
         tap.run("the n-th request fails", width, failures)
     tap.done()
 

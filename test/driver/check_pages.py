@@ -6,6 +6,8 @@ The checker knows which pages exist and are free, and which blocks are out. Ever
 allowed by these sets, and `state` must list exactly the maximal aligned runs of the free set.
 Prints TAP; SEED= repeats a run, LOAM_LONG=1 makes it longer.
 """
+import time
+
 from driving import LONG, PAGE, TOP, Bytes, Tap, WIDTHS, Wrong, hexes
 
 
@@ -321,6 +323,19 @@ def every_order(driver, _):
         driver.want("info", f"{huge // PAGE:x}")
 
 
+def too_large(driver, _):
+    """Regions whose arrays are more than a process can write: refused, and at once."""
+    for size in [1 << shift for shift in range(44, 64)] + [TOP - 1]:
+        driver.want("reset", "ok")
+        driver.want(f"region 0 {size:x}", "ok")
+        started = time.monotonic()
+        driver.want("start 1000 28", "err")
+        if time.monotonic() - started > 5:
+            raise Wrong(f"{time.monotonic() - started} seconds for a refusal")
+        driver.want(f"mb_remove 8000 {size - 0x8000:x}", "ok")
+        driver.want("start 1000 a", "ok")
+
+
 def main():
     tap = Tap("pages")
     for width in WIDTHS:
@@ -328,6 +343,8 @@ def main():
             tap.run(f"{title}, arrays outside", width, sessions(make_map, True), "--meta=outside")
             tap.run(f"{title}, arrays in the regions", width, sessions(make_map, False))
         tap.run("every largest order on a large region", width, every_order, "--meta=outside")
+        tap.run("too much RAM, arrays outside", width, too_large, "--meta=outside")
+        tap.run("too much RAM, arrays in the regions", width, too_large)
     tap.done()
 
 

@@ -61,6 +61,7 @@ void driver_reset(driver *d)
     d->fail_in = 0;
     d->mb_taken = 0;
     d->zone = NULL;
+    d->slabs = NULL;
     d->kmalloc = NULL;
     d->meta = (loam_span){0, 0};
     d->linear = (loam_linear){0, 0, NULL};

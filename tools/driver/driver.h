@@ -13,7 +13,8 @@
 
 enum {
     DRIVER_LINE = 1000, /* longest line, in characters */
-    DRIVER_ARGS = 3
+    DRIVER_ARGS = 3,
+    DRIVER_ARRAYS = 1 << 30 /* bytes of a zone's arrays at most: it writes all of them */
 };
 
 /* What the interpreter runs on. Memory handed out lives until the next reset. */
@@ -50,6 +51,7 @@ typedef struct driver {
     unsigned max_order; /* as told by `start` */
     loam_span meta;     /* the zone's arrays inside the regions; len 0: outside */
     loam_linear linear; /* from DRIVER_OBJECTS on: the whole machine */
+    loam_slabs *slabs;
     loam_kmalloc *kmalloc;
 } driver;
 
@@ -78,6 +80,8 @@ void driver_put(driver *d, const char *text);
 void driver_put_hex(driver *d, uint64_t v);
 void driver_answer(driver *d, loam_err err, const char *what); /* "ok", or "err" and a note */
 void driver_refuse(driver *d, const char *why);                /* "err" and a note */
+/* Bytes of the machine: are none of them in pages that the object layers keep for themselves? */
+bool driver_may_write(const driver *d, uint64_t addr, uint64_t len);
 bool driver_fails(driver *d); /* counts a request to the layer below: is it the one that fails? */
 
 #endif

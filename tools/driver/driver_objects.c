@@ -5,6 +5,9 @@
  * piece, so that it has a linear map. PAGES are those that are free when it starts: the zone's
  * arrays are outside of the region, and what the object layers take for themselves comes on top.
  * Addresses in answers and arguments are physical.
+ *
+ * Blocks and freed memory may be written at will, past their ends too: that is how misuse is shown.
+ * The pages that the layers keep for themselves may not: such a fill is answered "bad".
  */
 #include "driver.h"
 
@@ -32,14 +35,14 @@ static bool objects_make(driver *d, uint64_t len)
     config.refuse = refuse_request;
     config.refuse_ctx = d;
     uint64_t need = loam_zone_measure(d->map.ram.span, d->map.ram.count, &config);
-    void *mem = need != 0 ? m->outside(m->ctx, need) : NULL;
+    void *mem = need != 0 && need <= DRIVER_ARRAYS ? m->outside(m->ctx, need) : NULL;
     if (mem == NULL)
         return false;
     d->zone = loam_zone_init(mem, need, true, d->map.ram.span, d->map.ram.count, &config);
     if (d->zone == NULL || loam_memblock_handover(&d->map, loam_zone_add, d->zone) != LOAM_OK)
         return false;
-    loam_slabs *slabs = loam_slabs_init(d->zone, &d->config);
-    d->kmalloc = slabs != NULL ? loam_kmalloc_init(slabs) : NULL;
+    d->slabs = loam_slabs_init(d->zone, &d->config);
+    d->kmalloc = d->slabs != NULL ? loam_kmalloc_init(d->slabs) : NULL;
     d->max_order = LOAM_ZONE_MAX_ORDER;
     d->stage = DRIVER_OBJECTS;
     return d->kmalloc != NULL;
@@ -152,13 +155,62 @@ static unsigned char *bytes_of(const driver *d, uint64_t addr, uint64_t len)
     return d->linear.va + (size_t)off;
 }
 
+/* Does a page belong to nobody, to a slab, or to whoever got it by `alloc`? */
+static bool is_loose(const driver *d, uint64_t page)
+{
+    loam_pfn pfn = loam_pfn_of(page);
+    loam_frame_state state = loam_zone_state(d->zone, pfn);
+    if (state == LOAM_FRAME_FREE || loam_cache_of(d->slabs, loam_zone_to_va(d->zone, pfn)) != NULL)
+        return true;
+    while (state == LOAM_FRAME_INNER || state == LOAM_FRAME_JOINED)
+        state = loam_zone_state(d->zone, loam_pfn_of(--page));
+    return state == LOAM_FRAME_HEAD;
+}
+
+typedef struct page_walk {
+    const driver *d;
+    uint64_t next, end; /* pages; those before next may be written */
+} page_walk;
+
+static void walk_loose(page_walk *walk, uint64_t end)
+{
+    while (walk->next < end && is_loose(walk->d, walk->next))
+        walk->next++;
+}
+
+static bool walk_block(void *ctx, void *p, size_t size, const char *cache, const void *site)
+{
+    page_walk *walk = ctx;
+    const loam_linear *linear = &walk->d->linear;
+    uint64_t at = linear->pa + ((uintptr_t)p - (uintptr_t)linear->va);
+    uint64_t first = at >> LOAM_PAGE_SHIFT, last = (at + (size - 1)) >> LOAM_PAGE_SHIFT;
+    (void)cache;
+    (void)site;
+    walk_loose(walk, first < walk->end ? first : walk->end);
+    if (walk->next >= first && walk->next <= last)
+        walk->next = last + 1;
+    return walk->next < walk->end;
+}
+
+bool driver_may_write(const driver *d, uint64_t addr, uint64_t len)
+{
+    if (d->kmalloc == NULL || len == 0)
+        return true;
+    page_walk walk = {d, addr >> LOAM_PAGE_SHIFT, ((addr + (len - 1)) >> LOAM_PAGE_SHIFT) + 1};
+    walk_loose(&walk, walk.end);
+    if (walk.next < walk.end) /* a large block, or the layers' own */
+        loam_kmalloc_each(d->kmalloc, walk_block, &walk);
+    walk_loose(&walk, walk.end);
+    return walk.next >= walk.end;
+}
+
 static void word_kfill(driver *d, const uint64_t *arg, unsigned n)
 {
     (void)n;
     if (!objects_running(d))
         return;
     unsigned char *at = bytes_of(d, arg[0], arg[1]);
-    bool ok = at != NULL && arg[2] <= 0xff;
+    bool ok = at != NULL && arg[2] <= 0xff && driver_may_write(d, arg[0], arg[1]);
     if (ok && arg[1] != 0)
         __builtin_memset(at, (int)arg[2], (size_t)arg[1]);
     driver_put(d, ok ? "ok" : "bad");

@@ -22,6 +22,8 @@ static void *meta_take(driver *d, uint64_t len)
 {
     const driver_machine *m = d->machine;
     d->meta = (loam_span){0, 0};
+    if (len > DRIVER_ARRAYS)
+        return NULL;
     if (d->meta_outside)
         return m->outside(m->ctx, len);
     loam_pa at;
@@ -202,6 +204,7 @@ static void word_fill(driver *d, const uint64_t *arg, unsigned n)
     if (!pages_running(d))
         return;
     bool ok = arg[2] <= 0xff && is_plain_ram(d, arg[0], arg[1]) &&
+              driver_may_write(d, arg[0], block_len(arg[1])) &&
               d->machine->fill(d->machine->ctx, arg[0], block_len(arg[1]), (unsigned char)arg[2]);
     driver_put(d, ok ? "ok" : "bad");
 }

@@ -35,17 +35,17 @@ static void *system_map(size_t len)
     return p == MAP_FAILED ? NULL : p;
 }
 
-/* The allocator writes to all of its arrays, so they must not be larger than what this machine can
- * give; the linear map of an object machine is touched only where it is used. */
-static bool is_too_much(uint64_t len, bool touched)
+/* All of it may come to be written (kcalloc clears), so it must not be more than this machine can
+ * give. */
+static bool is_too_much(uint64_t len)
 {
     uint64_t have = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    return len > SIZE_MAX / 2 - ALIGN || (touched && len > have / 2);
+    return len > SIZE_MAX / 2 - ALIGN || len > have / 2;
 }
 
 static void *piece_make(ram *r, uint64_t pa, uint64_t len, uint64_t at_len)
 {
-    if (r->pieces == RAM_PIECES || len == 0 || is_too_much(len, at_len == 0))
+    if (r->pieces == RAM_PIECES || len == 0 || is_too_much(len))
         return NULL;
     ram_piece *p = &r->piece[r->pieces];
     p->raw_len = (size_t)len + ALIGN;
