@@ -22,8 +22,6 @@
     X(LIST_REMOVE, list_remove, "frame a is no longer a free block of `order`")                    \
     X(PAGE_SPLIT, page_split, "the block of `order` at frame a was split; b is the upper half")    \
     X(PAGE_MERGE, page_merge, "frame a of `order` found its buddy b free")                         \
-    X(FRONT_REFILL, front_refill, "a front took b frames from frame a on")                         \
-    X(FRONT_FLUSH, front_flush, "a front gave back b frames")                                      \
     X(RESERVE, reserve, "bytes [a, a + b) were held")                                              \
     X(SLAB_NEW, slab_new, "a cache took `order` frames at address a; b objects")                   \
     X(SLAB_RETURN, slab_return, "a cache gave back the slab at address a; b objects")              \

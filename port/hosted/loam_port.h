@@ -6,6 +6,7 @@
  * numbers below LOAM_PORT_MAX_CPUS through loam_hosted_set_cpu(); a thread that takes none is
  * processor 0. */
 #include "loam/base.h"
+#include "loam/port_atomic.h"
 
 enum { LOAM_PORT_MAX_CPUS = 64 };
 
@@ -39,36 +40,6 @@ static inline void loam_port_relax(void)
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #endif
-}
-
-static inline uint32_t loam_atomic_load(const uint32_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-static inline uint32_t loam_atomic_peek(const uint32_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-static inline void loam_atomic_store(uint32_t *p, uint32_t v)
-{
-    __atomic_store_n(p, v, __ATOMIC_RELEASE);
-}
-
-static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
-{
-    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
-}
-
-static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
-{
-    return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL);
-}
-
-static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
-{
-    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
 }
 
 /* A spinlock that gives the processor away after a while: the holder may have been descheduled. */

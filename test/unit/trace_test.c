@@ -140,7 +140,6 @@ static void text_words(tap *t)
             "[cpu 3] page_free order 0 frame 0x5 merged to order 9");
     TAP_STR(t, line_of(LOAM_TRACE_PAGE_SPLIT, 2, 0x10, 0x12),
             "[cpu 3] page_split order 2 frame 0x10 upper 0x12");
-    TAP_STR(t, line_of(LOAM_TRACE_FRONT_FLUSH, 0, 0, 64), "[cpu 3] front_flush frames 64");
     TAP_STR(t, line_of(LOAM_TRACE_OBJ_FAIL, 0, 0, 100), "[cpu 3] obj_fail bytes 100");
     TAP_STR(t, line_of(LOAM_TRACE_KINDS, 0, 0, 0), "[cpu 3] ?");
 }

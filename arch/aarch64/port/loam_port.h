@@ -6,6 +6,7 @@
  * the board these work only while the MMU and the caches are on, so nothing here may be called
  * before mmu_on(). The contract is in include/loam/port.h. */
 #include "loam/base.h"
+#include "loam/port_atomic.h"
 
 enum { LOAM_PORT_MAX_CPUS = 4 };
 
@@ -34,36 +35,6 @@ static inline void loam_port_irq_restore(loam_irq irq)
 static inline void loam_port_relax(void)
 {
     __asm__ volatile("yield" : : : "memory");
-}
-
-static inline uint32_t loam_atomic_load(const uint32_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-static inline uint32_t loam_atomic_peek(const uint32_t *p)
-{
-    return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
-static inline void loam_atomic_store(uint32_t *p, uint32_t v)
-{
-    __atomic_store_n(p, v, __ATOMIC_RELEASE);
-}
-
-static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
-{
-    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
-}
-
-static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
-{
-    return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL);
-}
-
-static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
-{
-    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
 }
 
 /* A ticket lock: cores are served in the order in which they came. */

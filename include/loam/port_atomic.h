@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_PORT_ATOMIC_H
+#define LOAM_PORT_ATOMIC_H
+
+/* port_atomic.h - a port's atomics by the compiler's own, for processors on which gcc and clang make
+ * them inline: x86-64, AArch64, i486 and up. port.h has their contract. */
+#include <stdint.h>
+
+static inline uint32_t loam_atomic_load(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t loam_atomic_peek(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void loam_atomic_store(uint32_t *p, uint32_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
+{
+    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
+}
+
+#endif
