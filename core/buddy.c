@@ -388,6 +388,46 @@ LOAM_INLINE bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t u
     return (v & mask) != 0;
 }
 
+/* Does one of the words [lo, hi) of a level have a bit set? lo < hi. */
+static LOAM_NOINLINE bool buddy_any_in(const loam_buddy_level *level, uint64_t lo, uint64_t hi)
+{
+    for (unsigned h = 0; h < level->height && lo < hi; h++) {
+        uint64_t first = lo >> 6, last = (hi - 1) >> 6;
+        for (unsigned k = 0; k < LOAM_BUDDY_CLASSES; k++) {
+            uint64_t low = level->node[h][first].has[k] & ~loam_mask64(lo & 63);
+            uint64_t high = level->node[h][last].has[k] & loam_mask64(((hi - 1) & 63) + 1);
+            if ((first == last ? low & high : low | high) != 0)
+                return true;
+        }
+        lo = first + 1; /* the nodes between are whole: their parents know */
+        hi = last;
+    }
+    return false;
+}
+
+/* Is a part of the block free that is smaller than a bit of its level l > 0? One level below are at
+ * most 32 words, whose classes lie side by side; further below the trees are asked. */
+LOAM_INLINE bool buddy_free_below(const loam_buddy *b, unsigned l, uint64_t unit, unsigned order)
+{
+    const uint8_t *classes = &b->level[l - 1].classes[buddy_word_index(b, l - 1, unit)];
+    unsigned any = 0;
+    for (unsigned i = 0; i < 1U << (order - 6 * l); i++)
+        any |= classes[i];
+    for (unsigned m = l - 1; m-- > 0 && any == 0;) {
+        uint64_t i = buddy_word_index(b, m, unit);
+        any = buddy_any_in(&b->level[m], i, i + (1ULL << (order - 6 * (m + 1))));
+    }
+    return any != 0;
+}
+
+/* Is one of the block's units free? */
+LOAM_INLINE bool buddy_overlaps(const loam_buddy *b, uint64_t unit, unsigned order)
+{
+    unsigned l = order / 6;
+    return buddy_overlaps_free(b, l, unit, buddy_mask(l, unit, order)) ||
+           (l > 0 && buddy_free_below(b, l, unit, order));
+}
+
 /* The word of level l that holds this unit became full: it is cleared, and so on upwards. The word
  * of the last level never fills up: the range has no block so large. */
 static LOAM_NOINLINE void buddy_promote(loam_buddy *b, unsigned l, uint64_t unit)
@@ -417,10 +457,9 @@ static inline loam_err buddy_free(loam_buddy *b, uint64_t unit, unsigned order)
     if (LOAM_UNLIKELY(!buddy_is_block(b, unit, order)))
         return LOAM_EINVAL;
     unsigned l = order / 6;
-    uint64_t mask = buddy_mask(l, unit, order);
-    if (LOAM_UNLIKELY(buddy_overlaps_free(b, l, unit, mask)))
+    if (LOAM_UNLIKELY(buddy_overlaps(b, unit, order)))
         return LOAM_EBUSY;
-    buddy_put(b, l, unit, mask);
+    buddy_put(b, l, unit, buddy_mask(l, unit, order));
     b->free_units += 1ULL << order;
     return LOAM_OK;
 }
@@ -440,7 +479,8 @@ LOAM_INLINE size_t buddy_gather(const loam_buddy *b, unsigned order, const uint6
     *bits = buddy_mask(l, unit[0], order);
     for (; used < n && LOAM_UNLIKELY((unit[used] ^ unit[0]) >> word == 0); used++) {
         uint64_t more = buddy_mask(l, unit[used], order);
-        if (((taken | *bits) & more) != 0 || !buddy_is_block(b, unit[used], order))
+        if (((taken | *bits) & more) != 0 || !buddy_is_block(b, unit[used], order) ||
+            (l > 0 && buddy_free_below(b, l, unit[used], order)))
             break;
         *bits |= more;
     }
@@ -483,7 +523,7 @@ LOAM_INLINE size_t buddy_free_list(loam_buddy *b, unsigned order, const uint64_t
     size_t done = 0, used;
     for (; done < n && buddy_is_block(b, unit[done], order); done += used) {
         uint64_t bits, taken = b->level[l].word[buddy_word_index(b, l, unit[done])];
-        if (buddy_overlaps_free(b, l, unit[done], buddy_mask(l, unit[done], order)))
+        if (buddy_overlaps(b, unit[done], order))
             break;
         used = buddy_gather(b, order, &unit[done], n - done, taken, &bits);
         buddy_put_blocks(b, order, unit[done], bits, used);
@@ -494,6 +534,8 @@ LOAM_INLINE size_t buddy_free_list(loam_buddy *b, unsigned order, const uint64_t
 
 size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
 {
+    if (order > LOAM_BUDDY_MAX_ORDER)
+        return 0;
     if (order == 0) /* compiled for themselves: the shifts become constants */
         return buddy_free_list(b, 0, unit, n);
     if (order == 9)
@@ -515,6 +557,10 @@ loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint
         return LOAM_EINVAL;
     if (buddy_overlaps_free(b, l, low, bits))
         return LOAM_EBUSY;
+    for (uint64_t left = l > 0 ? starts : 0; left != 0; left &= left - 1) {
+        if (buddy_free_below(b, l, base + ((uint64_t)loam_ctz64(left) << (6 * l)), order))
+            return LOAM_EBUSY;
+    }
     buddy_put(b, l, low, bits);
     b->free_units += (uint64_t)loam_popcount64(starts) << order;
     return LOAM_OK;
@@ -525,8 +571,8 @@ loam_err loam_buddy_free_range(loam_buddy *b, uint64_t unit, uint64_t count)
     if (unit < b->first || unit - b->first > b->count || b->count - (unit - b->first) < count)
         return LOAM_EINVAL;
     for (uint64_t u = unit, n = count; n != 0;) {
-        unsigned order = loam_natural_order(u, n), l = order / 6;
-        if (buddy_overlaps_free(b, l, u, buddy_mask(l, u, order)))
+        unsigned order = loam_natural_order(u, n);
+        if (buddy_overlaps(b, u, order))
             return LOAM_EBUSY;
         u += 1ULL << order;
         n -= 1ULL << order;

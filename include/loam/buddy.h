@@ -47,7 +47,7 @@ typedef struct loam_buddy {
 } loam_buddy;
 
 /* Bytes of metadata for units [first, first + count), to be aligned to 64; 0 when count is 0, first
- * + count leaves 64 bits, or the count is beyond 2^47. O(1). */
+ * + count leaves 64 bits, or the count is 2^47 or more. O(1). */
 uint64_t loam_buddy_measure(uint64_t first, uint64_t count);
 
 /* Starts with nothing free.

@@ -162,6 +162,31 @@ static void free_refuses(tap *t)
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
 
+/* A block of which the smallest parts are free, in a word or behind a node of a lower level. */
+static void free_refuses_parts(tap *t)
+{
+    static const uint64_t list[] = {8192, 4096};
+    static const uint64_t part[] = {4096, 4159, 4160, 8191};
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(part); i++) {
+        start(t, 100, UNITS, NONE);
+        put(t, part[i], 0);
+        TAP_EQ(t, loam_buddy_free(&b, part[i] & ~63ULL, 6), LOAM_EBUSY);
+        TAP_EQ(t, loam_buddy_free(&b, 4096, 12), LOAM_EBUSY);
+        TAP_EQ(t, loam_buddy_free_range(&b, 4000, 4200), LOAM_EBUSY);
+        TAP_EQ(t, loam_buddy_free_runs(&b, 6, 4096, ~0ULL), LOAM_EBUSY);
+        TAP_EQ(t, b.free_units, 1);
+        TAP_EQ(t, loam_buddy_free_list(&b, 12, list, 2), 1);
+        TAP_EQ(t, loam_buddy_free(&b, part[i] ^ 4096 ^ 8192, 0), LOAM_EBUSY);
+        TAP_EQ(t, b.free_units, 4097);
+        TAP_RULE(t, loam_buddy_check(&b), NULL);
+    }
+    start(t, 100, UNITS, NONE);
+    put(t, 4095, 0);
+    put(t, 8192, 0);
+    put(t, 4096, 12); /* its neighbours are no part of it */
+    TAP_RULE(t, loam_buddy_check(&b), NULL);
+}
+
 static void lists_of_blocks(tap *t)
 {
     static const uint64_t list[] = {3, 2, 70, 71, 72, 70, 80};
@@ -171,6 +196,8 @@ static void lists_of_blocks(tap *t)
     TAP_EQ(t, loam_buddy_free_list(&b, 0, list + 6, 1), 1);
     TAP_EQ(t, loam_buddy_free_list(&b, 1, list, 1), 0);
     TAP_EQ(t, loam_buddy_free_list(&b, 63, list, 1), 0);
+    TAP_EQ(t, loam_buddy_free_list(&b, 64, list, 1), 0);
+    TAP_EQ(t, loam_buddy_free_list(&b, ~0U, list, 1), 0);
     TAP_EQ(t, loam_buddy_free_list(&b, 0, list, 0), 0);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
@@ -382,6 +409,7 @@ static const tap_case cases[] = {
     {"buddy_alloc: nothing large enough: ENOMEM, output untouched", no_memory},
     {"buddy_alloc: every second unit free: no order 1 until two meet", every_second_then_order_1},
     {"buddy_free: misaligned, outside, free already: refused", free_refuses},
+    {"buddy_free: a small part of a large block is free: refused", free_refuses_parts},
     {"buddy_free_list: a list: up to the first that is refused", lists_of_blocks},
     {"buddy_take: exact units: taken once", take_exactly},
     {"buddy_alloc_within: limits: lowest fitting place", within_limits},
