@@ -40,13 +40,6 @@
  */
 #include "zone_impl.h"
 
-static void zone_zero(const loam_zone *zone, loam_pfn pfn, uint64_t frames)
-{
-    void *va = loam_zone_to_va(zone, pfn);
-    if (va != NULL)
-        __builtin_memset(va, 0, (size_t)(frames << LOAM_PAGE_SHIFT));
-}
-
 /* After a drain of this front and the asking of the others; then the shrinker, as long as it finds
  * something. */
 static bool zone_take_hard(loam_zone *zone, unsigned order, unsigned flags, uint64_t *frame)
@@ -60,6 +53,7 @@ static bool zone_take_hard(loam_zone *zone, unsigned order, unsigned flags, uint
     for (unsigned tries = 0; tries < 16; tries++) {
         if (!zone->config.shrink(zone->config.shrink_ctx, zone, order))
             return false;
+        loam_zone_drain(zone); /* what the shrinker freed may lie in this front */
         if (loam_zone__take_surely(zone, order, flags, frame))
             return true;
     }
@@ -113,7 +107,7 @@ static LOAM_NOINLINE loam_pfn zone_alloc_slow(loam_zone *zone, unsigned order, u
                zone_take_hard(zone, order, flags, &frame);
     if (done) {
         if ((flags & LOAM_ZONE_ZERO) != 0)
-            zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
+            loam_zone__zero(zone, frame, 1ULL << order);
         return loam_pfn_of(frame);
     }
     loam_atomic_add(&zone->failures, 1);
@@ -123,7 +117,7 @@ static LOAM_NOINLINE loam_pfn zone_alloc_slow(loam_zone *zone, unsigned order, u
 
 static LOAM_NOINLINE loam_pfn zone_zeroed(const loam_zone *zone, uint64_t frame, unsigned order)
 {
-    zone_zero(zone, loam_pfn_of(frame), 1ULL << order);
+    loam_zone__zero(zone, frame, 1ULL << order);
     return loam_pfn_of(frame);
 }
 

@@ -179,7 +179,7 @@ static inline void zone_area_unlock(zone_area *area, loam_irq irq)
 static inline bool zone_affords(const zone_area *area, uint64_t frames, unsigned flags)
 {
     return (flags & LOAM_ZONE_ATOMIC) != 0 || area->reserve == 0 ||
-           area->buddy.free_units >= area->reserve + frames;
+           (area->buddy.free_units >= frames && area->buddy.free_units - frames >= area->reserve);
 }
 
 /* ---- what the bits say of splits and merges, told to a trace after the fact, no lock held:
@@ -194,6 +194,9 @@ static inline uint8_t zone_mark(unsigned flags)
     _Static_assert(ZONE_SLAB == ZONE_HEAD >> 1 && LOAM_ZONE_SLAB == 4, "the flag is the shift");
     return (uint8_t)(ZONE_HEAD >> (flags >> 2 & 1));
 }
+
+/* Sets what lies in the linear map of these frames to 0. */
+void loam_zone__zero(const loam_zone *zone, uint64_t first, uint64_t frames);
 
 /* ---- fronts: zone_front.c ---- */
 

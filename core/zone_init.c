@@ -76,8 +76,9 @@ static bool zone_next_area(const loam_span *ram, size_t n, const loam_zone_confi
 
 static bool zone_spans_ascend(const loam_span *ram, size_t n)
 {
-    for (size_t i = 1; i < n; i++) {
-        if (ram[i - 1].len == 0 || ram[i].base <= ram[i - 1].base + (ram[i - 1].len - 1))
+    for (size_t i = 0; i < n; i++) {
+        uint64_t last = ram[i].base + (ram[i].len - 1);
+        if (ram[i].len == 0 || last < ram[i].base || (i + 1 < n && ram[i + 1].base <= last))
             return false;
     }
     return true;
@@ -152,7 +153,6 @@ static unsigned char *zone_init_area(zone_area *area, uint64_t first, uint64_t c
     area->count = count;
     area->table = mem;
     area->reserved = count;
-    area->low_water = ~0ULL;
     loam_buddy_init(&area->buddy, first, count, config->lowest ? LOAM_BUDDY_MAX_ORDER + 1 : 9,
                     mem + table);
     return mem + table + loam_buddy_measure(first, count);
@@ -245,7 +245,20 @@ void *loam_zone_to_va(const loam_zone *zone, loam_pfn pfn)
 {
     const loam_linear *linear = &zone->config.linear;
     uint64_t offset = loam_pfn_to_pa(pfn).v - linear->pa;
-    return offset < linear->len ? linear->va + offset : NULL;
+    bool whole = offset < linear->len && linear->len - offset >= LOAM_PAGE_SIZE;
+    return whole && pfn.v >> (64 - LOAM_PAGE_SHIFT) == 0 ? linear->va + offset : NULL;
+}
+
+void loam_zone__zero(const loam_zone *zone, uint64_t first, uint64_t frames)
+{
+    const loam_linear *linear = &zone->config.linear;
+    uint64_t lo = first << LOAM_PAGE_SHIFT, last = lo + ((frames << LOAM_PAGE_SHIFT) - 1);
+    if (lo < linear->pa)
+        lo = linear->pa;
+    if (linear->len != 0 && last > linear->pa + (linear->len - 1))
+        last = linear->pa + (linear->len - 1);
+    if (linear->len != 0 && lo <= last)
+        __builtin_memset(linear->va + (lo - linear->pa), 0, (size_t)(last - lo + 1));
 }
 
 /* ---- frames that come and go for good ---- */

@@ -35,9 +35,8 @@ static void zone_mark_pieces(zone_area *area, uint64_t first, uint64_t count, un
 
 static loam_pfn zone_done(loam_zone *zone, uint64_t frame, uint64_t count, unsigned flags)
 {
-    void *va = (flags & LOAM_ZONE_ZERO) != 0 ? loam_zone_to_va(zone, loam_pfn_of(frame)) : NULL;
-    if (va != NULL)
-        __builtin_memset(va, 0, (size_t)(count << LOAM_PAGE_SHIFT));
+    if ((flags & LOAM_ZONE_ZERO) != 0)
+        loam_zone__zero(zone, frame, count);
     return loam_pfn_of(frame);
 }
 
@@ -105,6 +104,13 @@ static bool zone_is_refused(const loam_zone *zone, unsigned order)
     return zone->config.refuse != NULL && zone->config.refuse(zone->config.refuse_ctx, order);
 }
 
+static loam_pfn zone_no_frame(loam_zone *zone, unsigned order)
+{
+    loam_atomic_add(&zone->failures, 1);
+    loam_trace_emit(zone->config.trace, LOAM_TRACE_PAGE_FAIL, order, 0, 0);
+    return LOAM_NO_FRAME;
+}
+
 loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loam_pfn limit,
                                unsigned flags)
 {
@@ -112,12 +118,12 @@ loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loa
     uint64_t top = limit.v == 0 ? ~0ULL : limit.v;
     unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
     if (order > most || lo.v >= top || zone_is_refused(zone, order))
-        return LOAM_NO_FRAME;
+        return zone_no_frame(zone, order);
     if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
         loam_zone_drain(zone);
         if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
             loam_zone__ask_drain(zone);
-            return LOAM_NO_FRAME;
+            return zone_no_frame(zone, order);
         }
     }
     if (loam_trace_is_on(zone->config.trace))
@@ -158,9 +164,10 @@ size_t loam_zone_alloc_bulk(loam_zone *zone, unsigned order, unsigned flags, loa
 
 size_t loam_zone_free_bulk(loam_zone *zone, const loam_pfn *pfn, size_t n)
 {
+    const void *caller = __builtin_return_address(0);
     size_t right = 0;
     for (size_t i = 0; i < n; i++)
-        right += loam_zone_free(zone, pfn[i]) == LOAM_OK;
+        right += loam_zone__free_slow(zone, pfn[i].v, -1, ZONE_HEAD, caller) == LOAM_OK;
     return right;
 }
 
@@ -218,33 +225,38 @@ loam_err loam_zonelist_add_zone(loam_zonelist *list, loam_zone *zone)
     return LOAM_OK;
 }
 
-/* Gives the part of [first, first + count) that lies in one area of one zone; *given counts it. */
-static loam_err zone_give_part(zone_area *area, loam_zone *zone, uint64_t first, uint64_t count,
-                               uint64_t *given)
+/* The part of [first, first + count) that lies in the area: how many frames, from *lo on. */
+static uint64_t zone_part(const zone_area *area, uint64_t first, uint64_t count, uint64_t *lo)
 {
-    uint64_t lo = first > area->first ? first : area->first;
     uint64_t hi = first + count, end = area->first + area->count;
+    *lo = first > area->first ? first : area->first;
     if (hi > end)
         hi = end;
-    if (hi <= lo)
-        return LOAM_OK;
-    *given += hi - lo;
-    return loam_zone_add(zone, loam_pfn_of(lo), hi - lo);
+    return hi > *lo ? hi - *lo : 0;
+}
+
+/* One pass over all areas: counts the frames that lie in one, or gives them. */
+static loam_err zone_give_parts(loam_zonelist *list, uint64_t first, uint64_t count, bool give,
+                                uint64_t *given)
+{
+    *given = 0;
+    for (unsigned z = 0; z < list->count; z++) {
+        for (uint32_t i = 0; i < list->zone[z]->nareas; i++) {
+            uint64_t lo, part = zone_part(&list->zone[z]->area[i], first, count, &lo);
+            loam_err err = give ? loam_zone_add(list->zone[z], loam_pfn_of(lo), part) : LOAM_OK;
+            if (err != LOAM_OK)
+                return err;
+            *given += part;
+        }
+    }
+    return LOAM_OK;
 }
 
 loam_err loam_zonelist_give(void *ctx, loam_pfn first, uint64_t count)
 {
-    loam_zonelist *list = ctx;
-    uint64_t given = 0;
-    for (unsigned z = 0; z < list->count; z++) {
-        for (uint32_t i = 0; i < list->zone[z]->nareas; i++) {
-            loam_err err =
-                zone_give_part(&list->zone[z]->area[i], list->zone[z], first.v, count, &given);
-            if (err != LOAM_OK)
-                return err;
-        }
-    }
-    return given == count ? LOAM_OK : LOAM_EINVAL;
+    uint64_t given;
+    zone_give_parts(ctx, first.v, count, false, &given);
+    return given == count ? zone_give_parts(ctx, first.v, count, true, &given) : LOAM_EINVAL;
 }
 
 loam_pfn loam_zonelist_alloc(loam_zonelist *list, unsigned order, unsigned flags)
@@ -257,10 +269,11 @@ loam_pfn loam_zonelist_alloc(loam_zonelist *list, unsigned order, unsigned flags
 
 loam_err loam_zonelist_free(loam_zonelist *list, loam_pfn pfn)
 {
-    for (unsigned z = 0; z < list->count; z++) {
-        loam_frame_state state = loam_zone_state(list->zone[z], pfn);
-        if (state != LOAM_FRAME_OUTSIDE && state != LOAM_FRAME_RESERVED)
-            return loam_zone_free(list->zone[z], pfn);
+    const void *caller = __builtin_return_address(0);
+    loam_zone *owner = list->count == 0 ? NULL : list->zone[0];
+    for (unsigned z = list->count; z-- > 0;) {
+        if (loam_zone_state(list->zone[z], pfn) != LOAM_FRAME_OUTSIDE)
+            owner = list->zone[z];
     }
-    return list->count == 0 ? LOAM_EINVAL : loam_zone_free(list->zone[0], pfn);
+    return owner == NULL ? LOAM_EINVAL : loam_zone__free_slow(owner, pfn.v, -1, ZONE_HEAD, caller);
 }

@@ -124,11 +124,25 @@ void loam_zone_stat(loam_zone *zone, loam_zone_stats *stats)
     stats->free += stats->in_fronts;
 }
 
+typedef struct zone_visit {
+    loam_buddy_fn *fn;
+    void *ctx;
+    bool more;
+} zone_visit;
+
+static bool zone_visit_block(void *ctx, uint64_t unit, unsigned order)
+{
+    zone_visit *visit = ctx;
+    visit->more = visit->fn(visit->ctx, unit, order);
+    return visit->more;
+}
+
 void loam_zone_each_free(loam_zone *zone, unsigned max_order, loam_buddy_fn *fn, void *ctx)
 {
-    for (uint32_t i = 0; i < zone->nareas; i++) {
+    zone_visit visit = {fn, ctx, true};
+    for (uint32_t i = 0; i < zone->nareas && visit.more; i++) {
         loam_irq irq = zone_area_lock(&zone->area[i]);
-        loam_buddy_each(&zone->area[i].buddy, max_order, fn, ctx);
+        loam_buddy_each(&zone->area[i].buddy, max_order, zone_visit_block, &visit);
         zone_area_unlock(&zone->area[i], irq);
     }
 }

@@ -22,7 +22,7 @@ enum {
 
 typedef enum loam_zone_flags {
     LOAM_ZONE_NORMAL = 0,
-    LOAM_ZONE_ZERO = 1,   /* contents set to 0; needs a linear map */
+    LOAM_ZONE_ZERO = 1,   /* contents set to 0, as far as they lie in the linear map */
     LOAM_ZONE_ATOMIC = 2, /* from an interrupt: may use the reserve, never waits, no shrinker */
     /* the block belongs to the object layers: only loam_zone_free_slab takes it back */
     LOAM_ZONE_SLAB = 4
@@ -175,7 +175,7 @@ typedef struct loam_zone_stats {
     uint64_t free;      /* fronts included */
     uint64_t in_fronts; /* of those, in fronts */
     uint64_t reserved, bad;
-    uint64_t low_water; /* least free ever seen at a refill, flush or slow call */
+    uint64_t low_water; /* least free ever seen in the areas, fronts excluded: their minima added */
     /* order of a block that will succeed after a drain of the caller's front, or -1 */
     int largest;
     uint64_t blocks[LOAM_ZONE_MAX_ORDER + 1]; /* maximal free blocks per order, fronts excluded */
@@ -202,7 +202,8 @@ const uint8_t *loam_zone_frame_table(const loam_zone *zone, loam_pfn pfn, loam_p
                                      uint64_t *count);
 
 void loam_zone_set_trace(loam_zone *zone, loam_trace *trace);
-void *loam_zone_to_va(const loam_zone *zone, loam_pfn pfn); /* NULL outside the linear map */
+/* NULL unless the whole frame lies in the linear map. */
+void *loam_zone_to_va(const loam_zone *zone, loam_pfn pfn);
 const loam_zone_config *loam_zone_config_of(const loam_zone *zone);
 
 /* The first broken rule (Z1 ... of zone.c, B1 ... of buddy.c), or NULL. Nobody else inside.
@@ -217,7 +218,8 @@ typedef struct loam_zonelist {
 } loam_zonelist;
 
 loam_err loam_zonelist_add_zone(loam_zonelist *list, loam_zone *zone); /* LOAM_EFULL */
-/* a loam_memblock_give_fn over all zones */
+/* A loam_memblock_give_fn over all zones. LOAM_EINVAL when a frame lies in none, then nothing has
+ * changed; LOAM_EBUSY when one is not reserved, then what lies in areas below it is given. */
 loam_err loam_zonelist_give(void *list, loam_pfn first, uint64_t count);
 loam_pfn loam_zonelist_alloc(loam_zonelist *list, unsigned order, unsigned flags);
 loam_err loam_zonelist_free(loam_zonelist *list, loam_pfn pfn);

@@ -72,10 +72,14 @@ static void was_refused(tap *t, loam_err err, const char *text)
 static void measure_refuses(tap *t)
 {
     loam_span good = {0x1000, 0x10000}, tiny = {0x1001, 0x1ffe}, twice[2] = {good, good};
+    loam_span wraps[2] = {{0xfffffffffffff000, 0x2000}, {0x100000, 0x100000}};
+    loam_span empty[2] = {good, {0x100000, 0}};
     loam_zone_config_init(&config);
     TAP_CHECK(t, loam_zone_measure(&good, 1, &config) != 0);
     TAP_EQ(t, loam_zone_measure(&tiny, 1, &config), 0);
     TAP_EQ(t, loam_zone_measure(twice, 2, &config), 0);
+    TAP_EQ(t, loam_zone_measure(wraps, 2, &config), 0);
+    TAP_EQ(t, loam_zone_measure(empty, 2, &config), 0);
     TAP_EQ(t, loam_zone_measure(NULL, 1, &config), 0);
     TAP_EQ(t, loam_zone_measure(&good, 0, &config), 0);
     config.ncpus = 0;
@@ -421,6 +425,39 @@ static void shrinker_that_only_promises(tap *t)
     TAP_EQ(t, count, 16);
 }
 
+typedef struct pile {
+    loam_pfn pfn[1024];
+    size_t count;
+    unsigned left; /* frames the shrinker still gives up */
+} pile;
+
+static bool give_one_up(void *ctx, loam_zone *z, unsigned order)
+{
+    pile *p = ctx;
+    (void)order;
+    if (p->left == 0)
+        return false;
+    p->left--;
+    return loam_zone_free(z, p->pfn[--p->count]) == LOAM_OK;
+}
+
+static void shrinker_frees_into_front(tap *t)
+{
+    static pile p;
+    p = (pile){.count = 0};
+    loam_zone_config_init(&config);
+    config.shrink = give_one_up;
+    config.shrink_ctx = &p;
+    start_spans(t, &(loam_span){0, LOAM_ARRAY_LEN(p.pfn)}, 1);
+    TAP_CHECK(t, zone->live != 0);
+    p.count = loam_zone_alloc_bulk(zone, 0, 0, p.pfn, LOAM_ARRAY_LEN(p.pfn));
+    TAP_EQ(t, p.count, LOAM_ARRAY_LEN(p.pfn));
+    p.left = 1;
+    TAP_CHECK(t, !loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    TAP_EQ(t, loam_zone_free_pages(zone), 0);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+}
+
 static void full_stack_beside_another(tap *t)
 {
     static loam_pfn single[4 * LOAM_ZONE_LIFO_CAP], pair[4];
@@ -450,6 +487,16 @@ static void reserve_for_interrupts(tap *t)
         TAP_CHECK(t, !loam_pfn_is_none(loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC)));
     TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC)));
     TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void reserve_beyond_memory(tap *t)
+{
+    loam_zone_config_init(&config);
+    config.reserve = ~0ULL;
+    start_spans(t, &(loam_span){0, FRAMES}, 1);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 4, 0)));
+    TAP_CHECK(t, !loam_pfn_is_none(loam_zone_alloc(zone, 4, LOAM_ZONE_ATOMIC)));
 }
 
 static void freed_twice_at_once(tap *t)
@@ -504,6 +551,87 @@ static void zeroed_pages(tap *t)
     TAP_EQ(t, ram[8192], 0xff);
     TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of(3)) == ram + 3 * LOAM_PAGE_SIZE);
     TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of(4)) == NULL);
+}
+
+static void map_smaller_than_zone(tap *t)
+{
+    static unsigned char ram[4 * LOAM_PAGE_SIZE] __attribute__((aligned(4096)));
+    enum { MAPPED = 2 * LOAM_PAGE_SIZE + 16 };
+    loam_zone_config_init(&config);
+    config.linear = (loam_linear){LOAM_PAGE_SIZE, MAPPED, ram};
+    start_spans(t, &(loam_span){0, 16}, 1);
+    for (size_t i = 0; i < sizeof ram; i++)
+        ram[i] = 0xff;
+    TAP_EQ(t, loam_zone_alloc(zone, 4, LOAM_ZONE_ZERO).v, 0);
+    TAP_EQ(t, ram[0] | ram[MAPPED - 1], 0);
+    TAP_EQ(t, ram[MAPPED], 0xff);
+    TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of(2)) == ram + LOAM_PAGE_SIZE);
+    TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of(3)) == NULL);
+    TAP_CHECK(t, loam_zone_to_va(zone, loam_pfn_of((1ULL << 52) + 2)) == NULL);
+}
+
+static void counts_failures_and_low_water(tap *t)
+{
+    static const loam_span far_apart[] = {{256, 256}, {1 << 16, 256}};
+    loam_span ram[2] = {{256 << 12, 256 << 12}, {1ULL << 28, 256 << 12}};
+    static loam_zone_stats stats;
+    start(t, 0, 1024, true);
+    loam_zone_alloc_range(zone, 3, loam_pfn_of(0), loam_pfn_of(5), 0);
+    loam_zone_alloc_range(zone, LOAM_ZONE_MAX_ORDER + 1, loam_pfn_of(0), loam_pfn_of(0), 0);
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.failures, 2);
+    loam_zone_config_init(&config);
+    zone = loam_zone_init(mem, sizeof mem, false, ram, 2, &config);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(far_apart[0].base), far_apart[0].len), LOAM_OK);
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.low_water, 256);
+}
+
+static bool count_and_stop(void *ctx, uint64_t unit, unsigned order)
+{
+    unsigned *count = ctx;
+    (void)unit;
+    (void)order;
+    ++*count;
+    return false;
+}
+
+static void each_free_stops(tap *t)
+{
+    static const loam_span far_apart[] = {{0, 256}, {1 << 16, 256}};
+    unsigned count = 0;
+    loam_zone_config_init(&config);
+    start_spans(t, far_apart, 2);
+    loam_zone_each_free(zone, LOAM_ZONE_MAX_ORDER, count_and_stop, &count);
+    TAP_EQ(t, count, 1);
+}
+
+/* A report's caller is whoever called the public function: the line after the call. */
+static LOAM_NOINLINE loam_err free_in_bulk(loam_pfn pfn)
+{
+    size_t right = loam_zone_free_bulk(zone, &pfn, 1);
+    return right == 0 ? LOAM_EINVAL : LOAM_OK;
+}
+
+static LOAM_NOINLINE loam_err free_by_list(loam_pfn pfn)
+{
+    loam_zonelist list = {.count = 1, .zone = {zone}};
+    loam_err err = loam_zonelist_free(&list, pfn);
+    return err == LOAM_OK ? LOAM_OK : LOAM_EINVAL;
+}
+
+static bool is_near(const void *caller, uintptr_t function)
+{
+    return (uintptr_t)caller - function < 1024;
+}
+
+static void refusals_name_the_caller(tap *t)
+{
+    start(t, 0, 1024, true);
+    REFUSED(t, free_in_bulk(loam_pfn_of(7)), "double free");
+    TAP_CHECK(t, is_near(t->report.caller, (uintptr_t)free_in_bulk));
+    REFUSED(t, free_by_list(loam_pfn_of(7)), "double free");
+    TAP_CHECK(t, is_near(t->report.caller, (uintptr_t)free_by_list));
 }
 
 typedef struct events {
@@ -578,8 +706,12 @@ static void zonelist_order(tap *t)
     TAP_EQ(t, loam_zonelist_add_zone(&list, zone), LOAM_OK);
     TAP_EQ(t, loam_zonelist_add_zone(&list, dma), LOAM_OK);
     TAP_EQ(t, loam_zonelist_add_zone(&list, NULL), LOAM_EINVAL);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(0), 257), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_free_pages(dma) + loam_zone_free_pages(zone), 0);
+    REFUSED(t, loam_zonelist_free(&list, loam_pfn_of(3)), "free of a reserved frame");
     TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(0), 256), LOAM_OK);
     TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(300), 1), LOAM_EINVAL);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(1), ~0ULL), LOAM_EINVAL);
     TAP_EQ(t, loam_zone_free_pages(dma), 16);
     TAP_EQ(t, loam_zone_free_pages(zone), 240);
     for (unsigned i = 0; i < 240; i++)
@@ -685,11 +817,18 @@ static const tap_case cases[] = {
     {"zone_alloc: largest block while the front holds frames: drained first", other_cpu_is_asked},
     {"zone_alloc: no memory: the shrinker is asked before NULL", shrinker_before_null},
     {"zone_alloc: a shrinker that only promises: asked 16 times", shrinker_that_only_promises},
+    {"zone_alloc: the shrinker frees into the front: found there", shrinker_frees_into_front},
     {"zone_free: a stack is full: the one beside it is not touched", full_stack_beside_another},
     {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
+    {"zone_alloc: a reserve beyond all memory: only atomic requests", reserve_beyond_memory},
     {"zone_drain: a block freed by two at once: found, and given back once", freed_twice_at_once},
     {"zone_alloc: refusal hook: the n-th request fails", refuse_hook},
     {"zone_alloc: zero flag: contents are 0", zeroed_pages},
+    {"zone_alloc: zero flag, a map smaller than the block: not past it", map_smaller_than_zone},
+    {"zone_stat: range refused, an area never used: counted right", counts_failures_and_low_water},
+    {"zone_each_free: two areas, the first block says stop: stops", each_free_stops},
+    {"zone_free_bulk, zonelist_free: refused: the report names their caller",
+     refusals_name_the_caller},
     {"zone trace: alloc and free: every split and merge", trace_tells_steps},
     {"zonelist: two zones: fallback in order, free by frame", zonelist_order},
     {"zone_walk: all states: every frame once", walk_covers_everything},
