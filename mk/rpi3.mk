@@ -41,10 +41,10 @@ build/$(1)/obj/%.o: %.S | build/packages/rpi3
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $(RPI3_TARGET) $($(1)_CFLAGS) $(RPI3_INCLUDE) -MMD -MP -c $$< -o $$@
 
-build/$(1)/gen/%.o: build/$(1)/gen/%.c
+build/$(1)/gen/%.o: build/$(1)/gen/%.c | build/packages/rpi3
 	$$(Q)$($(1)_CC) $$(C_STD) $(RPI3_TARGET) $($(1)_CFLAGS) $(RPI3_INCLUDE) -c $$< -o $$@
 
-build/$(1)/gen/%.o: build/$(1)/gen/%.S
+build/$(1)/gen/%.o: build/$(1)/gen/%.S | build/packages/rpi3
 	$$(Q)$($(1)_CC) $(RPI3_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
 
 build/$(1)/gen/suites.c: $(RPI3_UNIT) mk/rpi3.mk
@@ -57,7 +57,7 @@ build/$(1)/gen/suites.c: $(RPI3_UNIT) mk/rpi3.mk
 	    for s in $$(basename $$(notdir $(RPI3_UNIT))); do echo "    &tap_suite_$$$$s,"; done; \
 	    echo '};'; echo 'const size_t kern_suite_count = LOAM_ARRAY_LEN(kern_suites);'; } > $$@
 
-build/$(1)/gen/symbols0.S: tools/symbols.py
+build/$(1)/gen/symbols0.S: tools/symbols.py | build/packages/rpi3
 	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py </dev/null >$$@
 
 build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py

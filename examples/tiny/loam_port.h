@@ -8,6 +8,8 @@
 
 /* clang-format off */
 /* [port] */
+#include "loam/port_atomic.h"
+
 enum { LOAM_PORT_MAX_CPUS = 1 };
 typedef unsigned loam_irq;
 typedef struct loam_lock { uint32_t held; } loam_lock;
@@ -18,16 +20,6 @@ static inline loam_irq loam_port_irq_save(void) { return 0; } /* interrupts off,
 static inline void loam_port_irq_restore(loam_irq irq) { (void)irq; }
 static inline void loam_port_relax(void) {}                   /* pause, yield */
 uint64_t loam_port_ticks(void);                               /* a cycle counter, a timer */
-
-/* Each is one atomic operation where there are several processors, ordered as port.h says. */
-static inline uint32_t loam_atomic_peek(const uint32_t *p) { return *p; }
-static inline uint32_t loam_atomic_load(const uint32_t *p) { return *p; }
-static inline void loam_atomic_store(uint32_t *p, uint32_t v) { *p = v; }
-static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v) { *p += v; return *p - v; }
-static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
-    { uint32_t old = *p; *p = v; return old; }
-static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
-    { return loam_atomic_exchange(p, *p | v); }
 
 /* irq_save, then wait for the lock; release it, then irq_restore. */
 static inline loam_irq loam_lock_acquire(loam_lock *lock)

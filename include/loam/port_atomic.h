@@ -2,8 +2,8 @@
 #ifndef LOAM_PORT_ATOMIC_H
 #define LOAM_PORT_ATOMIC_H
 
-/* port_atomic.h - a port's atomics by the compiler's own, for processors on which gcc and clang make
- * them inline: x86-64, AArch64, i486 and up. port.h has their contract. */
+/* port_atomic.h - a port's atomics by the compiler's own, for processors on which gcc and clang
+ * make them inline: x86-64, AArch64, i486 and up. port.h has their contract. */
 #include <stdint.h>
 
 static inline uint32_t loam_atomic_load(const uint32_t *p)

@@ -248,7 +248,8 @@ def failures(driver, rng):
 def machines(driver, _):
     """Any number of pages: a machine with so many free, or a refusal and the driver goes on."""
     for pages in (0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 33, 64, 100, 1000, 1024, 4095, 4096,
-                  1 << 15, 1 << 17, 1 << 32, 1 << 33, 1 << 36, 1 << 40, 1 << 41, 1 << 51, 1 << 52, (1 << 64) - 1):
+                  1 << 15, 1 << 17, 1 << 32, 1 << 33, 1 << 36, 1 << 40, 1 << 41,
+                  1 << 51, 1 << 52, (1 << 64) - 1):
         answer = driver.ask(f"reset {pages:x}")
         if answer not in ("err", f"{pages:x}") or (answer == "err" and 1 <= pages <= 4096):
             raise Wrong(f"reset {pages:x}: {answer}")
