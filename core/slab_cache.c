@@ -35,11 +35,12 @@ static unsigned layer_shift(const loam_slab_config *config, const loam_zone *zon
 static bool layer_window(const loam_zone *zone, uint64_t *lo, uint64_t *hi)
 {
     const loam_zone_config *z = loam_zone_config_of(zone);
+    bool ends = z->limit != 0 && z->limit >> (64 - LOAM_PAGE_SHIFT) == 0;
     uint64_t first = z->first << LOAM_PAGE_SHIFT, limit = z->limit << LOAM_PAGE_SHIFT;
     if (z->linear.len == 0 || loam_add_overflows(z->linear.pa, z->linear.len, hi))
         return false;
     *lo = z->linear.pa > first ? z->linear.pa : first;
-    *hi = z->limit != 0 && limit < *hi ? limit : *hi;
+    *hi = ends && limit < *hi ? limit : *hi;
     uintptr_t skew = (uintptr_t)z->linear.va - (uintptr_t)z->linear.pa;
     return *lo < *hi && (skew & (LOAM_PAGE_SIZE - 1)) == 0 && *hi - *lo <= UINTPTR_MAX / 2;
 }
@@ -82,10 +83,15 @@ static void layer_set_leaves(loam_slabs *s, unsigned char *zeros)
     s->ring.block = (void **)(void *)(s->leaf + s->leaves);
 }
 
+/* *va: their address, or NULL when not all of them lie in the linear map. */
 static loam_pfn layer_frames(loam_zone *zone, uint64_t npages, unsigned char **va)
 {
     loam_pfn pfn = loam_zone_alloc_exact(zone, npages, LOAM_ZONE_SLAB);
-    *va = loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(zone, pfn);
+    bool none = loam_pfn_is_none(pfn);
+    if (none || loam_zone_to_va(zone, loam_pfn_of(pfn.v + npages - 1)) == NULL)
+        *va = NULL;
+    else
+        *va = loam_zone_to_va(zone, pfn);
     return pfn;
 }
 

@@ -46,8 +46,10 @@ static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uint
     const loam_cache *c = d->cache;
     if (slab_off(s, d->base) != index << s->shift)
         return "S1 a slab's descriptor lies where its address leads";
-    if (!check_in_window(s, c) || c->slabs != s || c->stride == 0)
+    if (!check_in_window(s, c) || c->slabs != s)
         return "S1 a slab belongs to a cache of the layer";
+    if (c->stride < 8 || c->stride > s->mask + 1 || c->slots != (s->mask + 1) / c->stride)
+        return "S8 a cache's slots fit the slab and the object";
     if (d->words != &d->word && !check_in_window(s, d->words))
         return "S1 the free words lie in the window";
     if (d->recip != c->recip || d->recip != slab_reciprocal((uint32_t)c->stride))
@@ -217,7 +219,7 @@ static const char *check_caches(const loam_slabs *s, uint64_t slabs)
 
 /* ---- leaves, lines, quarantine ---- */
 
-static const char *check_leaves(const loam_slabs *s)
+const char *loam_slab__check_leaves(const loam_slabs *s)
 {
     for (uintptr_t i = 0; i < s->leaves; i++) {
         uintptr_t off = s->leaf[i] + i * SLAB_LEAF * SLAB_LINE - s->base;
@@ -282,7 +284,7 @@ static const char *check_ring(const loam_slabs *s)
 const char *loam_slabs_check(loam_slabs *s)
 {
     uint64_t slabs = 0;
-    const char *bad = check_leaves(s);
+    const char *bad = loam_slab__check_leaves(s);
     if (bad == NULL)
         bad = check_descriptors(s, &slabs);
     if (bad == NULL)

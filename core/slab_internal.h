@@ -361,6 +361,8 @@ size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d);
 
 /* ---- slab_check.c ---- */
 
+/* S6: may the leaves be read? The first question of every check. */
+const char *loam_slab__check_leaves(const loam_slabs *s);
 /* May the large block be believed: its place, its list and its size? */
 bool loam_slab__large_is_sound(const loam_slabs *s, const slab_desc *d, uintptr_t index);
 

@@ -36,9 +36,13 @@ static loam_pfn meta_zone_alloc(loam_slabs *s, uint64_t npages)
     return loam_zone_alloc_exact(s->zone, npages, LOAM_ZONE_SLAB);
 }
 
-static unsigned char *meta_va(const loam_slabs *s, loam_pfn pfn)
+/* The address of frames that all lie in the window; else NULL. */
+static unsigned char *meta_va(const loam_slabs *s, loam_pfn pfn, uint64_t npages)
 {
-    return loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(s->zone, pfn);
+    unsigned char *va = loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(s->zone, pfn);
+    bool inside = va != NULL && slab_off(s, va) < s->len &&
+                  npages <= (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT;
+    return inside ? va : NULL;
 }
 
 /* A frame whose address is NULL, or outside of the window, cannot be used: another one is taken
@@ -46,13 +50,13 @@ static unsigned char *meta_va(const loam_slabs *s, loam_pfn pfn)
 void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages)
 {
     loam_pfn pfn = meta_zone_alloc(s, npages);
-    unsigned char *va = meta_va(s, pfn);
-    if (loam_pfn_is_none(pfn) || (va != NULL && slab_off(s, va) < s->len))
+    unsigned char *va = meta_va(s, pfn, npages);
+    if (loam_pfn_is_none(pfn) || va != NULL)
         return va;
     loam_pfn second = meta_zone_alloc(s, npages);
     loam_zone_free_slab(s->zone, pfn);
-    va = meta_va(s, second);
-    if (loam_pfn_is_none(second) || (va != NULL && slab_off(s, va) < s->len))
+    va = meta_va(s, second, npages);
+    if (loam_pfn_is_none(second) || va != NULL)
         return va;
     loam_zone_free_slab(s->zone, second);
     return NULL;

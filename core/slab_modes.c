@@ -141,9 +141,15 @@ static void ring_evict(loam_slabs *s)
 {
     slab_place at;
     loam_irq irq = loam_port_irq_save();
-    void *p = ring_pop(&s->ring);
+    void *p = s->ring.count == 0 ? NULL : ring_pop(&s->ring);
+    if (p == NULL) { /* an interrupt was faster */
+        loam_port_irq_restore(irq);
+        return;
+    }
     slab_desc *d = slab_desc_at(s, slab_off(s, p));
     s->ring.bytes -= ring_bytes_of(d);
+    if (d->kind == SLAB_SLOTS)
+        d->cache->waiting--;
     loam_port_irq_restore(irq);
     if (d->kind == SLAB_LARGE) {
         poison_verify(d, 0);
@@ -153,7 +159,6 @@ static void ring_evict(loam_slabs *s)
     loam_slab__find(s, p, d->cache->owner, d->cache, &at);
     poison_verify(d, at.slot);
     slab_info_of(d, at.slot)->state = SLAB_FREE;
-    d->cache->waiting--;
     loam_slab__put_slot(d, at.slot);
 }
 
@@ -163,22 +168,31 @@ void loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes)
         ring_evict(s);
 }
 
-/* Makes room, then lets the block wait; false: it is larger than the quarantine. */
-static bool ring_push(loam_slabs *s, void *p, uint64_t bytes)
+/* Makes room, then lets the block wait; false: it is larger than the quarantine, or interrupts
+ * filled that meanwhile. */
+static bool ring_push(loam_slabs *s, slab_desc *d, void *p)
 {
     slab_ring *ring = &s->ring;
+    uint64_t bytes = ring_bytes_of(d);
     if (!mode_is(s, LOAM_SLAB_QUARANTINE) || bytes > ring->limit)
         return false;
     loam_slab__quarantine_trim(s, ring->limit - bytes);
     if (ring->count == ring->cap)
         ring_evict(s);
     loam_irq irq = loam_port_irq_save();
-    uint32_t at = ring->head + ring->count;
-    ring->block[at >= ring->cap ? at - ring->cap : at] = p;
-    ring->count++;
-    ring->bytes += bytes;
+    bool room = ring->count < ring->cap && ring->bytes <= ring->limit - bytes;
+    if (room) {
+        uint32_t at = ring->head + ring->count;
+        ring->block[at >= ring->cap ? at - ring->cap : at] = p;
+        ring->count++;
+        ring->bytes += bytes;
+        if (d->kind == SLAB_LARGE)
+            d->used = 1;
+        else
+            d->cache->waiting++;
+    }
     loam_port_irq_restore(irq);
-    return true;
+    return room;
 }
 
 /* ---- blocks of a slab ---- */
@@ -218,10 +232,8 @@ void loam_slab__undress(slab_desc *d, unsigned slot)
         __builtin_memset(slab_slot_base(d, slot), SLAB_POISON_BYTE, c->stride);
     if (slab_has_info(s))
         slab_info_of(d, slot)->state = SLAB_WAITING;
-    c->waiting++;
-    if (ring_push(s, p, c->stride))
+    if (ring_push(s, d, p))
         return;
-    c->waiting--;
     if (slab_has_info(s))
         slab_info_of(d, slot)->state = SLAB_FREE;
     loam_slab__put_slot(d, slot);
@@ -278,8 +290,6 @@ void loam_slab__large_undress(loam_slabs *s, slab_desc *d)
     guard_verify(&at, s);
     if (mode_is(s, LOAM_SLAB_POISON))
         __builtin_memset(d->base, SLAB_POISON_BYTE, (size_t)d->npages << LOAM_PAGE_SHIFT);
-    if (ring_push(s, slab_large_block(d), (uint64_t)d->npages << LOAM_PAGE_SHIFT))
-        d->used = 1;
-    else
+    if (!ring_push(s, d, slab_large_block(d)))
         loam_slab__large_release(s, d);
 }

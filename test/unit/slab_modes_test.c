@@ -291,7 +291,11 @@ static void rules_of_slabs(tap *t)
     GROUND_BREAKS(t, d->used, 2, "S3");
     GROUND_BREAKS(t, d->any, d->any & ~2ULL, "S4");
     GROUND_BREAKS(t, d->any, ~0ULL, "S4");
-    GROUND_BREAKS(t, c->slots, 342, "S3");
+    GROUND_BREAKS(t, c->slots, 342, "S8");
+    GROUND_BREAKS(t, c->slots, ~0U, "S8");
+    GROUND_BREAKS(t, c->stride, 0, "S8");
+    GROUND_BREAKS(t, c->stride, SIZE_MAX - UINT32_MAX, "S8");
+    GROUND_BREAKS(t, c->stride, 65536, "S8");
     GROUND_BREAKS(t, c->size, 49, "S8");
     GROUND_BREAKS(t, c->align, 24, "S8");
     GROUND_BREAKS(t, c->lead, 16, "S8");
@@ -337,6 +341,7 @@ static void rules_of_metadata(tap *t)
     slab_lines *frame = LOAM_CONTAINER_OF(s->lines_partial.next, slab_lines, link);
     TAP_CHECK(t, s->leaves > 1 && s->line_frames > 0);
     GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 4096 * 400, "S6");
+    GROUND_BREAKS(t, s->leaf[0], 0, "S6");
     GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 64, "S6");
     GROUND_BREAKS(t, *(unsigned char *)s->no_leaf, 1, "S1");
     GROUND_BREAKS(t, ((unsigned char *)s->no_leaf)[4095], 1, "S1");

@@ -395,6 +395,58 @@ static void without_linear_map(tap *t)
     TAP_CHECK(t, loam_slabs_init(ground.zone, &config) == NULL);
 }
 
+/* Each block lies before the end. */
+static void fill_before(tap *t, const unsigned char *end, size_t size)
+{
+    unsigned n = 0;
+    for (unsigned char *p; (p = loam_kmalloc_alloc(ground.k, size)) != NULL; n++)
+        TAP_CHECK(t, p + size <= end);
+    TAP_CHECK(t, n != 0);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+/* The map ends a page behind the first half of the zone: inside a slab, or a large block. */
+static void map_ends_in_a_slab(tap *t)
+{
+    static const size_t sizes[] = {8192, 5000, 64, 40000, 12289};
+    uint64_t mapped = (GROUND_FRAMES / 2 + 1) << LOAM_PAGE_SHIFT;
+    loam_span ram = {GROUND_PA, GROUND_FRAMES << LOAM_PAGE_SHIFT};
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
+        loam_zone_config z;
+        loam_zone_config_init(&z);
+        loam_slab_config_init(&ground.config);
+        z.lowest = true;
+        z.limit = 1ULL << 52;
+        z.linear = (loam_linear){GROUND_PA, mapped, ground_arena};
+        ground.zone = loam_zone_init(ground_meta, GROUND_META, false, &ram, 1, &z);
+        TAP_EQ(t,
+               loam_zone_add(ground.zone, loam_pfn_of(GROUND_PA >> LOAM_PAGE_SHIFT), GROUND_FRAMES),
+               LOAM_OK);
+        ground.slabs = loam_slabs_init(ground.zone, &ground.config);
+        TAP_CHECK(t, ground.slabs != NULL && ground.slabs->shift == 14);
+        ground.k = loam_kmalloc_init(ground.slabs);
+        fill_before(t, ground_arena + mapped, sizes[i]);
+    }
+}
+
+/* A map with room for the layer's first frame, not for its table. */
+static void map_ends_in_the_layer(tap *t)
+{
+    loam_zone_config z;
+    loam_slab_config config;
+    loam_span ram = {GROUND_PA, 64 << LOAM_PAGE_SHIFT};
+    loam_slab_config_init(&config);
+    config.modes = LOAM_SLAB_QUARANTINE; /* a ring of 8 KiB */
+    config.shift = 12;
+    loam_zone_config_init(&z);
+    z.lowest = true;
+    z.linear = (loam_linear){GROUND_PA, LOAM_PAGE_SIZE, ground_arena};
+    ground.zone = loam_zone_init(ground_meta, GROUND_META, false, &ram, 1, &z);
+    TAP_EQ(t, loam_zone_add(ground.zone, loam_pfn_of(GROUND_PA >> LOAM_PAGE_SHIFT), 64), LOAM_OK);
+    TAP_CHECK(t, loam_slabs_init(ground.zone, &config) == NULL);
+    TAP_EQ(t, loam_zone_free_pages(ground.zone), 64);
+}
+
 static void sizes_by_memory(tap *t)
 {
     ground_start(t, 511, "");
@@ -452,6 +504,8 @@ static const tap_case cases[] = {
     {"slabs_init: 16 pages in all: small objects", tiny_machine},
     {"slabs_init: bad config or no memory: NULL, nothing taken", init_refuses},
     {"slabs_init: no linear map, or a crooked one: NULL", without_linear_map},
+    {"slabs_init: a map that ends in its table: NULL, nothing taken", map_ends_in_the_layer},
+    {"kmalloc: the map ends in a slab or a block: nothing lies behind it", map_ends_in_a_slab},
     {"slabs_init: default slab size: by RAM", sizes_by_memory},
     {"cache_alloc: the n-th request for frames fails: nothing lost", no_memory},
     {"cache_alloc: no frames left: those kept by others are used", takes_from_others},
