@@ -15,7 +15,7 @@
  *        K2  classes ascend, are caches of this layer, and belong to this kmalloc
  *        K3  a large block's descriptor leads to its frames, which are the layer's and hold it
  *        K4  the list of large blocks has exactly those that the descriptors show
- *        loam_kmalloc_check() tests the leaves and K3, K4 first, then the slab unit's rules, K2, K1.
+ *        loam_kmalloc_check() tests leaves, K3 and K4 first, then the slab unit's rules, K2, K1.
  * LOCKS  As slab.c.
  * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used.
  *        each, stat: O(window / slab + slots).
