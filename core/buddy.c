@@ -79,13 +79,17 @@ static inline unsigned buddy_classes(uint64_t v)
            (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
 }
 
-/* Bits 0 .. 2 of the same: runs shorter than a byte. */
-static inline unsigned buddy_low_classes(uint64_t v)
+/* The same when only one block of 2^k bits was added, and it did not fill up its byte: shorter than
+ * a byte it can change classes 0 .. 2 only, and from a byte on classes 3 .. 5 only. */
+LOAM_INLINE unsigned buddy_classes_after(unsigned old, uint64_t v, unsigned k)
 {
     buddy_runs r = buddy_runs_of(v);
-    return (unsigned)(r.of[0] != (r.of[1] | r.of[1] << 1)) |
-           (unsigned)(r.of[1] != (r.of[2] | r.of[2] << 2)) << 1 |
-           (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2;
+    if (k < 3)
+        return (old & 0x38U) | (unsigned)(r.of[0] != (r.of[1] | r.of[1] << 1)) |
+               (unsigned)(r.of[1] != (r.of[2] | r.of[2] << 2)) << 1 |
+               (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2;
+    return (old & 0x07U) | (unsigned)(r.of[3] != (r.of[4] | r.of[4] << 8)) << 3 |
+           (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
 }
 
 /* Starts of the maximal runs of 2^k bits. */
@@ -130,12 +134,18 @@ static inline void buddy_flip(loam_buddy *b, unsigned l, unsigned k, uint64_t i)
     b->classes ^= 1ULL << (6 * l + k);
 }
 
+static LOAM_NOINLINE void buddy_flip_all(loam_buddy *b, unsigned l, unsigned changed, uint64_t i)
+{
+    for (; changed != 0; changed &= changed - 1)
+        buddy_flip(b, l, loam_ctz64(changed), i);
+}
+
 LOAM_INLINE void buddy_set_classes(loam_buddy *b, unsigned l, uint64_t i, unsigned classes)
 {
     unsigned changed = b->level[l].classes[i] ^ classes;
     b->level[l].classes[i] = (uint8_t)classes;
-    for (; LOAM_UNLIKELY(changed != 0); changed &= changed - 1)
-        buddy_flip(b, l, loam_ctz64(changed), i);
+    if (LOAM_UNLIKELY(changed != 0))
+        buddy_flip_all(b, l, changed, i);
 }
 
 LOAM_INLINE void buddy_set_word(loam_buddy *b, unsigned l, uint64_t i, uint64_t now)
@@ -376,16 +386,21 @@ uint64_t loam_buddy_take_runs(loam_buddy *b, unsigned order, uint64_t *base)
 
 /* ---- giving back ---- */
 
-/* Is one of these bits of level l free, or a bit above that covers them? */
+/* Does a bit above level l cover this unit? */
+static LOAM_NOINLINE bool buddy_is_covered(const loam_buddy *b, unsigned l, uint64_t unit)
+{
+    uint64_t v = 0;
+    while (v == 0 && ++l < b->levels)
+        v = b->level[l].word[buddy_word_index(b, l, unit)];
+    return v != 0 && (v >> buddy_bit(l, unit) & 1) != 0;
+}
+
+/* Is one of these bits of level l free, or a bit above that covers them? By rule B3 only the unit
+ * of an empty word can be covered. */
 LOAM_INLINE bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
 {
     uint64_t v = b->level[l].word[buddy_word_index(b, l, unit)];
-    while (v == 0 && l + 1 < b->levels) { /* by B3 only an empty word can be covered from above */
-        l++;
-        v = b->level[l].word[buddy_word_index(b, l, unit)];
-        mask = 1ULL << buddy_bit(l, unit);
-    }
-    return (v & mask) != 0;
+    return (v & mask) != 0 || (v == 0 && buddy_is_covered(b, l, unit));
 }
 
 /* Does one of the words [lo, hi) of a level have a bit set? lo < hi. */
@@ -410,12 +425,17 @@ static LOAM_NOINLINE bool buddy_any_in(const loam_buddy_level *level, uint64_t l
 LOAM_INLINE bool buddy_free_below(const loam_buddy *b, unsigned l, uint64_t unit, unsigned order)
 {
     const uint8_t *classes = &b->level[l - 1].classes[buddy_word_index(b, l - 1, unit)];
-    unsigned any = 0;
-    for (unsigned i = 0; i < 1U << (order - 6 * l); i++)
+    unsigned words = 1U << (order - 6 * l), i = 0;
+    uint64_t any = 0, eight;
+    for (; i + 8 <= words; i += 8) {
+        __builtin_memcpy(&eight, classes + i, 8);
+        any |= eight;
+    }
+    for (; i < words; i++)
         any |= classes[i];
     for (unsigned m = l - 1; m-- > 0 && any == 0;) {
-        uint64_t i = buddy_word_index(b, m, unit);
-        any = buddy_any_in(&b->level[m], i, i + (1ULL << (order - 6 * (m + 1))));
+        uint64_t at = buddy_word_index(b, m, unit);
+        any = buddy_any_in(&b->level[m], at, at + (1ULL << (order - 6 * (m + 1))));
     }
     return any != 0;
 }
@@ -434,7 +454,9 @@ static LOAM_NOINLINE void buddy_promote(loam_buddy *b, unsigned l, uint64_t unit
 {
     uint64_t v;
     do {
-        buddy_set_word(b, l, buddy_word_index(b, l, unit), 0);
+        uint64_t i = buddy_word_index(b, l, unit);
+        b->level[l].word[i] = 0;
+        buddy_set_classes(b, l, i, 0);
         l++;
         v = b->level[l].word[buddy_word_index(b, l, unit)] | 1ULL << buddy_bit(l, unit);
     } while (v == ~0ULL);
@@ -487,60 +509,81 @@ LOAM_INLINE size_t buddy_gather(const loam_buddy *b, unsigned order, const uint6
     return used;
 }
 
-/* Sets the bits of one block, a part of a byte that does not fill up: only classes 0 .. 2 can
- * differ. Whether the block meets its buddy is not asked, since nobody foresees the answer. */
-LOAM_INLINE bool buddy_put_short(loam_buddy *b, unsigned l, uint64_t unit, uint64_t bits)
-{
-    uint64_t i = buddy_word_index(b, l, unit), now = b->level[l].word[i] | bits;
-    if (LOAM_UNLIKELY((now >> (buddy_bit(l, unit) & 56) & 0xff) == 0xff))
-        return false;
-    b->level[l].word[i] = now;
-    buddy_set_classes(b, l, i, (b->level[l].classes[i] & 0x38U) | buddy_low_classes(now));
-    return true;
-}
-
-/* Sets the bits of a block, or of several. One block whose buddy is not wholly free meets nobody:
- * it only adds a run of its own order, and nothing else about the word changes. */
-LOAM_INLINE void buddy_put_blocks(loam_buddy *b, unsigned order, uint64_t unit, uint64_t bits,
-                                  size_t blocks)
-{
-    unsigned l = order / 6, k = order - 6 * l;
-    if (k < 3 && LOAM_LIKELY(blocks == 1) && buddy_put_short(b, l, unit, bits))
-        return;
-    uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i];
-    uint64_t half = buddy_mask(l, unit ^ 1ULL << order, order);
-    if (blocks != 1 || (v & half) == half || (v | bits) == ~0ULL) {
-        buddy_put(b, l, unit, bits);
-        return;
-    }
-    b->level[l].word[i] = v | bits;
-    buddy_set_classes(b, l, i, b->level[l].classes[i] | 1U << k);
-}
-
-LOAM_INLINE size_t buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
+/* The blocks at the head of a list that lie in one word, all at once; returns how many. */
+static LOAM_NOINLINE size_t buddy_free_together(loam_buddy *b, unsigned order, const uint64_t *unit,
+                                                size_t n)
 {
     unsigned l = order / 6;
-    size_t done = 0, used;
-    for (; done < n && buddy_is_block(b, unit[done], order); done += used) {
-        uint64_t bits, taken = b->level[l].word[buddy_word_index(b, l, unit[done])];
-        if (buddy_overlaps(b, unit[done], order))
+    if (!buddy_is_block(b, unit[0], order) || buddy_overlaps(b, unit[0], order))
+        return 0;
+    uint64_t bits, taken = b->level[l].word[buddy_word_index(b, l, unit[0])];
+    size_t used = buddy_gather(b, order, unit, n, taken, &bits);
+    buddy_put(b, l, unit[0], bits);
+    b->free_units += (uint64_t)used << order;
+    return used;
+}
+
+/* Blocks that lie apart, up to the first that is refused. What the loop reads of the level is
+ * copied: a store to a byte of classes could be a store to anything. */
+LOAM_INLINE size_t buddy_free_apart(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
+{
+    const unsigned l = order / 6, k = order - 6 * l;
+    const loam_buddy_level *level = &b->level[l];
+    uint64_t *word = level->word, start = level->first, first = b->first,
+             last = b->count - (1ULL << order);
+    uint8_t *classes = level->classes;
+    size_t done = 0;
+    for (; done < n; done++) {
+        uint64_t u = unit[done], mask = buddy_mask(l, u, order), i = (u >> (6 * (l + 1))) - start;
+        if (LOAM_UNLIKELY(u - first > last || (u & loam_mask64(order)) != 0))
             break;
-        used = buddy_gather(b, order, &unit[done], n - done, taken, &bits);
-        buddy_put_blocks(b, order, unit[done], bits, used);
+        uint64_t v = word[i], now = v | mask;
+        if (LOAM_UNLIKELY((v & mask) != 0 || (v == 0 && buddy_is_covered(b, l, u)) ||
+                          (l > 0 && buddy_free_below(b, l, u, order))))
+            break;
+        if (LOAM_UNLIKELY(now == ~0ULL)) {
+            buddy_promote(b, l, u);
+            continue;
+        }
+        unsigned old = classes[i], after;
+        if (k < 3 && LOAM_UNLIKELY((now >> (buddy_bit(l, u) & 56) & 0xff) == 0xff))
+            after = buddy_classes(now);
+        else
+            after = buddy_classes_after(old, now, k);
+        word[i] = now;
+        classes[i] = (uint8_t)after;
+        if (LOAM_UNLIKELY(old != after))
+            buddy_flip_all(b, l, old ^ after, i);
     }
     b->free_units += (uint64_t)done << order;
     return done;
 }
 
+/* Compiled for themselves: the shifts become constants. */
+static LOAM_NOINLINE size_t buddy_free_apart_0(loam_buddy *b, const uint64_t *unit, size_t n)
+{
+    return buddy_free_apart(b, 0, unit, n);
+}
+
+static LOAM_NOINLINE size_t buddy_free_apart_9(loam_buddy *b, const uint64_t *unit, size_t n)
+{
+    return b->levels < 2 ? 0 : buddy_free_apart(b, 9, unit, n);
+}
+
 size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
 {
-    if (order > LOAM_BUDDY_MAX_ORDER)
-        return 0;
-    if (order == 0) /* compiled for themselves: the shifts become constants */
-        return buddy_free_list(b, 0, unit, n);
-    if (order == 9)
-        return buddy_free_list(b, 9, unit, n);
-    return buddy_free_list(b, order, unit, n);
+    size_t done = 0, more = 1;
+    for (; done < n && more != 0; done += more) {
+        const uint64_t *at = &unit[done];
+        more = 0;
+        if (order == 0 && (done + 1 == n || (at[0] ^ at[1]) >> 6 != 0))
+            more = buddy_free_apart_0(b, at, n - done);
+        else if (order == 9 && (done + 1 == n || (at[0] ^ at[1]) >> 12 != 0))
+            more = buddy_free_apart_9(b, at, n - done);
+        if (more == 0)
+            more = buddy_free_together(b, order, at, n - done);
+    }
+    return done;
 }
 
 loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint64_t starts)

@@ -23,7 +23,7 @@
 enum { ZONE_GAP = 1024, ZONE_LINE = 64, ZONE_BLOCKS_A_CPU = 256 };
 
 static const uint8_t zone_queue_order[LOAM_ZONE_LIFOS] = {0, 1, 2, 3, 9};
-static const uint8_t zone_queue_cap[LOAM_ZONE_LIFOS] = {LOAM_ZONE_LIFO_CAP, 32, 16, 16, 16};
+static const uint8_t zone_queue_cap[LOAM_ZONE_LIFOS] = {LOAM_ZONE_LIFO_CAP, 32, 16, 16, 32};
 
 void loam_zone_config_init(loam_zone_config *config)
 {
