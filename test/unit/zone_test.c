@@ -690,6 +690,32 @@ static void trace_tells_steps(tap *t)
     TAP_EQ(t, e.count, 12);
 }
 
+/* A view that ends at order 2: a block of order 4 is a row of four. */
+static void trace_tells_rows(tap *t)
+{
+    static loam_trace trace;
+    static events e;
+    e.count = 0;
+    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
+    loam_trace_set_sink(&trace, keep_event, &e);
+    loam_zone_config_init(&config);
+    config.trace = &trace;
+    config.lowest = true;
+    config.trace_max_order = 2;
+    start_spans(t, &(loam_span){0, 64}, 1);
+    loam_trace_set_on(&trace, true);
+    TAP_EQ(t, get(t, 4).v, 0);
+    put(t, loam_pfn_of(0));
+    loam_trace_set_on(&trace, false);
+    for (unsigned i = 0; i < 4; i++) {
+        expect_event(t, &e, i, LOAM_TRACE_LIST_REMOVE, 2, 4 * i);
+        expect_event(t, &e, 5 + i, LOAM_TRACE_LIST_ADD, 2, 4 * i);
+    }
+    expect_event(t, &e, 4, LOAM_TRACE_PAGE_ALLOC, 4, 0);
+    expect_event(t, &e, 9, LOAM_TRACE_PAGE_FREE, 4, 0);
+    TAP_EQ(t, e.count, 10);
+}
+
 static void zonelist_order(tap *t)
 {
     static unsigned char other[64 * 1024] __attribute__((aligned(64)));
@@ -830,6 +856,7 @@ static const tap_case cases[] = {
     {"zone_free_bulk, zonelist_free: refused: the report names their caller",
      refusals_name_the_caller},
     {"zone trace: alloc and free: every split and merge", trace_tells_steps},
+    {"zone trace: a block above the view's largest order: its row", trace_tells_rows},
     {"zonelist: two zones: fallback in order, free by frame", zonelist_order},
     {"zone_walk: all states: every frame once", walk_covers_everything},
     {"zone_next_free: capped view: exact orders", next_free_of_order},
