@@ -160,7 +160,8 @@ bool loam_slab__reclaim(loam_slabs *s)
     loam_slab__quarantine_trim(s, 0);
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next)
         any = loam_slab__drop_empty(LOAM_CONTAINER_OF(n, loam_cache, link)) || any;
-    return any;
+    any = loam_slab__leaf_trim(s, NULL) || any;
+    return loam_slab__meta_trim(s) || any;
 }
 
 /* ---- free ---- */

@@ -245,8 +245,6 @@ void loam_cache_shrink(loam_cache *c)
 void loam_slabs_shrink(loam_slabs *s)
 {
     loam_slab__reclaim(s);
-    loam_slab__leaf_trim(s, NULL);
-    loam_slab__meta_trim(s);
 }
 
 /* ---- views ---- */

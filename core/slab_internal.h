@@ -282,7 +282,7 @@ loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq);
 void loam_slab__put_slot(slab_desc *d, unsigned slot);
 /* Gives back the slab the front keeps empty, if any. */
 bool loam_slab__drop_empty(loam_cache *c);
-/* Waiting blocks and kept slabs go; true when something went. */
+/* Waiting blocks, kept slabs, unused leaves and line frames go; true when something went. */
 bool loam_slab__reclaim(loam_slabs *s);
 
 /* ---- slab_find.c ---- */
@@ -322,12 +322,13 @@ void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__frames_free(loam_slabs *s, void *va);
 /* The descriptor for an address of the window, its leaf made when missing; NULL: no memory. */
 slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va);
-/* Gives back the leaf of this address, or every one (NULL), when nothing uses it. */
-void loam_slab__leaf_trim(loam_slabs *s, const void *va);
+/* Gives back the leaf of this address, or every one (NULL), when nothing uses it; did any go? */
+bool loam_slab__leaf_trim(loam_slabs *s, const void *va);
 /* Whole lines, or whole frames when that is more than a frame has. NULL: no memory. */
 void *loam_slab__meta_alloc(loam_slabs *s, size_t bytes);
 void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes);
-void loam_slab__meta_trim(loam_slabs *s);
+/* Gives back line frames that nothing uses; did any go? */
+bool loam_slab__meta_trim(loam_slabs *s);
 
 /* ---- slab_modes.c ---- */
 

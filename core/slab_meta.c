@@ -93,11 +93,11 @@ slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
     return slab_desc_at(s, off);
 }
 
-static void meta_leaf_trim(loam_slabs *s, uintptr_t i)
+static bool meta_leaf_trim(loam_slabs *s, uintptr_t i)
 {
     uintptr_t leaf = s->leaf[i] + i * SLAB_LEAF * SLAB_LINE;
     if (s->leaves == 1 || leaf == s->no_leaf)
-        return;
+        return false;
     const slab_desc *d = (const slab_desc *)leaf;
     loam_irq irq = loam_port_irq_save();
     bool unused = s->building == 0;
@@ -108,16 +108,17 @@ static void meta_leaf_trim(loam_slabs *s, uintptr_t i)
     loam_port_irq_restore(irq);
     if (unused)
         loam_slab__frames_free(s, (void *)leaf);
+    return unused;
 }
 
-void loam_slab__leaf_trim(loam_slabs *s, const void *va)
+bool loam_slab__leaf_trim(loam_slabs *s, const void *va)
 {
-    if (va != NULL) {
-        meta_leaf_trim(s, slab_off(s, va) >> s->shift >> SLAB_LEAF_BITS);
-        return;
-    }
+    if (va != NULL)
+        return meta_leaf_trim(s, slab_off(s, va) >> s->shift >> SLAB_LEAF_BITS);
+    bool any = false;
     for (uintptr_t i = 0; i < s->leaves; i++)
-        meta_leaf_trim(s, i);
+        any = meta_leaf_trim(s, i) || any;
+    return any;
 }
 
 /* ---- lines ---- */
@@ -195,7 +196,7 @@ void *loam_slab__meta_alloc(loam_slabs *s, size_t bytes)
     return p != NULL ? p : meta_take_new(s, n);
 }
 
-static void meta_drop_frame(loam_slabs *s, slab_lines *frame)
+static bool meta_drop_frame(loam_slabs *s, slab_lines *frame)
 {
     loam_irq irq = loam_port_irq_save();
     bool unused = frame->free == ~1ULL && s->building == 0;
@@ -206,6 +207,7 @@ static void meta_drop_frame(loam_slabs *s, slab_lines *frame)
     loam_port_irq_restore(irq);
     if (unused)
         loam_slab__frames_free(s, frame);
+    return unused;
 }
 
 void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
@@ -226,12 +228,14 @@ void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
         meta_drop_frame(s, frame);
 }
 
-void loam_slab__meta_trim(loam_slabs *s)
+bool loam_slab__meta_trim(loam_slabs *s)
 {
+    bool any = false;
     loam_list *node = s->lines_partial.next;
     for (uint32_t n = s->line_frames; n > 0 && node != &s->lines_partial; n--) {
         loam_list *next = node->next;
-        meta_drop_frame(s, meta_frame_of(node));
+        any = meta_drop_frame(s, meta_frame_of(node)) || any;
         node = next;
     }
+    return any;
 }

@@ -104,7 +104,7 @@ loam_err loam_cache_destroy(loam_cache *cache);
 
 /* Gives out an object.
  *   returns     its address; NULL: every slab is full and the zone has no frames for another, after
- *               waiting blocks and kept slabs of all caches were given back
+ *               all that waits or is kept was given back, as loam_slabs_shrink does
  *   cost        O(1); mostly about 20 instructions
  */
 void *loam_cache_alloc(loam_cache *cache);

@@ -148,6 +148,31 @@ def use_up(driver, rng):
             raise Wrong(f"{counts} blocks of {size} bytes from 60 pages")
 
 
+def largest(driver, pages):
+    """Pages of the largest block that kmalloc has now."""
+    for count in range(pages, 0, -1):
+        answer = driver.ask(f"kmalloc {count * PAGE:x}")
+        if answer != "null":
+            driver.want(f"kfree {answer}", "ok")
+            return count
+    return 0
+
+
+def large_after_small(driver, _):
+    """What was small blocks becomes a large one again, without being told to shrink."""
+    for pages in (16, 64, 65, 100, 200):
+        driver.want(f"reset {pages:x}", f"{pages:x}")
+        fresh = largest(driver, pages)
+        taken = []
+        for size in (16, 48, 100, 700, 2000):
+            while (answer := driver.ask(f"kmalloc {size:x}")) != "null":
+                taken.append(answer)
+        for at in taken:
+            driver.want(f"kfree {at}", "ok")
+        if (again := largest(driver, pages)) != fresh:
+            raise Wrong(f"of {pages} pages {fresh} were one block, and {again} are")
+
+
 def odd_arguments(driver, _):
     driver.want("reset 100", "100")
     start = driver.ask("kinfo")
@@ -277,6 +302,7 @@ def main():
         tap.run("random calls, every mode on", width, sessions(2000, 700),
                 "--slab=guard,poison,quarantine=64K,owner,random")
         tap.run("all memory in blocks of one size", width, use_up)
+        tap.run("a large block after small ones", width, large_after_small)
         tap.run("writes after free", width, write_after_free)
         tap.run("writes anywhere", width, wild_writes)
         tap.run("the n-th request fails", width, failures)
