@@ -523,8 +523,9 @@ static LOAM_NOINLINE size_t buddy_free_together(loam_buddy *b, unsigned order, c
     return used;
 }
 
-/* Blocks that lie apart, up to the first that is refused. What the loop reads of the level is
- * copied: a store to a byte of classes could be a store to anything. */
+/* Blocks that lie apart, up to the first that is refused; the range has room for one at least. What
+ * the loop reads of the level is copied: a store to a byte of classes could be a store to
+ * anything. */
 LOAM_INLINE size_t buddy_free_apart(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)
 {
     const unsigned l = order / 6, k = order - 6 * l;
@@ -567,7 +568,7 @@ static LOAM_NOINLINE size_t buddy_free_apart_0(loam_buddy *b, const uint64_t *un
 
 static LOAM_NOINLINE size_t buddy_free_apart_9(loam_buddy *b, const uint64_t *unit, size_t n)
 {
-    return b->levels < 2 ? 0 : buddy_free_apart(b, 9, unit, n);
+    return b->count < 1U << 9 ? 0 : buddy_free_apart(b, 9, unit, n);
 }
 
 size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit, size_t n)

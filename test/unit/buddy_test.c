@@ -202,6 +202,18 @@ static void lists_of_blocks(tap *t)
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
 
+static void list_beyond_the_range(tap *t)
+{
+    static const uint64_t list[] = {1ULL << 30, 0};
+    for (uint64_t units = 1; units < 512; units += 73) {
+        start(t, 0, units, NONE);
+        TAP_EQ(t, loam_buddy_free_list(&b, 9, list, 2), 0);
+        TAP_EQ(t, loam_buddy_free_list(&b, 9, list + 1, 1), 0);
+        TAP_EQ(t, loam_buddy_free_list(&b, 0, list, 1), 0);
+        TAP_RULE(t, loam_buddy_check(&b), NULL);
+    }
+}
+
 static void take_exactly(tap *t)
 {
     start_free(t, 0, UNITS, NONE);
@@ -411,6 +423,7 @@ static const tap_case cases[] = {
     {"buddy_free: misaligned, outside, free already: refused", free_refuses},
     {"buddy_free: a small part of a large block is free: refused", free_refuses_parts},
     {"buddy_free_list: a list: up to the first that is refused", lists_of_blocks},
+    {"buddy_free_list: fewer units than one block: refused", list_beyond_the_range},
     {"buddy_take: exact units: taken once", take_exactly},
     {"buddy_alloc_within: limits: lowest fitting place", within_limits},
     {"buddy_take_runs: order 0: all free units of a word at once", words_at_once},
