@@ -37,30 +37,7 @@
  *        bitmaps.
  * NOT    Which block is out, and of what order: the owner's (zone keeps a byte a frame).
  */
-#include "loam/buddy.h"
-
-#define BUDDY_PAIRS  0x5555555555555555ULL
-#define BUDDY_QUADS  0x1111111111111111ULL
-#define BUDDY_BYTES  0x0101010101010101ULL
-#define BUDDY_SHORTS 0x0001000100010001ULL
-#define BUDDY_LONGS  0x0000000100000001ULL
-
-/* Starts of the aligned runs of 2^k set bits, maximal or not, for k = 0 .. 5. */
-typedef struct buddy_runs {
-    uint64_t of[LOAM_BUDDY_CLASSES];
-} buddy_runs;
-
-static inline buddy_runs buddy_runs_of(uint64_t v)
-{
-    buddy_runs r;
-    r.of[0] = v;
-    r.of[1] = v & (v >> 1) & BUDDY_PAIRS;
-    r.of[2] = r.of[1] & (r.of[1] >> 2) & BUDDY_QUADS;
-    r.of[3] = r.of[2] & (r.of[2] >> 4) & BUDDY_BYTES;
-    r.of[4] = r.of[3] & (r.of[3] >> 8) & BUDDY_SHORTS;
-    r.of[5] = r.of[4] & (r.of[4] >> 16) & BUDDY_LONGS;
-    return r;
-}
+#include "buddy_impl.h"
 
 /* Every place in a word where an aligned run of 2^k bits can start. */
 static const uint64_t buddy_starts[LOAM_BUDDY_CLASSES] = {
@@ -90,32 +67,6 @@ LOAM_INLINE unsigned buddy_classes_after(unsigned old, uint64_t v, unsigned k)
                (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2;
     return (old & 0x07U) | (unsigned)(r.of[3] != (r.of[4] | r.of[4] << 8)) << 3 |
            (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
-}
-
-/* Starts of the maximal runs of 2^k bits. */
-static inline uint64_t buddy_maximal(uint64_t v, unsigned k)
-{
-    buddy_runs r = buddy_runs_of(v);
-    if (k == LOAM_BUDDY_CLASSES - 1)
-        return r.of[k];
-    return r.of[k] & ~(r.of[k + 1] | r.of[k + 1] << (1U << k));
-}
-
-/* Index of the word of level l that holds this unit. */
-static inline uint64_t buddy_word_index(const loam_buddy *b, unsigned l, uint64_t unit)
-{
-    return (unit >> (6 * (l + 1))) - b->level[l].first;
-}
-
-static inline unsigned buddy_bit(unsigned l, uint64_t unit)
-{
-    return (unsigned)(unit >> (6 * l)) & 63;
-}
-
-/* The bits of level l = order / 6 that a block is made of. */
-static inline uint64_t buddy_mask(unsigned l, uint64_t unit, unsigned order)
-{
-    return loam_mask64(1U << (order - 6 * l)) << buddy_bit(l, unit);
 }
 
 /* Child i of level l began or ceased to hold a maximal run of 2^k: upwards while a node begins or
@@ -253,67 +204,6 @@ loam_err loam_buddy_alloc(loam_buddy *b, unsigned order, uint64_t *unit)
     return err;
 }
 
-/* The first maximal run of 2^k bits of level l that starts at bit number `from` of the level or
- * above. */
-static bool buddy_next_run(const loam_buddy *b, unsigned l, unsigned k, uint64_t from,
-                           uint64_t *bit)
-{
-    const loam_buddy_level *level = &b->level[l];
-    uint64_t base = level->first << 6;
-    uint64_t at = from > base ? from - base : 0, i = at >> 6;
-    if (i >= level->count)
-        return false;
-    uint64_t here = buddy_maximal(level->word[i], k) & ~loam_mask64(at & 63);
-    unsigned h = 0;
-    while (here == 0) { /* up, to the first node with such a child behind i */
-        if (h == level->height)
-            return false;
-        here = level->node[h++][i >> 6].has[k] & ~loam_mask64((unsigned)(i & 63) + 1);
-        i >>= 6;
-    }
-    while (h > 0) { /* down its lowest children */
-        i = i << 6 | loam_ctz64(here);
-        here = --h == 0 ? buddy_maximal(level->word[i], k) : level->node[h - 1][i].has[k];
-    }
-    *bit = base + (i << 6 | loam_ctz64(here));
-    return true;
-}
-
-/* The lowest place at `lo` or above for a block of this order inside a maximal free block of order
- * c >= order. */
-static bool buddy_candidate(const loam_buddy *b, unsigned c, unsigned order, uint64_t lo,
-                            uint64_t *unit)
-{
-    uint64_t place, bit;
-    unsigned l = c / 6;
-    if ((b->classes >> c & 1) == 0 || loam_align_up_overflows(lo, 1ULL << order, &place))
-        return false;
-    uint64_t around = loam_align_down(place, 1ULL << c);
-    if (!buddy_next_run(b, l, c % 6, around >> (6 * l), &bit))
-        return false;
-    uint64_t start = bit << (6 * l);
-    *unit = start > place ? start : place;
-    return true;
-}
-
-bool loam_buddy_peek_within(const loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
-                            loam_buddy_pick *pick)
-{
-    uint64_t hi = b->first + b->count, limit;
-    if (len != 0 && !loam_add_overflows(lo, len, &limit) && limit < hi)
-        hi = limit;
-    for (unsigned c = order; c < 6 * b->levels; c++) {
-        uint64_t at;
-        if (!buddy_candidate(b, c, order, lo, &at) || at >= hi || hi - at < 1ULL << order)
-            continue;
-        pick->unit = at;
-        pick->from = loam_align_down(at, 1ULL << c);
-        pick->order = c;
-        return true;
-    }
-    return false;
-}
-
 loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uint64_t len,
                                  uint64_t *unit)
 {
@@ -323,27 +213,6 @@ loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uin
     buddy_carve(b, pick.order / 6, pick.unit, order);
     *unit = pick.unit;
     return LOAM_OK;
-}
-
-static bool buddy_is_block(const loam_buddy *b, uint64_t unit, unsigned order)
-{
-    if (order >= 6 * b->levels || (unit & loam_mask64(order)) != 0 || unit < b->first)
-        return false;
-    uint64_t offset = unit - b->first;
-    return offset < b->count && b->count - offset >= 1ULL << order;
-}
-
-/* The level whose bits say that the block is free, or b->levels when it is not wholly free. */
-static unsigned buddy_level_of_free(const loam_buddy *b, uint64_t unit, unsigned order)
-{
-    unsigned l = order / 6;
-    uint64_t mask = buddy_mask(l, unit, order);
-    for (; l < b->levels; l++) {
-        if ((b->level[l].word[buddy_word_index(b, l, unit)] & mask) == mask)
-            break;
-        mask = 1ULL << buddy_bit(l + 1, unit);
-    }
-    return l;
 }
 
 loam_err loam_buddy_take(loam_buddy *b, uint64_t unit, unsigned order)
@@ -424,7 +293,7 @@ static LOAM_NOINLINE bool buddy_any_in(const loam_buddy_level *level, uint64_t l
  * most 32 words, whose classes lie side by side; further below the trees are asked. */
 LOAM_INLINE bool buddy_free_below(const loam_buddy *b, unsigned l, uint64_t unit, unsigned order)
 {
-    const uint8_t *classes = &b->level[l - 1].classes[buddy_word_index(b, l - 1, unit)];
+    const uint8_t *classes = b->level[l - 1].classes + buddy_word_index(b, l - 1, unit);
     unsigned words = 1U << (order - 6 * l), i = 0;
     uint64_t any = 0, eight;
     for (; i + 8 <= words; i += 8) {
@@ -440,12 +309,19 @@ LOAM_INLINE bool buddy_free_below(const loam_buddy *b, unsigned l, uint64_t unit
     return any != 0;
 }
 
+/* The same, where it is not worth its space in the caller. */
+static LOAM_NOINLINE bool buddy_has_free_below(const loam_buddy *b, unsigned l, uint64_t unit,
+                                               unsigned order)
+{
+    return l > 0 && buddy_free_below(b, l, unit, order);
+}
+
 /* Is one of the block's units free? */
-LOAM_INLINE bool buddy_overlaps(const loam_buddy *b, uint64_t unit, unsigned order)
+static LOAM_NOINLINE bool buddy_overlaps(const loam_buddy *b, uint64_t unit, unsigned order)
 {
     unsigned l = order / 6;
     return buddy_overlaps_free(b, l, unit, buddy_mask(l, unit, order)) ||
-           (l > 0 && buddy_free_below(b, l, unit, order));
+           buddy_has_free_below(b, l, unit, order);
 }
 
 /* The word of level l that holds this unit became full: it is cleared, and so on upwards. The word
@@ -464,7 +340,7 @@ static LOAM_NOINLINE void buddy_promote(loam_buddy *b, unsigned l, uint64_t unit
 }
 
 /* Sets bits of level l; a word that fills up moves one level up as a single bit. */
-LOAM_INLINE void buddy_put(loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
+static LOAM_NOINLINE void buddy_put(loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
 {
     uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i] | mask;
     if (LOAM_UNLIKELY(v == ~0ULL)) {
@@ -502,7 +378,7 @@ LOAM_INLINE size_t buddy_gather(const loam_buddy *b, unsigned order, const uint6
     for (; used < n && LOAM_UNLIKELY((unit[used] ^ unit[0]) >> word == 0); used++) {
         uint64_t more = buddy_mask(l, unit[used], order);
         if (((taken | *bits) & more) != 0 || !buddy_is_block(b, unit[used], order) ||
-            (l > 0 && buddy_free_below(b, l, unit[used], order)))
+            buddy_has_free_below(b, l, unit[used], order))
             break;
         *bits |= more;
     }
@@ -602,7 +478,7 @@ loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint
     if (buddy_overlaps_free(b, l, low, bits))
         return LOAM_EBUSY;
     for (uint64_t left = l > 0 ? starts : 0; left != 0; left &= left - 1) {
-        if (buddy_free_below(b, l, base + ((uint64_t)loam_ctz64(left) << (6 * l)), order))
+        if (buddy_has_free_below(b, l, base + ((uint64_t)loam_ctz64(left) << (6 * l)), order))
             return LOAM_EBUSY;
     }
     buddy_put(b, l, low, bits);
@@ -629,70 +505,4 @@ loam_err loam_buddy_free_range(loam_buddy *b, uint64_t unit, uint64_t count)
         b->free_units += 1ULL << order;
     }
     return LOAM_OK;
-}
-
-/* ---- views ---- */
-
-bool loam_buddy_find(const loam_buddy *b, uint64_t unit, uint64_t *start, unsigned *order)
-{
-    if (!buddy_is_block(b, unit, 0))
-        return false;
-    unsigned l = buddy_level_of_free(b, unit, 0), k = 0;
-    if (l == b->levels)
-        return false;
-    buddy_runs r = buddy_runs_of(b->level[l].word[buddy_word_index(b, l, unit)]);
-    unsigned bit = buddy_bit(l, unit);
-    while (k + 1 < LOAM_BUDDY_CLASSES && (r.of[k + 1] >> (bit & ~loam_mask64(k + 1)) & 1) != 0)
-        k++;
-    if (order != NULL)
-        *order = 6 * l + k;
-    if (start != NULL)
-        *start = unit & ~loam_mask64(6 * l + k);
-    return true;
-}
-
-int loam_buddy_largest(const loam_buddy *b)
-{
-    return b->classes == 0 ? -1 : (int)loam_log2_floor(b->classes);
-}
-
-/* The first unit at or above `from` that may be free: skips what a zero word says is taken. */
-static uint64_t buddy_skip_taken(const loam_buddy *b, uint64_t from)
-{
-    uint64_t v = b->level[0].word[buddy_word_index(b, 0, from)] & ~loam_mask64(from & 63);
-    return v == 0 ? (from | 63) + 1 : (from & ~63ULL) + loam_ctz64(v);
-}
-
-void loam_buddy_each(const loam_buddy *b, unsigned max_order, loam_buddy_fn *fn, void *ctx)
-{
-    for (uint64_t unit = b->first, end = b->first + b->count; unit < end;) {
-        uint64_t start;
-        unsigned order;
-        if (!loam_buddy_find(b, unit, &start, &order)) {
-            uint64_t next = buddy_skip_taken(b, unit);
-            unit = next > unit ? next : unit + 1;
-            continue;
-        }
-        order = order < max_order ? order : max_order;
-        if (!fn(ctx, unit, order))
-            return;
-        unit += 1ULL << order;
-    }
-}
-
-bool loam_buddy_next(const loam_buddy *b, unsigned order, unsigned max_order, uint64_t from,
-                     uint64_t *unit)
-{
-    bool found = false;
-    unsigned last = order == max_order ? 6 * b->levels : order + 1;
-    if (order > max_order || order >= 6 * b->levels)
-        return false;
-    for (unsigned c = order; c < last; c++) {
-        uint64_t at;
-        if (buddy_candidate(b, c, order, from, &at) && (!found || at < *unit)) {
-            *unit = at;
-            found = true;
-        }
-    }
-    return found;
 }

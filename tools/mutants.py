@@ -16,6 +16,7 @@ a mutant for `make test-long`. A mutant lives in build/mutants alone; it is kill
 fails, crashes or takes too long; one that does not compile is no mutant but a mistake.
 """
 import os
+import shutil
 import re
 import resource
 import subprocess
@@ -63,11 +64,20 @@ def passes(command, limit=None):
 
 
 def link(test, changed, program):
-    """Links a test with the changed object in front of the library that has the sound one."""
-    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", changed, "build/host/libloam.a"]
+    """Links a test with the changed objects in front of the library that has the sound ones."""
+    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", *changed, "build/host/libloam.a"]
     if test.startswith("unit/"):
         objects.insert(0, f"{OBJECTS}/main/{test[5:]}.o")
     return passes(["gcc", *objects, "-lpthread", "-o", program])
+
+
+def compiled(path):
+    """What to compile anew: the file itself; of a header, the files beside it that include it."""
+    if not path.endswith(".h"):
+        return [path]
+    folder, name = os.path.split(path)
+    beside = [os.path.join(folder, n) for n in sorted(os.listdir(os.path.join(ROOT, folder)))]
+    return [p for p in beside if p.endswith(".c") and f'#include "{name}"' in read(ROOT, p)]
 
 
 def run_mutant(numbered):
@@ -82,11 +92,16 @@ def run_mutant(numbered):
     copy = os.path.join(folder, os.path.basename(mutant.path))
     with open(copy, "w", encoding="utf-8") as file:
         file.write(source.replace(mutant.old, mutant.new))
-    changed = copy[:-2] + ".o"
-    if not passes(["gcc", *FLAGS, "-iquote", os.path.dirname(mutant.path), "-c", copy,
-                   "-o", changed]):
-        mutant.verdict = "the compiler"
-        return mutant
+    changed = []
+    for path in compiled(mutant.path):
+        copy = os.path.join(folder, os.path.basename(path))
+        if path != mutant.path:  # beside the changed header, so that it is the one included
+            shutil.copy(os.path.join(ROOT, path), copy)
+        changed.append(copy[:-2] + ".o")
+        if not passes(["gcc", *FLAGS, "-iquote", os.path.dirname(mutant.path), "-c", copy,
+                       "-o", changed[-1]]):
+            mutant.verdict = "the compiler"
+            return mutant
     for test in mutant.tests:
         program = os.path.join(folder, test.replace("/", "+"))
         if not link(test, changed, program):

@@ -201,6 +201,25 @@ static void try_runs(tap *t)
         set(base + ((uint64_t)__builtin_ctzll(back) << shift), 1ULL << order, true);
 }
 
+/* A list of blocks of one order that are out, some twice: taken up to the first that is free. */
+static void try_list(tap *t)
+{
+    static const unsigned orders[] = {0, 0, 0, 1, 2, 3, 6, 7, 9};
+    unsigned order = orders[tap_below(t, LOAM_ARRAY_LEN(orders))], n = 0;
+    uint64_t list[32], size = 1ULL << order, near = w.first + tap_below(t, w.count);
+    bool together = tap_below(t, 2) == 0;
+    for (unsigned tries = 0; tries < 64 && n < LOAM_ARRAY_LEN(list); tries++) {
+        uint64_t unit = together ? near + tap_below(t, 8 * size) : w.first + tap_below(t, w.count);
+        unit &= ~(size - 1);
+        if (inside(unit, order) && order < 6 * w.b.levels && all(unit, size, false))
+            list[n++] = unit;
+    }
+    size_t want = 0;
+    for (; want < n && all(list[want], size, false); want++)
+        set(list[want], size, true);
+    TAP_EQ(t, loam_buddy_free_list(&w.b, order, list, n), want);
+}
+
 typedef struct view {
     tap *t;
     uint64_t at;
@@ -244,8 +263,9 @@ static void compare(tap *t)
 
 static void play(tap *t, uint64_t first, uint64_t count, unsigned high_from, unsigned steps)
 {
-    static void (*const op[])(tap *) = {try_alloc, try_alloc, try_alloc, try_free,   try_free,
-                                        try_free,  try_range, try_take,  try_within, try_runs};
+    static void (*const op[])(tap *) = {try_alloc, try_alloc, try_alloc,  try_free,
+                                        try_free,  try_free,  try_range,  try_list,
+                                        try_list,  try_take,  try_within, try_runs};
     start(t, first, count, high_from);
     for (unsigned i = 0; i < steps && t->failed == 0; i++) {
         op[tap_below(t, LOAM_ARRAY_LEN(op))](t);

@@ -60,8 +60,8 @@ static void init_refuses(tap *t)
 {
     TAP_EQ(t, loam_buddy_init(&b, 0, 0, NONE, mem), LOAM_EINVAL);
     TAP_EQ(t, loam_buddy_init(&b, 0, 64, NONE, NULL), LOAM_EINVAL);
-    TAP_EQ(t, loam_buddy_init(&b, 0, 64, NONE, (unsigned char *)mem + 8 - ((uintptr_t)mem & 7)),
-           LOAM_EINVAL);
+    size_t past_line = 64 - ((uintptr_t)mem & 63) + 8;
+    TAP_EQ(t, loam_buddy_init(&b, 0, 64, NONE, (unsigned char *)mem + past_line), LOAM_EINVAL);
 }
 
 static void whole_memory_is_one_block(tap *t)
