@@ -196,6 +196,7 @@ def watch(link, text, seconds):
     wanted, end = text.encode(), time.monotonic() + seconds
     at = link.heard.find(b"starting")
     kernel = link.heard[at + len(b"starting") :] if at >= 0 else b""
+    sys.stdout.flush()  # what was printed as text stands before what is written as bytes
     sys.stdout.buffer.write(kernel)
     while wanted not in kernel:
         if time.monotonic() > end:
