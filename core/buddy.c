@@ -44,29 +44,39 @@ static const uint64_t buddy_starts[LOAM_BUDDY_CLASSES] = {
     ~0ULL, BUDDY_PAIRS, BUDDY_QUADS, BUDDY_BYTES, BUDDY_SHORTS, BUDDY_LONGS,
 };
 
-/* Bit k: the word, which is not all ones, has a maximal run of 2^k. A run of 2^(k+1) is two of 2^k
- * side by side. */
+/* Is there a maximal run of 2^k? A run of 2^(k+1) is two of 2^k side by side. */
+LOAM_INLINE unsigned buddy_has(const buddy_runs *r, unsigned k)
+{
+    return r->of[k] != (r->of[k + 1] | r->of[k + 1] << (1U << k));
+}
+
+LOAM_INLINE unsigned buddy_low_classes(const buddy_runs *r, unsigned above)
+{
+    return ((above * 2 + buddy_has(r, 2)) * 2 + buddy_has(r, 1)) * 2 + buddy_has(r, 0);
+}
+
+LOAM_INLINE unsigned buddy_high_classes(const buddy_runs *r)
+{
+    return ((unsigned)(r->of[5] != 0) * 2 + buddy_has(r, 4)) * 2 + buddy_has(r, 3);
+}
+
+/* Bit k: the word, which is not all ones, has a maximal run of 2^k. */
 static inline unsigned buddy_classes(uint64_t v)
 {
     buddy_runs r = buddy_runs_of(v);
-    return (unsigned)(r.of[0] != (r.of[1] | r.of[1] << 1)) |
-           (unsigned)(r.of[1] != (r.of[2] | r.of[2] << 2)) << 1 |
-           (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2 |
-           (unsigned)(r.of[3] != (r.of[4] | r.of[4] << 8)) << 3 |
-           (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
+    return buddy_low_classes(&r, buddy_high_classes(&r));
 }
 
-/* The same when only one block of 2^k bits was added, and it did not fill up its byte: shorter than
- * a byte it can change classes 0 .. 2 only, and from a byte on classes 3 .. 5 only. */
-LOAM_INLINE unsigned buddy_classes_after(unsigned old, uint64_t v, unsigned k)
+/* The same when a block of 2^k bits, starting at `bit`, is all that was added. Below a byte it can
+ * change classes 0 .. 2 only, unless it fills its byte; from a byte on classes 3 .. 5 only. */
+LOAM_INLINE unsigned buddy_classes_after(unsigned old, uint64_t v, unsigned k, unsigned bit)
 {
     buddy_runs r = buddy_runs_of(v);
-    if (k < 3)
-        return (old & 0x38U) | (unsigned)(r.of[0] != (r.of[1] | r.of[1] << 1)) |
-               (unsigned)(r.of[1] != (r.of[2] | r.of[2] << 2)) << 1 |
-               (unsigned)(r.of[2] != (r.of[3] | r.of[3] << 4)) << 2;
-    return (old & 0x07U) | (unsigned)(r.of[3] != (r.of[4] | r.of[4] << 8)) << 3 |
-           (unsigned)(r.of[4] != (r.of[5] | r.of[5] << 16)) << 4 | (unsigned)(r.of[5] != 0) << 5;
+    if (k >= 3)
+        return buddy_high_classes(&r) * 8 + (old & 7);
+    if (LOAM_UNLIKELY((r.of[3] >> (bit & 56) & 1) != 0))
+        return buddy_low_classes(&r, buddy_high_classes(&r));
+    return buddy_low_classes(&r, old >> 3);
 }
 
 /* Child i of level l began or ceased to hold a maximal run of 2^k: upwards while a node begins or
@@ -422,11 +432,7 @@ LOAM_INLINE size_t buddy_free_apart(loam_buddy *b, unsigned order, const uint64_
             buddy_promote(b, l, u);
             continue;
         }
-        unsigned old = classes[i], after;
-        if (k < 3 && LOAM_UNLIKELY((now >> (buddy_bit(l, u) & 56) & 0xff) == 0xff))
-            after = buddy_classes(now);
-        else
-            after = buddy_classes_after(old, now, k);
+        unsigned old = classes[i], after = buddy_classes_after(old, now, k, buddy_bit(l, u));
         word[i] = now;
         classes[i] = (uint8_t)after;
         if (LOAM_UNLIKELY(old != after))

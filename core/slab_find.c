@@ -156,6 +156,8 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
         loam_slab__describe(at, &r);
     else
         r.state = find_frame_state(s, p);
+    if (r.state == loam_frame_state_name(LOAM_FRAME_FREE)) /* its pages went back already */
+        r.what = find_what(SLAB_IS_FREE, freeing);
     loam_irq irq = loam_port_irq_save();
     s->refusals++;
     loam_port_irq_restore(irq);

@@ -37,7 +37,9 @@ static uint64_t large_npages(const loam_slabs *s, size_t size, size_t align, siz
     uint64_t least = align >> LOAM_PAGE_SHIFT;
     if (npages <= half)
         npages = half + 1;
-    return npages < least ? least : npages;
+    if (npages < least)
+        npages = least;
+    return npages <= s->len >> LOAM_PAGE_SHIFT ? npages : 0; /* more than there is, whatever goes */
 }
 
 static slab_desc *large_build(loam_slabs *s, uint64_t npages, size_t lead)

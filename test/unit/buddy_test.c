@@ -200,6 +200,10 @@ static void lists_of_blocks(tap *t)
     TAP_EQ(t, loam_buddy_free_list(&b, ~0U, list, 1), 0);
     TAP_EQ(t, loam_buddy_free_list(&b, 0, list, 0), 0);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
+    put(t, 4096 + 64, 6);
+    uint64_t beside = 4096 + 512;
+    TAP_EQ(t, loam_buddy_free_list(&b, 9, &beside, 1), 1);
+    TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
 
 static void list_beyond_the_range(tap *t)

@@ -257,11 +257,11 @@ static void large_refused(tap *t)
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 1), "misaligned free", "misaligned");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 4096), "inner free", "inner");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 65536), "inner free", "inner");
-    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 25 * 4096), "foreign free", "free");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 25 * 4096), "double free", "free");
     TAP_EQ(t, loam_zone_state(ground.zone, loam_pfn_of(ground.slabs->first_frame)),
            LOAM_FRAME_SLAB);
     put(t, p);
-    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "foreign free", "free");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
     p = get(t, 20000);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     put(t, p);

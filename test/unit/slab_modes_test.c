@@ -51,9 +51,7 @@ static void guard_aligned(tap *t)
         GROUND_BREAKS(t, p[-1], 0, "S9");
         GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p - 16), "inner free", "inner");
         put(t, p);
-        bool large = align + 100 > 7168; /* the largest guarded class of 16 KiB slabs */
-        GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), large ? "foreign free" : "double free",
-                       "free");
+        GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
     }
 }
 
@@ -151,7 +149,7 @@ static void quarantine_of_large(tap *t)
     ground_look(&before);
     unsigned char *p = get(t, 20000), *q = get(t, 100000);
     put(t, q); /* larger than the quarantine */
-    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q), "foreign free", "free");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q), "double free", "free");
     put(t, p);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "quarantined");
     GROUND_BREAKS(t, p[19999], 1, "S10");

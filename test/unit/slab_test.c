@@ -182,7 +182,7 @@ static void free_refuses(tap *t)
     GROUND_REFUSED(t, loam_cache_free(c, outside), "foreign free", "outside");
     GROUND_REFUSED(t, loam_cache_free(c, (void *)8), "foreign free", "outside");
     GROUND_REFUSED(t, loam_cache_free(c, ground.slabs), "foreign free", "slab");
-    GROUND_REFUSED(t, loam_cache_free(c, ground_arena + 255 * 4096), "foreign free", "free");
+    GROUND_REFUSED(t, loam_cache_free(c, ground_arena + 255 * 4096), "double free", "free");
     GROUND_REFUSED(t, loam_cache_free(c, p + 96), "double free", "free");
     GROUND_REFUSED(t, loam_cache_free(c, p + 16384 - 16), "inner free", "inner");
     put(t, c, p);
