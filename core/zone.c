@@ -115,9 +115,14 @@ static LOAM_NOINLINE loam_pfn zone_alloc_slow(loam_zone *zone, unsigned order, u
     return LOAM_NO_FRAME;
 }
 
-static LOAM_NOINLINE loam_pfn zone_zeroed(const loam_zone *zone, uint64_t frame, unsigned order)
+/* What the fast path does only when asked for. The block is the caller's already. */
+static LOAM_NOINLINE loam_pfn zone_finish(const loam_zone *zone, uint64_t frame, unsigned order,
+                                          unsigned flags)
 {
-    loam_zone__zero(zone, frame, 1ULL << order);
+    zone_area *area = loam_zone__area(zone, frame);
+    area->table[frame - area->first] = (uint8_t)(zone_mark(flags) | order);
+    if ((flags & LOAM_ZONE_ZERO) != 0)
+        loam_zone__zero(zone, frame, 1ULL << order);
     return loam_pfn_of(frame);
 }
 
@@ -148,10 +153,10 @@ loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
     } else {
         goto slow;
     }
-    front->table[at] = (uint8_t)(zone_mark(flags) | order);
+    front->table[at] = (uint8_t)(ZONE_HEAD | order);
     loam_port_irq_restore(irq);
-    if (LOAM_UNLIKELY((flags & LOAM_ZONE_ZERO) != 0))
-        return zone_zeroed(zone, frame, order);
+    if (LOAM_UNLIKELY((flags & (LOAM_ZONE_ZERO | LOAM_ZONE_SLAB)) != 0))
+        return zone_finish(zone, frame, order, flags);
     return loam_pfn_of(frame);
 slow:
     loam_port_irq_restore(irq);

@@ -263,12 +263,10 @@ void loam_zone__zero(const loam_zone *zone, uint64_t first, uint64_t frames)
 
 /* ---- frames that come and go for good ---- */
 
-/* Lock held. Are all these frames reserved? Eight bytes at a time: this is a pass over the whole
- * table at boot. */
-static bool zone_all_reserved(const zone_area *area, uint64_t first, uint64_t count)
+static bool zone_all_reserved(const uint8_t *at, uint64_t count)
 {
     _Static_assert(ZONE_RESERVED == 0, "reserved bytes are compared as a word of 0");
-    const uint8_t *at = &area->table[first - area->first], *end = at + count;
+    const uint8_t *end = at + count;
     uint64_t eight, seen = 0;
     for (; end - at >= 8; at += 8) {
         __builtin_memcpy(&eight, at, 8);
@@ -277,6 +275,22 @@ static bool zone_all_reserved(const zone_area *area, uint64_t first, uint64_t co
     for (; at < end; at++)
         seen |= *at;
     return seen == 0;
+}
+
+/* Lock held. Makes reserved frames plain, all or none. At boot this is the pass over the table: a
+ * page of it is read and written while it is in the cache. */
+static bool zone_make_plain(zone_area *area, uint64_t first, uint64_t count)
+{
+    uint8_t *table = &area->table[first - area->first];
+    for (uint64_t done = 0, n; done < count; done += n) {
+        n = count - done < LOAM_PAGE_SIZE ? count - done : LOAM_PAGE_SIZE;
+        if (!zone_all_reserved(table + done, n)) {
+            __builtin_memset(table, ZONE_RESERVED, (size_t)done);
+            return false;
+        }
+        __builtin_memset(table + done, ZONE_PLAIN, (size_t)n);
+    }
+    return true;
 }
 
 loam_err loam_zone_add(void *ctx, loam_pfn first, uint64_t count)
@@ -288,11 +302,11 @@ loam_err loam_zone_add(void *ctx, loam_pfn first, uint64_t count)
     if (!zone_holds(area, first.v, count))
         return LOAM_EINVAL;
     loam_irq irq = zone_area_lock(area);
-    loam_err err = zone_all_reserved(area, first.v, count) ? LOAM_OK : LOAM_EBUSY;
-    if (err == LOAM_OK)
-        err = loam_buddy_free_range(&area->buddy, first.v, count);
+    bool plain = zone_make_plain(area, first.v, count);
+    loam_err err = plain ? loam_buddy_free_range(&area->buddy, first.v, count) : LOAM_EBUSY;
+    if (plain && err != LOAM_OK)
+        __builtin_memset(&area->table[first.v - area->first], ZONE_RESERVED, (size_t)count);
     if (err == LOAM_OK) {
-        __builtin_memset(&area->table[first.v - area->first], ZONE_PLAIN, (size_t)count);
         area->reserved -= count;
         area->low_water = ~0ULL;          /* starts again from here */
         loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
