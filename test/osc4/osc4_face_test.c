@@ -449,12 +449,13 @@ static void free_a_kernel_page(void)
     (void)loam_zone_free(lender, kernel_page[2]);
 }
 
-/* A block that was lent: the first head that is none of the kernel's own. */
+/* A block that was lent: the first head of 8 pages or more, for the kernel's own are smaller. */
 static void free_a_lent_block(void)
 {
     uint64_t base = lender_ram.base >> OSC4_PAGE_SHIFT;
-    for (uint64_t i = PAGES / 2; i < PAGES; i++)
-        if (loam_zone_state(lender, loam_pfn_of(base + i)) == LOAM_FRAME_HEAD) {
+    for (uint64_t i = 0; i < PAGES; i++)
+        if (loam_zone_state(lender, loam_pfn_of(base + i)) == LOAM_FRAME_HEAD &&
+            loam_zone_order(lender, loam_pfn_of(base + i)) >= 3) {
             (void)loam_zone_free(lender, loam_pfn_of(base + i));
             return;
         }
