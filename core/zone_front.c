@@ -81,11 +81,13 @@ static void zone_report_late(const loam_zone *zone, uint64_t frame)
     loam_port_misuse(&report);
 }
 
-/* One lock for the blocks at the head of the list that lie in one area; returns how many, a refused
- * one included. */
-static uint32_t zone_flush_area(loam_zone *zone, const zone_queue *queue, const uint64_t *frame,
-                                uint32_t n)
+enum { ZONE_NONE_BAD = -1 };
+
+/* One lock for the oldest blocks of a stack, at most n > 0, that lie in one area; returns how many.
+ * *bad becomes the index of the last of them if that one must not go back. */
+static uint32_t zone_give_oldest(loam_zone *zone, const zone_queue *queue, uint32_t n, int *bad)
 {
+    const uint64_t *frame = queue->lifo;
     zone_area *area = loam_zone__area(zone, frame[0]);
     uint32_t good = 0;
     loam_irq irq = zone_area_lock(area);
@@ -97,42 +99,48 @@ static uint32_t zone_flush_area(loam_zone *zone, const zone_queue *queue, const 
     zone_area_unlock(area, irq);
     if (given == n || frame[given] - area->first >= area->count)
         return given;
-    zone_report_late(zone, frame[given]);
+    *bad = (int)given;
     return given + 1;
 }
 
-static void zone_flush_list(loam_zone *zone, const zone_queue *queue, const uint64_t *frame,
-                            uint32_t n)
+/* Gives back the n oldest blocks of a stack. A report comes when the stack is whole again: whoever
+ * hears it may call the zone, and so may find or leave fewer blocks here. */
+static void zone_flush_oldest(loam_zone *zone, zone_queue *queue, uint32_t n)
 {
-    for (uint32_t i = 0; i < n;)
-        i += zone_flush_area(zone, queue, &frame[i], n - i);
+    while (n != 0 && queue->count != 0) {
+        int bad = ZONE_NONE_BAD;
+        uint32_t used = zone_give_oldest(zone, queue, n < queue->count ? n : queue->count, &bad);
+        uint64_t wrong = bad == ZONE_NONE_BAD ? 0 : queue->lifo[bad];
+        queue->count -= used;
+        __builtin_memmove(queue->lifo, queue->lifo + used, queue->count * sizeof queue->lifo[0]);
+        n -= used;
+        if (bad != ZONE_NONE_BAD)
+            zone_report_late(zone, wrong);
+    }
 }
 
 void loam_zone__flush(loam_zone *zone, zone_front *front, unsigned q)
 {
     zone_queue *queue = &front->queue[q];
-    uint32_t half = queue->count - queue->count / 2;
-    zone_flush_list(zone, queue, queue->lifo, half);
-    queue->count -= half;
-    __builtin_memmove(queue->lifo, queue->lifo + half, queue->count * sizeof queue->lifo[0]);
     front->flushes++;
+    zone_flush_oldest(zone, queue, queue->count - queue->count / 2);
 }
 
 static void zone_drain_queue(loam_zone *zone, zone_queue *queue)
 {
-    zone_flush_list(zone, queue, queue->lifo, queue->count);
-    queue->count = 0;
-    if (queue->starts == 0)
-        return;
-    zone_area *area =
-        loam_zone__area(zone, queue->base + ((uint64_t)loam_ctz64(queue->starts) << queue->shift));
-    loam_irq irq = zone_area_lock(area);
-    loam_err err = loam_buddy_free_runs(&area->buddy, queue->order, queue->base, queue->starts);
-    loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
-    zone_area_unlock(area, irq);
-    if (err != LOAM_OK)
-        zone_report_late(zone, queue->base);
+    uint64_t base = queue->base, starts = queue->starts;
     queue->starts = 0;
+    if (starts != 0) {
+        uint64_t frame = base + ((uint64_t)loam_ctz64(starts) << queue->shift);
+        zone_area *area = loam_zone__area(zone, frame);
+        loam_irq irq = zone_area_lock(area);
+        loam_err err = loam_buddy_free_runs(&area->buddy, queue->order, base, starts);
+        loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
+        zone_area_unlock(area, irq);
+        if (err != LOAM_OK)
+            zone_report_late(zone, frame);
+    }
+    zone_flush_oldest(zone, queue, queue->count);
 }
 
 void loam_zone__drain_front(loam_zone *zone, zone_front *front)

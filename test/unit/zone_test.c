@@ -517,6 +517,40 @@ static void freed_twice_at_once(tap *t)
     TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
 }
 
+/* Hears of a late double free in the middle of a flush, and takes most of the stack. */
+static loam_pfn taken[40];
+static size_t taken_count;
+
+static void use_the_zone(void *ctx, const loam_report *report)
+{
+    unsigned *heard = ctx;
+    (void)report;
+    ++*heard;
+    taken_count = loam_zone_alloc_bulk(zone, 0, 0, taken, LOAM_ARRAY_LEN(taken));
+}
+
+static void report_may_use_the_zone(tap *t)
+{
+    static loam_pfn out[LOAM_ZONE_LIFO_CAP + 1];
+    unsigned heard = 0;
+    start(t, 0, FRAMES, true);
+    loam_zone_alloc_bulk(zone, 0, 0, out, LOAM_ARRAY_LEN(out));
+    loam_zone_free_bulk(zone, out, LOAM_ZONE_LIFO_CAP); /* the stack is full */
+    loam_zone__area(zone, out[3].v)->table[out[3].v] = ZONE_HEAD;
+    loam_policy before = loam_port_set_policy(LOAM_POLICY_REPORT);
+    loam_port_on_report(use_the_zone, &heard);
+    put(t, out[LOAM_ZONE_LIFO_CAP]);
+    loam_port_on_report(NULL, NULL);
+    loam_port_set_policy(before);
+    TAP_EQ(t, heard, 1);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    TAP_EQ(t, loam_zone_free_bulk(zone, taken, taken_count), LOAM_ARRAY_LEN(taken));
+    put(t, out[3]);
+    loam_zone_drain(zone);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
 static bool refuse_third(void *ctx, unsigned order)
 {
     unsigned *count = ctx;
@@ -848,6 +882,7 @@ static const tap_case cases[] = {
     {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
     {"zone_alloc: a reserve beyond all memory: only atomic requests", reserve_beyond_memory},
     {"zone_drain: a block freed by two at once: found, and given back once", freed_twice_at_once},
+    {"zone_free: a report during a flush: its hearer may use the zone", report_may_use_the_zone},
     {"zone_alloc: refusal hook: the n-th request fails", refuse_hook},
     {"zone_alloc: zero flag: contents are 0", zeroed_pages},
     {"zone_alloc: zero flag, a map smaller than the block: not past it", map_smaller_than_zone},
