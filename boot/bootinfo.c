@@ -6,6 +6,7 @@
  *
  * MODEL
  *            device tree ---> bootinfo_fdt.c --+
+ *            Multiboot 1 ---> bootinfo_mb1.c --+
  *            a default map --------------------+--> loam_bootinfo --> feed --> loam_memblock
  *            image, tree, stack of the kernel -+      ram[] held[]              ram, held
  *
@@ -59,6 +60,27 @@ loam_err loam_bootinfo_hold(loam_bootinfo *info, loam_pa base, uint64_t len, con
     info->held[info->held_count++] =
         (loam_bootinfo_held){.span = {.base = base.v, .len = len}, .name = name};
     return LOAM_OK;
+}
+
+static bool bootinfo_touch(loam_span a, loam_span b)
+{
+    return a.len > 0 && b.len > 0 && a.base <= b.base + (b.len - 1) &&
+           b.base <= a.base + (a.len - 1);
+}
+
+bool loam_bootinfo_drop_module(loam_bootinfo *info, loam_span span, loam_bootinfo_module *lost)
+{
+    size_t i = 0;
+    while (i < info->module_count && !bootinfo_touch(info->module[i].span, span))
+        i++;
+    if (i == info->module_count)
+        return false;
+    *lost = info->module[i];
+    if (lost->span.base == info->initrd.base && lost->span.len == info->initrd.len)
+        info->initrd.len = 0;
+    for (info->module_count--; i < info->module_count; i++)
+        info->module[i] = info->module[i + 1];
+    return true;
 }
 
 static loam_err feed_refuse(loam_bootinfo_refusal *refused, loam_span span, const char *name,

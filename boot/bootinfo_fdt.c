@@ -259,6 +259,9 @@ static LOAM_NOINLINE loam_err tree_initrd(tree *t, loam_fdt_node chosen)
     if (to < from)
         return tree_refuse(t, LOAM_EFORMAT, "chosen: the initrd ends before it starts");
     t->info->initrd = (loam_span){.base = from, .len = to - from};
+    if (to > from)
+        t->info->module[t->info->module_count++] =
+            (loam_bootinfo_module){.span = t->info->initrd, .text = ""};
     return tree_range(t, t->info->initrd, &as);
 }
 

@@ -4,26 +4,32 @@
 
 /* bootinfo.h - what the boot loader told: one result, whatever the loader spoke.
  *
- * A kernel fills it from a device tree (or by hand, when there is none), adds what it knows itself
- * (where its image and the tree lie), and feeds it to a memblock. Strings point into the device
- * tree and live as long as it does. Not locked: one CPU.
+ * A kernel fills it from a device tree or Multiboot information (or by hand, when there is none),
+ * adds what it knows itself (where its image and the tree lie), and feeds it to a memblock. Strings
+ * point into the device tree and live as long as it does; those of Multiboot are copied into
+ * `text`, so that nothing of the loader's has to be kept, and info must not be moved. Not locked:
+ * one CPU.
  */
 #include "loam/base.h"
 #include "loam/fdt.h"
 #include "loam/memblock.h"
+#include "loam/multiboot1.h"
 
 enum {
     LOAM_BOOTINFO_RAM = 256,
     LOAM_BOOTINFO_HELD = 512,
     LOAM_BOOTINFO_DYNAMIC = 32,
-    LOAM_BOOTINFO_CPUS = 64
+    LOAM_BOOTINFO_CPUS = 64,
+    LOAM_BOOTINFO_MODULES = 16,
+    LOAM_BOOTINFO_TEXT = 2048,   /* bytes for copied strings */
+    LOAM_BOOTINFO_CMDLINE = 1024 /* of them for the command line, its 0 included */
 };
 
 typedef enum loam_bootinfo_source {
     LOAM_BOOTINFO_OWNER,      /* added by the kernel: its image, the device tree, ... */
     LOAM_BOOTINFO_MEMRESERVE, /* the tree's reservation block */
-    LOAM_BOOTINFO_REGION,     /* a child of /reserved-memory with an address */
-    LOAM_BOOTINFO_INITRD
+    LOAM_BOOTINFO_REGION,     /* a child of /reserved-memory; in a Multiboot map: not RAM */
+    LOAM_BOOTINFO_INITRD      /* or any other module */
 } loam_bootinfo_source;
 
 typedef struct loam_bootinfo_held {
@@ -49,6 +55,12 @@ typedef struct loam_bootinfo_cpu {
     uint64_t release;          /* cpu-release-addr, or 0 */
 } loam_bootinfo_cpu;
 
+/* A file that the loader put into memory, and what it was told about it. */
+typedef struct loam_bootinfo_module {
+    loam_span span;
+    const char *text; /* "" when there is none */
+} loam_bootinfo_module;
+
 typedef struct loam_bootinfo {
     loam_span ram[LOAM_BOOTINFO_RAM]; /* as given, len > 0; may overlap */
     size_t ram_count;
@@ -57,8 +69,10 @@ typedef struct loam_bootinfo {
     loam_bootinfo_dynamic dynamic[LOAM_BOOTINFO_DYNAMIC];
     size_t dynamic_count;
     loam_bootinfo_cpu cpu[LOAM_BOOTINFO_CPUS]; /* the first of them */
-    size_t cpu_count;               /* all that can run; may be more than the array has */
-    loam_span initrd;               /* len 0: none. Is in held, too */
+    size_t cpu_count; /* all that can run; may be more than the array has */
+    loam_bootinfo_module module[LOAM_BOOTINFO_MODULES]; /* the first of them; none is empty */
+    size_t module_count;                                /* in the array */
+    loam_span initrd;               /* len 0: none. The first module. Is in held, too */
     const char *cmdline;            /* terminated; "" when there is none */
     const char *model, *compatible; /* of the machine (the first compatible), or NULL */
     loam_fdt_node console;          /* what stdout-path names, or LOAM_FDT_NO_NODE */
@@ -67,6 +81,9 @@ typedef struct loam_bootinfo {
     uint32_t blob_len;              /* bytes of the device tree */
     /* The first thing that was malformed and left out, because it does not concern memory. */
     const char *note;
+    const char *loader; /* its name, or NULL */
+    char text[LOAM_BOOTINFO_TEXT];
+    size_t text_used;
 } loam_bootinfo;
 
 /* Nothing known. O(1). */
@@ -95,6 +112,26 @@ loam_err loam_bootinfo_hold(loam_bootinfo *info, loam_pa base, uint64_t len, con
  */
 loam_err loam_bootinfo_from_fdt(loam_bootinfo *info, const void *blob, size_t len,
                                 const char **why);
+
+/* The same from what a Multiboot 1 loader left. All that is kept is copied: but for the modules,
+ * which are held, the loader's memory is free afterwards. bootinfo_mb1.c says what counts.
+ *
+ *   magic, at   eax and ebx, as the loader left them
+ *   returns     LOAM_OK; LOAM_EFORMAT (no such loader, or memory badly described); LOAM_ERANGE (a
+ *               range that wraps); LOAM_EFULL (more ranges than the arrays take); LOAM_ENOENT (no
+ *               memory map, or no RAM in it)
+ *   on error    info is as after loam_bootinfo_init
+ *   cost        O(map + modules)
+ */
+loam_err loam_bootinfo_from_mb1(loam_bootinfo *info, uint32_t magic, loam_pa at,
+                                const loam_mb1_memory *memory, const char **why);
+
+/* Forgets a module (or initrd) of which a byte lies in the span, because something else was written
+ * there: the kernel's image. To be called until it says false. What it held stays held.
+ *   lost        the module, when the answer is true
+ *   cost        O(modules)
+ */
+bool loam_bootinfo_drop_module(loam_bootinfo *info, loam_span span, loam_bootinfo_module *lost);
 
 /* What a memblock did not take. */
 typedef struct loam_bootinfo_refusal {
