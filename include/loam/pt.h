@@ -127,6 +127,17 @@ loam_err loam_pt_unmap(loam_pt *pt, uint64_t va, uint64_t len, loam_pt_gone_fn *
 loam_err loam_pt_protect(loam_pt *pt, uint64_t va, uint64_t len, unsigned flags,
                          loam_pt_batch *batch);
 
+/* Makes the page that is mapped at va lead to another frame, with these flags: copy on write, in one
+ * step that needs no table.
+ *   va          a multiple of the smallest page, and mapped as one of these
+ *   returns     LOAM_OK; LOAM_EINVAL; LOAM_ERANGE; LOAM_ENOENT: nothing is mapped there;
+ *               LOAM_EBUSY: a larger page is
+ *   on error    nothing has changed
+ *   cost        O(levels)
+ */
+loam_err loam_pt_remap(loam_pt *pt, uint64_t va, loam_pfn pfn, unsigned flags,
+                       loam_pt_batch *batch);
+
 /* One mapping, as the tables say it. */
 typedef struct loam_pt_entry {
     uint64_t va, len; /* of the page that holds the address: 4 KiB, 2 MiB, ... */
