@@ -23,10 +23,11 @@ typedef struct loam_range_tag {
     uint64_t largest; /* longest free piece of this subtree */
     void *owner;      /* the caller's, for a taken piece; NULL at first */
     bool taken;
-    int8_t balance;
+    uint8_t height; /* of this subtree; a leaf's is 1 */
 } loam_range_tag;
 
-/* Where tags come from when the array is used up; get may answer NULL. Either both or neither. */
+/* Where tags come from when the array is used up; get may answer NULL. Either both or neither, and
+ * neither may call the range it serves. A tag goes back to where it came from. */
 typedef struct loam_range_source {
     void *ctx;
     loam_range_tag *(*get)(void *ctx);
@@ -100,6 +101,16 @@ LOAM_API loam_err loam_range_split(loam_range *r, uint64_t at);
 /* Makes the taken pieces that start at base and right behind it one, with the owner of the first.
  * LOAM_EINVAL unless both are taken. O(log pieces). */
 LOAM_API loam_err loam_range_join(loam_range *r, uint64_t base);
+
+/* Makes the taken piece that starts at base len units long, in place: the free piece behind it gives
+ * or gets the difference.
+ *   len         a multiple of the quantum, > 0
+ *   returns     LOAM_OK; LOAM_EINVAL: no taken piece starts there; LOAM_EBUSY: too little is free
+ *               behind it; LOAM_ENOMEM: no tag, only when it shrinks in front of a taken piece
+ *   on error    the range is unchanged
+ *   cost        O(log pieces)
+ */
+LOAM_API loam_err loam_range_resize(loam_range *r, uint64_t base, uint64_t len);
 
 /* The piece that holds an address, free or taken; NULL outside. Valid until the next change. Only
  * `owner` may be written. O(log pieces). */
