@@ -41,7 +41,7 @@ class Mutant:
 
 def parse(unit, text):
     tests = re.search(r"^tests: (.*)$", text, re.M).group(1).split()
-    found = re.findall(r"^([\w/.]+\.c)( long)?\n- (.*)\n\+ ?(.*)$", text, re.M)
+    found = re.findall(r"^([\w/.]+\.[ch])( long)?\n- (.*)\n\+ ?(.*)$", text, re.M)
     return [Mutant(unit, tests, path, bool(is_long), old, new)
             for path, is_long, old, new in found]
 
