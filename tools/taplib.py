@@ -101,13 +101,24 @@ def warnings():
 KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c")
 
 
+# What belongs to one machine; the rest of a kernel is read as the Pi's.
+MACHINES = {
+    "pc32": (("arch/i386/", "kern/boards/pc32/", "kern/drivers/pc/"),
+             ["--target=i386-none-elf", "-march=i386"]),
+    "rpi3": (("arch/aarch64/", "kern/boards/rpi3/"), ["--target=aarch64-none-elf"]),
+}
+
+
 def flags_of(path):
     """How to read a C file without building it: language, target and include folders."""
     flags = ["-std=c11", "-I.", "-Iinclude", "-iquote", os.path.dirname(path), "-iquote", "test"]
     if path.startswith(KERNEL):
+        machine = "pc32" if path.startswith(MACHINES["pc32"][0]) else "rpi3"
+        others = tuple(folder for name, (own, _) in MACHINES.items() if name != machine
+                       for folder in own)
         folders = sorted({os.path.dirname(header) for header in tree(ROOT, ".h")
-                          if header.startswith(KERNEL)})
-        flags += ["--target=aarch64-none-elf", "-ffreestanding", "-mgeneral-regs-only"]
+                          if header.startswith(KERNEL) and not header.startswith(others)})
+        flags += [*MACHINES[machine][1], "-ffreestanding", "-mgeneral-regs-only"]
         return flags + [f"-I{folder}" for folder in folders]
     return flags + ["-Iport/hosted", "-DTAP_SUITE_NAME=base_test"]
 
