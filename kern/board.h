@@ -3,24 +3,52 @@
 #define LOAM_KERN_BOARD_H
 
 /* board.h - what the common kernel asks of a board; kern/boards/<board>/ answers. */
+#include "firmware.h"
 #include "loam/base.h"
+#include "loam/zone.h"
 
 typedef struct board_span {
     loam_span span;
     const char *why;
 } board_span;
 
+/* Frames of one kind: [first, limit) of the physical addresses. */
+typedef struct board_zone {
+    const char *name;
+    loam_span span; /* bytes */
+    bool mapped;    /* inside board.mapped: the kernel has an address for each of its frames */
+} board_zone;
+
+enum { BOARD_ZONES = 4 };
+
 typedef struct board {
     const char *name;
-    loam_span default_ram;  /* used when the firmware says nothing that can be used */
-    loam_span mapped;       /* RAM the kernel can reach: identity, read-write */
+    const char *elf;                /* the kernel with its symbols, for messages */
+    const board_firmware *firmware; /* who tells what memory there is */
+    const loam_span *default_ram;   /* used when the firmware says nothing that can be used */
+    size_t default_ram_count;
+    loam_linear mapped;      /* RAM that has a kernel address for as long as the kernel runs */
+    const board_zone *zones; /* ascending; together all the RAM this kernel can use */
+    size_t zone_count;
     const board_span *held; /* taken on every machine of this kind */
     size_t held_count;
+    const char *initrd_place;    /* where a loader may put it: for messages */
     const char *console_default; /* a word that board_console takes */
     const char *console_names;   /* all of them, for messages */
 } board;
 
 extern const board board_this;
+
+/* A physical address inside board_this.mapped as the kernel's, and back. */
+static inline void *virt_of(loam_pa pa)
+{
+    return board_this.mapped.va + (uintptr_t)(pa.v - board_this.mapped.pa);
+}
+
+static inline loam_pa phys_of(const void *va)
+{
+    return loam_pa_of((uintptr_t)va - (uintptr_t)board_this.mapped.va + board_this.mapped.pa);
+}
 
 /* Makes the default console work; nothing has been printed before. */
 void board_early(void);
@@ -35,11 +63,12 @@ void board_wait_input(void); /* sleeps until something may have come */
 
 /* Starts the tick: fn runs in interrupt context hz times a second, interrupts must be on. */
 void board_tick_start(unsigned hz, void (*fn)(void));
-/* Serves a pending interrupt; false: nobody knows why it came. */
-bool board_irq(void);
+/* Serves a pending interrupt; line says which, where the processor knows, else it is 0. false:
+ * nobody knows why it came. */
+bool board_irq(unsigned line);
 
 /* From here on board_off() ends the emulator with the code (never on real hardware: the instruction
- * traps there). */
+ * traps there). A board whose way of ending is harmless everywhere needs no such word. */
 void board_exit_by_semihosting(void);
 
 /* Ends the machine: exit code under an emulator, power-down or a stop elsewhere. */

@@ -65,7 +65,7 @@ static void print_frame(uintptr_t pc)
 void console_backtrace(uintptr_t fp)
 {
     backtrace_depth = 0;
-    console_write("backtrace (addr2line -e build/rpi3/kernel8.elf ADDRESS gives the line):\n");
+    kprintf("backtrace (addr2line -e %s ADDRESS gives the line):\n", board_this.elf);
     arch_backtrace(fp != 0 ? fp : (uintptr_t)__builtin_frame_address(0), print_frame);
 }
 

@@ -68,8 +68,9 @@ static int demo_pages(void)
     kern_free_lists_print("free lists at the start", &before);
     order = pick_order(&before);
     kern_trace_lines(true);
-    taken = take_pages(block, before.blocks[order] + 2 < PAGE_BLOCKS ? before.blocks[order] + 2 : 3,
-                       order);
+    taken = take_pages(
+        block, before.blocks[order] + 2 < PAGE_BLOCKS ? (size_t)before.blocks[order] + 2 : 3,
+        order);
     kern_trace_lines(false);
     kern_free_lists_read(&during);
     kern_free_lists_print("free lists with these blocks out", &during);

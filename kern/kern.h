@@ -3,6 +3,7 @@
 #define LOAM_KERN_KERN_H
 
 /* kern.h - the one kernel: its memory, in the order in which it comes to life. */
+#include "firmware.h"
 #include "loam/bootinfo.h"
 #include "loam/kmalloc.h"
 #include "loam/memblock.h"
@@ -20,11 +21,13 @@ enum {
 typedef struct kern {
     options options;
     loam_bootinfo bootinfo;
-    bool tree; /* the firmware's device tree was good */
+    bool told; /* the firmware's description was good */
     loam_memblock map;
     loam_memblock_sum sum;
     loam_trace trace;
-    loam_zone *zone;
+    loam_zonelist zones;  /* all; those that nobody else needs first */
+    loam_zonelist mapped; /* of these, those whose frames have a kernel address */
+    loam_zone *zone;      /* one of these: slab's and kmalloc's */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
     volatile uint64_t ticks;        /* of the timer, KERN_TICK_HZ a second */
@@ -35,10 +38,12 @@ extern kern kern_this;
 
 /* ---- startup.c ---- */
 
-/* From the firmware's first word (perhaps a device tree) to bootinfo and options. */
-void startup_find(const void *firmware);
-/* memblock, reservations, metadata, zone, slab, kmalloc; each with its lines in the boot log. */
+/* From the firmware's words to bootinfo and options. */
+void startup_find(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
+/* memblock, reservations, metadata, zones; each with its lines in the boot log. */
 void startup_memory(void);
+/* slab, kmalloc. */
+void startup_objects(void);
 
 /* Prints the misuse and goes on, or panics: `report` unless the command line says otherwise. Gives
  * the former policy; for words of the shell and tests. */
@@ -46,6 +51,9 @@ loam_policy kern_misuse_default(bool in_shell);
 
 /* Switches events as lines on the console on or off. */
 void kern_trace_lines(bool on);
+
+/* Free pages of all zones, fronts included. */
+uint64_t kern_free_pages(void);
 
 /* Free pages per order, up to KERN_VIEW_ORDER, fronts drained. */
 typedef struct kern_free_lists {

@@ -5,7 +5,7 @@
 #include "console.h"
 #include "kern.h"
 
-void kern_main(const void *firmware);
+void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
 
 /* In interrupt context. */
 static void tick(void)
@@ -30,14 +30,15 @@ static bool run_demos(void)
     return good;
 }
 
-/* Called by the processor's start code, on the main stack, interrupts off, bss cleared. firmware:
- * whatever the firmware left for us; not to be trusted. */
-void kern_main(const void *firmware)
+/* Called by the processor's start code, on the main stack, interrupts off, bss cleared. word:
+ * whatever the firmware left in registers; not to be trusted. */
+void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
 {
     bool good;
     board_early();
-    startup_find(firmware);
+    startup_find(word);
     startup_memory();
+    startup_objects();
     board_tick_start(KERN_TICK_HZ, tick);
     arch_irq_on();
     if (kern_this.options.test)

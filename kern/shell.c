@@ -29,6 +29,18 @@ bool shell_number(const char *command, const char *word, uint64_t *value)
     return false;
 }
 
+bool shell_size(const char *command, const char *word, size_t *value)
+{
+    uint64_t number;
+    if (!shell_number(command, word, &number))
+        return false;
+    *value = (size_t)number;
+    if (*value == number)
+        return true;
+    kprintf("%s: %U bytes are more than this machine can address\n", command, number);
+    return false;
+}
+
 static void print_usage(const shell_command *c)
 {
     kprintf("usage: %s%s%s\n", c->name, c->usage[0] != '\0' ? " " : "", c->usage);

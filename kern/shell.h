@@ -21,6 +21,8 @@ extern const shell_command shell_driver_commands[];
 
 /* Reads a number, or prints why it is none. */
 bool shell_number(const char *command, const char *word, uint64_t *value);
+/* The same for a number of bytes: it has to fit this machine's addresses. */
+bool shell_size(const char *command, const char *word, size_t *value);
 /* "usage: NAME ARGUMENTS" of a command. */
 void shell_usage(const char *name);
 /* All commands with a line each, or one. */

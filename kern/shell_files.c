@@ -16,11 +16,11 @@ static bool open_archive(const char *command, loam_cpio *cpio)
         return false;
     }
     if (loam_add_overflows(at.base, at.len, &end) ||
-        end > board_this.mapped.base + board_this.mapped.len || at.base < LOAM_PAGE_SIZE) {
+        end > board_this.mapped.pa + board_this.mapped.len || at.base < LOAM_PAGE_SIZE) {
         kprintf("%s: the initramfs at 0x%X is out of reach\n", command, at.base);
         return false;
     }
-    loam_cpio_init(cpio, (const void *)(uintptr_t)at.base, at.len);
+    loam_cpio_init(cpio, virt_of(loam_pa_of(at.base)), (size_t)at.len);
     return true;
 }
 

@@ -48,9 +48,13 @@ static void do_mem(size_t count, const char *const *word)
     kprintf("frames: %U = %U free + %U held + %U metadata\n", k->sum.total, k->sum.free,
             k->sum.held, k->sum.metadata);
     console_write("pages now\n");
-    loam_zone_drain(k->zone);
-    loam_zone_walk(k->zone, print_run, &runs);
-    kprintf("free: %U pages\n", loam_zone_free_pages(k->zone));
+    for (unsigned i = k->zones.count; i-- > 0;) {
+        if (k->zones.count > 1)
+            kprintf("zone %s\n", loam_zone_config_of(k->zones.zone[i])->name);
+        loam_zone_drain(k->zones.zone[i]);
+        loam_zone_walk(k->zones.zone[i], print_run, &runs);
+    }
+    kprintf("free: %U pages\n", kern_free_pages());
 }
 
 /* ---- statistics ---- */
@@ -58,7 +62,7 @@ static void do_mem(size_t count, const char *const *word)
 typedef struct gathered {
     loam_stats all;
     loam_stats_memblock memblock;
-    loam_stats_zone zone;
+    loam_stats_zone zone[LOAM_ZONE_LISTS];
     loam_stats_cache cache[CACHES_SHOWN];
     loam_stats_kmalloc kmalloc;
     loam_stats_named event[LOAM_TRACE_KINDS];
@@ -78,6 +82,16 @@ static bool gather_cache(void *ctx, loam_cache *cache)
     return true;
 }
 
+static void gather_zone(loam_stats_zone *to, loam_zone *from)
+{
+    static loam_zone_stats zone;
+    loam_zone_stat(from, &zone);
+    LOAM_STATS_COPY(LOAM_STATS_ZONE, to, &zone);
+    to->name = zone.name;
+    for (size_t i = 0; i < LOAM_STATS_ORDERS; i++)
+        to->blocks[i] = zone.blocks[i];
+}
+
 static void gather_events(gathered *g)
 {
     for (size_t i = 1; i < LOAM_TRACE_KINDS; i++) /* 0 is none */
@@ -90,20 +104,16 @@ static void gather_events(gathered *g)
 
 static const loam_stats *gather(void)
 {
-    static loam_zone_stats zone;
     loam_kmalloc_stats kmalloc;
     gathered *g = &stats;
     g->all = (loam_stats){.memblock = &g->memblock,
-                          .zone = &g->zone,
-                          .zones = 1,
+                          .zone = g->zone,
+                          .zones = kern_this.zones.count,
                           .cache = g->cache,
                           .kmalloc = &g->kmalloc};
     LOAM_STATS_COPY(LOAM_STATS_MEMBLOCK, &g->memblock, &kern_this.sum);
-    loam_zone_stat(kern_this.zone, &zone);
-    LOAM_STATS_COPY(LOAM_STATS_ZONE, &g->zone, &zone);
-    g->zone.name = zone.name;
-    for (size_t i = 0; i < LOAM_STATS_ORDERS; i++)
-        g->zone.blocks[i] = zone.blocks[i];
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        gather_zone(&g->zone[i], kern_this.zones.zone[kern_this.zones.count - 1 - i]);
     loam_slabs_each_cache(kern_this.slabs, gather_cache, g);
     loam_kmalloc_stat(kern_this.kmalloc, &kmalloc);
     LOAM_STATS_COPY(LOAM_STATS_KMALLOC, &g->kmalloc, &kmalloc);
@@ -175,7 +185,7 @@ static void do_palloc(size_t count, const char *const *word)
         kprintf("%s: the largest order is %u\n", word[0], (int)LOAM_ZONE_MAX_ORDER);
         return;
     }
-    pfn = loam_zone_alloc(kern_this.zone, (unsigned)order, LOAM_ZONE_NORMAL);
+    pfn = loam_zonelist_alloc(&kern_this.zones, (unsigned)order, LOAM_ZONE_NORMAL);
     if (loam_pfn_is_none(pfn))
         kprintf("%s: no free block of order %U\n", word[0], order);
     else
@@ -186,7 +196,7 @@ static void do_palloc(size_t count, const char *const *word)
 static void do_pfree(size_t count, const char *const *word)
 {
     uint64_t address;
-    int order;
+    int order = -1;
     (void)count;
     if (!shell_number(word[0], word[1], &address))
         return;
@@ -194,8 +204,9 @@ static void do_pfree(size_t count, const char *const *word)
         kprintf("%s: 0x%X is no page's address\n", word[0], address);
         return;
     }
-    order = loam_zone_order(kern_this.zone, loam_pa_to_pfn(loam_pa_of(address)));
-    if (loam_zone_free(kern_this.zone, loam_pa_to_pfn(loam_pa_of(address))) == LOAM_OK)
+    for (unsigned i = 0; i < kern_this.zones.count && order < 0; i++)
+        order = loam_zone_order(kern_this.zones.zone[i], loam_pa_to_pfn(loam_pa_of(address)));
+    if (loam_zonelist_free(&kern_this.zones, loam_pa_to_pfn(loam_pa_of(address))) == LOAM_OK)
         kprintf("0x%X: %U pages are free\n", address, 1ULL << (unsigned)order);
     else
         kprintf("%s: refused, nothing has changed\n", word[0]);
@@ -205,14 +216,14 @@ static void do_pfree(size_t count, const char *const *word)
 
 static void do_kmalloc(size_t count, const char *const *word)
 {
-    uint64_t size;
+    size_t size;
     void *p;
     (void)count;
-    if (!shell_number(word[0], word[1], &size))
+    if (!shell_size(word[0], word[1], &size))
         return;
     p = loam_kmalloc_alloc(kern_this.kmalloc, size);
     if (p == NULL)
-        kprintf("%s: no memory for %U bytes\n", word[0], size);
+        kprintf("%s: no memory for %U bytes\n", word[0], (uint64_t)size);
     else
         kprintf("%p: %U bytes usable\n", p, (uint64_t)loam_kmalloc_size(kern_this.kmalloc, p));
 }
@@ -236,10 +247,11 @@ static void do_kfree(size_t count, const char *const *word)
 
 static void do_krealloc(size_t count, const char *const *word)
 {
-    uint64_t address, size;
+    uint64_t address;
+    size_t size;
     void *p;
     (void)count;
-    if (!shell_number(word[0], word[1], &address) || !shell_number(word[0], word[2], &size))
+    if (!shell_number(word[0], word[1], &address) || !shell_size(word[0], word[2], &size))
         return;
     p = loam_kmalloc_realloc(kern_this.kmalloc, pointer_of(address), size);
     if (p != NULL)
@@ -270,12 +282,12 @@ static void do_blocks(size_t count, const char *const *word)
 
 static void do_shrink(size_t count, const char *const *word)
 {
-    uint64_t before = loam_zone_free_pages(kern_this.zone);
+    uint64_t before = kern_free_pages();
     (void)count;
     (void)word;
     loam_kmalloc_shrink(kern_this.kmalloc);
     loam_slabs_shrink(kern_this.slabs);
-    kprintf("%U pages came back\n", loam_zone_free_pages(kern_this.zone) - before);
+    kprintf("%U pages came back\n", kern_free_pages() - before);
 }
 
 static void do_check(size_t count, const char *const *word)

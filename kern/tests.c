@@ -4,7 +4,7 @@
 #include "kern.h"
 #include "tap.h"
 
-/* Made by mk/rpi3.mk from the files in test/unit. */
+/* Made by the kernel's makefile from the files in test/unit. */
 extern const tap_suite *const kern_suites[];
 extern const size_t kern_suite_count;
 

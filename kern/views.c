@@ -8,13 +8,21 @@ const char *kern_check(void)
 {
     const kern *k = &kern_this;
     const char *broken = loam_memblock_check(&k->map);
-    if (broken == NULL)
-        broken = loam_zone_check(k->zone);
+    for (unsigned i = 0; i < k->zones.count && broken == NULL; i++)
+        broken = loam_zone_check(k->zones.zone[i]);
     if (broken == NULL)
         broken = loam_slabs_check(k->slabs);
     if (broken == NULL)
         broken = loam_kmalloc_check(k->kmalloc);
     return broken;
+}
+
+uint64_t kern_free_pages(void)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        pages += loam_zone_free_pages(kern_this.zones.zone[i]);
+    return pages;
 }
 
 static bool add_block(void *ctx, uint64_t unit, unsigned order)
@@ -31,8 +39,10 @@ void kern_free_lists_read(kern_free_lists *lists)
 {
     loam_irq irq = loam_port_irq_save(); /* nothing may refill a front in between */
     *lists = (kern_free_lists){.fingerprint = 0xcbf29ce484222325ULL};
-    loam_zone_drain(kern_this.zone);
-    loam_zone_each_free(kern_this.zone, KERN_VIEW_ORDER, add_block, lists);
+    for (unsigned i = kern_this.zones.count; i-- > 0;) {
+        loam_zone_drain(kern_this.zones.zone[i]);
+        loam_zone_each_free(kern_this.zones.zone[i], KERN_VIEW_ORDER, add_block, lists);
+    }
     loam_port_irq_restore(irq);
 }
 

@@ -18,6 +18,7 @@ driver: build/host/loam-driver build/host32/loam-driver ## loam-driver for both 
 
 # The same interpreter under `driver` in a kernel's shell.
 RPI3_EXTRA += $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects)
+PC32_EXTRA += $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects)
 
 all: driver
 TESTS += $(sort $(wildcard test/driver/check_*.py))

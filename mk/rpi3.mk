@@ -23,8 +23,9 @@ rpi3clang_CFLAGS := -O2 -g
 rpi3clang_LDFLAGS := -fuse-ld=lld
 rpi3clang_RT := -fno-builtin
 
-RPI3_KERN := $(sort $(wildcard kern/*.c kern/drivers/*.c kern/boards/rpi3/*.c arch/aarch64/*.c \
-    arch/aarch64/*.S rt/*.c))
+# Without what stands on page tables of our own making, and a PC's drivers.
+RPI3_KERN := $(filter-out $(KERN_PAGED) $(PC32_DRIVERS),$(sort $(wildcard kern/*.c kern/drivers/*.c \
+    kern/boards/rpi3/*.c arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
 RPI3_UNIT := $(sort $(wildcard test/unit/*_test.c))
 RPI3_SRC := $(RPI3_KERN) $(CORE_SRC) $(BOOT_SRC) $(RPI3_UNIT) test/tap.c $(RPI3_EXTRA)
 RPI3_OBJ = $(patsubst %,%.o,$(basename $(RPI3_SRC)))
@@ -47,15 +48,8 @@ build/$(1)/gen/%.o: build/$(1)/gen/%.c | build/packages/rpi3
 build/$(1)/gen/%.o: build/$(1)/gen/%.S | build/packages/rpi3
 	$$(Q)$($(1)_CC) $(RPI3_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
 
-build/$(1)/gen/suites.c: $(RPI3_UNIT) mk/rpi3.mk
-	$$(Q)mkdir -p $$(@D)
-	$$(Q){ echo '#include "tap.h"'; \
-	    for s in $$(basename $$(notdir $(RPI3_UNIT))); do \
-	        echo "extern const tap_suite tap_suite_$$$$s;"; done; \
-	    echo 'extern const tap_suite *const kern_suites[]; extern const size_t kern_suite_count;'; \
-	    echo 'const tap_suite *const kern_suites[] = {'; \
-	    for s in $$(basename $$(notdir $(RPI3_UNIT))); do echo "    &tap_suite_$$$$s,"; done; \
-	    echo '};'; echo 'const size_t kern_suite_count = LOAM_ARRAY_LEN(kern_suites);'; } > $$@
+build/$(1)/gen/suites.c: $(RPI3_UNIT) tools/suites.sh
+	$$(Q)mkdir -p $$(@D) && bash tools/suites.sh $(RPI3_UNIT) >$$@
 
 build/$(1)/gen/symbols0.S: tools/symbols.py | build/packages/rpi3
 	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py </dev/null >$$@

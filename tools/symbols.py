@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""symbols.py - reads `nm -n` of a kernel and writes its table of function names as assembly.
+"""symbols.py [POINTER] - reads `nm -n` of a kernel and writes its table of function names as assembly.
 
 The kernel is linked twice: first with an empty table, then with the one made from that. The table
-lies behind the text, so that the addresses of functions are the same in both.
+lies behind the text, so that the addresses of functions are the same in both. POINTER is the
+assembler's word for a pointer: .quad unless it is given, .long where pointers have 32 bits.
 """
 import sys
 
@@ -17,13 +18,14 @@ def functions(lines):
 
 def main():
     found = list(functions(sys.stdin))
+    pointer = sys.argv[1] if len(sys.argv) > 1 else ".quad"
     print('.section .symbols, "a"')
     print(".balign 8")
     print(".global image_symbols, image_symbol_count")
     print(f"image_symbol_count: .quad {len(found)}")
     print("image_symbols:")
     for i, (address, _) in enumerate(found):
-        print(f"    .quad {address:#x}, name_{i}")
+        print(f"    .quad {address:#x}\n    {pointer} name_{i}")
     for i, (_, name) in enumerate(found):
         print(f'name_{i}: .asciz "{name}"')
 

@@ -91,7 +91,8 @@ at_el1:
     b.hs    2f
     stp     xzr, xzr, [x1], #16
     b       1b
-2:  mov     x0, x19
+2:  stp     x19, xzr, [sp, #-16]!  // kern_main gets the address of two words
+    mov     x0, sp
     mov     x29, xzr
     mov     x30, xzr
     bl      kern_main               // never comes back

@@ -135,7 +135,7 @@ void trap_handle(trap_frame *f, uint64_t entry)
 {
     uint64_t offset = 0;
     const char *name;
-    if (entry == TRAP_IRQ && board_irq())
+    if (entry == TRAP_IRQ && board_irq(0))
         return;
     if (++depth > 2) /* the report itself traps: be quiet */
         board_off(1);

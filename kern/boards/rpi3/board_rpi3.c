@@ -20,10 +20,19 @@ enum { PL011_BASE = 0x3f201000, AUX_BASE = 0x3f215000, INPUT_CAP = 256 };
 
 static const board_span held[] = {{{0, 0x1000}, "spin tables"}};
 
+static const loam_span default_ram[] = {{0, 0x3c000000}};
+static const board_zone zones[] = {{"normal", {0, BOARD_RAM_END}, true}};
+
 const board board_this = {
     .name = "Raspberry Pi 3",
-    .default_ram = {0, 0x3c000000},
-    .mapped = {0, BOARD_RAM_END},
+    .elf = "build/rpi3/kernel8.elf",
+    .firmware = &firmware_fdt,
+    .default_ram = default_ram,
+    .default_ram_count = LOAM_ARRAY_LEN(default_ram),
+    .mapped = {0, BOARD_RAM_END, 0}, /* identity */
+    .zones = zones,
+    .zone_count = LOAM_ARRAY_LEN(zones),
+    .initrd_place = "at 0x8000000",
     .held = held,
     .held_count = LOAM_ARRAY_LEN(held),
     .console_default = "mini-uart",
@@ -140,8 +149,9 @@ void board_tick_start(unsigned hz, void (*fn)(void))
     gtimer_start(hz);
 }
 
-bool board_irq(void)
+bool board_irq(unsigned line)
 {
+    (void)line; /* the interrupt controller knows */
     bool known = false;
     if (bcm_timer_irq_pending()) {
         gtimer_next();

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_I386_TRAP_H
+#define LOAM_I386_TRAP_H
+
+/* i386_trap.h - what i386_vectors.S saves, and the hooks into traps. */
+#include "loam/base.h"
+
+typedef struct i386_trap {
+    uint32_t gs, fs, es, ds;
+    uint32_t edi, esi, ebp, esp_here, ebx, edx, ecx, eax; /* esp_here: inside the stub, of no use */
+    uint32_t vector, error;
+    uint32_t eip, cs, eflags;
+    uint32_t esp, ss; /* there only when the trap came from privilege 3 */
+} i386_trap;
+
+static inline bool i386_trap_from_user(const i386_trap *t)
+{
+    return (t->cs & 3) == 3;
+}
+
+/* Bits of a page fault's error code. */
+enum { I386_PF_PRESENT = 1, I386_PF_WRITE = 2, I386_PF_USER = 4 };
+
+/* segments.c: GDT, IDT, the two TSS. */
+void i386_segments_init(void);
+/* Where the stack pointer goes on a trap from privilege 3. */
+void i386_set_kernel_stack(uint32_t esp);
+/* What lies at an address, for fault messages, or NULL. */
+const char *arch_address_note(uintptr_t address);
+/* The double fault's task runs on this page directory from now on. */
+void i386_set_fault_directory(uint32_t cr3);
+
+/* The kernel's registers as they were when the double fault's task took over; esp and ss too. */
+void i386_interrupted(i386_trap *t);
+
+/* Called by i386_vectors.S; returns when the interrupted code shall go on. */
+void i386_trap_handle(i386_trap *t);
+_Noreturn void i386_double_fault(void);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_I386_PORT_H
+#define LOAM_I386_PORT_H
+
+/* The port on a bare PC with one processor, from the 80386 on. That processor has neither cmpxchg
+ * nor xadd; with one processor, nothing can come between two instructions but an interrupt, so
+ * interrupts off is an atomic operation, and a lock. The contract is in include/loam/port.h. */
+#include "loam/base.h"
+
+enum { LOAM_PORT_MAX_CPUS = 1 };
+
+static inline unsigned loam_port_cpu(void)
+{
+    return 0;
+}
+
+typedef uint32_t loam_irq; /* EFLAGS as it was */
+
+static inline loam_irq loam_port_irq_save(void)
+{
+    loam_irq eflags;
+    __asm__ volatile("pushfl\n\tpopl %0\n\tcli" : "=r"(eflags) : : "memory");
+    return eflags;
+}
+
+static inline void loam_port_irq_restore(loam_irq irq)
+{
+    __asm__ volatile("pushl %0\n\tpopfl" : : "r"(irq) : "memory", "cc");
+}
+
+static inline void loam_port_relax(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
+typedef struct loam_lock {
+    uint32_t held; /* for whoever looks: interrupts off is what locks */
+} loam_lock;
+
+#define LOAM_LOCK_INIT                                                                             \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+static inline loam_irq loam_lock_acquire(loam_lock *lock)
+{
+    loam_irq irq = loam_port_irq_save();
+    lock->held = 1;
+    return irq;
+}
+
+static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
+{
+    lock->held = 0;
+    loam_port_irq_restore(irq);
+}
+
+/* The processor's counter where it has one, else the PIT's: clock.c. */
+uint64_t i386_ticks(void);
+
+static inline uint64_t loam_port_ticks(void)
+{
+    return i386_ticks();
+}
+
+/* Aligned words are read and written whole; the compiler alone has to be kept in order. */
+static inline uint32_t loam_atomic_load(const uint32_t *p)
+{
+    uint32_t v = *(const volatile uint32_t *)p;
+    __asm__ volatile("" : : : "memory");
+    return v;
+}
+
+static inline uint32_t loam_atomic_peek(const uint32_t *p)
+{
+    return *(const volatile uint32_t *)p;
+}
+
+static inline void loam_atomic_store(uint32_t *p, uint32_t v)
+{
+    __asm__ volatile("" : : : "memory");
+    *(volatile uint32_t *)p = v;
+}
+
+static inline uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
+{
+    __asm__ volatile("xchgl %0, %1" : "+r"(v), "+m"(*p) : : "memory");
+    return v;
+}
+
+static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
+{
+    loam_irq irq = loam_port_irq_save();
+    uint32_t old = *p;
+    *p = old | v;
+    loam_port_irq_restore(irq);
+    return old;
+}
+
+static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
+{
+    loam_irq irq = loam_port_irq_save();
+    uint32_t old = *p;
+    *p = old + v;
+    loam_port_irq_restore(irq);
+    return old;
+}
+
+#endif

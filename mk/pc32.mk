@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+# The PC with a 32-bit processor: kernel, GRUB image, QEMU, its tests.
+#
+#     build/pc32/kernel.elf     what GRUB and QEMU's -kernel start (Multiboot 1)
+#     build/pc32/loam.iso       the same with GRUB, for a CD drive
+#     build/pc32clang/          the kernel built by clang and lld, to see that it can be
+
+PC32 := build/pc32
+PC32_TARGET := -m32 -march=i386 -mno-sse -mno-mmx -mno-80387 -fcf-protection=none -ffreestanding \
+    -fno-pic -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
+PC32_INCLUDE := -I. -Iinclude -Iarch/i386/port -Iarch/i386 -Ikern -Ikern/drivers \
+    -Ikern/boards/pc32 -Itest
+PC32_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
+
+pc32_CC := gcc
+pc32_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
+pc32_LDFLAGS := -m32 -no-pie
+pc32_RT := -fno-builtin -fno-tree-loop-distribute-patterns
+pc32clang_CC := clang --target=i386-none-elf
+pc32clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables
+pc32clang_LDFLAGS := -fuse-ld=lld
+pc32clang_RT := -fno-builtin
+
+# Common code that stands on page tables of the kernel's own making.
+KERN_PAGED := $(wildcard $(addprefix kern/,paging.c paging_stats.c shell_paging.c memview.c user*.c) \
+    kern/user/*.c)
+PC32_DRIVERS := $(wildcard $(addprefix kern/drivers/,uart16550.c vga_text.c ps2_keyboard.c \
+    pic8259.c pit.c))
+PC32_KERN := $(sort $(wildcard kern/*.c) $(PC32_DRIVERS) $(KERN_PAGED) \
+    $(wildcard kern/boards/pc32/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
+PC32_UNIT := $(sort $(wildcard test/unit/*_test.c))
+PC32_SRC := $(PC32_KERN) $(CORE_SRC) $(BOOT_SRC) $(PC32_UNIT) test/tap.c $(PC32_EXTRA)
+PC32_OBJ = $(patsubst %,%.o,$(basename $(PC32_SRC)))
+
+define pc32_rules
+build/$(1)/obj/%.o: %.c | build/packages/pc32
+	$$(call say,CC $(1),$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $$(C_STD) $(PC32_TARGET) $($(1)_CFLAGS) $$(PC32_CFLAGS_$$(subst /,_,$$(<D))) \
+	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) $(PC32_INCLUDE) -MMD -MP -c $$< -o $$@
+
+build/$(1)/obj/%.o: %.S | build/packages/pc32
+	$$(call say,AS $(1),$$<)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $(PC32_TARGET) $($(1)_CFLAGS) $(PC32_INCLUDE) -MMD -MP -c $$< -o $$@
+
+build/$(1)/gen/%.o: build/$(1)/gen/%.c | build/packages/pc32
+	$$(Q)$($(1)_CC) $$(C_STD) $(PC32_TARGET) $($(1)_CFLAGS) $(PC32_INCLUDE) -c $$< -o $$@
+
+build/$(1)/gen/%.o: build/$(1)/gen/%.S | build/packages/pc32
+	$$(Q)$($(1)_CC) $(PC32_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
+
+build/$(1)/gen/suites.c: $(PC32_UNIT) tools/suites.sh
+	$$(Q)mkdir -p $$(@D) && bash tools/suites.sh $(PC32_UNIT) >$$@
+
+build/$(1)/gen/symbols0.S: tools/symbols.py | build/packages/pc32
+	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py .long </dev/null >$$@
+
+build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py
+	$$(Q)nm -n $$< | python3 tools/symbols.py .long >$$@
+
+PC32_LINK_$(1) = $(PC32_OBJ:%=build/$(1)/obj/%) build/$(1)/gen/suites.o
+
+build/$(1)/gen/kernel0.elf: $$(PC32_LINK_$(1)) build/$(1)/gen/symbols0.o kern/boards/pc32/pc32.ld
+	$$(Q)$($(1)_CC) $(PC32_LD) $($(1)_LDFLAGS) -T kern/boards/pc32/pc32.ld $$(filter %.o,$$^) -o $$@
+
+build/$(1)/kernel.elf: $$(PC32_LINK_$(1)) build/$(1)/gen/symbols.o kern/boards/pc32/pc32.ld
+	$$(call say,LD $(1),$$@)
+	$$(Q)$($(1)_CC) $(PC32_LD) $($(1)_LDFLAGS) -T kern/boards/pc32/pc32.ld $$(filter %.o,$$^) -o $$@
+endef
+PC32_CFLAGS_test_unit := -O1
+$(foreach v,pc32 pc32clang,$(eval $(call pc32_rules,$(v))))
+
+# ---- what a person types ----
+
+PC32_IMAGES := $(PC32)/kernel.elf
+PC32_QEMU := qemu-system-i386 -m 64 -kernel $(PC32)/kernel.elf -no-reboot \
+    -device isa-debug-exit,iobase=0xf4,iosize=0x04
+
+.PHONY: pc32 run-pc32
+all: pc32
+pc32: $(PC32_IMAGES) ## the PC's kernel, in build/pc32/
+
+run-pc32: $(PC32_IMAGES) | build/packages/pc32 ## boot the PC in QEMU, in a window where there is one
+	$(Q)PC32_MEDIUM="-kernel $(PC32)/kernel.elf" bash tools/run_pc32.sh
+TEST_NEEDS += $(PC32_IMAGES) build/pc32clang/kernel.elf
