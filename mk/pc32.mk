@@ -8,7 +8,7 @@
 PC32 := build/pc32
 PC32_TARGET := -m32 -march=i386 -mno-sse -mno-mmx -mno-80387 -fcf-protection=none -ffreestanding \
     -fno-pic -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
-PC32_INCLUDE := -I. -Iinclude -Iarch/i386/port -Iarch/i386 -Ikern -Ikern/drivers \
+PC32_INCLUDE := -I. -Iinclude -Iarch/i386/port -Iarch/i386 -Ikern -Ikern/drivers -Ikern/drivers/pc \
     -Ikern/boards/pc32 -Itest
 PC32_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
 
@@ -22,12 +22,10 @@ pc32clang_LDFLAGS := -fuse-ld=lld
 pc32clang_RT := -fno-builtin
 
 # Common code that stands on page tables of the kernel's own making.
-KERN_PAGED := $(wildcard $(addprefix kern/,paging.c paging_stats.c shell_paging.c memview.c user*.c) \
+KERN_PAGED := $(wildcard kern/paging*.c kern/shell_paging.c kern/memview.c kern/user*.c \
     kern/user/*.c)
-PC32_DRIVERS := $(wildcard $(addprefix kern/drivers/,uart16550.c vga_text.c ps2_keyboard.c \
-    pic8259.c pit.c))
-PC32_KERN := $(sort $(wildcard kern/*.c) $(PC32_DRIVERS) $(KERN_PAGED) \
-    $(wildcard kern/boards/pc32/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
+PC32_KERN := $(sort $(wildcard kern/*.c) $(KERN_PAGED) \
+    $(wildcard kern/drivers/pc/*.c kern/boards/pc32/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
 PC32_UNIT := $(sort $(wildcard test/unit/*_test.c))
 PC32_SRC := $(PC32_KERN) $(CORE_SRC) $(BOOT_SRC) $(PC32_UNIT) test/tap.c $(PC32_EXTRA)
 PC32_OBJ = $(patsubst %,%.o,$(basename $(PC32_SRC)))
@@ -74,13 +72,13 @@ $(foreach v,pc32 pc32clang,$(eval $(call pc32_rules,$(v))))
 # ---- what a person types ----
 
 PC32_IMAGES := $(PC32)/kernel.elf
-PC32_QEMU := qemu-system-i386 -m 64 -kernel $(PC32)/kernel.elf -no-reboot \
-    -device isa-debug-exit,iobase=0xf4,iosize=0x04
 
 .PHONY: pc32 run-pc32
 all: pc32
 pc32: $(PC32_IMAGES) ## the PC's kernel, in build/pc32/
 
-run-pc32: $(PC32_IMAGES) | build/packages/pc32 ## boot the PC in QEMU, in a window where there is one
-	$(Q)PC32_MEDIUM="-kernel $(PC32)/kernel.elf" bash tools/run_pc32.sh
+run-pc32: | build/packages/pc32
+run-pc32: $(PC32_IMAGES) ## boot the PC in QEMU: in a window where there is a display
+	$(Q)tools/run_pc32.sh 'demo=tour' -kernel $(PC32)/kernel.elf
+
 TEST_NEEDS += $(PC32_IMAGES) build/pc32clang/kernel.elf

@@ -23,8 +23,8 @@ rpi3clang_CFLAGS := -O2 -g
 rpi3clang_LDFLAGS := -fuse-ld=lld
 rpi3clang_RT := -fno-builtin
 
-# Without what stands on page tables of our own making, and a PC's drivers.
-RPI3_KERN := $(filter-out $(KERN_PAGED) $(PC32_DRIVERS),$(sort $(wildcard kern/*.c kern/drivers/*.c \
+# Without what stands on page tables of the kernel's own making.
+RPI3_KERN := $(filter-out $(KERN_PAGED),$(sort $(wildcard kern/*.c kern/drivers/*.c \
     kern/boards/rpi3/*.c arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
 RPI3_UNIT := $(sort $(wildcard test/unit/*_test.c))
 RPI3_SRC := $(RPI3_KERN) $(CORE_SRC) $(BOOT_SRC) $(RPI3_UNIT) test/tap.c $(RPI3_EXTRA)

@@ -11,10 +11,10 @@
 #include "arch.h"
 #include "io.h"
 #include "loam/port.h"
+#include "pit.h"
 #include "processor.h"
 
 enum {
-    PIT_HZ = 1193182,
     PIT_CHANNEL2 = 0x42,
     PIT_COMMAND = 0x43,
     CHANNEL2_RATE = 0xb4,  /* low byte, then high byte; mode 2: count down, begin again */

@@ -28,10 +28,11 @@ def built(name):
 
 class Machine:
     """A running QEMU with the console on pipes."""
+    BASE = ["qemu-system-aarch64", "-M", "raspi3b", "-display", "none", "-monitor", "none",
+            "-semihosting-config", "enable=on,target=native"]
 
     def __init__(self, arguments, limit=LIMIT):
-        command = ["qemu-system-aarch64", "-M", "raspi3b", "-display", "none", "-monitor", "none",
-                   "-semihosting-config", "enable=on,target=native", *arguments]
+        command = [*self.BASE, *arguments]
         self.deadline = time.monotonic() + limit
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)

@@ -9,21 +9,25 @@
  */
 #include "arch.h"
 #include "board.h"
+#include "console.h"
 #include "i386_layout.h"
 #include "io.h"
 #include "loam/port.h"
+#include "pic8259.h"
+#include "pit.h"
+#include "ps2_keyboard.h"
+#include "uart16550.h"
+#include "vga_text.h"
+#include "words.h"
 
 enum {
-    COM1 = 0x3f8,
-    COM_DATA = 0,
-    COM_INTERRUPTS = 1,
-    COM_FIFO = 2,
-    COM_LINE = 3,
-    COM_STATUS = 5,
-    STATUS_READY = 1,
-    STATUS_ROOM = 0x20,
-
-    DEBUG_EXIT = 0xf4 /* QEMU's isa-debug-exit: code 2v + 1 for the value v */
+    INPUT_CAP = 256,
+    DEBUG_EXIT = 0xf4,  /* QEMU's isa-debug-exit: exit code 2v + 1 for the value v */
+    EXIT_GOOD = 0x10,   /* 33; not 1, which is QEMU's own for a command line it does not like */
+    EXIT_BAD = 0x11,    /* 35 */
+    RESET_PORT = 0xcf9, /* of chipsets since the PCI ones */
+    RESET_SYSTEM = 2,
+    RESET_NOW = 6
 };
 
 #define MIB(n) ((uint64_t)(n) << 20)
@@ -48,73 +52,143 @@ const board board_this = {
     .held = held,
     .held_count = LOAM_ARRAY_LEN(held),
     .initrd_place = "behind it",
-    .console_default = "serial",
-    .console_names = "serial",
+    .console_default = "both",
+    .console_names = "serial vga both",
 };
+
+static bool to_serial, to_screen; /* where text goes; keys are taken from both */
+static bool has_serial, has_screen, has_keyboard;
+static void (*on_tick)(void);
+
+/* What has come on the serial line and nobody has read: filled by the interrupt, emptied by
+ * board_getc. */
+static char input[INPUT_CAP];
+static uint32_t input_head, input_tail;
 
 void board_early(void)
 {
-    io_write8(COM1 + COM_INTERRUPTS, 0);
-    io_write8(COM1 + COM_LINE, 0x80);
-    io_write8(COM1 + COM_DATA, 1); /* 115200 baud */
-    io_write8(COM1 + COM_INTERRUPTS, 0);
-    io_write8(COM1 + COM_LINE, 3); /* 8 bits, no parity */
-    io_write8(COM1 + COM_FIFO, 7);
+    pic_init(I386_IRQ_BASE);
+    has_serial = uart16550_is_there(UART16550_COM1);
+    if (has_serial)
+        uart_16550.init(UART16550_COM1);
+    has_screen = vga_text_init(virt_of(loam_pa_of(VGA_TEXT_MEMORY)));
+    has_keyboard = ps2_keyboard_init() == NULL;
+    to_serial = has_serial;
+    to_screen = has_screen;
+    if (has_serial)
+        pic_unmask(UART16550_IRQ_COM1);
+    if (has_keyboard)
+        pic_unmask(PS2_KEYBOARD_LINE);
 }
 
 bool board_console(const char *name)
 {
-    const char *s = board_this.console_names;
-    while (*s != '\0' && *s == *name)
-        s++, name++;
-    return *s == *name;
+    bool both = word_is(name, "both");
+    bool serial = has_serial && (both || word_is(name, "serial"));
+    bool screen = has_screen && (both || word_is(name, "vga"));
+    if (!serial && !screen)
+        return false;
+    to_serial = serial;
+    to_screen = screen;
+    return true;
 }
 
 void board_putc(char c)
 {
-    while ((io_read8(COM1 + COM_STATUS) & STATUS_ROOM) == 0)
-        ;
-    io_write8(COM1 + COM_DATA, (uint8_t)c);
+    if (to_serial)
+        uart_16550.put(UART16550_COM1, c);
+    if (to_screen)
+        vga_text_put(c);
+}
+
+/* When nobody reads, the interrupt goes silent and the rest waits in the device, which holds up the
+ * sender where it can (QEMU does). */
+static void collect_input(void)
+{
+    char c;
+    while (has_serial && input_head - input_tail < INPUT_CAP && uart_16550.get(UART16550_COM1, &c))
+        input[input_head++ % INPUT_CAP] = c;
+    if (input_head - input_tail == INPUT_CAP)
+        pic_mask(UART16550_IRQ_COM1);
+    if (has_keyboard)
+        ps2_keyboard_collect();
 }
 
 bool board_getc(char *c)
 {
-    if ((io_read8(COM1 + COM_STATUS) & STATUS_READY) == 0)
-        return false;
-    *c = (char)io_read8(COM1 + COM_DATA);
-    return true;
+    loam_irq irq = loam_port_irq_save();
+    bool any, was_full;
+    collect_input();
+    was_full = input_head - input_tail == INPUT_CAP;
+    any = input_head != input_tail;
+    if (any)
+        *c = input[input_tail++ % INPUT_CAP];
+    else
+        any = has_keyboard && ps2_keyboard_get(c);
+    if (was_full)
+        pic_unmask(UART16550_IRQ_COM1);
+    loam_port_irq_restore(irq);
+    return any;
 }
 
+/* Whoever calls has asked board_getc before; what came in between has raised its interrupt, which
+ * arch_wait lets in first. */
 void board_wait_input(void)
 {
+    if (to_screen)
+        vga_text_cursor();
+    arch_wait();
 }
 
 void board_tick_start(unsigned hz, void (*fn)(void))
 {
-    io_write8(0x21, 0xff);
-    io_write8(0xa1, 0xff);
-    (void)hz;
-    (void)fn;
+    on_tick = fn;
+    pit_start(hz);
+    pic_unmask(PIT_LINE);
 }
 
 bool board_irq(unsigned line)
 {
-    (void)line;
-    return true;
+    bool known = true;
+    if (!pic_is_real(line))
+        return true;
+    if (line == PIT_LINE)
+        (void)loam_port_ticks(); /* clock.c: no round of the PIT may be missed */
+    if (line == PIT_LINE && on_tick != NULL)
+        on_tick();
+    else if (line == UART16550_IRQ_COM1 || line == PS2_KEYBOARD_LINE)
+        collect_input();
+    else
+        known = line == PIT_LINE;
+    pic_done(line);
+    return known;
 }
 
+/* isa-debug-exit harms no real machine: nothing is at that port. No word is needed to use it. */
 void board_exit_by_semihosting(void)
 {
 }
 
+static void flush_output(void)
+{
+    if (has_serial)
+        uart_16550.flush(UART16550_COM1);
+}
+
 _Noreturn void board_off(int code)
 {
-    io_write8(DEBUG_EXIT, code == 0 ? 0x10 : 0x11);
+    flush_output();
+    io_write8(DEBUG_EXIT, code == 0 ? EXIT_GOOD : EXIT_BAD);
+    console_write("The machine has stopped; it may be switched off now.\n");
     arch_halt();
 }
 
 _Noreturn void board_reboot(void)
 {
-    io_write8(0x64, 0xfe);
+    flush_output();
+    ps2_reset_processor();
+    io_write8(RESET_PORT, RESET_SYSTEM);
+    io_write8(RESET_PORT, RESET_NOW);
+    console_write("The machine does not restart by itself; it has stopped.\n");
     arch_halt();
 }

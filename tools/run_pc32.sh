@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run_pc32.sh WORDS QEMU-ARGUMENT... - a PC in QEMU, for a person.
+#
+# With a display: a window, and the same on serial. Without one: serial alone, on this terminal. On
+# a terminal the kernel command line gets `shell`, else `off`. The command line is WORDS and that;
+# with -cdrom among the arguments there is none, the ISO's menu has it.
+# The exit code is the kernel's: 0 when it ended well.
+set -uo pipefail
+
+words=$1
+shift
+end=off
+[ -t 0 ] && end=shell
+qemu=(qemu-system-i386 -m "${MEMORY:-64}" -no-reboot
+    -device "isa-debug-exit,iobase=0xf4,iosize=0x04" "$@")
+case " $* " in *' -kernel '*) qemu+=(-append "$words $end") ;; esac
+
+if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ "$end" = shell ]; then
+    echo 'QEMU, PC. To leave: `off` in the shell, or close the window.'
+    "${qemu[@]}" -serial mon:stdio
+elif [ "$end" = shell ]; then
+    echo 'QEMU, PC. To leave: `off` in the shell, or Ctrl-A x.'
+    "${qemu[@]}" -display none -serial mon:stdio
+else
+    timeout 60 "${qemu[@]}" -display none -serial stdio -monitor none </dev/null
+fi
+code=$?
+# isa-debug-exit answers 2v + 1, so that success cannot be 0
+case $code in
+33) exit 0 ;;
+0) [ "$end" = shell ] && exit 0 ;; # the person closed it
+esac
+echo "run_pc32: QEMU ended with code $code" >&2
+exit 1
