@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""symbols.py [POINTER] - reads `nm -n` of a kernel and writes its table of function names as assembly.
+"""symbols.py [POINTER] - reads `nm -n` of a kernel, writes its table of function names as assembly.
 
 The kernel is linked twice: first with an empty table, then with the one made from that. The table
 lies behind the text, so that the addresses of functions are the same in both. POINTER is the
