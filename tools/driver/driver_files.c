@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SPANS = 4 * (LOAM_BOOTINFO_RAM + LOAM_BOOTINFO_HELD) };
 
@@ -41,12 +42,32 @@ static unsigned char *read_file(const char *path, size_t *len)
     return data;
 }
 
-int driver_file_dtb(const char *path)
+static loam_bootinfo info;
+static loam_span ram[SPANS], held[SPANS], early[1];
+
+/* What info leaves, as one line. err, why: how reading it went. limit: where RAM ends for this
+ * machine, 0: nowhere. */
+static void answer(loam_err err, const char *why, uint64_t limit)
 {
-    static loam_bootinfo info;
-    static loam_span ram[SPANS], held[SPANS], early[1];
     loam_memblock map;
     loam_bootinfo_refusal refused;
+    loam_memblock_init(&map, ram, SPANS, held, SPANS, early, 1);
+    if (err != LOAM_OK) {
+        printf("reject %s: %s\n", loam_err_name(err), why);
+    } else if ((err = loam_bootinfo_feed(&info, &map, &refused)) != LOAM_OK) {
+        printf("reject %s: %s at %" PRIx64 "\n", loam_err_name(err), refused.name,
+               refused.span.base);
+    } else {
+        if (limit != 0)
+            (void)loam_memblock_remove(&map, loam_pa_of(limit), 0 - limit);
+        printf("ok");
+        loam_memblock_handover(&map, print_run, NULL);
+        puts("");
+    }
+}
+
+int driver_file_dtb(const char *path)
+{
     const char *why = NULL;
     size_t len;
     unsigned char *blob = read_file(path, &len);
@@ -54,18 +75,56 @@ int driver_file_dtb(const char *path)
         puts("reject the file cannot be read");
         return 0;
     }
-    loam_memblock_init(&map, ram, SPANS, held, SPANS, early, 1);
     loam_err err = loam_bootinfo_from_fdt(&info, blob, len, &why);
-    if (err != LOAM_OK) {
-        printf("reject %s: %s\n", loam_err_name(err), why);
-    } else if ((err = loam_bootinfo_feed(&info, &map, &refused)) != LOAM_OK) {
-        printf("reject %s: %s at %" PRIx64 "\n", loam_err_name(err), refused.name,
-               refused.span.base);
-    } else {
-        printf("ok");
-        loam_memblock_handover(&map, print_run, NULL);
-        puts("");
-    }
+    answer(err, why, 0);
     free(blob);
+    return 0;
+}
+
+/* ---- Multiboot 1 ---- */
+
+/* A file as physical memory, from an address on. */
+typedef struct image {
+    const unsigned char *bytes;
+    uint64_t base, len;
+} image;
+
+static const void *image_read(void *ctx, uint64_t at, uint64_t len)
+{
+    const image *m = ctx;
+    uint64_t off = at - m->base;
+    return at >= m->base && off < m->len && len <= m->len - off ? m->bytes + off : NULL;
+}
+
+static bool hex(const char *text, uint64_t *value)
+{
+    size_t n = strspn(text, "0123456789abcdefABCDEF");
+    *value = n > 0 && n <= 16 ? strtoull(text, NULL, 16) : 0;
+    return n > 0 && n <= 16 && text[n] == 0;
+}
+
+int driver_file_mb1(const char *path, const char *load, const char *at, const char *bits)
+{
+    image m = {0};
+    uint64_t info_at, width;
+    const char *why = NULL;
+    size_t len;
+    if (!hex(load, &m.base) || !hex(at, &info_at) || !hex(bits, &width) ||
+        (width != 0x32 && width != 0x64 && width != 32 && width != 64)) {
+        puts("reject LOADADDR and INFOADDR are hexadecimal, BITS is 32 or 64");
+        return 0;
+    }
+    unsigned char *bytes = read_file(path, &len);
+    if (bytes == NULL) {
+        puts("reject the file cannot be read");
+        return 0;
+    }
+    m.bytes = bytes;
+    m.len = len;
+    const loam_mb1_memory memory = {image_read, &m};
+    loam_err err =
+        loam_bootinfo_from_mb1(&info, LOAM_MB1_MAGIC, loam_pa_of(info_at), &memory, &why);
+    answer(err, why, width == 0x32 || width == 32 ? 1ULL << 32 : 0);
+    free(bytes);
     return 0;
 }

@@ -3,6 +3,7 @@
  *
  *     loam-driver [--meta=outside] [--cpus=N] [--slab=OPTIONS]     commands on stdin
  *     loam-driver dtb FILE                                         what a device tree hands over
+ *     loam-driver mb1 FILE LOADADDR INFOADDR BITS                  what Multiboot 1 hands over
  *
  * Numbers, also those of options, are hexadecimal. Answers are flushed line by line.
  */
@@ -102,7 +103,8 @@ static int serve(const driver_machine *machine, bool meta_outside, const char *s
 static int usage(void)
 {
     fputs("usage: loam-driver [--meta=outside] [--cpus=N] [--slab=OPTIONS]\n"
-          "       loam-driver dtb FILE\n",
+          "       loam-driver dtb FILE\n"
+          "       loam-driver mb1 FILE LOADADDR INFOADDR 32|64\n",
           stderr);
     return 2;
 }
@@ -117,6 +119,8 @@ int main(int argc, char **argv)
     const char *slab = NULL;
     if (argc == 3 && strcmp(argv[1], "dtb") == 0)
         return driver_file_dtb(argv[2]);
+    if (argc == 6 && strcmp(argv[1], "mb1") == 0)
+        return driver_file_mb1(argv[2], argv[3], argv[4], argv[5]);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--meta=outside") == 0)
             meta_outside = true;
