@@ -69,16 +69,41 @@ endef
 PC32_CFLAGS_test_unit := -O1
 $(foreach v,pc32 pc32clang,$(eval $(call pc32_rules,$(v))))
 
+# ---- the initrd and the GRUB image ----
+
+# name=path pairs: files of the initrd besides those of kern/initramfs. Who adds one makes it a
+# prerequisite of the archive, too.
+PC32_INITRD_FILES +=
+INITRAMFS_FILES := $(shell find kern/initramfs)
+
+$(PC32)/initrd.cpio: $(INITRAMFS_FILES) tools/initrd.sh | build/packages/pc32
+	$(call say,CPIO,$@)
+	$(Q)bash tools/initrd.sh $@ kern/initramfs $(PC32_INITRD_FILES)
+
+# $(call grub_iso,IMAGE,KERNEL,INITRD,MENU): a CD image that starts the menu.
+GRUB_MODULES := multiboot multiboot2 mmap iso9660 biosdisk normal
+grub_iso = bash tools/grub_iso.sh $(1) $(2) $(3) $(4) "$(GRUB_MODULES)"
+
+$(PC32)/grub.cfg: kern/boards/pc32/grub.cfg
+	$(Q)mkdir -p $(@D) && sed -e 's/@TIMEOUT@/0/' -e 's/@WORDS@/demo=tour shell/' $< >$@
+
+$(PC32)/loam.iso: $(PC32)/kernel.elf $(PC32)/initrd.cpio $(PC32)/grub.cfg tools/grub_iso.sh \
+    | build/packages/pc32
+	$(call say,ISO,$@)
+	$(Q)$(call grub_iso,$@,$(PC32)/kernel.elf,$(PC32)/initrd.cpio,$(PC32)/grub.cfg)
+
 # ---- what a person types ----
 
-PC32_IMAGES := $(PC32)/kernel.elf
+PC32_IMAGES := $(addprefix $(PC32)/,kernel.elf initrd.cpio loam.iso)
 
-.PHONY: pc32 run-pc32
+.PHONY: pc32 run-pc32 iso-pc32
 all: pc32
-pc32: $(PC32_IMAGES) ## the PC's kernel, in build/pc32/
+pc32: $(PC32_IMAGES) ## the PC's kernel and its GRUB image, in build/pc32/
+iso-pc32: $(PC32)/loam.iso ## build/pc32/loam.iso: the PC's kernel with GRUB, for a CD drive
 
 run-pc32: | build/packages/pc32
 run-pc32: $(PC32_IMAGES) ## boot the PC in QEMU: in a window where there is a display
-	$(Q)tools/run_pc32.sh 'demo=tour' -kernel $(PC32)/kernel.elf
+	$(Q)tools/run_pc32.sh 'demo=tour' -kernel $(PC32)/kernel.elf -initrd $(PC32)/initrd.cpio
 
 TEST_NEEDS += $(PC32_IMAGES) build/pc32clang/kernel.elf
+CHECK_NEEDS += $(PC32)/kernel.elf

@@ -77,11 +77,11 @@ $(RPI3)/rpi3.dtb: kern/boards/rpi3/rpi3.dts | build/packages/rpi3
 	$(call say,DTC,$@)
 	$(Q)mkdir -p $(@D) && dtc -q -I dts -O dtb -o $@ $<
 
-RPI3_FILES := $(shell find kern/boards/rpi3/initramfs)
+RPI3_FILES := $(shell find kern/initramfs)
 $(RPI3)/initramfs.cpio: $(RPI3_FILES) | build/packages/rpi3
 	$(call say,CPIO,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)cd kern/boards/rpi3/initramfs && find . | LC_ALL=C sort | \
+	$(Q)cd kern/initramfs && find . | LC_ALL=C sort | \
 	    cpio --quiet --create --format=newc --reproducible --owner=0:0 >$(CURDIR)/$@
 
 # ---- the UART boot loader ----

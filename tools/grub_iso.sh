@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# grub_iso.sh IMAGE KERNEL INITRD MENU MODULES - a CD image with GRUB for BIOS machines: the kernel
+# as /boot/kernel.elf, the initrd as /boot/initrd.cpio. Small: only the modules that are named.
+set -euo pipefail
+
+image=$1 kernel=$2 initrd=$3 menu=$4 modules=$5
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work/boot/grub"
+strip --strip-debug -o "$work/boot/kernel.elf" "$kernel"
+cp "$initrd" "$work/boot/initrd.cpio"
+cp "$menu" "$work/boot/grub/grub.cfg"
+if ! grub-mkrescue -d /usr/lib/grub/i386-pc --install-modules="$modules" --locales= --fonts= \
+    --themes= -o "$image" "$work" >"$work/log" 2>&1; then
+    cat "$work/log" >&2
+    exit 1
+fi
