@@ -86,7 +86,7 @@ const shell_command shell_system_commands[] = {
     {"hello", 0, 0, "", "say hello", do_hello},
     {"uptime", 0, 0, "", "time since the machine started", do_uptime},
     {"demo", 0, 1, "[NAME]", "run a demo, or list them", do_demo},
-    {"test", 0, 1, "[TEXT]", "the core's tests, or those with TEXT in their name", do_test},
+    {"test", 0, 1, "[TEXT]", "the core's tests, or those whose name has TEXT", do_test},
     {"fault", 1, 1, "NAME", "cause an exception on purpose", do_fault},
     {"panic", 0, 0, "", "stop with a backtrace", do_panic},
     {"reboot", 0, 0, "", "start again", do_reboot},
