@@ -14,7 +14,7 @@ C_STD := -std=c11 $(WARN)
 HOST_INCLUDE := -Iinclude -Iport/hosted
 
 # Files of these folders see no C library: neither its headers nor what the compiler knows of it.
-FREESTANDING := core/% boot/% test/unit/% test/tap.c
+FREESTANDING := core/% pt/% boot/% test/unit/% test/tap.c
 
 VARIANTS := host hostclang asan tsan host32
 

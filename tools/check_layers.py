@@ -9,7 +9,10 @@ from taplib import ROOT, Sample, Tap, read, tree
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 FREESTANDING = {"stdbool.h", "stddef.h", "stdint.h", "stdarg.h", "limits.h", "stdalign.h"}
 # Folders whose files run without a C library; of test/, what runs inside a kernel.
-BARE = ("include/loam/", "core/", "boot/", "rt/", "arch/", "kern/", "test/unit/")
+BARE = ("include/loam/", "core/", "pt/", "boot/", "rt/", "arch/", "kern/", "test/unit/")
+
+# Folders whose files belong to units.
+UNITS = ("include/loam/", "core/", "pt/", "boot/")
 
 
 class Layers:
@@ -62,7 +65,7 @@ def unit_fault(layers, path, target):
     unit = layers.unit_of(path)
     if unit is None:
         return f"{path}: belongs to no unit of layers.txt"
-    if not target.startswith(("include/loam/", "core/", "boot/")):
+    if not target.startswith(UNITS):
         return None
     other = layers.unit_of(target)
     if other == unit or other in layers.units[unit]:
@@ -94,7 +97,7 @@ def include_fault(layers, path, quote, name, files):
     if target is None:
         return f'{path}: "{name}" is no file of the tree'
     fault = port_fault(path, target)
-    if fault is None and path.startswith(("include/loam/", "core/", "boot/")):
+    if fault is None and path.startswith(UNITS):
         fault = unit_fault(layers, path, target)
     if fault is None:
         fault = folder_fault(layers, path, target)
@@ -106,7 +109,7 @@ def faults_of(root):
     files = set(tree(root, ".c", ".h", ".S", ".inc"))
     faults = []
     for path in sorted(files):
-        if path.startswith(("include/loam/", "core/")) and layers.unit_of(path) is None:
+        if path.startswith(("include/loam/", "core/", "pt/")) and layers.unit_of(path) is None:
             faults.append(f"{path}: belongs to no unit of layers.txt")
         for quote, name in INCLUDE.findall(read(root, path)):
             faults.append(include_fault(layers, path, quote, name, files))

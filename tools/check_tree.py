@@ -47,7 +47,7 @@ def theory_of(text):
 def theory_faults(root, files):
     faults = []
     for path in files:
-        if not re.match(r"core/\w+\.c$", path):
+        if not re.match(r"(core|pt)/\w+\.c$", path):
             continue
         found = re.findall(r"^ \* ([A-Z]+) ", theory_of(read(root, path)), re.M)
         found = [word for word in found if word in HEADINGS]
@@ -67,7 +67,7 @@ def untested_rules(root, files):
                       if path.startswith("test/") and path.endswith(".c"))
     faults = []
     for path in files:
-        if re.match(r"core/\w+\.c$", path):
+        if re.match(r"(core|pt)/\w+\.c$", path):
             faults += [f"{path}: no test expects rule {rule}" for rule in rules_of(read(root, path))
                        if f'"{rule}"' not in tests and f'"{rule} ' not in tests]
     return faults
