@@ -61,6 +61,14 @@ void board_putc(char c);
 bool board_getc(char *c);    /* false: nothing has come */
 void board_wait_input(void); /* sleeps until something may have come */
 
+/* The kernel's final page tables, made from frames of the zones; nothing where the start code made
+ * them. */
+void board_paging(void);
+/* kern_this.vmap, where there is one; slabs are there. */
+void board_vmap(void);
+/* Memory that the unit tests alone use is there from now on, or no more. false: not enough. */
+bool board_tests_memory(bool wanted);
+
 /* Starts the tick: fn runs in interrupt context hz times a second, interrupts must be on. */
 void board_tick_start(unsigned hz, void (*fn)(void));
 /* Serves a pending interrupt; line says which, where the processor knows, else it is 0. false:

@@ -207,6 +207,8 @@ void startup_objects(void)
     const char *broken;
     k->options.slab.trace = &k->trace;
     k->slabs = loam_slabs_init(k->zone, &k->options.slab);
+    if (k->slabs != NULL)
+        board_vmap();
     k->kmalloc = k->slabs != NULL ? loam_kmalloc_init(k->slabs) : NULL;
     if (k->kmalloc == NULL)
         kpanic("no memory for the object allocator");

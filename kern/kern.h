@@ -7,8 +7,10 @@
 #include "loam/bootinfo.h"
 #include "loam/kmalloc.h"
 #include "loam/memblock.h"
+#include "loam/pt.h"
 #include "loam/slab.h"
 #include "loam/trace.h"
+#include "loam/vmap.h"
 #include "loam/zone.h"
 #include "options.h"
 
@@ -28,6 +30,9 @@ typedef struct kern {
     loam_zonelist zones;  /* all; those that nobody else needs first */
     loam_zonelist mapped; /* of these, those whose frames have a kernel address */
     loam_zone *zone;      /* one of these: slab's and kmalloc's */
+    loam_pt pt;           /* the kernel's tables; format NULL: the start code made them */
+    loam_tlb tlb;         /* how they are flushed */
+    loam_vmap *vmap;      /* or NULL */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
     volatile uint64_t ticks;        /* of the timer, KERN_TICK_HZ a second */
@@ -42,7 +47,7 @@ extern kern kern_this;
 void startup_find(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
 /* memblock, reservations, metadata, zones; each with its lines in the boot log. */
 void startup_memory(void);
-/* slab, kmalloc. */
+/* slab, vmap where there is one, kmalloc. */
 void startup_objects(void);
 
 /* Prints the misuse and goes on, or panics: `report` unless the command line says otherwise. Gives

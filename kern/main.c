@@ -38,6 +38,7 @@ void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
     board_early();
     startup_find(word);
     startup_memory();
+    board_paging();
     startup_objects();
     board_tick_start(KERN_TICK_HZ, tick);
     arch_irq_on();

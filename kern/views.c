@@ -10,6 +10,8 @@ const char *kern_check(void)
     const char *broken = loam_memblock_check(&k->map);
     for (unsigned i = 0; i < k->zones.count && broken == NULL; i++)
         broken = loam_zone_check(k->zones.zone[i]);
+    if (broken == NULL && k->pt.format != NULL)
+        broken = loam_pt_check(&k->pt);
     if (broken == NULL)
         broken = loam_slabs_check(k->slabs);
     if (broken == NULL)

@@ -106,4 +106,4 @@ run-pc32: $(PC32_IMAGES) ## boot the PC in QEMU: in a window where there is a di
 	$(Q)tools/run_pc32.sh 'demo=tour' -kernel $(PC32)/kernel.elf -initrd $(PC32)/initrd.cpio
 
 TEST_NEEDS += $(PC32_IMAGES) build/pc32clang/kernel.elf
-CHECK_NEEDS += $(PC32)/kernel.elf
+check: $(PC32)/kernel.elf

@@ -7,6 +7,7 @@
 #include "i386_trap.h"
 #include "image.h"
 #include "loam/port.h"
+#include "paging.h"
 #include "processor.h"
 
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
@@ -94,7 +95,7 @@ const char *arch_address_note(uintptr_t address)
         return "the kernel's code";
     if (address >= (uintptr_t)__text_end && address < (uintptr_t)__rodata_end)
         return "the kernel's constants";
-    return NULL;
+    return paging_note(address);
 }
 
 /* ---- faults on purpose, for the shell's word `fault` and the tests ---- */

@@ -8,12 +8,14 @@
  *     0x00000000  user programs; page 0 is never mapped
  *     0xc0000000  all RAM below 256 MiB, byte for byte: the kernel image lies at 0xc0100000
  *     0xd0000000  vmap's window
- *     0xff800000  one page, through which any frame can be looked at for a moment
+ *     0xf8000000  memory of the unit tests, while they run (pc32.ld)
+ *     0xff800000  windows, through which any frame can be looked at for a moment
  */
 #define I386_KERNEL_BASE 0xc0000000
 #define I386_DIRECT_LEN  0x10000000
 #define I386_VMAP_BASE   0xd0000000
-#define I386_VMAP_END    0xff800000
+#define I386_VMAP_END    0xf8000000
+#define I386_TESTS       0xf8000000
 #define I386_WINDOW      0xff800000
 
 #define I386_KERNEL_CODE 0x08

@@ -79,10 +79,11 @@ higher_half:
 
 .section .noinit, "aw", @nobits
 .balign 4096
-.global boot_directory, boot_tables
+.global boot_directory, boot_tables_end
 boot_directory:
     .skip   4096
 boot_tables:
     .skip   TABLES * 4096
+boot_tables_end:
 
 .section .note.GNU-stack, "", @progbits

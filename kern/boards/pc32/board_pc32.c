@@ -13,6 +13,7 @@
 #include "i386_layout.h"
 #include "io.h"
 #include "loam/port.h"
+#include "paging.h"
 #include "pic8259.h"
 #include "pit.h"
 #include "ps2_keyboard.h"
@@ -139,6 +140,36 @@ void board_wait_input(void)
         vga_text_cursor();
     arch_wait();
 }
+
+/* ---- paging ---- */
+
+extern const char boot_directory[], boot_tables_end[];
+extern const char __tests_start[], __tests_end[];
+
+void board_paging(void)
+{
+    static const paging_layout layout = {
+        .vmap_base = I386_VMAP_BASE,
+        .vmap_end = I386_VMAP_END,
+        .window = I386_WINDOW,
+        .low = {0, MIB(1)},
+    };
+    loam_span boot_tables = {phys_of(boot_directory).v,
+                             (uint64_t)(boot_tables_end - boot_directory)};
+    paging_init(&layout, boot_tables);
+}
+
+void board_vmap(void)
+{
+    paging_vmap();
+}
+
+bool board_tests_memory(bool wanted)
+{
+    return paging_tests_memory(__tests_start, __tests_end, wanted);
+}
+
+/* ---- interrupts ---- */
 
 void board_tick_start(unsigned hz, void (*fn)(void))
 {

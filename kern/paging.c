@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* paging.c - the final page tables of the kernel's half.
+ *
+ *     0xc0000000  low      BIOS data, video memory          read-write
+ *                 text                                       read-only, executable
+ *                 rodata                                     read-only
+ *                 data, stacks, bss                          read-write
+ *                 guard pages below each stack               nothing
+ *                 the rest of the RAM that has an address    read-write, large pages
+ *     0xd0000000  vmap's window                              empty; its tables are made now
+ *     0xf8000000  memory of the unit tests                   empty until they run
+ *     0xff800000  windows on single frames
+ *     below       user programs, in roots of their own       nothing: NULL faults, and so does
+ *                                                            what the boot tables had there
+ *
+ * Here is the one knot of the boot, and where it is cut. Page tables need frames; a range needs
+ * tags; tags need slabs; slabs need frames; large objects want page tables:
+ *
+ *     zones ----> tables (frames that have an address: no table is needed to write a table)
+ *       |
+ *       '-------> slabs (never in vmap) ----> tags ----> vmap ----> kmalloc's large blocks
+ *                                              ^
+ *                                              '--- BOOT_TAGS of them from an array, before and
+ *                                                   while the first slab of tags is made
+ *
+ * Nothing on an arrow's left ever asks for something on its right. Tables are written through the
+ * direct map, in which every frame of kern_this.mapped lies from the first instruction on.
+ */
+#include "paging.h"
+#include "board.h"
+#include "console.h"
+#include "image.h"
+#include "kern.h"
+
+enum { DIRECT_FLAGS = LOAM_PT_WRITE | LOAM_PT_GLOBAL, TEST_BATCH = 64 };
+
+static const paging_layout *where;
+
+/* ---- tables are frames of the zones that have addresses ---- */
+
+static bool table_alloc(void *ctx, loam_pa *table)
+{
+    loam_pfn pfn = loam_zonelist_alloc(&kern_this.mapped, 0, LOAM_ZONE_ZERO);
+    (void)ctx;
+    if (loam_pfn_is_none(pfn))
+        return false;
+    *table = loam_pfn_to_pa(pfn);
+    return true;
+}
+
+static void table_free(void *ctx, loam_pa table)
+{
+    (void)ctx;
+    (void)loam_zonelist_free(&kern_this.mapped, loam_pa_to_pfn(table));
+}
+
+static void *table_at(void *ctx, loam_pa table)
+{
+    (void)ctx;
+    return virt_of(table);
+}
+
+const loam_pt_memory paging_memory = {NULL, table_alloc, table_free, table_at};
+
+/* ---- the direct map ---- */
+
+static void need(loam_err err, const char *what)
+{
+    if (err != LOAM_OK)
+        kpanic("page tables: %s: %s", what, loam_err_name(err));
+}
+
+static uint64_t direct_va(uint64_t pa)
+{
+    return (uintptr_t)virt_of(loam_pa_of(pa));
+}
+
+/* Maps whole pages of [base, base + len) that have an address and lie behind *done, which ends up
+ * behind them: spans ascend, and may share a page at their edges. */
+static void map_direct(loam_pt_batch *batch, uint64_t base, uint64_t len, uint64_t *done)
+{
+    uint64_t end = loam_align_up(base + len, LOAM_PAGE_SIZE);
+    uint64_t limit = board_this.mapped.pa + board_this.mapped.len;
+    base = loam_align_down(base, LOAM_PAGE_SIZE);
+    if (base < *done)
+        base = *done;
+    if (end > limit)
+        end = limit;
+    if (base >= end)
+        return;
+    need(loam_pt_map(&kern_this.pt, direct_va(base), loam_pa_of(base), end - base, DIRECT_FLAGS,
+                     batch),
+         "the direct map");
+    *done = end;
+}
+
+static void map_ram(loam_pt_batch *batch)
+{
+    const loam_spanset *ram = &kern_this.map.ram;
+    uint64_t done = 0;
+    map_direct(batch, where->low.base, where->low.len, &done);
+    for (size_t i = 0; i < ram->count; i++)
+        map_direct(batch, ram->span[i].base, ram->span[i].len, &done);
+}
+
+static void set_rights(loam_pt_batch *batch, const char *from, const char *to, unsigned flags,
+                       const char *what)
+{
+    need(loam_pt_protect(&kern_this.pt, (uintptr_t)from, (uint64_t)(to - from),
+                         flags | LOAM_PT_GLOBAL, batch),
+         what);
+}
+
+static void unmap_guard(loam_pt_batch *batch, const char *stack_bottom)
+{
+    need(loam_pt_unmap(&kern_this.pt, (uintptr_t)stack_bottom - LOAM_PAGE_SIZE, LOAM_PAGE_SIZE,
+                       NULL, NULL, batch),
+         "a guard page");
+}
+
+static void map_image(loam_pt_batch *batch)
+{
+    set_rights(batch, __image_start, __text_start, LOAM_PT_READ, "boot code");
+    set_rights(batch, __text_start, __text_end, LOAM_PT_EXEC, "text");
+    set_rights(batch, __text_end, __rodata_end, LOAM_PT_READ, "constants");
+    unmap_guard(batch, __stack_bottom);
+    unmap_guard(batch, __trap_stack_bottom);
+}
+
+/* ---- windows ---- */
+
+/* A window always shows some frame, so that opening it is one entry rewritten: no table is made. */
+static loam_pfn resting_frame(void)
+{
+    return loam_pa_to_pfn(kern_this.pt.root);
+}
+
+static void make_windows(loam_pt_batch *batch)
+{
+    loam_pfn pfn[PAGING_WINDOWS];
+    for (unsigned i = 0; i < PAGING_WINDOWS; i++)
+        pfn[i] = resting_frame();
+    need(loam_pt_map_frames(&kern_this.pt, where->window, pfn, PAGING_WINDOWS, LOAM_PT_READ, batch),
+         "windows");
+}
+
+unsigned char *paging_window(unsigned slot, loam_pfn pfn)
+{
+    uint64_t va = where->window + (uint64_t)slot * LOAM_PAGE_SIZE;
+    bool close = loam_pfn_is_none(pfn);
+    loam_pt_batch batch;
+    loam_pt_batch_init(&batch);
+    need(loam_pt_remap(&kern_this.pt, va, close ? resting_frame() : pfn,
+                       close ? LOAM_PT_READ : LOAM_PT_WRITE, &batch),
+         "a window");
+    loam_tlb_flush(&kern_this.tlb, &kern_this.pt, &batch);
+    return close ? NULL : (unsigned char *)(uintptr_t)va;
+}
+
+/* The frame's own address where it has one, else through a window. */
+static unsigned char *look_at(unsigned slot, loam_pfn pfn)
+{
+    uint64_t pa = loam_pfn_to_pa(pfn).v;
+    bool direct = pa >= board_this.mapped.pa && pa - board_this.mapped.pa < board_this.mapped.len;
+    return direct ? virt_of(loam_pa_of(pa)) : paging_window(slot, pfn);
+}
+
+void paging_clear_frame(void *ctx, loam_pfn pfn)
+{
+    (void)ctx;
+    __builtin_memset(look_at(0, pfn), 0, LOAM_PAGE_SIZE);
+}
+
+void paging_copy_frame(void *ctx, loam_pfn to, loam_pfn from)
+{
+    unsigned char *target = look_at(0, to);
+    (void)ctx;
+    __builtin_memcpy(target, look_at(1, from), LOAM_PAGE_SIZE);
+}
+
+/* ---- the switch ---- */
+
+/* Nobody uses the boot tables any more: their frames become free. */
+static void give_back(loam_span boot_tables)
+{
+    uint64_t count = boot_tables.len >> LOAM_PAGE_SHIFT;
+    loam_pfn first = loam_pa_to_pfn(loam_pa_of(boot_tables.base));
+    need(loam_zonelist_give(&kern_this.zones, first, count), "the boot tables' frames");
+    klog("paging: boot tables gone: %U pages are free", count);
+}
+
+void paging_init(const paging_layout *layout, loam_span boot_tables)
+{
+    kern *k = &kern_this;
+    unsigned features;
+    const loam_pt_format *format = arch_pt_format(&features);
+    loam_pt_batch batch;
+    char text[160];
+    loam_text t;
+    where = layout;
+    need(loam_pt_init(&k->pt, format, features, &paging_memory), "the root");
+    loam_pt_batch_init(&batch);
+    map_ram(&batch);
+    map_image(&batch);
+    make_windows(&batch);
+    arch_paging_begin(k->pt.root); /* forgets all that was: nothing is left to flush */
+    loam_pt_release(&k->pt, &batch);
+    arch_tlb_init(&k->tlb);
+    give_back(boot_tables);
+    loam_text_init(&t, text, sizeof(text));
+    arch_paging_describe(&t);
+    klog("paging: final tables, %U pages of them; %s", k->pt.tables, text);
+    if (k->tlb.page != NULL)
+        klog("paging: up to %u pages are flushed one by one, more at once", (int)k->tlb.threshold);
+    else
+        klog("paging: this processor can only forget all pages at once");
+}
+
+/* ---- memory of the unit tests ---- */
+
+static void free_frames(void *ctx, uint64_t va, loam_pa pa, uint64_t len)
+{
+    (void)ctx;
+    (void)va;
+    for (uint64_t i = 0; i < len >> LOAM_PAGE_SHIFT; i++)
+        (void)loam_zonelist_free(&kern_this.zones, loam_pfn_of((pa.v >> LOAM_PAGE_SHIFT) + i));
+}
+
+/* A page of zeros at va. */
+static bool add_page(uint64_t va)
+{
+    loam_pfn pfn = loam_zonelist_alloc(&kern_this.zones, 0, LOAM_ZONE_NORMAL);
+    loam_pt_batch batch;
+    if (loam_pfn_is_none(pfn))
+        return false;
+    loam_pt_batch_init(&batch);
+    if (loam_pt_map_frames(&kern_this.pt, va, &pfn, 1, LOAM_PT_WRITE, &batch) != LOAM_OK) {
+        (void)loam_zonelist_free(&kern_this.zones, pfn);
+        return false;
+    }
+    loam_tlb_flush(&kern_this.tlb, &kern_this.pt, &batch);
+    __builtin_memset((void *)(uintptr_t)va, 0, LOAM_PAGE_SIZE);
+    return true;
+}
+
+static void drop_pages(uint64_t va, uint64_t len)
+{
+    loam_pt_batch batch;
+    loam_pt_batch_init(&batch);
+    need(loam_pt_unmap(&kern_this.pt, va, len, free_frames, NULL, &batch), "the tests' memory");
+    loam_tlb_flush(&kern_this.tlb, &kern_this.pt, &batch);
+}
+
+bool paging_tests_memory(const char *from, const char *to, bool wanted)
+{
+    uint64_t base = (uintptr_t)from, len = (uint64_t)(to - from), done = 0;
+    if (!wanted) {
+        drop_pages(base, len);
+        return true;
+    }
+    while (done < len && add_page(base + done))
+        done += LOAM_PAGE_SIZE;
+    if (done == len)
+        return true;
+    if (done > 0)
+        drop_pages(base, done);
+    return false;
+}

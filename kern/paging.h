@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_KERN_PAGING_H
+#define LOAM_KERN_PAGING_H
+
+/* paging.h - the kernel's own page tables, on processors where the start code's are only temporary.
+ *
+ * Linked only into kernels that have it (mk/: KERN_PAGED); common code calls it through board.h.
+ */
+#include "loam/pt.h"
+#include "loam/vmap.h"
+
+enum { PAGING_WINDOWS = 2 };
+
+/* Where a board wants things; all multiples of what a root entry spans, except the image's parts.
+ */
+typedef struct paging_layout {
+    uint64_t vmap_base, vmap_end; /* at most so much */
+    uint64_t window;              /* PAGING_WINDOWS pages, in a root entry of their own */
+    loam_span low;                /* physical: mapped although it is not all RAM (BIOS, video) */
+} paging_layout;
+
+/* Makes the final tables from frames of kern_this.mapped, switches to them, and gives the boot
+ * tables' frames back. Panics when there is no memory for them. Uses kern_this.pt, .tlb. */
+void paging_init(const paging_layout *layout, loam_span boot_tables);
+
+/* Makes kern_this.vmap; slabs are there, kmalloc is not yet. */
+void paging_vmap(void);
+
+/* Maps memory for the unit tests, [from, to), all 0, or takes it away again. false: not enough. */
+bool paging_tests_memory(const char *from, const char *to, bool wanted);
+
+/* A frame of any zone as bytes, for a moment: until the same slot is opened again. slot below
+ * PAGING_WINDOWS. LOAM_NO_FRAME closes it, and answers NULL. Not from interrupts. */
+unsigned char *paging_window(unsigned slot, loam_pfn pfn);
+/* Contents of frames through windows; ctx is not used (loam_aspace_config, loam_vmap_config). */
+void paging_clear_frame(void *ctx, loam_pfn pfn);
+void paging_copy_frame(void *ctx, loam_pfn to, loam_pfn from);
+
+/* "a guard page of vmap's area at ...", for fault messages; NULL: nothing to say. */
+const char *paging_note(uint64_t va);
+
+/* Where page tables come from: frames that have an address. For other roots, too. */
+extern const loam_pt_memory paging_memory;
+
+/* ---- the processor's side: arch/<cpu>/ ---- */
+
+const loam_pt_format *arch_pt_format(unsigned *features);
+/* "4 MiB pages; read-only holds for the kernel; execution cannot be refused" */
+void arch_paging_describe(loam_text *t);
+/* Loads the root for good, with all that the features need. */
+void arch_paging_begin(loam_pa root);
+/* How this processor flushes, and up to how many pages one by one: measured. */
+void arch_tlb_init(loam_tlb *tlb);
+
+#endif
