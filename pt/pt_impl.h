@@ -178,6 +178,8 @@ static inline uint64_t pt_rest(const pt_cursor *c)
 static inline unsigned pt_run(const pt_cursor *c)
 {
     const loam_pt_format *f = c->pt->format;
+    if ((c->at & (pt_size(f, c->level) - 1)) != 0)
+        return 0; /* inside of an entry, which then is an empty one */
     unsigned to_end = pt_entries(f) - pt_cursor_index(c);
     uint64_t wanted = c->left >> pt_shift(f, c->level);
     return wanted < to_end ? (unsigned)wanted : to_end;
