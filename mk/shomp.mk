@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+# compat/shomp: ShompOS' memory module. A hosted library, play in a process, its tests.
+#
+#     build/host/libshomp.a     the heap; exports no free
+#     build/<v>/shomp-play      blocks by keys
+
+SHOMP := compat/shomp
+SHOMP_HEAP := $(addprefix $(SHOMP)/src/memory/,heap.c guard.c view.c)
+SHOMP_SRC := $(SHOMP_HEAP) $(SHOMP)/src/play/play.c
+SHOMP_VARIANTS := host hostclang asan host32
+FREESTANDING += $(SHOMP_SRC)
+
+define shomp_rules
+build/$(1)/shomp-play: $(call objects,$(1),$(SHOMP_SRC) $(SHOMP)/src/host/main.c \
+    $(SHOMP)/src/host/host.c) build/$(1)/libloam.a
+	$$(call say,LD $(1),$$@)
+	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
+
+build/$(1)/test/shomp/%: build/$(1)/obj/test/shomp/%.o build/$(1)/obj/test/main/%.o \
+    build/$(1)/obj/test/tap.o $(call objects,$(1),$(SHOMP_SRC) $(SHOMP)/src/host/host.c) \
+    build/$(1)/libloam.a
+	$$(call say,LD $(1),$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -lpthread -o $$@
+endef
+$(foreach v,$(SHOMP_VARIANTS) tsan,$(eval $(call shomp_rules,$(v))))
+
+# The library stands alone: with the engine, its text and the hosted port.
+SHOMP_LIB := $(SHOMP_SRC) $(SHOMP)/src/host/host.c $(filter core/base% core/port_report% \
+    core/buddy%,$(CORE_SRC)) $(PORT_SRC)
+build/host/libshomp.a: $(call objects,host,$(SHOMP_LIB))
+	$(call say,AR host,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+SHOMP_TESTS := test/shomp/shomp_keys.py test/shomp/shomp_library.py \
+    $(foreach v,$(SHOMP_VARIANTS),$(patsubst %.c,build/$(v)/%,$(sort $(wildcard \
+    test/shomp/*_test.c)))) build/tsan/test/shomp/shomp_threads_test
+SHOMP_NEEDS := $(SHOMP_VARIANTS:%=build/%/shomp-play) build/host/libshomp.a
+TESTS += $(SHOMP_TESTS)
+TEST_NEEDS += $(SHOMP_NEEDS)
+
+.PHONY: test-shomp
+test-shomp: $(SHOMP_TESTS) $(SHOMP_NEEDS) | build/packages/test ## the tests of compat/shomp alone
+	$(call run_tests,$(SHOMP_TESTS))
