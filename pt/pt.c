@@ -23,7 +23,7 @@
  *        counts the tables it needs, these are taken, and the second pass cannot fail. So a change
  *        that is refused was never visible. A table is filled before it is linked, and let go only
  *        by loam_pt_release, after the flush: until then the processor may still walk it. Tables
- *        that wait are linked through their first entry: an address, so its present bit is 0.
+ *        that wait are linked through their first entry, whose present bit is 0.
  *
  * RULES  T1  every present entry is a table or a page that format and features allow there
  *        T2  the address of a page is a multiple of its size, that of a table of 4 KiB
@@ -66,31 +66,36 @@ static void table_free(const loam_pt *pt, loam_pa table)
     pt->memory.free(pt->memory.ctx, table);
 }
 
-/* Takes the first table off a chain. */
-static loam_pa chain_pop(const loam_pt *pt, loam_pa *chain)
+/* Puts a table in front of a chain, and takes the first one off. */
+static void chain_push(const loam_pt *pt, uint64_t *chain, loam_pa table)
 {
-    loam_pa table = *chain;
-    chain->v = pt_read(pt->format, pt_at(pt, table.v), 0);
+    pt_write(pt->format, pt_at(pt, table.v), 0, *chain);
+    *chain = table.v | PT_CHAINED;
+}
+
+static loam_pa chain_pop(const loam_pt *pt, uint64_t *chain)
+{
+    loam_pa table = {*chain & ~(uint64_t)PT_CHAINED};
+    *chain = pt_read(pt->format, pt_at(pt, table.v), 0);
     return table;
 }
 
-static void chain_free(const loam_pt *pt, loam_pa *chain)
+static void chain_free(const loam_pt *pt, uint64_t *chain)
 {
-    while (chain->v != 0)
+    while (*chain != 0)
         table_free(pt, chain_pop(pt, chain));
 }
 
 bool loam_pt__spare(const loam_pt *pt, pt_spares *spares, uint64_t n)
 {
-    spares->first.v = 0;
+    spares->first = 0;
     for (; n > 0; n--) {
         loam_pa table;
         if (!table_alloc(pt, &table)) {
             chain_free(pt, &spares->first);
             return false;
         }
-        pt_write(pt->format, pt_at(pt, table.v), 0, spares->first.v);
-        spares->first = table;
+        chain_push(pt, &spares->first, table);
     }
     return true;
 }
@@ -105,8 +110,7 @@ loam_pa loam_pt__take(loam_pt *pt, pt_spares *spares)
 
 void loam_pt__retire(loam_pt *pt, loam_pt_batch *batch, loam_pa table)
 {
-    pt_write(pt->format, pt_at(pt, table.v), 0, batch->emptied.v);
-    batch->emptied = table;
+    chain_push(pt, &batch->emptied, table);
     pt->tables--;
 }
 
@@ -247,7 +251,7 @@ loam_err loam_pt_adopt(loam_pt *pt, const loam_pt_format *format, unsigned featu
     loam_err err = pt_setup(pt, format, features, memory);
     if (err != LOAM_OK)
         return err;
-    if (root.v == 0 || (root.v & ~format->address) != 0)
+    if ((root.v & ~format->address) != 0)
         return LOAM_EINVAL;
     pt->root = root;
     adopt_tables(pt);

@@ -174,12 +174,13 @@ static inline uint64_t pt_rest(const pt_cursor *c)
     return rest < c->left ? rest : c->left;
 }
 
-/* Whole entries of the range from the cursor's on, in its table. */
+/* Entries of the cursor's table, from its own on, that lie in the range with all under them.
+ * 0: this one does not. */
 static inline unsigned pt_run(const pt_cursor *c)
 {
     const loam_pt_format *f = c->pt->format;
     if ((c->at & (pt_size(f, c->level) - 1)) != 0)
-        return 0; /* inside of an entry, which then is an empty one */
+        return 0;
     unsigned to_end = pt_entries(f) - pt_cursor_index(c);
     uint64_t wanted = c->left >> pt_shift(f, c->level);
     return wanted < to_end ? (unsigned)wanted : to_end;
@@ -187,9 +188,12 @@ static inline unsigned pt_run(const pt_cursor *c)
 
 /* ---- shared by the files of the unit ---- */
 
-/* Tables that are nobody's yet, each linked to the next through its first entry. */
+/* Tables that are nobody's yet, each linked to the next through its first entry. A link is an
+ * address with bit 1 set, so that 0 is none, and never present. */
+enum { PT_CHAINED = 2 };
+
 typedef struct pt_spares {
-    loam_pa first; /* v 0: none */
+    uint64_t first; /* a link */
 } pt_spares;
 
 /* May a call that changes tables work on this range? */

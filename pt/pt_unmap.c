@@ -2,7 +2,7 @@
 /* pt_unmap.c - taking pages out of the tree, and changing what they allow.
  *
  * WHAT   unmap and protect: the same way through the tree, in which a large page that sticks out of
- *        the range is first replaced by a table of smaller ones.
+ *        the range is first replaced by a table of smaller ones. remap: one page, another frame.
  * MODEL  Only the two pages over the ends of the range can stick out. They are split down to the
  *        size at which the end is an edge; the tables for that are taken before anything changes:
  *
@@ -18,9 +18,10 @@
  * LOCKS  The owner's.
  * COST   O(pages + tables); whether a table is empty costs a look at a neighbour, or at all of it.
  * FROM   -
- * NOT    Break-before-make: AArch64 wants a large page unmapped and flushed before a table takes
- *        its place, unless the processor has FEAT_BBM level 2. Nothing here flushes: while a large
- *        page is split, no other processor may use what it maps. Joining pages again.
+ * NOT    Break-before-make: AArch64 wants a page unmapped and flushed before another address takes
+ *        its place (remap), or a table (split, unless the processor has FEAT_BBM level 2). Nothing
+ *        here flushes: meanwhile no other processor may use what is mapped there. Joining small
+ *        pages again.
  */
 #include "pt_impl.h"
 
@@ -244,5 +245,30 @@ loam_err loam_pt_protect(loam_pt *pt, uint64_t va, uint64_t len, unsigned flags,
         n = protect_run(&c, n, flags, batch);
         pt_skip(&c, (uint64_t)n << pt_shift(f, c.level));
     }
+    return LOAM_OK;
+}
+
+/* ---- remap ---- */
+
+loam_err loam_pt_remap(loam_pt *pt, uint64_t va, loam_pfn pfn, unsigned flags, loam_pt_batch *batch)
+{
+    const loam_pt_format *f = pt->format;
+    loam_err err = loam_pt__range(pt, va, LOAM_PAGE_SIZE);
+    if (err != LOAM_OK)
+        return err;
+    if ((flags & ~(unsigned)PT_KNOWN_FLAGS) != 0)
+        return LOAM_EINVAL;
+    if (pfn.v >> (f->pa_bits - LOAM_PAGE_SHIFT) != 0)
+        return LOAM_ERANGE;
+    pt_cursor c;
+    pt_start(&c, pt, va, LOAM_PAGE_SIZE);
+    if (!pt_is_present(pt_find(&c)))
+        return LOAM_ENOENT;
+    if (c.level != 0)
+        return LOAM_EBUSY;
+    pt_write(f, c.table[0], pt_cursor_index(&c),
+             f->page(0, flags, pt->features) | pfn.v << LOAM_PAGE_SHIFT);
+    pt_batch_add(batch, va);
+    batch->dirty = true;
     return LOAM_OK;
 }

@@ -9,7 +9,7 @@
  * one that is out; asking for the contents of one that is not out counts as a fault. */
 #include "loam/pt.h"
 
-enum { TABLE_MEMORY_PAGES = 160, TABLE_MEMORY_BASE = 0x7654000 };
+enum { TABLE_MEMORY_PAGES = 64, TABLE_MEMORY_BASE = 0x7654000 };
 
 typedef struct table_memory {
     uint64_t base;    /* physical address of the first page */

@@ -25,13 +25,15 @@ typedef enum loam_pt_flags {
 
 typedef struct loam_pt_format loam_pt_format; /* one of the formats below */
 
+/* Physical addresses end at 4 GiB, 2^52, 2^48. On aarch64 a root is what TTBR0 takes: addresses
+ * below 2^48; for TTBR1 they are meant without their 16 ones on top. */
 extern const loam_pt_format loam_pt_i386;    /* two levels, 4 KiB and 4 MiB */
 extern const loam_pt_format loam_pt_x86_64;  /* four levels, 4 KiB, 2 MiB, 1 GiB */
 extern const loam_pt_format loam_pt_aarch64; /* 4 KiB granule, 48 bits, 4 KiB, 2 MiB, 1 GiB */
 const loam_pt_format *loam_pt_format_of(const char *name); /* "i386", "x86_64", "aarch64"; NULL */
 const char *loam_pt_format_name(const loam_pt_format *format);
 
-/* What this processor can do beyond the least of its kind. */
+/* What this processor can do beyond the least of its kind. An AArch64 always has all of them. */
 typedef enum loam_pt_features {
     LOAM_PT_LARGE = 1,  /* i386: 4 MiB pages (PSE); the others: 2 MiB pages, always there */
     LOAM_PT_HUGE = 2,   /* 1 GiB pages */
@@ -40,7 +42,8 @@ typedef enum loam_pt_features {
 } loam_pt_features;
 
 /* Where tables come from. alloc gives a zeroed, page-aligned page, false when there is none; at
- * turns its physical address into one that can be written. */
+ * turns its physical address into one that can be written. None of them may call the loam_pt that
+ * asks. */
 typedef struct loam_pt_memory {
     void *ctx;
     bool (*alloc)(void *ctx, loam_pa *table);
@@ -56,7 +59,7 @@ typedef struct loam_pt_batch {
     uint32_t count;             /* of them; at most LOAM_PT_BATCH */
     bool all;                   /* they were more: flush everything */
     bool dirty;                 /* tables were written: order the stores before their use */
-    loam_pa emptied;            /* chain of tables to give back after the flush; v 0: none */
+    uint64_t emptied;           /* chain of tables to give back after the flush; 0: none */
 } loam_pt_batch;
 
 typedef struct loam_pt {
@@ -77,7 +80,9 @@ loam_err loam_pt_init(loam_pt *pt, const loam_pt_format *format, unsigned featur
                       const loam_pt_memory *memory);
 
 /* Adopts a root that is in use already (a boot table, or one whose upper part is shared). Tables
- * are counted by walking them. O(tables). */
+ * are counted by walking them, those that are empty stay as loam_pt_prepare's do. Rights that a
+ * table takes from what is under it are given back when something is mapped there. LOAM_OK,
+ * LOAM_EINVAL. O(tables). */
 loam_err loam_pt_adopt(loam_pt *pt, const loam_pt_format *format, unsigned features,
                        const loam_pt_memory *memory, loam_pa root);
 
@@ -87,11 +92,16 @@ loam_err loam_pt_adopt(loam_pt *pt, const loam_pt_format *format, unsigned featu
 void loam_pt_fini(loam_pt *pt, loam_span keep);
 
 /* Makes the root entries that cover [va, va + len) of pt the same as those of `from`: a kernel's
- * half. len a multiple of what a root entry spans. The tables below stay those of `from`. */
+ * half. The tables below stay those of `from`, and are changed through it alone: through pt it is
+ * LOAM_EINVAL. Large pages in the root are copied as they are now.
+ *   va, len     multiples of what a root entry spans
+ *   returns     LOAM_OK; LOAM_EINVAL; LOAM_ERANGE; LOAM_EBUSY: pt has tables of its own there
+ */
 loam_err loam_pt_share(loam_pt *pt, const loam_pt *from, uint64_t va, uint64_t len);
 
 /* Makes sure that every root entry over [va, va + len) has a table, so that roots which share it
- * see later mappings. LOAM_OK, LOAM_EINVAL, LOAM_ENOMEM (nothing changed). */
+ * see later mappings; an entry that is a large page stays one. LOAM_OK, LOAM_EINVAL, LOAM_ENOMEM
+ * (nothing changed). */
 loam_err loam_pt_prepare(loam_pt *pt, uint64_t va, uint64_t len);
 
 /* Maps [va, va + len) to [pa, pa + len), with the largest pages that alignment and features allow.
@@ -123,12 +133,14 @@ typedef void loam_pt_gone_fn(void *ctx, uint64_t va, loam_pa pa, uint64_t len);
 loam_err loam_pt_unmap(loam_pt *pt, uint64_t va, uint64_t len, loam_pt_gone_fn *fn, void *ctx,
                        loam_pt_batch *batch);
 
-/* Changes what may be done with the mapped pages in [va, va + len); as loam_pt_unmap otherwise. */
+/* Changes what may be done with the mapped pages in [va, va + len): flags takes the place of all
+ * their loam_pt_flags. Every one of them goes into the batch, changed or not. As loam_pt_unmap
+ * otherwise. */
 loam_err loam_pt_protect(loam_pt *pt, uint64_t va, uint64_t len, unsigned flags,
                          loam_pt_batch *batch);
 
-/* Makes the page that is mapped at va lead to another frame, with these flags: copy on write, in one
- * step that needs no table.
+/* Makes the page that is mapped at va lead to another frame, with these flags: copy on write, in
+ * one step that needs no table.
  *   va          a multiple of the smallest page, and mapped as one of these
  *   returns     LOAM_OK; LOAM_EINVAL; LOAM_ERANGE; LOAM_ENOENT: nothing is mapped there;
  *               LOAM_EBUSY: a larger page is
@@ -174,14 +186,17 @@ typedef struct loam_tlb_stats {
 typedef struct loam_tlb {
     void *ctx;
     void (*page)(void *ctx, uint64_t va);
-    void (*all)(void *ctx);
-    void (*fence)(void *ctx); /* stores to tables before their use; NULL where none is needed */
-    uint32_t threshold;       /* pages flushed one by one; more are one whole flush */
+    void (*all)(void *ctx); /* global pages, too */
+    /* Before a flush: stores to tables come before what follows. After it: the flush is complete.
+     * NULL where neither is needed. */
+    void (*fence)(void *ctx);
+    uint32_t threshold; /* pages flushed one by one; more are one whole flush */
     loam_tlb_stats stats;
 } loam_tlb;
 
 /* Flushes what is in the batch: page by page up to the threshold, else everything once; then the
- * emptied tables go back. Nothing to flush costs nothing and counts nothing. */
+ * emptied tables go back. New pages alone need a fence and no flush: a processor does not remember
+ * that nothing was there. Nothing to flush costs nothing and counts nothing. */
 void loam_tlb_flush(loam_tlb *tlb, loam_pt *pt, loam_pt_batch *batch);
 
 #endif
