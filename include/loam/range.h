@@ -102,8 +102,8 @@ LOAM_API loam_err loam_range_split(loam_range *r, uint64_t at);
  * LOAM_EINVAL unless both are taken. O(log pieces). */
 LOAM_API loam_err loam_range_join(loam_range *r, uint64_t base);
 
-/* Makes the taken piece that starts at base len units long, in place: the free piece behind it gives
- * or gets the difference.
+/* Makes the taken piece that starts at base len units long, in place: the free piece behind it
+ * gives or gets the difference.
  *   len         a multiple of the quantum, > 0
  *   returns     LOAM_OK; LOAM_EINVAL: no taken piece starts there; LOAM_EBUSY: too little is free
  *               behind it; LOAM_ENOMEM: no tag, only when it shrinks in front of a taken piece
