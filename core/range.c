@@ -389,6 +389,7 @@ loam_err loam_range_free(loam_range *r, uint64_t base, uint64_t *len)
         *len = t->len;
     t->taken = false;
     t->owner = NULL;
+    t->note = 0;
     r->free += t->len;
     loam_range_tag *next = t->next, *prev = t->prev;
     if (next != NULL && !next->taken) {
@@ -416,6 +417,7 @@ loam_err loam_range_split(loam_range *r, uint64_t at)
         return LOAM_ENOMEM;
     range_set(rest, at, t->len - (at - t->base), true);
     rest->owner = t->owner;
+    rest->note = t->note;
     t->len = at - t->base;
     range_insert(r, t, rest);
     return LOAM_OK;

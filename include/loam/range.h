@@ -15,13 +15,14 @@
 #define LOAM_API /* an amalgamation root may give the unit internal linkage */
 #endif
 
-/* One piece of the interval. Its members are the unit's own, except for `owner`. */
+/* One piece of the interval. Its members are the unit's own, except for `owner` and `note`. */
 typedef struct loam_range_tag {
     struct loam_range_tag *child[2], *parent;
     struct loam_range_tag *prev, *next; /* neighbours by address */
     uint64_t base, len;
     uint64_t largest; /* longest free piece of this subtree */
-    void *owner;      /* the caller's, for a taken piece; NULL at first */
+    void *owner;      /* the caller's, for a taken piece: NULL at first */
+    uint64_t note;    /* the same: 0 at first */
     bool taken;
     uint8_t height; /* of this subtree; a leaf's is 1 */
 } loam_range_tag;
@@ -93,8 +94,8 @@ LOAM_API loam_err loam_range_alloc_at(loam_range *r, uint64_t base, uint64_t len
  */
 LOAM_API loam_err loam_range_free(loam_range *r, uint64_t base, uint64_t *len);
 
-/* Cuts the taken piece that holds `at` in two, both taken, with the same owner. Nothing happens
- * when a piece starts there. LOAM_OK, LOAM_EINVAL (free, outside, not a multiple), LOAM_ENOMEM (no
+/* Cuts the taken piece that holds `at` in two, both taken, with the same owner and note. Nothing
+ * happens when a piece starts there. LOAM_OK, LOAM_EINVAL (free, outside, not a multiple), LOAM_ENOMEM (no
  * tag). O(log pieces). */
 LOAM_API loam_err loam_range_split(loam_range *r, uint64_t at);
 
@@ -113,7 +114,7 @@ LOAM_API loam_err loam_range_join(loam_range *r, uint64_t base);
 LOAM_API loam_err loam_range_resize(loam_range *r, uint64_t base, uint64_t len);
 
 /* The piece that holds an address, free or taken; NULL outside. Valid until the next change. Only
- * `owner` may be written. O(log pieces). */
+ * `owner` and `note` may be written. O(log pieces). */
 LOAM_API loam_range_tag *loam_range_find(const loam_range *r, uint64_t at);
 
 /* The piece with the lowest address, and the one after another; NULL behind the last. O(1). */

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: MIT */
+#include "../core/vmap_impl.h"
+#include "vmap_machine.h"
+
+/* vmap_test.c - areas by example, on every format; a processor in software reads the tables, and
+ * its TLB tells when something was given back too early (vmap_machine.h). */
+
+enum {
+    PAGE = LOAM_PAGE_SIZE,
+    W = LOAM_PT_WRITE,
+    ZERO = LOAM_VMAP_ZERO,
+    BORROW = LOAM_VMAP_BORROW,
+    WINDOW = 64, /* pages, in most cases */
+    FRAMES = VM_LOW + VM_HIGH
+};
+
+#define EACH_KIND(k)                                                                               \
+    (const vm_kind *(k) = vm_kinds; (k) < vm_kinds + LOAM_ARRAY_LEN(vm_kinds); (k)++)
+
+static uint64_t alloc(tap *t, uint64_t size)
+{
+    uint64_t va = 1;
+    TAP_EQ(t, loam_vmap_alloc(vm.v, size, 0, W, &va), LOAM_OK);
+    vm_touch_all();
+    vm_sound(t);
+    return va;
+}
+
+static void give(tap *t, uint64_t va)
+{
+    vm_touch_all();
+    TAP_EQ(t, loam_vmap_free(vm.v, va), LOAM_OK);
+    vm_sound(t);
+}
+
+/* Pages of the window from `from` on that the processor finds mapped, up to the first that is
+ * not. */
+static uint64_t mapped_from(uint64_t from)
+{
+    uint64_t n = 0;
+    while (from + n < vm.pages && vm_touch(from + n) != VM_FAULT)
+        n++;
+    return n;
+}
+
+static loam_vmap_stats stats(void)
+{
+    loam_vmap_stats s;
+    loam_vmap_stat(vm.v, &s);
+    return s;
+}
+
+/* ---- init ---- */
+
+static bool init_works(void)
+{
+    return loam_vmap_init(vm.mem, sizeof vm.mem, &vm.config) != NULL;
+}
+
+#define INIT_REFUSES(t, member, value)                                                             \
+    do {                                                                                           \
+        __typeof__(vm.config.member) init_old = vm.config.member;                                  \
+        vm.config.member = (value);                                                                \
+        TAP_CHECK(t, !init_works());                                                               \
+        vm.config.member = init_old;                                                               \
+        TAP_CHECK(t, init_works());                                                                \
+    } while (0)
+
+static loam_range_tag *no_tag(void *ctx)
+{
+    (void)ctx;
+    return NULL;
+}
+
+static void init_arguments(tap *t)
+{
+    vm_start_machine(t, &vm_kinds[0], WINDOW);
+    INIT_REFUSES(t, base, 0xd0000800);
+    INIT_REFUSES(t, base, 0xfffff000); /* not canonical from there on */
+    INIT_REFUSES(t, len, 2 * PAGE);
+    INIT_REFUSES(t, len, 3 * PAGE + 1);
+    INIT_REFUSES(t, pt, NULL);
+    INIT_REFUSES(t, tlb, NULL);
+    INIT_REFUSES(t, frames, NULL);
+    INIT_REFUSES(t, tag, NULL);
+    INIT_REFUSES(t, tag_count, 1);
+    INIT_REFUSES(t, source.get, no_tag);
+    TAP_CHECK(t, loam_vmap_init(NULL, sizeof vm.mem, &vm.config) == NULL);
+    TAP_CHECK(t, loam_vmap_init(vm.mem, loam_vmap_measure() - 1, &vm.config) == NULL);
+    TAP_CHECK(t, loam_vmap_init((unsigned char *)vm.mem + 4, 2048, &vm.config) == NULL);
+}
+
+static void init_smallest(tap *t)
+{
+    vm_start(t, &vm_kinds[0], 3);
+    TAP_EQ(t, stats().largest, PAGE);
+    TAP_EQ(t, alloc(t, 1), vm_va(1));
+    TAP_EQ(t, stats().largest, 0);
+    give(t, vm_va(1));
+}
+
+/* ---- alloc, free ---- */
+
+static void alloc_scatters(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            vm_start(t, k, WINDOW);
+            uint64_t a = alloc(t, 3 * PAGE - 5), b = alloc(t, PAGE);
+            TAP_EQ(t, a, vm_va(1)); /* behind the window's guard */
+            TAP_EQ(t, b, vm_va(5)); /* behind a's */
+            TAP_EQ(t, mapped_from(0), 0);
+            TAP_EQ(t, mapped_from(1), 3);
+            TAP_EQ(t, mapped_from(5), 1);
+            TAP_EQ(t, vm_free_frames(), FRAMES - 4);
+            TAP_EQ(t, stats().areas, 2);
+            TAP_EQ(t, stats().mapped, 4 * PAGE);
+            TAP_EQ(t, stats().largest, (WINDOW - 8) * PAGE);
+            give(t, a);
+            TAP_EQ(t, mapped_from(1), 0);
+            TAP_EQ(t, alloc(t, 3 * PAGE), a);
+            give(t, b);
+            give(t, a);
+            TAP_EQ(t, vm_free_frames(), FRAMES);
+            TAP_EQ(t, vm.memory.out, 1); /* the root */
+            TAP_EQ(t, stats().areas, 0);
+            TAP_EQ(t, stats().mapped, 0);
+            TAP_EQ(t, stats().allocs, 3);
+            TAP_EQ(t, stats().frees, 3);
+        }
+}
+
+static void alloc_arguments(tap *t)
+{
+    uint64_t va = 7;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 0, 0, W, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, (WINDOW - 2) * PAGE + 1, 0, W, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, UINT64_MAX, 0, W, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 1, 3, W, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 1, 0, BORROW, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 1, 0, 1U << 24, &va), LOAM_EINVAL);
+    TAP_EQ(t, va, 7);
+    TAP_EQ(t, stats().failures, 0);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, (WINDOW - 2) * PAGE, 0, W, &va), LOAM_OK);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 1, 0, W, &va), LOAM_ENOMEM);
+    TAP_EQ(t, stats().failures, 1);
+    vm_sound(t);
+}
+
+static void alloc_aligned(tap *t)
+{
+    uint64_t va;
+    vm_start(t, &vm_kinds[2], WINDOW);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, PAGE, 16 * PAGE, W, &va), LOAM_OK);
+    TAP_EQ(t, va, vm_va(16));
+    TAP_EQ(t, loam_vmap_alloc(vm.v, PAGE, 8, W, &va), LOAM_OK);
+    TAP_EQ(t, va, vm_va(1));
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 14 * PAGE, 0, W, &va), LOAM_OK);
+    TAP_EQ(t, va, vm_va(18)); /* 13 pages are left in front of the guard of page 16 */
+    vm_sound(t);
+}
+
+static void alloc_many_pages(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            vm_start(t, k, VM_PAGES);
+            uint64_t va = 0, batches = vm.tlb.stats.batches;
+            TAP_EQ(t, loam_vmap_alloc(vm.v, 1024 * PAGE, 0, W, &va), LOAM_OK);
+            TAP_CHECK(t, vm.tlb.stats.batches - batches <= 1);
+            TAP_EQ(t, mapped_from(1), 1024);
+            vm_sound(t);
+            batches = vm.tlb.stats.batches;
+            vm.forgot = vm.forgot_all = 0;
+            vm_touch_all();
+            TAP_EQ(t, loam_vmap_free(vm.v, va), LOAM_OK);
+            TAP_EQ(t, vm.tlb.stats.batches - batches, 1);
+            TAP_EQ(t, vm.forgot, 0);
+            TAP_EQ(t, vm.forgot_all, 1);
+            TAP_EQ(t, vm_free_frames(), FRAMES);
+            TAP_EQ(t, vm.memory.out, 1);
+            vm_sound(t);
+        }
+}
+
+static void free_few_pages_one_by_one(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t va = alloc(t, 16 * PAGE);
+    vm.forgot = vm.forgot_all = 0;
+    give(t, va);
+    TAP_EQ(t, vm.forgot, 16);
+    TAP_EQ(t, vm.forgot_all, 0);
+    vm.tlb.page = NULL; /* an 80386 */
+    va = alloc(t, PAGE);
+    give(t, va);
+    TAP_EQ(t, vm.forgot_all, 1);
+}
+
+/* No page for the list of frames: the area goes in parts of 8 pages. */
+static void free_without_memory(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            vm_start(t, k, VM_PAGES);
+            uint64_t va = alloc(t, 700 * PAGE), batches = vm.tlb.stats.batches;
+            vm.memory.limit = 1;
+            vm_touch_all();
+            TAP_EQ(t, loam_vmap_free(vm.v, va), LOAM_OK);
+            TAP_EQ(t, vm.tlb.stats.batches - batches, (700 + VMAP_FEW - 1) / VMAP_FEW);
+            TAP_EQ(t, vm_free_frames(), FRAMES);
+            TAP_EQ(t, vm.memory.out, 1);
+            vm_sound(t);
+        }
+}
+
+static void free_refused(tap *t, uint64_t va, const char *what, const char *state)
+{
+    uint64_t refusals = stats().refusals;
+    tap_catch(t);
+    TAP_EQ(t, loam_vmap_free(vm.v, va), LOAM_EINVAL);
+    TAP_EQ(t, tap_caught(t), 1);
+    TAP_STR(t, t->report.unit, "vmap");
+    TAP_STR(t, t->report.what, what);
+    TAP_STR(t, t->report.state, state);
+    TAP_EQ(t, t->report.value, va);
+    TAP_CHECK(t, t->report.caller != NULL);
+    TAP_EQ(t, stats().refusals, refusals + 1);
+    vm_sound(t);
+}
+
+static void free_misuse(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t a = alloc(t, 2 * PAGE), b = alloc(t, PAGE);
+    free_refused(t, a + PAGE, "inner free", "inner");
+    TAP_EQ(t, t->report.size, 2 * PAGE);
+    TAP_CHECK(t, t->report.site != NULL);
+    free_refused(t, a + 1, "inner free", "inner");
+    free_refused(t, a + 2 * PAGE, "inner free", "guard");
+    free_refused(t, a - PAGE, "inner free", "guard");
+    free_refused(t, vm_va(0) - PAGE, "foreign free", "outside");
+    free_refused(t, vm_va(WINDOW), "foreign free", "outside");
+    free_refused(t, 0, "foreign free", "outside");
+    give(t, b);
+    free_refused(t, b, "double free", "free");
+    give(t, a);
+    free_refused(t, a, "double free", "free");
+    TAP_EQ(t, vm_free_frames(), FRAMES);
+}
+
+/* ---- map ---- */
+
+static void map_borrowed(tap *t)
+{
+    const loam_pfn pfn[] = {{3}, {0x7777}, {4}};
+    uint64_t va;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    TAP_EQ(t, loam_vmap_map(vm.v, pfn, 3, W | BORROW, &va), LOAM_OK);
+    for (uint64_t i = 0; i < 3; i++) {
+        TAP_EQ(t, vm_touch(1 + i), pfn[i].v << LOAM_PAGE_SHIFT);
+    }
+    vm_sound(t);
+    tap_catch(t);
+    TAP_EQ(t, loam_vmap_resize(vm.v, va, PAGE), LOAM_EINVAL);
+    TAP_EQ(t, tap_caught(t), 1);
+    TAP_STR(t, t->report.state, "borrowed");
+    give(t, va);
+    TAP_EQ(t, vm_free_frames(), FRAMES);
+}
+
+static void map_given(tap *t)
+{
+    uint64_t va;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    loam_pfn pfn[2] = {loam_zone_alloc(vm.low, 0, 0), loam_zone_alloc(vm.high, 0, 0)};
+    loam_pfn block = loam_zone_alloc(vm.high, 1, 0);
+    TAP_EQ(t, loam_vmap_map(vm.v, pfn, 2, W, &va), LOAM_OK);
+    vm_sound(t);
+    give(t, va);
+    TAP_EQ(t, vm_free_frames(), FRAMES - 2);
+    tap_catch(t);
+    TAP_EQ(t, loam_vmap_map(vm.v, &block, 1, W, &va), LOAM_EINVAL); /* it has two frames */
+    TAP_EQ(t, loam_vmap_map(vm.v, pfn, 1, W, &va), LOAM_EINVAL);    /* it is free */
+    TAP_EQ(t, tap_caught(t), 2);
+    TAP_STR(t, t->report.object, "frame");
+    TAP_EQ(t, stats().refusals, 2);
+}
+
+static void map_arguments(tap *t)
+{
+    const loam_pfn pfn = {3};
+    uint64_t va;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    TAP_EQ(t, loam_vmap_map(vm.v, &pfn, 0, W | BORROW, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map(vm.v, &pfn, WINDOW, W | BORROW, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map(vm.v, &pfn, SIZE_MAX, W | BORROW, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map(vm.v, &pfn, 1, W | BORROW | ZERO, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map(vm.v, &pfn, 1, BORROW | 1U << 25, &va), LOAM_EINVAL);
+    const loam_pfn far = {1ULL << 40};
+    TAP_EQ(t, loam_vmap_map(vm.v, &far, 1, W | BORROW, &va), LOAM_ERANGE);
+    TAP_EQ(t, stats().areas, 0);
+    TAP_EQ(t, stats().failures, 1);
+    vm_sound(t);
+}
+
+static void map_device(tap *t)
+{
+    uint64_t va;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    const unsigned flags = W | LOAM_PT_DEVICE;
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(0xfee00123), PAGE, flags, &va), LOAM_OK);
+    TAP_EQ(t, va, vm_va(1) + 0x123);
+    TAP_EQ(t, vm_touch(2), 0xfee01000);
+    TAP_CHECK(t, mmu_walk(&vm.cpu, vm_va(1)).device);
+    loam_vmap_area area;
+    bool guard;
+    TAP_CHECK(t, loam_vmap_find(vm.v, va + PAGE, &area, &guard));
+    TAP_EQ(t, area.va, va);
+    TAP_EQ(t, area.size, 2 * PAGE);
+    TAP_EQ(t, area.wanted, PAGE);
+    free_refused(t, vm_va(1), "inner free", "inner");
+    give(t, va);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(0), 0, flags, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(1), UINT64_MAX, flags, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(0), PAGE, flags | BORROW, &va), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(1ULL << 40), PAGE, flags, &va), LOAM_ERANGE);
+    TAP_EQ(t, stats().areas, 0);
+    vm_sound(t);
+}
+
+/* A large device gets an address that goes with large pages, as long as there is one. */
+static void map_large_device(tap *t)
+{
+    uint64_t va, other;
+    vm_start(t, &vm_kinds[2], VM_PAGES);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(0xe0000000), 2 << 20, W, &va), LOAM_OK);
+    TAP_EQ(t, va % (2 << 20), 0);
+    TAP_EQ(t, mmu_walk(&vm.cpu, va).size, 2 << 20);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(0xe0000000), 5 << 20, W, &other), LOAM_OK);
+    TAP_EQ(t, mmu_walk(&vm.cpu, other).size, PAGE); /* 4 MiB aligned does not fit any more */
+    vm_sound(t);
+    give(t, va);
+    give(t, other);
+    TAP_EQ(t, vm.memory.out, 1);
+}
+
+/* ---- protect, zero ---- */
+
+static void protect_area(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            vm_start(t, k, WINDOW);
+            uint64_t va = alloc(t, 2 * PAGE);
+            TAP_CHECK(t, mmu_walk(&vm.cpu, va + PAGE).kernel_write);
+            TAP_EQ(t, loam_vmap_protect(vm.v, va, 0), LOAM_OK);
+            TAP_CHECK(t, !mmu_walk(&vm.cpu, va + PAGE).kernel_write);
+            vm_sound(t);
+            TAP_EQ(t, loam_vmap_protect(vm.v, va, ZERO), LOAM_EINVAL);
+            tap_catch(t);
+            TAP_EQ(t, loam_vmap_protect(vm.v, va + PAGE, W), LOAM_EINVAL);
+            TAP_EQ(t, tap_caught(t), 1);
+            TAP_STR(t, t->report.what, "use of an address inside an area");
+            give(t, va);
+        }
+}
+
+static void zero_frames(tap *t)
+{
+    uint64_t va;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    vm.config.frames->zone[0] = vm.low; /* frames with contents first */
+    vm.config.frames->zone[1] = vm.high;
+    __builtin_memset(vm_ram, 0xee, sizeof vm_ram);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 2 * PAGE, 0, W | ZERO, &va), LOAM_OK);
+    const unsigned char *frame = vm_ram + (vm_touch(2) - (uint64_t)VM_LOW_FIRST * PAGE);
+    for (unsigned i = 0; i < PAGE; i += 8)
+        TAP_EQ(t, frame[i], 0);
+    TAP_EQ(t, vm.cleared, 0);
+    TAP_EQ(t, loam_vmap_resize(vm.v, va, 62 * PAGE), LOAM_OK);
+    TAP_EQ(t, vm.cleared, 0);
+    give(t, va);
+    vm.config.frames->zone[0] = vm.high;
+    vm.config.frames->zone[1] = vm.low;
+    TAP_EQ(t, loam_vmap_alloc(vm.v, 20 * PAGE, 0, ZERO, &va), LOAM_OK);
+    TAP_EQ(t, vm.cleared, 20);
+    TAP_CHECK(t, !mmu_walk(&vm.cpu, va).kernel_write);
+    give(t, va);
+}
+
+/* ---- resize ---- */
+
+static void resize_area(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            vm_start(t, k, WINDOW);
+            uint64_t a = alloc(t, 2 * PAGE), b = alloc(t, PAGE), first = vm_touch(1);
+            TAP_EQ(t, loam_vmap_resize(vm.v, a, 3 * PAGE), LOAM_EBUSY); /* b's guard */
+            give(t, b);
+            vm_touch_all();
+            TAP_EQ(t, loam_vmap_resize(vm.v, a, 30 * PAGE - 3), LOAM_OK);
+            TAP_EQ(t, mapped_from(1), 30);
+            vm_sound(t);
+            TAP_EQ(t, vm_touch(1), first);
+            vm_touch_all();
+            TAP_EQ(t, loam_vmap_resize(vm.v, a, 1), LOAM_OK);
+            TAP_EQ(t, mapped_from(1), 1);
+            TAP_EQ(t, stats().mapped, PAGE);
+            TAP_EQ(t, vm_free_frames(), FRAMES - 1);
+            vm_sound(t);
+            TAP_EQ(t, loam_vmap_resize(vm.v, a, (WINDOW - 2) * PAGE), LOAM_OK);
+            TAP_EQ(t, stats().largest, 0);
+            vm_sound(t);
+            TAP_EQ(t, loam_vmap_resize(vm.v, a, PAGE), LOAM_OK);
+            TAP_EQ(t, loam_vmap_resize(vm.v, a, 17), LOAM_OK); /* only noted */
+            loam_vmap_area area;
+            bool guard;
+            TAP_CHECK(t, loam_vmap_find(vm.v, a, &area, &guard));
+            TAP_EQ(t, area.wanted, 17);
+            give(t, a);
+            TAP_EQ(t, vm_free_frames(), FRAMES);
+        }
+}
+
+static void resize_refused(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t a = alloc(t, 2 * PAGE);
+    TAP_EQ(t, loam_vmap_resize(vm.v, a, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_vmap_resize(vm.v, a, (WINDOW - 1) * PAGE), LOAM_EINVAL);
+    tap_catch(t);
+    TAP_EQ(t, loam_vmap_resize(vm.v, a + PAGE, PAGE), LOAM_EINVAL);
+    TAP_EQ(t, tap_caught(t), 1);
+    TAP_EQ(t, mapped_from(1), 2);
+    vm_sound(t);
+}
+
+/* Between two areas a tag is needed to shrink: without one nothing changes. */
+static void resize_without_tags(tap *t)
+{
+    vm_start_machine(t, &vm_kinds[0], WINDOW);
+    vm.config.tag_count = 2;
+    vm_start_vmap(t);
+    uint64_t a = alloc(t, 4 * PAGE), va = 0;
+    TAP_EQ(t, loam_vmap_alloc(vm.v, PAGE, 0, W, &va), LOAM_ENOMEM); /* no third tag */
+    TAP_EQ(t, vm_free_frames(), FRAMES - 4);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, (WINDOW - 7) * PAGE, 0, W, &va), LOAM_OK);
+    TAP_EQ(t, loam_vmap_resize(vm.v, a, PAGE), LOAM_ENOMEM);
+    TAP_EQ(t, mapped_from(1), 4);
+    vm_sound(t);
+    give(t, va);
+    TAP_EQ(t, loam_vmap_resize(vm.v, a, PAGE), LOAM_OK);
+    vm_sound(t);
+}
+
+static void shrink_without_memory(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t a = alloc(t, 60 * PAGE);
+    vm.memory.limit = 2;
+    vm_touch_all();
+    TAP_EQ(t, loam_vmap_resize(vm.v, a, PAGE + 1), LOAM_OK);
+    TAP_EQ(t, mapped_from(1), 2);
+    TAP_EQ(t, vm_free_frames(), FRAMES - 2);
+    vm_sound(t);
+}
+
+/* ---- find, each ---- */
+
+static void find_is(tap *t, uint64_t at, uint64_t va, bool guard)
+{
+    loam_vmap_area area = {0};
+    bool is_guard;
+    TAP_CHECK(t, loam_vmap_find(vm.v, at, &area, &is_guard));
+    TAP_EQ(t, area.va, va);
+    TAP_EQ(t, is_guard, guard);
+}
+
+static void find_and_guards(tap *t)
+{
+    loam_vmap_area area;
+    bool guard;
+    vm_start(t, &vm_kinds[3], WINDOW);
+    uint64_t a = alloc(t, 2 * PAGE - 1), b = alloc(t, PAGE), c = alloc(t, PAGE), d = alloc(t, PAGE);
+    give(t, c);
+    find_is(t, a, a, false);
+    find_is(t, a + 2 * PAGE - 1, a, false);
+    find_is(t, a - 1, a, true); /* the window's first page */
+    find_is(t, a + 2 * PAGE, a, true);
+    find_is(t, b - 1, a, true); /* shared: of the one in front */
+    find_is(t, b + PAGE, b, true);
+    find_is(t, d - 1, d, true); /* c is gone */
+    TAP_CHECK(t, !loam_vmap_find(vm.v, c, &area, &guard));
+    TAP_CHECK(t, !loam_vmap_find(vm.v, d + 2 * PAGE, &area, &guard));
+    TAP_CHECK(t, !loam_vmap_find(vm.v, vm_va(0) - 1, &area, &guard));
+    TAP_CHECK(t, !loam_vmap_find(vm.v, vm_va(WINDOW), &area, &guard));
+    TAP_CHECK(t, loam_vmap_find(vm.v, a, &area, &guard));
+    TAP_EQ(t, area.size, 2 * PAGE);
+    TAP_EQ(t, area.wanted, 2 * PAGE - 1);
+    TAP_EQ(t, area.flags, W);
+    TAP_CHECK(t, area.site != NULL);
+}
+
+static bool free_it(void *ctx, const loam_vmap_area *area)
+{
+    unsigned *left = ctx;
+    loam_vmap_free(vm.v, area->va);
+    return --*left > 0;
+}
+
+static void each_may_free(tap *t)
+{
+    unsigned left = 3;
+    vm_start(t, &vm_kinds[0], WINDOW);
+    for (unsigned i = 0; i < 5; i++)
+        alloc(t, PAGE);
+    loam_vmap_each(vm.v, free_it, &left);
+    TAP_EQ(t, left, 0);
+    TAP_EQ(t, stats().areas, 2);
+    left = 9;
+    loam_vmap_each(vm.v, free_it, &left);
+    TAP_EQ(t, left, 7);
+    TAP_EQ(t, stats().areas, 0);
+    vm_sound(t);
+}
+
+/* ---- tags of a source ---- */
+
+static loam_range_tag more[VM_TAGS];
+static struct {
+    unsigned out, limit;
+    uint64_t used;
+} pool;
+
+static loam_range_tag *pool_get(void *ctx)
+{
+    (void)ctx;
+    if (pool.out == pool.limit)
+        return NULL;
+    pool.out++;
+    unsigned i = loam_ctz64(~pool.used);
+    pool.used |= 1ULL << i;
+    return &more[i];
+}
+
+static void pool_put(void *ctx, loam_range_tag *tag)
+{
+    (void)ctx;
+    pool.out--;
+    pool.used &= ~(1ULL << (tag - more));
+}
+
+static void tags_of_source(tap *t)
+{
+    uint64_t va[8], x;
+    vm_start_machine(t, &vm_kinds[0], WINDOW);
+    pool.out = 0;
+    pool.used = 0;
+    pool.limit = 7;
+    vm.config.tag_count = 2;
+    vm.config.source = (loam_range_source){NULL, pool_get, pool_put};
+    vm_start_vmap(t);
+    for (unsigned i = 0; i < 8; i++)
+        va[i] = alloc(t, PAGE);
+    TAP_EQ(t, pool.out, 7);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, PAGE, 0, W, &x), LOAM_ENOMEM);
+    vm_sound(t);
+    for (unsigned i = 0; i < 8; i += 2)
+        give(t, va[i]);
+    for (unsigned i = 1; i < 8; i += 2)
+        give(t, va[i]);
+    TAP_CHECK(t, pool.out <= 1);
+    TAP_EQ(t, vm_free_frames(), FRAMES);
+}
+
+/* ---- rules ---- */
+
+static loam_range_tag *piece(uint64_t va)
+{
+    return loam_range_find(&vm.v->range, va);
+}
+
+static void rules(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t a = alloc(t, 2 * PAGE);
+    alloc(t, PAGE);
+    vm.v->mapped++;
+    TAP_RULE(t, loam_vmap_check(vm.v), "V1");
+    vm.v->mapped--;
+    vm.v->areas++;
+    TAP_RULE(t, loam_vmap_check(vm.v), "V1");
+    vm.v->areas--;
+    vm.v->config.base += PAGE;
+    TAP_RULE(t, loam_vmap_check(vm.v), "V1");
+    vm.v->config.base -= PAGE;
+    piece(a)->note |= 1U << 30;
+    TAP_RULE(t, loam_vmap_check(vm.v), "V2");
+    piece(a)->note = vmap_note(W | BORROW, 0, 0);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V2");
+    piece(a)->note = vmap_note(W, 0, 0);
+    loam_range_resize(&vm.v->range, a, PAGE);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V2");
+    loam_range_resize(&vm.v->range, a, 3 * PAGE);
+    vm.v->range.free++;
+    TAP_RULE(t, loam_vmap_check(vm.v), "R7");
+    vm.v->range.free--;
+    vm.pt.tables++;
+    TAP_RULE(t, loam_vmap_check(vm.v), "T4");
+    vm.pt.tables--;
+    vm_sound(t);
+}
+
+static void rules_of_tables(tap *t)
+{
+    loam_pt_batch batch;
+    loam_pt_batch_init(&batch);
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t a = alloc(t, 2 * PAGE), b = alloc(t, PAGE);
+    loam_pt_protect(&vm.pt, a + PAGE, PAGE, 0, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V3");
+    loam_pt_protect(&vm.pt, a + PAGE, PAGE, W, &batch);
+    vm_sound(t);
+    loam_pt_map(&vm.pt, b + PAGE, loam_pa_of(0), PAGE, W, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V4");
+    loam_pt_unmap(&vm.pt, b + PAGE, PAGE, NULL, NULL, &batch);
+    loam_pt_map(&vm.pt, a - PAGE, loam_pa_of(0), PAGE, W, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V4");
+    loam_pt_unmap(&vm.pt, a - PAGE, PAGE, NULL, NULL, &batch);
+    loam_pt_map(&vm.pt, b + 9 * PAGE, loam_pa_of(0), PAGE, W, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V4");
+    loam_pt_unmap(&vm.pt, b + 9 * PAGE, PAGE, NULL, NULL, &batch);
+    vm_sound(t);
+    loam_pt_unmap(&vm.pt, a + PAGE, PAGE, NULL, NULL, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V3");
+    loam_pt_map(&vm.pt, a + PAGE, loam_pa_of(0), PAGE, W, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V5");
+    loam_pt_unmap(&vm.pt, b, PAGE, NULL, NULL, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V5"); /* the walk comes to a first */
+    loam_pt_unmap(&vm.pt, a, 2 * PAGE, NULL, NULL, &batch);
+    TAP_RULE(t, loam_vmap_check(vm.v), "V3"); /* nothing is mapped at all */
+}
+
+static const tap_case cases[] = {
+    {"vmap_init: arguments", init_arguments},
+    {"vmap_init: three pages are a window", init_smallest},
+    {"vmap_alloc, free: scattered frames, guards, all goes back", alloc_scatters},
+    {"vmap_alloc: arguments", alloc_arguments},
+    {"vmap_alloc: aligned", alloc_aligned},
+    {"vmap_alloc, free: 1,024 pages, one flush", alloc_many_pages},
+    {"vmap_free: few pages are flushed one by one", free_few_pages_one_by_one},
+    {"vmap_free: without memory for the list: in parts", free_without_memory},
+    {"vmap_free: an address that is none: refused, named", free_misuse},
+    {"vmap_map: borrowed frames stay", map_borrowed},
+    {"vmap_map: given frames go to their zones", map_given},
+    {"vmap_map: arguments", map_arguments},
+    {"vmap_map_pa: a device at an odd address", map_device},
+    {"vmap_map_pa: large pages where they fit", map_large_device},
+    {"vmap_protect: whole areas", protect_area},
+    {"vmap_alloc: zeroed, with and without a linear map", zero_frames},
+    {"vmap_resize: larger and smaller in place", resize_area},
+    {"vmap_resize: refused: unchanged", resize_refused},
+    {"vmap_resize: no tag: unchanged", resize_without_tags},
+    {"vmap_resize: without memory for the list: in parts", shrink_without_memory},
+    {"vmap_find: areas and their guards", find_and_guards},
+    {"vmap_each: may free what it is told of", each_may_free},
+    {"vmap tags: of a source, and back", tags_of_source},
+    {"vmap_check: V1, V2, R, T", rules},
+    {"vmap_check: V3, V4, V5", rules_of_tables},
+};
+TAP_SUITE(vmap_test, cases);
