@@ -95,8 +95,8 @@ LOAM_API loam_err loam_range_alloc_at(loam_range *r, uint64_t base, uint64_t len
 LOAM_API loam_err loam_range_free(loam_range *r, uint64_t base, uint64_t *len);
 
 /* Cuts the taken piece that holds `at` in two, both taken, with the same owner and note. Nothing
- * happens when a piece starts there. LOAM_OK, LOAM_EINVAL (free, outside, not a multiple), LOAM_ENOMEM (no
- * tag). O(log pieces). */
+ * happens when a piece starts there. LOAM_OK, LOAM_EINVAL (free, outside, not a multiple),
+ * LOAM_ENOMEM (no tag). O(log pieces). */
 LOAM_API loam_err loam_range_split(loam_range *r, uint64_t at);
 
 /* Makes the taken pieces that start at base and right behind it one, with the owner of the first.

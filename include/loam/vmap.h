@@ -6,7 +6,8 @@
  *
  * A vmap owns a window of addresses (a range), the tables of it (a pt) and takes frames from a list
  * of zones. Every area has an unmapped guard page before and behind it (neighbours share one). One
- * flush for each call, never one a page. Locked inside; not from interrupts.
+ * flush for each call, never one a page. Locked inside; not from interrupts. Zones, the source of
+ * tags and reports are called without the lock: a shrinker may free areas.
  *
  * Addresses are uint64_t here, so that the unit runs on a host for any format.
  */
@@ -17,7 +18,9 @@
 
 typedef struct loam_vmap_config {
     uint64_t base, len; /* the window, multiples of a page; at least three pages */
-    loam_pt *pt;        /* the kernel's tables; whoever else changes them in the window loses */
+    /* The kernel's tables; whoever else changes them in the window loses. Their memory is asked
+     * with the vmap's lock held, and so may not come back for an area. */
+    loam_pt *pt;
     loam_tlb *tlb;
     loam_zonelist *frames;    /* for loam_vmap_alloc; tried in the order given */
     loam_range_tag *tag;      /* tags to begin with; stay the caller's */
@@ -96,8 +99,8 @@ typedef struct loam_vmap_stats {
 } loam_vmap_stats;
 void loam_vmap_stat(loam_vmap *v, loam_vmap_stats *stats);
 
-/* The first broken rule (V1 ... of vmap.c, R and T of the units below), or NULL. Nobody else inside.
- * O(areas + pages). */
+/* The first broken rule (V1 ... of vmap.c, R and T of the units below), or NULL. Nobody else
+ * inside. O(areas + pages). */
 const char *loam_vmap_check(loam_vmap *v);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../core/vmap_impl.h"
+#include "../../core/vmap_impl.h"
 #include "vmap_machine.h"
 
 /* vmap_test.c - areas by example, on every format; a processor in software reads the tables, and
