@@ -32,9 +32,10 @@ typedef struct board {
     size_t zone_count;
     const board_span *held; /* taken on every machine of this kind */
     size_t held_count;
-    const char *initrd_place;    /* where a loader may put it: for messages */
-    const char *console_default; /* a word that board_console takes */
-    const char *console_names;   /* all of them, for messages */
+    const char *initrd_place;             /* where a loader may put it: for messages */
+    const char *console_default;          /* a word that board_console takes */
+    const char *console_names;            /* all of them, for messages */
+    const struct shell_command *commands; /* of the shell, on this board alone; or NULL */
 } board;
 
 extern const board board_this;

@@ -19,6 +19,14 @@ void console_write(const char *s)
         console_put(*s++);
 }
 
+char console_key(void)
+{
+    char c;
+    while (!board_getc(&c))
+        board_wait_input();
+    return c;
+}
+
 static void vprint(const char *fmt, __builtin_va_list ap)
 {
     char line[CONSOLE_LINE + 1];

@@ -8,6 +8,9 @@
 void console_put(char c); /* a newline becomes CR LF */
 void console_write(const char *s);
 
+/* Waits for a key and gives its character, which is not shown. */
+char console_key(void);
+
 /* Directives of loam_text_fmt; at most CONSOLE_LINE characters a call, a longer text ends in
  * "...". */
 enum { CONSOLE_LINE = 512 };

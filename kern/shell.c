@@ -12,10 +12,20 @@ enum { WORDS = 8 };
 static const shell_command *const tables[] = {shell_memory_commands, shell_file_commands,
                                               shell_driver_commands, shell_system_commands};
 
+enum { TABLES = LOAM_ARRAY_LEN(tables) + 1 }; /* the board's own, too */
+
+static const shell_command *table(size_t t)
+{
+    static const shell_command none = {NULL, 0, 0, NULL, NULL, NULL};
+    if (t < LOAM_ARRAY_LEN(tables))
+        return tables[t];
+    return board_this.commands != NULL ? board_this.commands : &none;
+}
+
 static const shell_command *find(const char *name)
 {
-    for (size_t t = 0; t < LOAM_ARRAY_LEN(tables); t++)
-        for (const shell_command *c = tables[t]; c->name != NULL; c++)
+    for (size_t t = 0; t < TABLES; t++)
+        for (const shell_command *c = table(t); c->name != NULL; c++)
             if (word_is(c->name, name))
                 return c;
     return NULL;
@@ -74,8 +84,8 @@ void shell_help(const char *name)
         print_help(find(name));
         return;
     }
-    for (size_t t = 0; t < LOAM_ARRAY_LEN(tables); t++)
-        for (const shell_command *c = tables[t]; c->name != NULL; c++)
+    for (size_t t = 0; t < TABLES; t++)
+        for (const shell_command *c = table(t); c->name != NULL; c++)
             print_help(c);
 }
 
@@ -101,14 +111,10 @@ static void run(char *text)
 static void read_line(line *l)
 {
     line_state state = LINE_MORE;
-    char c;
     line_start(l);
     console_write("loam> ");
-    while (state == LINE_MORE) {
-        while (!board_getc(&c))
-            board_wait_input();
-        state = line_feed(l, c);
-    }
+    while (state == LINE_MORE)
+        state = line_feed(l, console_key());
 }
 
 _Noreturn void shell_run(void)

@@ -78,7 +78,10 @@ class Monitor:
         json.dump({"execute": command, "arguments": arguments}, self.file)
         self.file.flush()
         while True:
-            answer = json.loads(self.file.readline())
+            line = self.file.readline()
+            if not line:
+                raise ConnectionError(f"{command}: QEMU has ended")
+            answer = json.loads(line)
             if "error" in answer:
                 raise RuntimeError(f"{command}: {answer['error']}")
             if "return" in answer:

@@ -17,6 +17,7 @@
 #include "pic8259.h"
 #include "pit.h"
 #include "ps2_keyboard.h"
+#include "shell.h"
 #include "uart16550.h"
 #include "vga_text.h"
 #include "words.h"
@@ -55,6 +56,7 @@ const board board_this = {
     .initrd_place = "behind it",
     .console_default = "both",
     .console_names = "serial vga both",
+    .commands = shell_paging_commands,
 };
 
 static bool to_serial, to_screen; /* where text goes; keys are taken from both */

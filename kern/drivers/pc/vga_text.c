@@ -61,6 +61,11 @@ bool vga_text_init(volatile uint16_t *at)
     return true;
 }
 
+bool vga_text_is_there(void)
+{
+    return memory != (volatile uint16_t *)0;
+}
+
 void vga_text_put(char c)
 {
     if (memory == (volatile uint16_t *)0)

@@ -12,6 +12,8 @@ enum { VGA_TEXT_MEMORY = 0xb8000 }; /* physical */
  * nothing. */
 bool vga_text_init(volatile uint16_t *at);
 
+bool vga_text_is_there(void);
+
 /* Prints a character (screen.h says which are special). */
 void vga_text_put(char c);
 
