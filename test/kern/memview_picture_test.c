@@ -131,7 +131,7 @@ static void row_is(tap *t, const uint16_t *cell, unsigned y, const char *want)
     static char text[SCREEN_COLUMNS + 1];
     for (size_t x = 0; x < SCREEN_COLUMNS; x++) {
         unsigned c = cell[y * SCREEN_COLUMNS + x] & 0xff;
-        text[x] = c < 0x80 ? (char)c : '*';
+        text[x] = (char)(c < 0x80 ? c : '*');
     }
     size_t len = SCREEN_COLUMNS;
     while (len > 0 && text[len - 1] == ' ')
