@@ -63,11 +63,13 @@ static unsigned backtrace_depth;
 static void print_frame(uintptr_t pc)
 {
     uint64_t offset = 0;
-    const char *name = image_symbol_of(pc, &offset);
+    /* by the call, not by what follows it: behind a call that never returns another function begins
+     */
+    const char *name = image_symbol_of((uint64_t)pc - 1, &offset);
     if (name == NULL)
         kprintf("  #%u 0x%X\n", backtrace_depth++, (uint64_t)pc);
     else
-        kprintf("  #%u 0x%X %s+0x%X\n", backtrace_depth++, (uint64_t)pc, name, offset);
+        kprintf("  #%u 0x%X %s+0x%X\n", backtrace_depth++, (uint64_t)pc, name, offset + 1);
 }
 
 void console_backtrace(uintptr_t fp)

@@ -7,12 +7,13 @@ set -euo pipefail
 image=$1 kernel=$2 initrd=$3 menu=$4 modules=$5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/boot/grub"
-strip --strip-debug -o "$work/boot/kernel.elf" "$kernel"
-cp "$initrd" "$work/boot/initrd.cpio"
-cp "$menu" "$work/boot/grub/grub.cfg"
+tree=$work/tree
+mkdir -p "$tree/boot/grub"
+strip --strip-debug -o "$tree/boot/kernel.elf" "$kernel"
+cp "$initrd" "$tree/boot/initrd.cpio"
+cp "$menu" "$tree/boot/grub/grub.cfg"
 if ! grub-mkrescue -d /usr/lib/grub/i386-pc --install-modules="$modules" --locales= --fonts= \
-    --themes= -o "$image" "$work" >"$work/log" 2>&1; then
+    --themes= -o "$image" "$tree" >"$work/log" 2>&1; then
     cat "$work/log" >&2
     exit 1
 fi

@@ -27,6 +27,7 @@ static struct {
     osc4_buddy_system_t buddy;
     loam_span lent[MAIN_LENT]; /* frames, ascending */
     size_t nlent;
+    uint64_t above; /* pages, from the lender's frames to those of our pointers */
     int wrong;
 } run;
 
@@ -48,17 +49,19 @@ static void borrow(loam_zone *lender)
     loam_zone_drain(lender);
     loam_zone_each_free(lender, LOAM_ZONE_MAX_ORDER, note_block, NULL);
     size_t got = 0;
-    for (size_t i = 0; i < run.nlent; i++)
-        if (loam_zone_alloc_at(lender, loam_pfn_of(run.lent[i].base), run.lent[i].len,
-                               LOAM_ZONE_ATOMIC) == LOAM_OK)
-            run.lent[got++] = run.lent[i];
+    for (size_t i = 0; i < run.nlent; i++) {
+        loam_span frames = run.lent[i];
+        if (loam_zone_alloc_at(lender, loam_pfn_of(frames.base), frames.len, LOAM_ZONE_ATOMIC) ==
+            LOAM_OK)
+            run.lent[got++] = (loam_span){frames.base + run.above, frames.len};
+    }
     run.nlent = got;
 }
 
 static void give_back(loam_zone *lender)
 {
     for (size_t i = 0; i < run.nlent; i++)
-        run.wrong += loam_zone_free(lender, loam_pfn_of(run.lent[i].base)) != LOAM_OK;
+        run.wrong += loam_zone_free(lender, loam_pfn_of(run.lent[i].base - run.above)) != LOAM_OK;
     run.nlent = 0;
 }
 
@@ -156,6 +159,7 @@ int osc4_main(const osc4_machine *machine)
 {
     run.wrong = 0;
     run.nlent = 0;
+    run.above = machine->above >> OSC4_PAGE_SHIFT;
     uint64_t before = machine->lender == NULL ? 0 : loam_zone_free_pages(machine->lender);
     if (machine->lender != NULL)
         borrow(machine->lender);

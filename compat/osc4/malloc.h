@@ -187,10 +187,12 @@ typedef struct osc4_machine {
     size_t ram_count;
     /* spin tables, kernel image, initramfs, device tree; len 0: there is none */
     loam_span region[OSC4_REGIONS];
-    /* Who owns the RAM now: its free frames (by physical address, which is the pointer) are
-     * borrowed for the demos, and given back at the end. NULL: nobody; all RAM but the regions may
-     * be used. */
+    /* Who owns the RAM now: its free frames are borrowed for the demos, and given back at the end.
+     * NULL: nobody; all RAM but the regions may be used. */
     loam_zone *lender;
+    /* What a pointer is above the lender's physical address: all spans here are pointers. A
+     * multiple of the page size; 0 on the Pi. */
+    uint64_t above;
 } osc4_machine;
 
 /* Startup, buddy system, pools, and the demos, with the log on. 0, or the number of things that
