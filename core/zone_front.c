@@ -84,12 +84,13 @@ static void zone_report_late(const loam_zone *zone, uint64_t frame)
 enum { ZONE_NONE_BAD = -1 };
 
 /* One lock for the oldest blocks of a stack, at most n > 0, that lie in one area; returns how many.
- * *bad becomes the index of the last of them if that one must not go back. */
+ * *bad becomes the index of the last of them if that one must not go back. Without a second front
+ * no block is freed twice at once: the bytes need not be read again. */
 static uint32_t zone_give_oldest(loam_zone *zone, const zone_queue *queue, uint32_t n, int *bad)
 {
     const uint64_t *frame = queue->lifo;
     zone_area *area = loam_zone__area(zone, frame[0]);
-    uint32_t good = 0;
+    uint32_t good = zone->nfronts == 1 ? n : 0;
     loam_irq irq = zone_area_lock(area);
     while (good < n && frame[good] - area->first < area->count &&
            area->table[frame[good] - area->first] == ZONE_PLAIN)

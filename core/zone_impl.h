@@ -94,20 +94,25 @@ static inline bool zone_is_live(const zone_front *front, unsigned q)
     return (loam_atomic_peek(&front->live) >> q & 1) != 0;
 }
 
-/* The front's queue for an order, or NULL when none is live. Order 0 is asked for by itself: that
- * branch is foreseen, and what follows need not wait for a byte of the table to say which queue. */
-static inline zone_queue *zone_live_queue(zone_front *front, unsigned order)
+/* Puts a block whose byte is a head on a queue's stack, if there is room. */
+LOAM_INLINE bool zone_push_on(zone_front *front, unsigned q, uint64_t frame, uint64_t at)
 {
-    if (LOAM_LIKELY(order == 0))
-        return LOAM_LIKELY(zone_is_live(front, 0)) ? &front->queue[0] : NULL;
-    unsigned q = zone_queue_of(order);
-    return zone_is_live(front, q) ? &front->queue[q] : NULL;
+    zone_queue *queue = &front->queue[q];
+    uint32_t count = queue->count;
+    if (LOAM_UNLIKELY(!zone_is_live(front, q) || count == queue->cap))
+        return false;
+    uint64_t *lifo = queue->lifo;
+    queue->count = count + 1;
+    lifo[count] = frame;
+    front->table[at] = ZONE_PLAIN;
+    return true;
 }
 
 /* Puts a block that is out on the stack of its queue: when its byte is a head of this kind, of the
- * order wanted (-1: any), in the area that the front points to, and the stack has room. Interrupts
- * off. */
-static inline bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, int want)
+ * order wanted (-1: any), in the area that the front points to, and the stack has room. Order 0 is
+ * asked for by itself: that branch is foreseen, and what follows need not wait for a byte of the
+ * table to say which queue. Interrupts off. */
+LOAM_INLINE bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, int want)
 {
     uint64_t at = frame - front->first;
     if (LOAM_UNLIKELY(at >= front->count))
@@ -115,12 +120,10 @@ static inline bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, in
     unsigned order = (unsigned)front->table[at] - kind;
     if (LOAM_UNLIKELY(want >= 0 && order != (unsigned)want))
         return false;
-    zone_queue *queue = zone_live_queue(front, order);
-    if (LOAM_UNLIKELY(queue == NULL || queue->count == queue->cap))
-        return false;
-    front->table[at] = ZONE_PLAIN;
-    queue->lifo[queue->count++] = frame;
-    return true;
+    if (LOAM_LIKELY(order == 0))
+        return zone_push_on(front, 0, frame, at);
+    unsigned q = zone_queue_of(order);
+    return q < LOAM_ZONE_LIFOS && zone_push_on(front, q, frame, at);
 }
 
 static inline bool zone_is_multi(uint8_t byte)

@@ -53,8 +53,9 @@ typedef struct loam_zone loam_zone;
 typedef struct loam_zone_config {
     const char *name;      /* "normal", "dma"; a literal */
     uint64_t first, limit; /* frames of this zone: [first, limit); limit 0: no upper limit */
-    unsigned ncpus;        /* fronts; 1 .. LOAM_PORT_MAX_CPUS */
-    bool fronts;           /* false: every call goes to the areas (compat faces, exact views) */
+    /* fronts, 1 .. LOAM_PORT_MAX_CPUS; with 1, nobody looks for a frame that two free at once */
+    unsigned ncpus;
+    bool fronts; /* false: every call goes to the areas (compat faces, exact views) */
     /* lowest address for every order; else 2 MiB blocks and larger come from the top */
     bool lowest;
     uint64_t reserve; /* free frames that only LOAM_ZONE_ATOMIC may take */
