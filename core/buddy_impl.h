@@ -75,4 +75,123 @@ static inline unsigned buddy_level_of_free(const loam_buddy *b, uint64_t unit, u
     return l;
 }
 
+/* ---- the runs of a word, counted ---- */
+
+/* How many maximal runs of 1, 2 and 4 bits there are, in a byte or in a word: three counters side
+ * by side, with room for the most that 64 bits can hold, 32, 16 and 8. A full byte is part of a
+ * larger run and leaves only its mark. */
+enum {
+    BUDDY_ONE = 1 << 0,
+    BUDDY_TWO = 1 << 6,
+    BUDDY_FOUR = 1 << 11,
+    BUDDY_FULL = 1 << 15, /* some byte is full */
+    /* added to the counters, carries into the upper bit of each that is not 0 */
+    BUDDY_CARRY = 31 * BUDDY_ONE + 15 * BUDDY_TWO + 7 * BUDDY_FOUR,
+    BUDDY_SIGNS = 32 * BUDDY_ONE + 16 * BUDDY_TWO + 8 * BUDDY_FOUR + BUDDY_FULL
+};
+
+/* The counts of every byte. */
+extern const uint16_t loam_buddy__counts[256];
+/* Bit k: the byte has a maximal run of 2^k, k < 3. */
+extern const uint8_t loam_buddy__classes[256];
+
+/* The counts of the byte in which this bit of a word lies. */
+LOAM_INLINE unsigned buddy_counts_at(uint64_t v, unsigned bit)
+{
+    return loam_buddy__counts[v >> (bit & 56) & 255];
+}
+
+/* Which counters are not 0, each said by its upper bit; and the mark. */
+LOAM_INLINE unsigned buddy_signs(unsigned counts)
+{
+    return (counts + BUDDY_CARRY) & BUDDY_SIGNS;
+}
+
+/* The signs of the counters as classes 0, 1 and 2. */
+LOAM_INLINE unsigned buddy_low_classes(unsigned signs)
+{
+    return (signs >> 5 & 1) | (signs >> 9 & 2) | (signs >> 12 & 4);
+}
+
+/* Bit j: byte j is full. Of a byte the low seven bits carry into the eighth when all are set; the
+ * product gathers the eighth bits in the top byte. */
+static inline unsigned buddy_full_bytes(uint64_t v)
+{
+    const uint64_t eighth = BUDDY_BYTES << 7;
+    uint64_t full = ((v & ~eighth) + BUDDY_BYTES) & v & eighth;
+    return (unsigned)(full * 0x0002040810204081ULL >> 56);
+}
+
+/* Classes 3, 4 and 5 of a word in which these bytes are full, not all: what runs of bits are to a
+ * byte, runs of full bytes are to a word. */
+LOAM_INLINE unsigned buddy_high_classes(unsigned full_bytes)
+{
+    return (unsigned)loam_buddy__classes[full_bytes] << 3;
+}
+
+/* Bit k: the word, which is not all ones, has a maximal run of 2^k. */
+static inline unsigned buddy_classes(uint64_t v, unsigned counts)
+{
+    unsigned low = buddy_low_classes(buddy_signs(counts));
+    return (counts & BUDDY_FULL) == 0 ? low : low | buddy_high_classes(buddy_full_bytes(v));
+}
+
+/* The counters of a word, and the mark if one of these bytes is full. */
+LOAM_INLINE unsigned buddy_marked(unsigned counts, unsigned full_bytes)
+{
+    return (counts & (BUDDY_FULL - 1)) | (full_bytes != 0 ? BUDDY_FULL : 0U);
+}
+
+/* The classes from k to 5. */
+static inline unsigned buddy_classes_from(unsigned k)
+{
+    return (1U << LOAM_BUDDY_CLASSES) - (1U << k);
+}
+
+/* Word i of level l began or ceased to hold maximal runs of these classes. */
+void loam_buddy__flip(loam_buddy *b, unsigned l, unsigned changed, uint64_t i);
+
+/* Writes a word of which these classes change. */
+LOAM_INLINE void buddy_write(loam_buddy *b, unsigned l, uint64_t i, uint64_t now, unsigned counts,
+                             unsigned changed)
+{
+    b->level[l].word[i] = now;
+    b->level[l].counts[i] = (uint16_t)counts;
+    if (LOAM_UNLIKELY(changed != 0))
+        loam_buddy__flip(b, l, changed, i);
+}
+
+/* Writes a word that differs from v, its value so far, by a block of 2^k bits from `bit` on.
+ * Neither is all ones. A block of less than a byte concerns classes 3 to 5 only if its byte becomes
+ * full or ceases to be. */
+LOAM_INLINE void buddy_change(loam_buddy *b, unsigned l, uint64_t i, uint64_t v, uint64_t now,
+                              unsigned k, unsigned bit)
+{
+    unsigned old = b->level[l].counts[i], counts = old, changed = 0;
+    if (k < 3) {
+        counts = (uint16_t)(old + buddy_counts_at(now, bit) - buddy_counts_at(v, bit));
+        changed = buddy_low_classes(buddy_signs(old) ^ buddy_signs(counts));
+    }
+    if (k >= 3 || ((old ^ counts) & BUDDY_FULL) != 0) {
+        unsigned bytes = (1U << (k > 3 ? 1U << (k - 3) : 1U)) - 1;
+        unsigned before = buddy_full_bytes(v), after = before ^ bytes << (bit >> 3);
+        changed |= buddy_high_classes(before) ^ buddy_high_classes(after);
+        counts = buddy_marked(counts, after);
+    }
+    buddy_write(b, l, i, now, counts, changed);
+}
+
+/* ---- many blocks of a word ---- */
+
+/* Every place in a word where an aligned run of 2^k bits can start. */
+extern const uint64_t loam_buddy__starts[LOAM_BUDDY_CLASSES];
+
+/* The bits of a word that blocks of order 6 l + k are made of, from their starts. */
+static inline uint64_t buddy_spread(uint64_t starts, unsigned k)
+{
+    for (unsigned i = 0; i < k; i++)
+        starts |= starts << (1U << i);
+    return starts;
+}
+
 #endif

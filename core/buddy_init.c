@@ -5,7 +5,7 @@
  * WHAT   Cuts one piece of zeroed memory into the words and nodes of every level.
  * MODEL  One line (64 bytes) is the grain, so that a node is a cache line:
  *
- *            [ words 0 | classes 0 | nodes 0.0 | nodes 0.1 | words 1 | ... ]
+ *            [ words 0 | counts 0 | nodes 0.0 | nodes 0.1 | words 1 | ... ]
  *
  * RULES  B1 .. B6, as in buddy.c: here they are tested.
  * LOCKS  None.
@@ -15,7 +15,7 @@
  */
 #include "loam/buddy.h"
 
-enum { BUDDY_LINE = 64, BUDDY_WORDS_A_LINE = 8 };
+enum { BUDDY_LINE = 64, BUDDY_WORDS_A_LINE = 8, BUDDY_COUNTS_A_LINE = 32 };
 
 /* The number of levels that a range of so many units needs: the largest block has order
  * floor(log2(count)). */
@@ -34,8 +34,8 @@ static void buddy_lay_level(loam_buddy_level *level, unsigned l, uint64_t first,
     level->height = 0;
     level->word = mem == NULL ? NULL : (uint64_t *)(void *)(mem + *line * BUDDY_LINE);
     *line += (level->count + BUDDY_WORDS_A_LINE - 1) / BUDDY_WORDS_A_LINE;
-    level->classes = mem == NULL ? NULL : mem + *line * BUDDY_LINE;
-    *line += (level->count + BUDDY_LINE - 1) / BUDDY_LINE;
+    level->counts = mem == NULL ? NULL : (uint16_t *)(void *)(mem + *line * BUDDY_LINE);
+    *line += (level->count + BUDDY_COUNTS_A_LINE - 1) / BUDDY_COUNTS_A_LINE;
     uint64_t nodes = level->count;
     do {
         nodes = (nodes + 63) / 64;
@@ -83,10 +83,13 @@ loam_err loam_buddy_init(loam_buddy *b, uint64_t first, uint64_t count, unsigned
 
 /* ---- check ---- */
 
-/* Maximal runs the slow and obvious way, independent of the masks in buddy.c. */
-static unsigned buddy_slow_classes(uint64_t v)
+/* Maximal runs the slow and obvious way, independent of the masks and the tables in buddy.c: bit k
+ * of the answer stands for runs of 2^k; *counts are as a word's. */
+static unsigned buddy_slow_classes(uint64_t v, unsigned *counts)
 {
+    static const uint16_t one[LOAM_BUDDY_CLASSES] = {1, 1 << 6, 1 << 11};
     unsigned classes = 0;
+    *counts = 0;
     for (unsigned bit = 0; bit < 64;) {
         unsigned k = 0;
         if ((v >> bit & 1) == 0) {
@@ -97,8 +100,10 @@ static unsigned buddy_slow_classes(uint64_t v)
                (v >> bit & loam_mask64(2U << k)) == loam_mask64(2U << k))
             k++;
         classes |= 1U << k;
+        *counts += one[k];
         bit += 1U << k;
     }
+    *counts |= classes >= 8 ? 1U << 15 : 0;
     return classes;
 }
 
@@ -151,9 +156,9 @@ static const char *buddy_check_word(const loam_buddy *b, unsigned l, uint64_t i)
         return "B2 no word is all ones";
     if (!buddy_below_is_zero(b, l, i) || (v != 0 && buddy_is_covered(b, l, i)))
         return "B3 the words below a set bit are 0";
-    unsigned classes = buddy_slow_classes(v);
-    if (b->level[l].classes[i] != classes)
-        return "B4 the classes of a word are those of its runs";
+    unsigned counts, classes = buddy_slow_classes(v, &counts);
+    if (b->level[l].counts[i] != counts)
+        return "B4 the counts of a word are those of its runs";
     for (unsigned k = 0; k < LOAM_BUDDY_CLASSES; k++) {
         if ((node->has[k] >> (i & 63) & 1) != (classes >> k & 1))
             return "B4 a node knows the maximal runs of its words";

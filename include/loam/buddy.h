@@ -28,7 +28,7 @@ typedef struct loam_buddy_node {
 
 typedef struct loam_buddy_level {
     uint64_t *word;   /* bit set: 64^level units wholly free */
-    uint8_t *classes; /* bit k: the word holds a maximal run of 2^k */
+    uint16_t *counts; /* of each word's maximal runs of 1, 2 and 4 bits, side by side */
     uint64_t first;   /* number of the first word, in absolute numbering */
     uint64_t count;   /* words */
     /* node[0][i] is over words 64i .. 64i + 63, node[1] over node[0] ... */

@@ -53,7 +53,7 @@ static void measure_refuses(tap *t)
 static void measure_is_lean(tap *t)
 {
     uint64_t units = 1 << 24;
-    TAP_CHECK(t, loam_buddy_measure(0, units) * 6 <= units);
+    TAP_CHECK(t, loam_buddy_measure(0, units) * 100 <= units * 18);
 }
 
 static void init_refuses(tap *t)
@@ -203,6 +203,47 @@ static void lists_of_blocks(tap *t)
     put(t, 4096 + 64, 6);
     uint64_t beside = 4096 + 512;
     TAP_EQ(t, loam_buddy_free_list(&b, 9, &beside, 1), 1);
+    TAP_RULE(t, loam_buddy_check(&b), NULL);
+}
+
+/* Every unit of four words in a scattered order, in calls of n: words fill up, and turn up several
+ * times, in the middle of a call. */
+static void four_words_scattered(tap *t, unsigned step, size_t n)
+{
+    uint64_t list[256];
+    start(t, 5, UNITS, NONE);
+    for (unsigned i = 0; i < 256; i++)
+        list[i] = 1024 + (i * step & 255);
+    for (size_t done = 0; done < 256; done += n) {
+        size_t more = n < 256 - done ? n : 256 - done;
+        TAP_EQ(t, loam_buddy_free_list(&b, 0, list + done, more), more);
+        TAP_EQ(t, b.free_units, done + more);
+        TAP_RULE(t, loam_buddy_check(&b), NULL);
+    }
+    TAP_EQ(t, get(t, 8), 1024);
+}
+
+static void lists_of_scattered_units(tap *t)
+{
+    for (unsigned step = 67; step < 256; step += 18) {
+        four_words_scattered(t, step, 40);
+        four_words_scattered(t, step, 256);
+    }
+}
+
+static void scattered_lists_end(tap *t)
+{
+    static const uint64_t twice[] = {70, 140, 200, 140, 300}, covered[] = {6, 643, 500};
+    static const uint64_t outside[] = {400, UNITS + 4, UNITS + 5, 500}, below[] = {4, 500};
+    static const uint64_t askew[] = {16384, 8192 + 256, 12288};
+    start(t, 5, UNITS, NONE);
+    put(t, 640, 6);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, twice, 5), 3);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, covered, 3), 1);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, outside, 4), 2);
+    TAP_EQ(t, loam_buddy_free_list(&b, 0, below, 2), 0);
+    TAP_EQ(t, loam_buddy_free_list(&b, 9, askew, 3), 1);
+    TAP_EQ(t, b.free_units, 64 + 3 + 1 + 2 + 512);
     TAP_RULE(t, loam_buddy_check(&b), NULL);
 }
 
@@ -400,7 +441,10 @@ static void broken_rules_are_named(tap *t)
     b.level[0].node[0][0].has[2] ^= 2;
     TAP_RULE(t, loam_buddy_check(&b), "B4");
     start_free(t, 0, 100, NONE);
-    b.level[0].classes[1] ^= 2;
+    b.level[0].counts[1] ^= 1 << 6;
+    TAP_RULE(t, loam_buddy_check(&b), "B4");
+    start_free(t, 0, 100, NONE);
+    b.level[0].counts[1] ^= 1 << 15;
     TAP_RULE(t, loam_buddy_check(&b), "B4");
     start(t, 0, UNITS, NONE);
     put(t, 7, 0);
@@ -416,7 +460,7 @@ static void broken_rules_are_named(tap *t)
 
 static const tap_case cases[] = {
     {"buddy_measure: bad ranges: 0", measure_refuses},
-    {"buddy_measure: 16 Mi units: at most a sixth of a byte each", measure_is_lean},
+    {"buddy_measure: 16 Mi units: at most 0.18 bytes each", measure_is_lean},
     {"buddy_init: bad arguments: EINVAL", init_refuses},
     {"buddy_alloc: all free: the largest block is the whole memory", whole_memory_is_one_block},
     {"buddy_alloc: several sizes free: lowest of the smallest sufficient", lowest_of_smallest},
@@ -427,6 +471,8 @@ static const tap_case cases[] = {
     {"buddy_free: misaligned, outside, free already: refused", free_refuses},
     {"buddy_free: a small part of a large block is free: refused", free_refuses_parts},
     {"buddy_free_list: a list: up to the first that is refused", lists_of_blocks},
+    {"buddy_free_list: four words, scattered: merged", lists_of_scattered_units},
+    {"buddy_free_list: scattered: up to the first that is refused", scattered_lists_end},
     {"buddy_free_list: fewer units than one block: refused", list_beyond_the_range},
     {"buddy_take: exact units: taken once", take_exactly},
     {"buddy_alloc_within: limits: lowest fitting place", within_limits},
