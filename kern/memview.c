@@ -15,6 +15,7 @@
 #include "drivers/pc/vga_text.h"
 #include "kern.h"
 #include "memview_picture.h"
+#include "paging.h"
 #include "words.h"
 
 enum {
@@ -70,6 +71,11 @@ static uint64_t frames_end(void)
     return end < limit ? end : limit;
 }
 
+static void tell_table(loam_pa table)
+{
+    memview_change(&picture, loam_pa_to_pfn(table).v, 1, MEMVIEW_TAKEN, MEMVIEW_TABLES);
+}
+
 static void look(void)
 {
     const loam_spanset *early = &kern_this.map.early;
@@ -83,6 +89,8 @@ static void look(void)
     for (size_t i = 0; i < early->count; i++)
         memview_change(&picture, early->span[i].base / LOAM_PAGE_SIZE,
                        early->span[i].len / LOAM_PAGE_SIZE, MEMVIEW_RESERVED, MEMVIEW_TABLES);
+    if (kern_this.pt.format != NULL)
+        arch_each_table(kern_this.pt.root, tell_table);
 }
 
 /* ---- as text ---- */

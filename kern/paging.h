@@ -49,6 +49,8 @@ const loam_pt_format *arch_pt_format(unsigned *features);
 void arch_paging_describe(loam_text *t);
 /* Loads the root for good, with all that the features need. */
 void arch_paging_begin(loam_pa root);
+/* Calls fn with every page of the tables under a root, the root first. */
+void arch_each_table(loam_pa root, void (*fn)(loam_pa table));
 /* How this processor flushes, and up to how many pages one by one: measured. */
 void arch_tlb_init(loam_tlb *tlb);
 

@@ -141,7 +141,7 @@ def picture(tap):
     shown = blocks(screen) if screen else []
     tap.check(at > 0 and shown[at:at + 64] == [("\u2588", YELLOW)] * 64,
               "memview: 4 MiB that were taken", [f"at {at}", *lines])
-    tap.check(shown[16:32] == [("\u2588", BLUE)] * 16, "memview: the kernel's image", lines)
+    tap.check(shown[16:20] == [("\u2588", BLUE)] * 4, "memview: the kernel's image", lines)
     tap.check(shown.count(("\u2591", GREEN)) > 500, "memview: what is free", lines)
     tap.check(all(character == " " for character, _ in shown[10:16]), "memview: a hole", lines)
     numbers = dict(re.findall(r"(free|taken|reserved) (\d+)", "".join(lines[22:23])))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* uart16550.c - the serial ports of a PC, polled out, by interrupt in.
  *
- * Turning the queues on empties them: what was typed ahead is fetched before and given out first.
+ * Turning the queues on empties them: what was typed ahead is fetched right before and given out
+ * first. Where that is too much, the port does without queues, and nothing is lost.
  * Source: the PC16550D data sheet. */
 #include "uart16550.h"
 #include "io.h"
@@ -26,7 +27,7 @@ enum {
     LSR_TX_IDLE = 1 << 6,
     DIVISOR_115200 = 1, /* 1.8432 MHz / (16 x 115200) */
 
-    AHEAD = 16
+    AHEAD = 256
 };
 
 /* Typed before init: of the one port that is the console. */
@@ -56,14 +57,16 @@ bool uart16550_is_there(uintptr_t base)
 static void uart16550_init(uintptr_t base)
 {
     ahead_count = ahead_read = 0;
+    set(base, LCR, LCR_8BITS); /* DATA is data, whatever was here before */
     while (ahead_count < AHEAD && (get(base, LSR) & LSR_RX_READY) != 0)
         ahead[ahead_count++] = (char)get(base, DATA);
+    if (ahead_count < AHEAD)
+        set(base, FCR, FCR_ON | FCR_RX_AT_8);
     set(base, IER, 0);
     set(base, LCR, LCR_DIVISOR);
     set(base, DATA, DIVISOR_115200);
     set(base, IER, 0);
     set(base, LCR, LCR_8BITS);
-    set(base, FCR, FCR_ON | FCR_RX_AT_8);
     set(base, MCR, MCR_ON);
     set(base, IER, IER_RX);
 }
