@@ -12,6 +12,7 @@ enum { PAGE_BLOCKS = 8, OBJECTS = 6, IRQ_BLOCKS = 256 };
 
 /* osc4's own demo is linked when compat/osc4 is. */
 int osc4_demo(void) __attribute__((weak));
+int shomp_demo(void) __attribute__((weak)); /* the same of compat/shomp */
 
 static bool finish(const kern_free_lists *before)
 {
@@ -209,6 +210,7 @@ static const demo demos[] = {
     {"misuse", demo_misuse, "wrong frees are refused and named"},
     {"irq", demo_irq, "allocations in interrupts"},
     {"osc4", osc4_demo, "OSC 2025 Lab 4"},
+    {"shomp", shomp_demo, "ShompOS' memory module: its keys, pressed"},
 };
 
 void demo_list(void)

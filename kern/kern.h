@@ -35,8 +35,9 @@ typedef struct kern {
     loam_vmap *vmap;      /* or NULL */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
-    volatile uint64_t ticks;        /* of the timer, KERN_TICK_HZ a second */
-    void (*volatile on_tick)(void); /* or NULL; in interrupt context */
+    volatile uint64_t ticks;                  /* of the timer, KERN_TICK_HZ a second */
+    void (*volatile on_tick)(void);           /* or NULL; in interrupt context */
+    const char *(*address_note)(uint64_t va); /* or NULL: more to say of an address that faulted */
 } kern;
 
 extern kern kern_this;
@@ -72,6 +73,12 @@ bool kern_free_lists_equal(const kern_free_lists *a, const kern_free_lists *b);
 
 /* The first broken rule of any unit, or NULL. */
 const char *kern_check(void);
+
+/* ---- play: blocks by keys; linked when compat/shomp is ---- */
+
+/* how: "", "grow" or "guard". Comes back when the player leaves: 0, or 1 when it could not start.
+ */
+int shomp_run(const char *how) __attribute__((weak));
 
 /* ---- demos.c ---- */
 

@@ -30,6 +30,15 @@ static bool run_demos(void)
     return good;
 }
 
+static bool run_play(const char *how)
+{
+    if (shomp_run == NULL) {
+        klog("command line: play is not in this kernel");
+        return false;
+    }
+    return shomp_run(how) == 0;
+}
+
 /* Called by the processor's start code, on the main stack, interrupts off, bss cleared. word:
  * whatever the firmware left in registers; not to be trusted. */
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
@@ -45,6 +54,8 @@ void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
     if (kern_this.options.test)
         board_off(tests_run(kern_this.options.test_only, kern_this.options.seed) ? 0 : 1);
     good = run_demos();
+    if (kern_this.options.play != NULL)
+        good = run_play(kern_this.options.play) && good;
     if (kern_this.options.off) {
         klog("off");
         board_off(good ? 0 : 1);

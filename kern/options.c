@@ -45,6 +45,17 @@ static const char *set_demo(options *o, const char *value)
     return NULL;
 }
 
+static const char *set_play(options *o, const char *value)
+{
+    o->play = value != NULL ? value : "";
+    return NULL;
+}
+
+static const char *set_compat(options *o, const char *value)
+{
+    return word_is(value, "shomp") ? set_play(o, NULL) : set_demo(o, value);
+}
+
 static const char *set_exit(options *o, const char *value)
 {
     if (!word_is(value, "semihost"))
@@ -90,10 +101,12 @@ typedef struct option {
 } option;
 
 static const option known[] = {
-    {"test", FLAG | VALUE, set_test}, {"shell", FLAG, set_shell},    {"off", FLAG, set_off},
-    {"demo", VALUE, set_demo},        {"exit", VALUE, set_exit},     {"trace", FLAG, set_trace},
-    {"console", VALUE, set_console},  {"misuse", VALUE, set_misuse}, {"slab", VALUE, set_slab},
-    {"seed", VALUE, set_seed},
+    {"test", FLAG | VALUE, set_test}, {"shell", FLAG, set_shell},
+    {"off", FLAG, set_off},           {"demo", VALUE, set_demo},
+    {"exit", VALUE, set_exit},        {"trace", FLAG, set_trace},
+    {"console", VALUE, set_console},  {"misuse", VALUE, set_misuse},
+    {"slab", VALUE, set_slab},        {"seed", VALUE, set_seed},
+    {"play", FLAG | VALUE, set_play}, {"compat", VALUE, set_compat},
 };
 
 /* A terminated copy of len characters, or NULL when there is no room left. */

@@ -6,6 +6,8 @@
  *
  *     test  test=TEXT     the core's unit tests (those whose name contains TEXT), then off
  *     demo=NAME           a demo; several, in the order given
+ *     play  play=HOW      blocks by keys, until the player leaves; HOW is grow or guard
+ *     compat=NAME         one of the older systems: its demo; compat=shomp is play
  *     shell               after that the shell (the default)
  *     off                 after that off, with exit code 0 when all demos went well
  *     exit=semihost       off ends the emulator with an exit code; never give this to a board
@@ -27,6 +29,7 @@ typedef struct options {
     options_misuse misuse;
     const char *test_only; /* or NULL */
     const char *console;   /* or NULL */
+    const char *play;      /* how, or NULL */
     const char *demo[OPTIONS_DEMOS];
     size_t demo_count;
     uint64_t seed;

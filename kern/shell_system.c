@@ -46,6 +46,14 @@ static void do_demo(size_t count, const char *const *word)
     }
 }
 
+static void do_play(size_t count, const char *const *word)
+{
+    if (shomp_run == NULL)
+        kprintf("%s: not in this kernel\n", word[0]);
+    else
+        (void)shomp_run(count == 2 ? word[1] : "");
+}
+
 static void do_test(size_t count, const char *const *word)
 {
     (void)tests_run(count == 2 ? word[1] : NULL, kern_this.options.seed);
@@ -86,6 +94,7 @@ const shell_command shell_system_commands[] = {
     {"hello", 0, 0, "", "say hello", do_hello},
     {"uptime", 0, 0, "", "time since the machine started", do_uptime},
     {"demo", 0, 1, "[NAME]", "run a demo, or list them", do_demo},
+    {"play", 0, 1, "[grow|guard]", "take and free blocks by keys", do_play},
     {"test", 0, 1, "[TEXT]", "the core's tests, or those whose name has TEXT", do_test},
     {"fault", 1, 1, "NAME", "cause an exception on purpose", do_fault},
     {"panic", 0, 0, "", "stop with a backtrace", do_panic},

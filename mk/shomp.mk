@@ -3,6 +3,7 @@
 #
 #     build/host/libshomp.a     the heap; exports no free
 #     build/<v>/shomp-play      blocks by keys
+#     build/pc32/shomp.iso      the PC's kernel with GRUB, straight into play
 
 SHOMP := compat/shomp
 SHOMP_HEAP := $(addprefix $(SHOMP)/src/memory/,heap.c guard.c view.c)
@@ -32,10 +33,23 @@ build/host/libshomp.a: $(call objects,host,$(SHOMP_LIB))
 	$(call say,AR host,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# ---- on the PC ----
+
+build/pc32/shomp.iso: build/pc32/kernel.elf build/pc32/initrd.cpio $(SHOMP)/grub.cfg \
+    tools/grub_iso.sh | build/packages/pc32
+	$(call say,ISO,$@)
+	$(Q)$(call grub_iso,$@,build/pc32/kernel.elf,build/pc32/initrd.cpio,$(SHOMP)/grub.cfg)
+
+.PHONY: run-shomp
+all: build/pc32/shomp.iso
+run-shomp: build/pc32/shomp.iso | build/packages/pc32 ## boot ShompOS in QEMU: blocks by keys
+	$(Q)tools/run_shomp.sh $<
+
 SHOMP_TESTS := test/shomp/shomp_keys.py test/shomp/shomp_library.py \
     $(foreach v,$(SHOMP_VARIANTS),$(patsubst %.c,build/$(v)/%,$(sort $(wildcard \
     test/shomp/*_test.c)))) build/tsan/test/shomp/shomp_threads_test
-SHOMP_NEEDS := $(SHOMP_VARIANTS:%=build/%/shomp-play) build/host/libshomp.a
+SHOMP_NEEDS := $(SHOMP_VARIANTS:%=build/%/shomp-play) build/host/libshomp.a build/pc32/shomp.iso \
+    build/rpi3/kernel8.img build/rpi3/rpi3.dtb build/rpi3/initramfs.cpio
 TESTS += $(SHOMP_TESTS)
 TEST_NEEDS += $(SHOMP_NEEDS)
 

@@ -6,6 +6,7 @@
 #include "i386_layout.h"
 #include "i386_trap.h"
 #include "image.h"
+#include "kern.h"
 #include "loam/port.h"
 #include "paging.h"
 #include "processor.h"
@@ -95,7 +96,8 @@ const char *arch_address_note(uintptr_t address)
         return "the kernel's code";
     if (address >= (uintptr_t)__text_end && address < (uintptr_t)__rodata_end)
         return "the kernel's constants";
-    return paging_note(address);
+    const char *note = kern_this.address_note != NULL ? kern_this.address_note(address) : NULL;
+    return note != NULL ? note : paging_note(address);
 }
 
 /* ---- faults on purpose, for the shell's word `fault` and the tests ---- */

@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from taplib import Tap  # noqa: E402
 
-INTRO = ("ShompOS memory module: 4 to 9 take a block, q w e r t y u i o free it, p prints.\n"
+INTRO = ("ShompOS memory module: 4-9 take a block, q w e r t y u i o free it, p prints.\n"
          "? lists the keys. To leave: Ctrl-D, or Escape twice.\n")
 PROMPT = "shompOS>"
 FREE = "qwertyuio"

@@ -234,7 +234,7 @@ void shomp_play_start(shomp_play *play, void *memory, const shomp_options *optio
     shomp_set_output(play_tell, play);
     loam_port_on_report(play_report, play);
     shomp_start(memory, options);
-    shomp_say("ShompOS memory module: 4 to 9 take a block, q w e r t y u i o free it, p prints.\n");
+    shomp_say("ShompOS memory module: 4-9 take a block, q w e r t y u i o free it, p prints.\n");
     shomp_say("? lists the keys. To leave: Ctrl-D, or Escape twice.\n");
     play_show_prompt(play);
 }

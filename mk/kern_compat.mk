@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# Older systems that are linked into the kernels; read before the boards' rooms, which list files.
+
+SHOMP_KERN := $(addprefix compat/shomp/src/,memory/heap.c memory/guard.c memory/view.c play/play.c \
+    kern/kern.c)
+RPI3_EXTRA += $(SHOMP_KERN)
+PC32_EXTRA += $(SHOMP_KERN)
