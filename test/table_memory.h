@@ -9,12 +9,17 @@
  * one that is out; asking for the contents of one that is not out counts as a fault. */
 #include "loam/pt.h"
 
-enum { TABLE_MEMORY_PAGES = 64, TABLE_MEMORY_BASE = 0x7654000 };
+#ifndef TABLE_MEMORY_PAGES
+#define TABLE_MEMORY_PAGES 64U
+#endif
+
+enum { TABLE_MEMORY_BASE = 0x7654000 };
 
 typedef struct table_memory {
     uint64_t base;    /* physical address of the first page */
     unsigned out;     /* pages that are out */
     unsigned asked;   /* requests so far */
+    unsigned refused; /* of them */
     unsigned fail_at; /* the request that fails, and all behind it with fail_rest; 0: none */
     bool fail_rest;
     unsigned limit;  /* pages at most; 0: all */
@@ -32,13 +37,17 @@ static inline unsigned table_memory_index(const table_memory *m, uint64_t pa)
     return i < TABLE_MEMORY_PAGES && m->is_out[i] ? (unsigned)i : TABLE_MEMORY_PAGES;
 }
 
+static inline bool table_memory_fails(const table_memory *m)
+{
+    return m->fail_at != 0 && (m->asked == m->fail_at || (m->fail_rest && m->asked > m->fail_at));
+}
+
 static inline bool table_memory_alloc(void *ctx, loam_pa *table)
 {
     table_memory *m = ctx;
+    unsigned pages = m->limit != 0 && m->limit < TABLE_MEMORY_PAGES ? m->limit : TABLE_MEMORY_PAGES;
     m->asked++;
-    if (m->fail_at != 0 && (m->asked == m->fail_at || (m->fail_rest && m->asked > m->fail_at)))
-        return false;
-    for (unsigned i = 0; i < (m->limit != 0 ? m->limit : TABLE_MEMORY_PAGES); i++) {
+    for (unsigned i = 0; i < pages && !table_memory_fails(m); i++) {
         if (m->is_out[i])
             continue;
         m->is_out[i] = true;
@@ -47,6 +56,7 @@ static inline bool table_memory_alloc(void *ctx, loam_pa *table)
         *table = loam_pa_of(m->base + ((uint64_t)i << LOAM_PAGE_SHIFT));
         return true;
     }
+    m->refused++;
     return false;
 }
 
