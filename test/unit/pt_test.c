@@ -421,6 +421,39 @@ static void map_huge(tap *t)
         }
 }
 
+/* Looks at the tree whenever the call asks for a table: no table can be reached that has nothing
+ * in it yet. */
+static bool watching, saw_empty;
+
+static void *watching_at(void *ctx, loam_pa table)
+{
+    if (watching) {
+        watching = false;
+        const char *rule = loam_pt_check(&pt);
+        saw_empty |= rule != NULL && tap_starts(rule, "T3");
+        watching = true;
+    }
+    return table_memory_at(ctx, table);
+}
+
+static void map_order(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            uint64_t edge = k->mmu == MMU_I386 ? 0x80000000 : 0x8000000000;
+            fresh(t, k);
+            pt.memory.at = watching_at;
+            watching = true;
+            saw_empty = false;
+            TAP_EQ(t, map(edge - 2 * PAGE, 0x5000, 4 * PAGE, W), LOAM_OK);
+            watching = false;
+            TAP_CHECK(t, !saw_empty);
+            maps_to(t, k, edge, 0x7000, W);
+            sound(t);
+        }
+}
+
 static void map_frames(tap *t)
 {
     static loam_pfn pfn[1500];
@@ -428,7 +461,7 @@ static void map_frames(tap *t)
         EACH_KIND(k)
         {
             const size_t n = LOAM_ARRAY_LEN(pfn);
-        uint64_t va = 0x40000000 - 400 * PAGE;
+            uint64_t va = 0x40000000 - 400 * PAGE;
             fresh(t, k);
             for (uint64_t i = 0; i < n; i++)
                 pfn[i] = loam_pfn_of((i * 7919) & 0xfffff);
@@ -954,6 +987,7 @@ static const tap_case cases[] = {
     {"pt_map: over a mapping: busy, nothing changed", map_busy},
     {"pt_map: a large range: large pages inside", map_large},
     {"pt_map: 2 GiB: huge pages, split at both sides of an edge", map_huge},
+    {"pt_map: a table is filled before it is linked", map_order},
     {"pt_map_frames: scattered frames", map_frames},
     {"pt_unmap: told of runs, batch of pages", unmap_tells},
     {"pt_unmap: bad arguments, nothing there: nothing changed", unmap_nothing},
