@@ -323,6 +323,10 @@ static void many_modules(tap *t)
     refused_is(t, finish(), LOAM_EFULL, "modules: more than fit");
     put32(AT_COUNT, 0xffffffff);
     refused_is(t, finish(), LOAM_EFORMAT, "X5 ");
+    put32(AT_COUNT, 0x10000001); /* times 16 is 16 in 32 bits */
+    put32(modules_at, 2);
+    put32(modules_at + 4, 1);
+    refused_is(t, finish(), LOAM_EFORMAT, "X5 ");
     put32(AT_COUNT, 1);
     put32(AT_MODULES, BASE + CAP - 15);
     refused_is(t, finish(), LOAM_EFORMAT, "X5 ");
@@ -402,6 +406,13 @@ static void lost_modules(tap *t)
     TAP_EQ(t, finish(), LOAM_OK);
     TAP_CHECK(t, loam_bootinfo_drop_module(&info, (loam_span){0x1fffff, ~0ULL - 0x1fffff}, &lost));
     TAP_EQ(t, info.initrd.len, 0x1001); /* another one than the initrd */
+    start();
+    region(0x100000, 0x1000000, 1, 0);
+    module(0xff000, 0x100000, 0);
+    module(0xff000, 0x100001, 0); /* begins where the initrd does */
+    TAP_EQ(t, finish(), LOAM_OK);
+    TAP_CHECK(t, loam_bootinfo_drop_module(&info, image, &lost));
+    TAP_EQ(t, info.initrd.len, 0x1000);
 }
 
 static void steps(tap *t)
