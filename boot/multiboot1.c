@@ -18,11 +18,11 @@
  *
  *        All numbers are little-endian; base and len have 64 bits, addresses 32.
  *
- * RULES  X1  the magic number is that of Multiboot 1
- *        X2  the fields that the flags mean can be read
- *        X3  the map can be read, whole
- *        X4  every entry of the map has a size of 20 or more, and ends inside the map
- *        X5  the list of modules can be read, whole
+ * RULES  G1  the magic number is that of Multiboot 1
+ *        G2  the fields that the flags mean can be read
+ *        G3  the map can be read, whole
+ *        G4  every entry of the map has a size of 20 or more, and ends inside the map
+ *        G5  the list of modules can be read, whole
  *        loam_mb1_open() proves them; each later step asks the reader again all the same.
  *
  * LOCKS  None; nothing is written.
@@ -139,13 +139,13 @@ static const char *mb1_map_check(const loam_mb1 *mb)
 {
     uint32_t at = 0;
     if (mb->map_len != 0 && mb1_read(mb, mb->map, mb->map_len) == NULL)
-        return "X3 the memory map lies where nothing can be read";
+        return "G3 the memory map lies where nothing can be read";
     while (at < mb->map_len) {
         uint64_t len = mb1_entry_len(mb, at);
         if (len == 0)
             return mb->map_len - at < SIZE_LEN + ENTRY_LEAST
-                       ? "X4 the memory map ends inside an entry"
-                       : "X4 an entry of the memory map is too small, or larger than the map";
+                       ? "G4 the memory map ends inside an entry"
+                       : "G4 an entry of the memory map is too small, or larger than the map";
         at += (uint32_t)len;
     }
     return NULL;
@@ -178,13 +178,13 @@ bool loam_mb1_string(const loam_mb1 *mb, uint32_t at, char *buf, size_t cap)
 static const char *mb1_check(loam_mb1 *mb, uint32_t magic, uint64_t at)
 {
     if (magic != LOAM_MB1_MAGIC)
-        return "X1 the magic number is not that of Multiboot";
+        return "G1 the magic number is not that of Multiboot";
     if (!mb1_fields(mb, at))
-        return "X2 the information lies where nothing can be read";
+        return "G2 the information lies where nothing can be read";
     const char *why = mb1_map_check(mb);
     if (why == NULL && mb->module_count != 0 &&
         mb1_read(mb, mb->modules, (uint64_t)mb->module_count * MODULE_LEN) == NULL)
-        why = "X5 the list of modules lies where nothing can be read";
+        why = "G5 the list of modules lies where nothing can be read";
     return why;
 }
 

@@ -45,7 +45,7 @@ typedef struct loam_mb1_module {
     uint32_t text;       /* address of a string, or 0 */
 } loam_mb1_module;
 
-/* Reads the information and proves map and list of modules (rules X1 ... of multiboot1.c).
+/* Reads the information and proves map and list of modules (rules G1 ... of multiboot1.c).
  *   magic       what the loader left in eax
  *   at          what it left in ebx
  *   why         set to the broken rule, a literal, unless the answer is LOAM_OK; may be NULL

@@ -160,14 +160,14 @@ def broken_maps(files, rng):
     good = entry(0x100000, 0x100000, 1)
     files.refused(mapped(good + entry(TOP - PAGE, 2 * PAGE, 1)), "leaves the address space", 64)
     files.refused(mapped(good + entry(TOP - PAGE, TOP - 1, 2)), "leaves the address space")
-    files.refused(mapped(good + b"\0" * 24), "X4")
-    files.refused(mapped(good + struct.pack("<I", 19) + b"\0" * 40), "X4")
-    files.refused(mapped(good + struct.pack("<I", 0xfffffffc) + b"\0" * 40), "X4")
+    files.refused(mapped(good + b"\0" * 24), "G4")
+    files.refused(mapped(good + struct.pack("<I", 19) + b"\0" * 40), "G4")
+    files.refused(mapped(good + struct.pack("<I", 0xfffffffc) + b"\0" * 40), "G4")
     for cut in range(1, 24):
-        files.refused(mapped(good + good[:-cut]), "X4")
-    files.refused(mapped(good, 4 * len(good)), "X3")
-    files.refused(mapped(good, at=0x12345678), "X3")
-    files.refused(mapped(good, 0xffffffff), "X3")
+        files.refused(mapped(good + good[:-cut]), "G4")
+    files.refused(mapped(good, 4 * len(good)), "G3")
+    files.refused(mapped(good, at=0x12345678), "G3")
+    files.refused(mapped(good, 0xffffffff), "G3")
     files.refused(mapped(b"".join(entry(i << 13, PAGE, 1) for i in range(257))), "256")
     files.refused(mapped(good + b"".join(entry(i << 13, PAGE, 2) for i in range(513))), "512")
     files.refused(mapped(entry(0, 0x100000, 2)), "no RAM")
@@ -187,9 +187,9 @@ def broken_modules(files, rng):
         return image
 
     files.refused(with_modules(struct.pack("<4I", 2, 1, 0, 0), 1), "ends before it starts")
-    files.refused(with_modules(struct.pack("<4I", 1, 2, 0, 0), 2), "X5")
-    files.refused(with_modules(b"", 0xffffffff), "X5")
-    files.refused(with_modules(struct.pack("<4I", 1, 2, 0, 0), 1, at=0x12345678), "X5")
+    files.refused(with_modules(struct.pack("<4I", 1, 2, 0, 0), 2), "G5")
+    files.refused(with_modules(b"", 0xffffffff), "G5")
+    files.refused(with_modules(struct.pack("<4I", 1, 2, 0, 0), 1, at=0x12345678), "G5")
     files.refused(with_modules(struct.pack("<4I", 1, 2, 0, 0) * 513, 513), "more than fit")
 
 

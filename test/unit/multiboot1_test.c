@@ -230,17 +230,17 @@ static void no_information(tap *t)
     region(0x100000, 0x100000, 1, 0);
     TAP_EQ(t, loam_bootinfo_from_mb1(&info, 0x2badb003, loam_pa_of(BASE), &reader, &why),
            LOAM_EFORMAT);
-    TAP_RULE(t, why, "X1 ");
+    TAP_RULE(t, why, "G1 ");
     TAP_EQ(t, loam_bootinfo_from_mb1(&info, 0x36d76289, loam_pa_of(BASE), &reader, NULL),
            LOAM_EFORMAT);
     static const uint64_t places[] = {0, BASE - 1, BASE + CAP - 3, 0x100009000ULL, ~0ULL, ~3ULL};
     for (size_t i = 0; i < LOAM_ARRAY_LEN(places); i++) {
         loam_pa at = loam_pa_of(places[i]);
         TAP_EQ(t, loam_bootinfo_from_mb1(&info, LOAM_MB1_MAGIC, at, &reader, &why), LOAM_EFORMAT);
-        TAP_RULE(t, why, "X2 ");
+        TAP_RULE(t, why, "G2 ");
     }
     readable = AT_MAP + 3;
-    refused_is(t, finish(), LOAM_EFORMAT, "X2 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G2 ");
     put32(INFO, SIZES); /* only what the flags mean has to be there */
     put32(AT_UPPER, 1);
     readable = AT_UPPER + 4;
@@ -252,14 +252,14 @@ static void a_map_elsewhere(tap *t)
     start();
     region(0x100000, 0x100000, 1, 0);
     put32(AT_MAP, BASE - 1);
-    refused_is(t, finish(), LOAM_EFORMAT, "X3 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G3 ");
     put32(AT_MAP, 0xffffffff);
-    refused_is(t, finish(), LOAM_EFORMAT, "X3 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G3 ");
     put32(AT_MAP, BASE + map_at);
     put32(AT_MAP_LEN, 0xffffffff);
-    refused_is(t, finish(), LOAM_EFORMAT, "X3 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G3 ");
     put32(AT_MAP_LEN, CAP - map_at + 1);
-    refused_is(t, finish(), LOAM_EFORMAT, "X3 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G3 ");
 }
 
 static void broken_entries(tap *t)
@@ -270,12 +270,12 @@ static void broken_entries(tap *t)
     region(0x300000, 0x100000, 1, 0);
     for (size_t i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
         put32(map_at + 24, sizes[i]);
-        refused_is(t, finish(), LOAM_EFORMAT, "X4 an entry of the memory map");
+        refused_is(t, finish(), LOAM_EFORMAT, "G4 an entry of the memory map");
     }
     put32(map_at + 24, 20);
     for (uint32_t cut = 1; cut < 24; cut++) {
         put32(AT_MAP_LEN, 48 - cut);
-        refused_is(t, finish(), LOAM_EFORMAT, "X4 the memory map ends");
+        refused_is(t, finish(), LOAM_EFORMAT, "G4 the memory map ends");
     }
     put32(AT_MAP_LEN, 24);
     TAP_EQ(t, finish(), LOAM_OK);
@@ -322,14 +322,14 @@ static void many_modules(tap *t)
     module(0, 1, 0);
     refused_is(t, finish(), LOAM_EFULL, "modules: more than fit");
     put32(AT_COUNT, 0xffffffff);
-    refused_is(t, finish(), LOAM_EFORMAT, "X5 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G5 ");
     put32(AT_COUNT, 0x10000001); /* times 16 is 16 in 32 bits */
     put32(modules_at, 2);
     put32(modules_at + 4, 1);
-    refused_is(t, finish(), LOAM_EFORMAT, "X5 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G5 ");
     put32(AT_COUNT, 1);
     put32(AT_MODULES, BASE + CAP - 15);
-    refused_is(t, finish(), LOAM_EFORMAT, "X5 ");
+    refused_is(t, finish(), LOAM_EFORMAT, "G5 ");
 }
 
 static void strings(tap *t)
@@ -452,11 +452,11 @@ static const tap_case cases[] = {
     {"bootinfo_from_mb1: a map and sizes: the map alone", a_map_counts_alone},
     {"bootinfo_from_mb1: an entry that wraps: refused", wrapping},
     {"bootinfo_from_mb1: more entries than fit: refused", too_many},
-    {"mb1_open: wrong magic, information that cannot be read: X1, X2", no_information},
-    {"mb1_open: a map that cannot be read: X3", a_map_elsewhere},
-    {"mb1_open: entries too small, too large, cut: X4", broken_entries},
+    {"mb1_open: wrong magic, information that cannot be read: G1, G2", no_information},
+    {"mb1_open: a map that cannot be read: G3", a_map_elsewhere},
+    {"mb1_open: entries too small, too large, cut: G4", broken_entries},
     {"bootinfo_from_mb1: modules, the first is the initrd", modules},
-    {"bootinfo_from_mb1: more modules than fit: noted, then refused; X5", many_modules},
+    {"bootinfo_from_mb1: more modules than fit: noted, then refused; G5", many_modules},
     {"bootinfo_from_mb1: command line and loader are copied", strings},
     {"bootinfo_from_mb1: long strings are cut and noted", long_strings},
     {"bootinfo_drop_module: those that touch the image", lost_modules},
