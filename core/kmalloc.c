@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* kmalloc.c - memory of any size.
  *
- * WHAT   Chooses the class for a size; what no class holds comes from the zone in whole frames.
+ * WHAT   Chooses the class for a size; what no class holds comes in whole frames, from the vmap
+ *        (kmalloc_vmap.c) or, without one, in a row from the zone (slab_large.c).
  *
  * MODEL  16-byte steps to 128, then four classes a doubling, up to half a slab and 32 KiB:
  *
@@ -15,31 +16,15 @@
  *        K2  classes ascend, are caches of this layer, and belong to this kmalloc
  *        K3  a large block's descriptor leads to its frames, which are the layer's and hold it
  *        K4  the list of large blocks has exactly those that the descriptors show
- *        loam_kmalloc_check() tests leaves, K3 and K4 first, then the slab unit's rules, K2, K1.
+ *        K5  the vmap, when there is one, is sound, and serves this kmalloc (kmalloc_vmap.c)
+ *        loam_kmalloc_check() tests leaves, K3, K4 first, then the slab unit's rules, K2, K1, K5.
  * LOCKS  As slab.c.
  * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used.
  *        each, stat: O(window / slab + slots).
  * FROM   Four classes a doubling: jemalloc.
  * NOT    Pools.
  */
-#include "loam/kmalloc.h"
-#include "slab_internal.h"
-
-enum {
-    KMALLOC_STEP = 16,
-    KMALLOC_FINE = 128, /* to here the classes are a step apart */
-    KMALLOC_TABLE = 1024,
-    KMALLOC_MAX = 32768,
-    KMALLOC_CLASSES = 8 + 4 * 8
-};
-
-struct loam_kmalloc {
-    loam_cache *small[KMALLOC_TABLE / KMALLOC_STEP]; /* the class of sizes 16 i + 1 .. 16 i + 16 */
-    loam_cache *cache[KMALLOC_CLASSES];
-    loam_slabs *slabs;
-    unsigned classes;
-    size_t max; /* largest size that a class holds */
-};
+#include "kmalloc_impl.h"
 
 /* ---- classes ---- */
 
@@ -134,13 +119,15 @@ static inline bool kmalloc_take(loam_cache *c, void **p)
     return taken;
 }
 
-static LOAM_NOINLINE void *kmalloc_general(loam_kmalloc *k, size_t size, const void *site)
+LOAM_NOINLINE void *loam_kmalloc__general(loam_kmalloc *k, size_t size, const void *site)
 {
     void *p;
     if (size == 0)
         return NULL;
-    if (size > k->max)
-        return loam_slab__large_alloc(k->slabs, k, size, KMALLOC_STEP, site);
+    if (size > k->max) {
+        p = loam_kmalloc__map(k, size, site);
+        return p != NULL ? p : loam_slab__large_alloc(k->slabs, k, size, KMALLOC_STEP, site);
+    }
     loam_cache *c = k->cache[kmalloc_class(size)];
     return kmalloc_take(c, &p) ? p : loam_slab__alloc(c, size, 0, site);
 }
@@ -151,7 +138,7 @@ void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size)
     if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE) &&
         LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], &p)))
         return p;
-    return kmalloc_general(k, size, __builtin_return_address(0));
+    return loam_kmalloc__general(k, size, __builtin_return_address(0));
 }
 
 void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size)
@@ -159,7 +146,7 @@ void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size)
     uint64_t bytes;
     if (loam_mul_overflows(n, size, &bytes) || bytes > PTRDIFF_MAX)
         return NULL;
-    void *p = kmalloc_general(k, (size_t)bytes, __builtin_return_address(0));
+    void *p = loam_kmalloc__general(k, (size_t)bytes, __builtin_return_address(0));
     if (p != NULL)
         __builtin_memset(p, 0, (size_t)bytes);
     return p;
@@ -192,7 +179,7 @@ void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align)
     if (size == 0 || !loam_is_pow2(align) || (s->align_max != 0 && align > s->align_max))
         return NULL;
     if (align <= KMALLOC_STEP)
-        return kmalloc_general(k, size, site);
+        return loam_kmalloc__general(k, size, site);
     loam_cache *c = (s->modes & LOAM_SLAB_GUARD) != 0 ? kmalloc_aligned_guarded(k, size, align)
                                                       : kmalloc_aligned_class(k, size, align);
     return c != NULL ? loam_slab__alloc(c, size, align, site)
@@ -216,7 +203,14 @@ loam_err loam_kmalloc_free(loam_kmalloc *k, void *p)
         if (LOAM_LIKELY(put == SLAB_PUT))
             return LOAM_OK;
     }
-    return loam_slab__free(k->slabs, p, k, NULL, __builtin_return_address(0));
+    return loam_kmalloc__free(k, p, __builtin_return_address(0));
+}
+
+loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller)
+{
+    if (kmalloc_is_mapped(k, p))
+        return loam_kmalloc__unmap(k, p, caller);
+    return loam_slab__free(k->slabs, p, k, NULL, caller);
 }
 
 size_t loam_kmalloc_size(loam_kmalloc *k, const void *p)
@@ -224,6 +218,8 @@ size_t loam_kmalloc_size(loam_kmalloc *k, const void *p)
     slab_place at;
     if (p == NULL)
         return 0;
+    if (kmalloc_is_mapped(k, p))
+        return loam_kmalloc__map_size(k, p, __builtin_return_address(0));
     slab_fault fault = loam_slab__find(k->slabs, p, k, NULL, &at);
     if (fault == SLAB_FINE)
         return loam_slab__usable(&at);
@@ -244,13 +240,13 @@ static size_t kmalloc_room(const loam_slabs *s, const slab_place *at)
     return d->cache->stride - slab_info_of(d, at->slot)->lead - SLAB_GUARD_TAIL;
 }
 
-static void *kmalloc_move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
+void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
 {
-    void *q = kmalloc_general(k, size, site);
+    void *q = loam_kmalloc__general(k, size, site);
     if (q == NULL)
         return NULL;
     __builtin_memcpy(q, p, old < size ? old : size);
-    loam_slab__free(k->slabs, p, k, NULL, site);
+    loam_kmalloc__free(k, p, site);
     return q;
 }
 
@@ -260,7 +256,9 @@ void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
     loam_slabs *s = k->slabs;
     slab_place at;
     if (p == NULL)
-        return kmalloc_general(k, size, site);
+        return loam_kmalloc__general(k, size, site);
+    if (kmalloc_is_mapped(k, p))
+        return loam_kmalloc__remap(k, p, size, site);
     slab_fault fault = loam_slab__find(s, p, k, NULL, &at);
     if (fault != SLAB_FINE) {
         loam_slab__refuse(s, p, fault, &at, size == 0, site);
@@ -275,7 +273,7 @@ void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
     }
     size_t room = kmalloc_room(s, &at), old = loam_slab__usable(&at);
     bool fits = size <= room;
-    void *q = fits && size > room / 2 ? NULL : kmalloc_move(k, p, old, size, site);
+    void *q = fits && size > room / 2 ? NULL : loam_kmalloc__move(k, p, old, size, site);
     if (q != NULL || !fits)
         return q;
     loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */
@@ -310,6 +308,8 @@ void loam_kmalloc_each(loam_kmalloc *k, loam_kmalloc_fn *fn, void *ctx)
         else if (d->kind == SLAB_LARGE && d->owner == k && d->used == 0)
             more = fn(ctx, slab_large_block(d), (size_t)d->size, "large", d->site);
     }
+    if (more)
+        loam_kmalloc__map_each(k, fn, ctx);
 }
 
 static void kmalloc_add_large(const loam_kmalloc *k, loam_kmalloc_stats *stats)
@@ -337,6 +337,7 @@ void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats)
         stats->used_bytes += c.used * c.size;
     }
     kmalloc_add_large(k, stats);
+    loam_kmalloc__map_stat(k, stats);
     stats->used_blocks += stats->large_blocks;
     stats->used_bytes += stats->large_bytes;
     stats->refusals = s->refusals;
@@ -402,5 +403,7 @@ const char *loam_kmalloc_check(loam_kmalloc *k)
         bad = loam_slabs_check(k->slabs);
     if (bad == NULL)
         bad = kmalloc_check_classes(k);
-    return bad != NULL ? bad : kmalloc_check_table(k);
+    if (bad == NULL)
+        bad = kmalloc_check_table(k);
+    return bad != NULL ? bad : loam_kmalloc__map_check(k);
 }

@@ -97,7 +97,7 @@ loam_cache *loam_cache_of(loam_slabs *s, const void *object)
     return d->kind == SLAB_SLOTS ? d->cache : NULL;
 }
 
-static const char *find_what(slab_fault fault, bool freeing)
+const char *loam_slab__what(slab_fault fault, bool freeing)
 {
     static const char *const text[SLAB_FAULTS][2] = {
         [SLAB_IS_FREE] = {"use of a free block", "double free"},
@@ -147,7 +147,7 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
         [SLAB_IS_OTHERS] = "other's",
     };
     loam_report r = {.unit = "slab",
-                     .what = find_what(fault, freeing),
+                     .what = loam_slab__what(fault, freeing),
                      .object = "address",
                      .value = (uintptr_t)p,
                      .state = state[fault],
@@ -157,7 +157,7 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
     else
         r.state = find_frame_state(s, p);
     if (r.state == loam_frame_state_name(LOAM_FRAME_FREE)) /* its pages went back already */
-        r.what = find_what(SLAB_IS_FREE, freeing);
+        r.what = loam_slab__what(SLAB_IS_FREE, freeing);
     loam_irq irq = loam_port_irq_save();
     s->refusals++;
     loam_port_irq_restore(irq);

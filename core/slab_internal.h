@@ -309,6 +309,8 @@ slab_fault loam_slab__find(const loam_slabs *s, const void *p, const void *owner
 /* Reports a fault found so: LOAM_EINVAL. freeing: free, else another use. */
 loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const slab_place *at,
                            bool freeing, const void *caller);
+/* The words for a fault: of a free, else of another use. */
+const char *loam_slab__what(slab_fault fault, bool freeing);
 /* Name, size and site of what lies there, for a report. */
 void loam_slab__describe(const slab_place *at, loam_report *r);
 /* Bytes that the owner of the block may use. */
@@ -355,6 +357,8 @@ void loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes);
 
 void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size_t align,
                              const void *site);
+/* Traces what happens to a large block, and counts OBJ_FAIL. */
+void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size);
 /* Gives the frames back; the block is out or waits. */
 void loam_slab__large_release(loam_slabs *s, slab_desc *d);
 /* Bytes for the block in its frames. */

@@ -75,7 +75,7 @@ static slab_desc *large_new(loam_slabs *s, uint64_t npages, size_t lead)
     return d;
 }
 
-static void large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size)
+void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size)
 {
     loam_irq irq = loam_port_irq_save();
     if (kind == LOAM_TRACE_OBJ_FAIL)
@@ -94,7 +94,7 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
     if (d == NULL && npages != 0 && loam_slab__reclaim(s))
         d = large_new(s, npages, lead);
     if (d == NULL) {
-        large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, size);
+        loam_slab__large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, size);
         return NULL;
     }
     d->owner = owner;
@@ -103,14 +103,14 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
     unsigned char *p = slab_large_block(d);
     if (s->modes != 0)
         loam_slab__large_dress(d, s);
-    large_tell(s, LOAM_TRACE_LARGE_ALLOC, p, size);
+    loam_slab__large_tell(s, LOAM_TRACE_LARGE_ALLOC, p, size);
     return p;
 }
 
 void loam_slab__large_release(loam_slabs *s, slab_desc *d)
 {
     unsigned char *base = d->base, *p = slab_large_block(d);
-    large_tell(s, LOAM_TRACE_LARGE_FREE, p, d->size);
+    loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, p, d->size);
     loam_irq irq = loam_port_irq_save();
     loam_list_remove(&d->link);
     s->large_count--;

@@ -210,7 +210,7 @@ loam_err loam_vmap__alloc(loam_vmap *v, uint64_t size, uint64_t align, unsigned 
     vmap_ask ask = {.align = align, .site = site};
     if (loam_vmap__round(v, size, &ask.mapped) != LOAM_OK || (align != 0 && !loam_is_pow2(align)))
         return LOAM_EINVAL;
-    if ((flags & ~(unsigned)(VMAP_PT_FLAGS | LOAM_VMAP_ZERO)) != 0)
+    if ((flags & ~(unsigned)(VMAP_PT_FLAGS | LOAM_VMAP_ZERO | LOAM_VMAP_KMALLOC)) != 0)
         return LOAM_EINVAL;
     ask.note = vmap_note(flags, 0, ask.mapped - size);
     loam_vmap__stock_fill(v);
@@ -223,6 +223,8 @@ loam_err loam_vmap__alloc(loam_vmap *v, uint64_t size, uint64_t align, unsigned 
 
 loam_err loam_vmap_alloc(loam_vmap *v, uint64_t size, uint64_t align, unsigned flags, uint64_t *va)
 {
+    if ((flags & LOAM_VMAP_KMALLOC) != 0)
+        return LOAM_EINVAL;
     return loam_vmap__alloc(v, size, align, flags, va, __builtin_return_address(0));
 }
 

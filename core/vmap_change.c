@@ -20,11 +20,13 @@
  */
 #include "vmap_impl.h"
 
-/* The piece of the area that va is the address of; NULL: there is none. Lock held. */
-static loam_range_tag *area_at_locked(const loam_vmap *v, uint64_t va)
+/* The piece of the area of this kind that va is the address of; NULL: there is none. Lock held. */
+static loam_range_tag *area_at_locked(const loam_vmap *v, uint64_t va, unsigned kind)
 {
     loam_range_tag *t = loam_range_find(&v->range, va);
-    return t != NULL && vmap_is_area(t) && va == t->base + vmap_offset(t) ? t : NULL;
+    if (t == NULL || !vmap_is_area(t) || va != t->base + vmap_offset(t))
+        return NULL;
+    return (vmap_flags(t) & LOAM_VMAP_KMALLOC) == kind ? t : NULL;
 }
 
 typedef struct vmap_going {
@@ -100,11 +102,11 @@ static loam_err area_end_locked(loam_vmap *v, vmap_end *end, vmap_list *list)
 }
 
 /* The first part: is there such an area at all? */
-static bool area_end_begins(loam_vmap *v, uint64_t va, vmap_end *end, vmap_list *list,
-                            loam_err *err)
+static bool area_end_begins(loam_vmap *v, uint64_t va, unsigned kind, vmap_end *end,
+                            vmap_list *list, loam_err *err)
 {
     loam_irq irq = loam_lock_acquire(&v->lock);
-    const loam_range_tag *t = area_at_locked(v, va);
+    const loam_range_tag *t = area_at_locked(v, va, kind);
     if (t != NULL) {
         *end = (vmap_end){t->base, vmap_mapped(t), (vmap_flags(t) & VMAP_KEEP) != 0};
         *err = area_end_locked(v, end, list);
@@ -113,12 +115,12 @@ static bool area_end_begins(loam_vmap *v, uint64_t va, vmap_end *end, vmap_list 
     return t != NULL;
 }
 
-loam_err loam_vmap__free(loam_vmap *v, uint64_t va, const void *caller)
+loam_err loam_vmap__free(loam_vmap *v, uint64_t va, unsigned kind, const void *caller)
 {
     vmap_list list;
     vmap_end end;
     loam_err err;
-    if (!area_end_begins(v, va, &end, &list, &err))
+    if (!area_end_begins(v, va, kind, &end, &list, &err))
         return loam_vmap__refuse(v, va, true, caller);
     area_drop(v, &list);
     while (err == LOAM_OK && end.left > 0) {
@@ -133,7 +135,7 @@ loam_err loam_vmap__free(loam_vmap *v, uint64_t va, const void *caller)
 
 loam_err loam_vmap_free(loam_vmap *v, uint64_t va)
 {
-    return loam_vmap__free(v, va, __builtin_return_address(0));
+    return loam_vmap__free(v, va, 0, __builtin_return_address(0));
 }
 
 /* ---- protect ---- */
@@ -145,7 +147,7 @@ loam_err loam_vmap_protect(loam_vmap *v, uint64_t va, unsigned flags)
     if ((flags & ~(unsigned)VMAP_PT_FLAGS) != 0)
         return err;
     loam_irq irq = loam_lock_acquire(&v->lock);
-    loam_range_tag *t = area_at_locked(v, va);
+    loam_range_tag *t = area_at_locked(v, va, 0);
     if (t != NULL) {
         err = loam_pt_protect(v->config.pt, t->base, vmap_mapped(t), flags, &v->batch);
         if (err == LOAM_OK)
@@ -161,7 +163,7 @@ loam_err loam_vmap_protect(loam_vmap *v, uint64_t va, unsigned flags)
 typedef struct vmap_resize {
     uint64_t va, size;     /* as asked */
     uint64_t mapped, want; /* bytes, whole pages: now and then */
-    unsigned flags;
+    unsigned flags, kind;
 } vmap_resize;
 
 /* Changes what the area notes of the size asked for. */
@@ -181,7 +183,7 @@ static bool area_has_room(const loam_range_tag *t, uint64_t more)
 static loam_err area_grow_locked(loam_vmap *v, const vmap_resize *r, vmap_list *list,
                                  unsigned flags)
 {
-    loam_range_tag *t = area_at_locked(v, r->va);
+    loam_range_tag *t = area_at_locked(v, r->va, r->kind);
     if (t == NULL || vmap_mapped(t) != r->mapped)
         return LOAM_EBUSY; /* somebody else has changed it meanwhile */
     loam_err err = loam_range_resize(&v->range, r->va, r->want + VMAP_GUARD);
@@ -221,7 +223,7 @@ static LOAM_NOINLINE loam_err area_grow(loam_vmap *v, const vmap_resize *r)
 static loam_err area_shrink_locked(loam_vmap *v, vmap_resize *r, vmap_list *list)
 {
     uint64_t cut;
-    const loam_range_tag *t = area_at_locked(v, r->va);
+    const loam_range_tag *t = area_at_locked(v, r->va, r->kind);
     list->count = 0;
     list->more = loam_pa_of(0);
     if (t == NULL || vmap_mapped(t) != r->mapped)
@@ -255,7 +257,7 @@ static loam_err area_look(loam_vmap *v, vmap_resize *r, bool *found)
 {
     loam_err err = LOAM_OK;
     loam_irq irq = loam_lock_acquire(&v->lock);
-    loam_range_tag *t = area_at_locked(v, r->va);
+    loam_range_tag *t = area_at_locked(v, r->va, r->kind);
     *found = t != NULL && (vmap_flags(t) & VMAP_KEEP) == 0;
     if (*found) {
         r->flags = vmap_flags(t);
@@ -269,9 +271,10 @@ static loam_err area_look(loam_vmap *v, vmap_resize *r, bool *found)
     return err;
 }
 
-loam_err loam_vmap__resize(loam_vmap *v, uint64_t va, uint64_t size, const void *caller)
+loam_err loam_vmap__resize(loam_vmap *v, uint64_t va, uint64_t size, unsigned kind,
+                           const void *caller)
 {
-    vmap_resize r = {.va = va, .size = size};
+    vmap_resize r = {.va = va, .size = size, .kind = kind};
     bool found;
     if (loam_vmap__round(v, size, &r.want) != LOAM_OK)
         return LOAM_EINVAL;
@@ -288,5 +291,5 @@ loam_err loam_vmap__resize(loam_vmap *v, uint64_t va, uint64_t size, const void 
 
 loam_err loam_vmap_resize(loam_vmap *v, uint64_t va, uint64_t size)
 {
-    return loam_vmap__resize(v, va, size, __builtin_return_address(0));
+    return loam_vmap__resize(v, va, size, 0, __builtin_return_address(0));
 }

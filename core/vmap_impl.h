@@ -9,6 +9,7 @@
 enum {
     VMAP_PT_FLAGS = LOAM_PT_WRITE | LOAM_PT_EXEC | LOAM_PT_USER | LOAM_PT_DEVICE | LOAM_PT_GLOBAL,
     VMAP_FLAGS = VMAP_PT_FLAGS | LOAM_VMAP_ZERO | LOAM_VMAP_BORROW,
+    VMAP_SHOWN = VMAP_FLAGS | LOAM_VMAP_KMALLOC,
     /* besides, in the note of a piece: */
     VMAP_KEEP = 1 << 24,  /* frames are not given back */
     VMAP_DYING = 1 << 25, /* being freed part by part: an area no more */
@@ -27,6 +28,7 @@ struct loam_vmap {
     loam_pt_batch batch;   /* [lock] of all calls; empty or flushed when the lock is released */
     uint64_t areas, mapped, allocs, frees; /* [lock] */
     uint64_t failures, refusals;           /* [lock] */
+    const void *kmalloc;                   /* whose blocks are here, or NULL */
 };
 
 static inline unsigned vmap_flags(const loam_range_tag *t)
@@ -124,11 +126,14 @@ loam_err loam_vmap__map_list_locked(loam_vmap *v, uint64_t va, vmap_list *list, 
 unsigned loam_vmap__first_flags(const loam_vmap *v, vmap_list *list, unsigned flags);
 void loam_vmap__clear(loam_vmap *v, vmap_list *list, uint64_t va, unsigned flags, unsigned first);
 
-/* ---- vmap.c and vmap_change.c: the public calls, for kmalloc, which passes its caller on ---- */
+/* ---- vmap.c and vmap_change.c: the public calls, and kmalloc's ----
+ *
+ * kind: LOAM_VMAP_KMALLOC for its blocks, 0 for all other areas; neither may touch the other's. */
 
 loam_err loam_vmap__alloc(loam_vmap *v, uint64_t size, uint64_t align, unsigned flags, uint64_t *va,
                           const void *site);
-loam_err loam_vmap__free(loam_vmap *v, uint64_t va, const void *caller);
-loam_err loam_vmap__resize(loam_vmap *v, uint64_t va, uint64_t size, const void *caller);
+loam_err loam_vmap__free(loam_vmap *v, uint64_t va, unsigned kind, const void *caller);
+loam_err loam_vmap__resize(loam_vmap *v, uint64_t va, uint64_t size, unsigned kind,
+                           const void *caller);
 
 #endif

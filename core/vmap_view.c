@@ -48,7 +48,7 @@ static loam_vmap_area view_of(const loam_range_tag *t)
         .va = t->base + offset,
         .size = vmap_mapped(t),
         .wanted = vmap_mapped(t) - offset - vmap_slack(t),
-        .flags = vmap_flags(t) & VMAP_FLAGS,
+        .flags = vmap_flags(t) & VMAP_SHOWN,
         .site = t->owner,
     };
 }
@@ -107,20 +107,32 @@ void loam_vmap_stat(loam_vmap *v, loam_vmap_stats *stats)
 
 /* ---- refusals ---- */
 
-/* Fills in what an address is that is no area's. Lock held. */
+/* The words for an address that lies in an area, or is one and yet refused. */
+static void view_describe_area(const loam_range_tag *t, uint64_t va, bool guard, bool freeing,
+                               loam_report *report)
+{
+    loam_vmap_area area = view_of(t);
+    report->size = area.wanted;
+    report->site = area.site;
+    if (va != area.va) {
+        report->what = freeing ? "inner free" : "use of an address inside an area";
+        report->state = guard ? "guard" : "inner";
+    } else if ((area.flags & LOAM_VMAP_KMALLOC) != 0) {
+        report->what = freeing ? "free of a block of kmalloc" : "use of a block of kmalloc";
+        report->state = "kmalloc's";
+    } else {
+        report->what = "resize of frames that are not its own";
+        report->state = "borrowed";
+    }
+}
+
+/* Fills in what an address is that a call refuses. Lock held. */
 static void view_describe_locked(const loam_vmap *v, uint64_t va, bool freeing, loam_report *report)
 {
     bool guard;
     const loam_range_tag *t = view_locked(v, va, &guard);
     if (t != NULL) {
-        loam_vmap_area area = view_of(t);
-        bool kept = va == area.va;
-        report->what = kept      ? "resize of frames that are not its own"
-                       : freeing ? "inner free"
-                                 : "use of an address inside an area";
-        report->state = kept ? "borrowed" : guard ? "guard" : "inner";
-        report->size = area.wanted;
-        report->site = area.site;
+        view_describe_area(t, va, guard, freeing, report);
     } else if (va - v->config.base < v->config.len) {
         report->what = freeing ? "double free" : "use of a free area";
         report->state = "free";
@@ -156,7 +168,7 @@ static const char *check_pieces(const loam_vmap *v)
         uint64_t inside = vmap_offset(t) + vmap_slack(t);
         bool lent = (vmap_flags(t) & LOAM_VMAP_BORROW) != 0;
         if (t->len < 2 * VMAP_GUARD || inside >= vmap_mapped(t) ||
-            (vmap_flags(t) & ~(unsigned)(VMAP_FLAGS | VMAP_KEEP)) != 0 ||
+            (vmap_flags(t) & ~(unsigned)(VMAP_SHOWN | VMAP_KEEP)) != 0 ||
             (lent && (vmap_flags(t) & VMAP_KEEP) == 0))
             return "V2 a piece's note fits its area";
         areas++;

@@ -2,13 +2,15 @@
 #ifndef LOAM_KMALLOC_H
 #define LOAM_KMALLOC_H
 
-/* kmalloc.h - memory of any size: classes from the slab unit, large blocks from the zone.
+/* kmalloc.h - memory of any size: classes from the slab unit, large blocks from the zone, or from
+ * a vmap.
  *
  * Blocks are aligned to 16 bytes. Wrong addresses are refused as slab.h says, modes and context are
  * those of the layer.
  */
 #include "loam/base.h"
 #include "loam/slab.h"
+#include "loam/vmap.h"
 
 typedef struct loam_kmalloc loam_kmalloc;
 
@@ -17,6 +19,17 @@ typedef struct loam_kmalloc loam_kmalloc;
  *   cost        O(classes), at most 40
  */
 loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs);
+
+/* From now on blocks that are too large for a class are areas of a vmap: in a row for the program,
+ * scattered in RAM, with an unmapped page on both sides. Only where the vmap has no addresses or no
+ * frames they come in a row from the zone, as all did before; so do those of loam_kmalloc_aligned,
+ * which may be for a device. The processor uses the vmap's tables; its source of tags may be a
+ * cache or the classes of this layer.
+ *   vmap        serves this kmalloc alone; NULL: the zone again
+ *   returns     LOAM_OK; LOAM_EBUSY: it serves another, or blocks of the former one are out
+ *   cost        O(areas)      context   large blocks are not for interrupts from then on
+ */
+loam_err loam_kmalloc_set_vmap(loam_kmalloc *k, loam_vmap *vmap);
 
 /* Gives out a block of at least size bytes.
  *   returns     its address; NULL: size 0, size above PTRDIFF_MAX, or no memory after all that
@@ -43,7 +56,8 @@ void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align);
  *   size        0: the block is freed, the answer is NULL
  *   returns     the block's address; NULL: no memory or misuse, and p stays as it was. Making a
  *               block smaller never fails
- *   cost        O(1) in place, else O(size)
+ *   cost        O(1) in place, else O(size). A block of the vmap grows in place while there is room
+ *               behind it, and gives the pages back that it does not need any more: O(pages)
  */
 void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size);
 
@@ -65,11 +79,12 @@ typedef bool loam_kmalloc_fn(void *ctx, void *p, size_t size, const char *cache,
 void loam_kmalloc_each(loam_kmalloc *k, loam_kmalloc_fn *fn, void *ctx);
 
 typedef struct loam_kmalloc_stats {
-    uint64_t used_bytes, used_blocks;   /* out, as classes and frames round them */
-    uint64_t large_blocks, large_bytes; /* of those, from the zone */
-    uint64_t slabs;                     /* of the classes */
-    uint64_t quarantined;               /* blocks that wait, of the whole layer */
-    uint64_t refusals, failures;        /* misuse answered, NULL answered, of the whole layer */
+    uint64_t used_bytes, used_blocks;     /* out, as classes and frames round them */
+    uint64_t large_blocks, large_bytes;   /* of those, in whole frames */
+    uint64_t mapped_blocks, mapped_bytes; /* of those, from the vmap */
+    uint64_t slabs;                       /* of the classes */
+    uint64_t quarantined;                 /* blocks that wait, of the whole layer */
+    uint64_t refusals, failures;          /* misuse answered, NULL answered, of the whole layer */
 } loam_kmalloc_stats;
 /* O(slabs + large blocks). */
 void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats);

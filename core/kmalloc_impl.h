@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_KMALLOC_IMPL_H
+#define LOAM_KMALLOC_IMPL_H
+
+/* kmalloc_impl.h - what kmalloc's two files share. The theory is at the top of kmalloc.c. */
+#include "loam/kmalloc.h"
+#include "slab_internal.h"
+#include "vmap_impl.h"
+
+enum {
+    KMALLOC_STEP = 16,
+    KMALLOC_FINE = 128, /* to here the classes are a step apart */
+    KMALLOC_TABLE = 1024,
+    KMALLOC_MAX = 32768,
+    KMALLOC_CLASSES = 8 + 4 * 8
+};
+
+struct loam_kmalloc {
+    loam_cache *small[KMALLOC_TABLE / KMALLOC_STEP]; /* the class of sizes 16 i + 1 .. 16 i + 16 */
+    loam_cache *cache[KMALLOC_CLASSES];
+    loam_slabs *slabs;
+    unsigned classes;
+    size_t max;      /* largest size that a class holds */
+    loam_vmap *vmap; /* of large blocks, or NULL */
+};
+
+/* Does the address lie in the vmap's window? */
+static inline bool kmalloc_is_mapped(const loam_kmalloc *k, const void *p)
+{
+    return k->vmap != NULL && (uintptr_t)p - k->vmap->config.base < k->vmap->config.len;
+}
+
+/* ---- kmalloc.c ---- */
+
+void *loam_kmalloc__general(loam_kmalloc *k, size_t size, const void *site);
+loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller);
+/* A new block with the old one's first bytes, the old one freed; NULL: no memory, nothing done. */
+void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site);
+
+/* ---- kmalloc_vmap.c: as the public calls, for addresses in the window ---- */
+
+/* NULL: no vmap, or none of its memory. */
+void *loam_kmalloc__map(loam_kmalloc *k, size_t size, const void *site);
+loam_err loam_kmalloc__unmap(loam_kmalloc *k, void *p, const void *caller);
+size_t loam_kmalloc__map_size(loam_kmalloc *k, const void *p, const void *caller);
+void *loam_kmalloc__remap(loam_kmalloc *k, void *p, size_t size, const void *caller);
+void loam_kmalloc__map_each(loam_kmalloc *k, loam_kmalloc_fn *fn, void *ctx);
+void loam_kmalloc__map_stat(loam_kmalloc *k, loam_kmalloc_stats *stats);
+const char *loam_kmalloc__map_check(loam_kmalloc *k);
+
+#endif
