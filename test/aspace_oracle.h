@@ -6,15 +6,16 @@
  *
  * The window is a row of pages, and a space is an array of them, contents and all. Each step does
  * one thing to both and compares the answers: reads, writes, execution, copies, map, unmap,
- * protect, clone, destroy, with memory refused now and then. Includer: defines ORACLE_WRONG(text),
- * which does not return, and oracle_below(n), which chooses.
+ * protect, clone, destroy, with memory refused now and then. The includer defines the two functions
+ * declared first.
  */
 #include "aspace_ground.h"
 #include <string.h>
 
 enum { ORACLE_PAGES = 96, ORACLE_SPACES = 5, PAGE = LOAM_PAGE_SIZE };
 
-static uint64_t oracle_below(uint64_t n); /* 0 .. n - 1 */
+static uint64_t oracle_below(uint64_t n); /* 0 .. n - 1: what happens next */
+static _Noreturn void oracle_wrong(int line, const char *text);
 
 typedef struct oracle_page {
     bool taken, present;
@@ -41,7 +42,7 @@ static struct {
 #define ORACLE_CHECK(cond)                                                                         \
     do {                                                                                           \
         if (!(cond))                                                                               \
-            ORACLE_WRONG(#cond);                                                                   \
+            oracle_wrong(__LINE__, #cond);                                                         \
     } while (0)
 
 static bool oracle_is_shared(const oracle_page *page)
@@ -163,7 +164,7 @@ static void oracle_compare(void)
 {
     const char *bad = loam_aspace_world_check(ground.world);
     if (bad != NULL)
-        ORACLE_WRONG(bad);
+        oracle_wrong(__LINE__, bad);
     ORACLE_CHECK(ground.windows == 0);
     ORACLE_CHECK(ground_frames_out() == oracle_frames_out());
     for (const oracle_space *s = oracle.space; s < oracle.space + ORACLE_SPACES; s++) {

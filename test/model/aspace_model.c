@@ -4,7 +4,7 @@
 #define GROUND_FRAMES 512
 #define GROUND_TABLES 700
 #define GROUND_UNIT   (1024 * 1024)
-#include <stdint.h>
+#include "aspace_oracle.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,15 +12,12 @@
 static uint64_t rng, seed;
 static const char *where = "";
 
-#define ORACLE_WRONG(text) wrong(__LINE__, text)
-static _Noreturn void wrong(int line, const char *text)
+static _Noreturn void oracle_wrong(int line, const char *text)
 {
     printf("# SEED=%llu: %s, aspace_oracle.h:%d: %s\nBail out! the model disagrees\n",
            (unsigned long long)seed, where, line, text);
     exit(1);
 }
-
-#include "aspace_oracle.h"
 
 static uint64_t oracle_below(uint64_t n)
 {
@@ -34,7 +31,7 @@ static void life(const loam_pt_format *format, unsigned steps)
 {
     where = loam_pt_format_name(format);
     if (!oracle_begin(format))
-        ORACLE_WRONG("no world");
+        oracle_wrong(__LINE__, "no world");
     oracle_step_create();
     for (unsigned i = 0; i < steps; i++) {
         oracle_step();
@@ -53,7 +50,7 @@ static void crowd(void)
     uint64_t at;
     where = "crowd";
     if (!ground_start(&loam_pt_i386))
-        ORACLE_WRONG("no world");
+        oracle_wrong(__LINE__, "no world");
     loam_aspace *as = loam_aspace_create(ground.world);
     ORACLE_CHECK(loam_aspace_map(as, AT, PAGE, LOAM_PT_WRITE | LOAM_ASPACE_FIXED, "page", &at) ==
                  LOAM_OK);
