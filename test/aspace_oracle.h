@@ -14,8 +14,8 @@
 
 enum { ORACLE_PAGES = 96, ORACLE_SPACES = 5, PAGE = LOAM_PAGE_SIZE };
 
-static uint64_t oracle_below(uint64_t n); /* 0 .. n - 1: what happens next */
-static _Noreturn void oracle_wrong(int line, const char *text);
+uint64_t oracle_below(uint64_t n); /* 0 .. n - 1: what happens next */
+_Noreturn void oracle_wrong(int line, const char *text);
 
 typedef struct oracle_page {
     bool taken, present;

@@ -12,14 +12,14 @@
 static uint64_t rng, seed;
 static const char *where = "";
 
-static _Noreturn void oracle_wrong(int line, const char *text)
+_Noreturn void oracle_wrong(int line, const char *text)
 {
     printf("# SEED=%llu: %s, aspace_oracle.h:%d: %s\nBail out! the model disagrees\n",
            (unsigned long long)seed, where, line, text);
     exit(1);
 }
 
-static uint64_t oracle_below(uint64_t n)
+uint64_t oracle_below(uint64_t n)
 {
     rng ^= rng << 13;
     rng ^= rng >> 7;
