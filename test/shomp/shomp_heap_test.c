@@ -446,6 +446,26 @@ static void write_found_anywhere(tap *t)
     }
 }
 
+/* The last owner of a place is who had it last, and nobody beside it. */
+static void owners_named(tap *t)
+{
+    loam_report report = {.size = 0};
+    fresh_with(t, (shomp_options){.guard = true});
+    void *a = allocate(1), *b = allocate(1);
+    free(&a);
+    shomp_guard__name(&shomp_x__heap, 0, &report);
+    TAP_EQ(t, report.size, 16);
+    report.size = 0;
+    shomp_guard__name(&shomp_x__heap, 1, &report);
+    shomp_guard__name(&shomp_x__heap, 2, &report);
+    TAP_EQ(t, report.size, 0); /* never freed, never taken */
+    free(&b);
+    a = allocate(100);
+    free(&a);
+    shomp_guard__name(&shomp_x__heap, 1, &report);
+    TAP_EQ(t, report.size, 128);
+}
+
 static void growth_loses_no_damage(tap *t)
 {
     fresh_with(t, (shomp_options){.guard = true, .grow_to = SHOMP_MAX_SCALE});
@@ -467,19 +487,20 @@ static void growth_loses_no_damage(tap *t)
 
 static void view_loses_no_damage(tap *t)
 {
-    for (unsigned by_free = 0; by_free < 2; by_free++) {
+    for (unsigned i = 0; i < 4; i++) {
+        bool by_free = i < 2;
         fresh_with(t, (shomp_options){.guard = true});
         void *a = allocate(1), *b = allocate(1), *c = allocate(1);
         free(&a);
         TAP_EQ(t, chain(t, 4), 2);
-        shomp_base()[0] ^= 2; /* a neighbour, while the lists are valid */
+        shomp_base()[i % 2 * 4] ^= 2; /* a neighbour, while the lists are valid */
         tap_catch(t);
-        if (by_free != 0)
+        if (by_free)
             free(&b);
         else
             b = allocate(300);
         TAP_EQ(t, tap_caught(t), 1);
-        TAP_CHECK(t, c != NULL && (by_free != 0) == (b == NULL));
+        TAP_CHECK(t, c != NULL && by_free == (b == NULL));
         TAP_RULE(t, shomp_check(), NULL);
     }
 }
@@ -552,6 +573,11 @@ static void pages_stay_while_used(tap *t)
     free((void **)&p);
     TAP_EQ(t, hidden_pages(), 8);
     counts_are(t, "0000001");
+    a = allocate(8192 - 9);
+    b = allocate(7);
+    TAP_CHECK(t, b == a + 8192);
+    TAP_EQ(t, hidden_pages(), 5); /* the heap's last, 4, and what lies beyond */
+    TAP_CHECK(t, mmu.hidden[4] && !mmu.hidden[3]);
     shomp_init_heap(NULL);
 }
 
@@ -617,6 +643,7 @@ static const tap_case cases[] = {
     {"shomp guard: write after free: found at reuse, named, mended", write_found_at_reuse},
     {"shomp guard: header of a free block: found at the merge", write_found_at_merge},
     {"shomp guard: any byte of a split: found", write_found_anywhere},
+    {"shomp guard: the last owner: named, and nobody beside", owners_named},
     {"shomp guard: growth and shrinking: hide no damage", growth_loses_no_damage},
     {"shomp guard: a free list's neighbour: found", view_loses_no_damage},
     {"shomp guard: a page freed: unreachable, its fault named", pages_unmapped},

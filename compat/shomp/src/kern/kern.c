@@ -11,7 +11,7 @@
 
 #include "../../inc/play/play.h"
 
-int shomp_demo(void);            /* in the table of kern/demos.c */
+int shomp_demo(void); /* in the table of kern/demos.c */
 
 enum { GLUE_PAGES = SHOMP_MOST_PAGES + 1, IRQ_TICKS = 20, IRQ_HELD = 6 };
 
