@@ -31,8 +31,9 @@
 #include "console.h"
 #include "image.h"
 #include "kern.h"
+#include "paging_impl.h"
 
-enum { DIRECT_FLAGS = LOAM_PT_WRITE | LOAM_PT_GLOBAL, TEST_BATCH = 64 };
+enum { DIRECT_FLAGS = LOAM_PT_WRITE | LOAM_PT_GLOBAL };
 
 static const paging_layout *where;
 
@@ -180,6 +181,11 @@ void paging_copy_frame(void *ctx, loam_pfn to, loam_pfn from)
 
 /* ---- the switch ---- */
 
+const paging_layout *paging_layout_used(void)
+{
+    return where;
+}
+
 /* Nobody uses the boot tables any more: their frames become free. */
 static void give_back(loam_span boot_tables)
 {
@@ -203,6 +209,7 @@ void paging_init(const paging_layout *layout, loam_span boot_tables)
     map_ram(&batch);
     map_image(&batch);
     make_windows(&batch);
+    need(loam_pt_prepare(&k->pt, layout->vmap_base, paging_vmap_len(layout)), "vmap's window");
     arch_paging_begin(k->pt.root); /* forgets all that was: nothing is left to flush */
     loam_pt_release(&k->pt, &batch);
     arch_tlb_init(&k->tlb);

@@ -1,16 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* paging_vmap.c - the kernel's vmap: window, tags, and what it says of an address. */
+/* paging_vmap.c - the kernel's vmap: its window, its tags, and what it says of an address.
+ *
+ * The window grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
+ * later mappings need no table, and every root that shares the kernel's half sees them at once.
+ *
+ *     RAM       16 MiB   64 MiB   >= 160 MiB
+ *     window    64 MiB  256 MiB      640 MiB      (4 times the RAM; at least 64 MiB)
+ *     tables        16       64          160      (a 64th of the RAM at most, and never more)
+ */
 #include "board.h"
 #include "console.h"
 #include "kern.h"
 #include "paging.h"
+#include "paging_impl.h"
+
+enum {
+    WINDOW_LEAST = 64 << 20,
+    WINDOW_TO_RAM = 4,
+    WINDOW_STEP = 4 << 20, /* what a root entry spans */
+
+    /* Tags that need no slab. An area takes at most two (itself, and what is free behind it), the
+     * empty window one. */
+    BOOT_AREAS = 8, /* areas that can be made although no slab for tags can */
+    BOOT_TAGS = 1 + 2 * BOOT_AREAS,
+    ROOM = 1024 /* bytes for the vmap itself */
+};
+_Static_assert(BOOT_TAGS >= 2, "what loam_vmap_init asks for at least");
+_Static_assert(BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
+               "the knot of the boot (paging.c) is cut for less than a page");
+
+static loam_range_tag boot_tag[BOOT_TAGS];
+static uint64_t room[ROOM / sizeof(uint64_t)];
+static loam_cache *tags;
+
+uint64_t paging_vmap_len(const paging_layout *layout)
+{
+    uint64_t most = layout->vmap_end - layout->vmap_base;
+    uint64_t len = (kern_this.sum.total << LOAM_PAGE_SHIFT) * WINDOW_TO_RAM;
+    if (len < WINDOW_LEAST)
+        len = WINDOW_LEAST;
+    return loam_align_down(len < most ? len : most, WINDOW_STEP);
+}
+
+static loam_range_tag *tag_get(void *ctx)
+{
+    (void)ctx;
+    return loam_cache_alloc(tags);
+}
+
+static void tag_put(void *ctx, loam_range_tag *tag)
+{
+    (void)ctx;
+    (void)loam_cache_free(tags, tag);
+}
 
 void paging_vmap(void)
 {
+    kern *k = &kern_this;
+    const paging_layout *layout = paging_layout_used();
+    loam_vmap_config config = {
+        .base = layout->vmap_base,
+        .len = paging_vmap_len(layout),
+        .pt = &k->pt,
+        .tlb = &k->tlb,
+        .frames = &k->zones,
+        .tag = boot_tag,
+        .tag_count = BOOT_TAGS,
+        .source = {NULL, tag_get, tag_put},
+    };
+    tags = loam_cache_create(k->slabs, "range tags", sizeof(loam_range_tag), 0, NULL, NULL);
+    if (tags == NULL)
+        kpanic("no memory for the tags of vmap");
+    k->vmap = loam_vmap_init(room, sizeof(room), &config);
+    if (k->vmap == NULL)
+        kpanic("vmap refuses its window");
+    klog("vmap: [0x%X, 0x%X), %U MiB", config.base, config.base + config.len, config.len >> 20);
 }
 
 const char *paging_note(uint64_t va)
 {
-    (void)va;
-    return NULL;
+    static char text[96]; /* one report at a time */
+    loam_vmap_area area;
+    loam_text t;
+    bool guard = false;
+    const paging_layout *layout = paging_layout_used();
+    if (kern_this.vmap == NULL || va < layout->vmap_base ||
+        va - layout->vmap_base >= paging_vmap_len(layout))
+        return NULL;
+    loam_text_init(&t, text, sizeof(text));
+    if (!loam_vmap_find(kern_this.vmap, va, &area, &guard))
+        loam_text_str(&t, "in vmap's window, where no area is");
+    else
+        loam_text_fmt(&t, "%s vmap's area of %U bytes at 0x%X",
+                      guard ? "a guard page beside" : "inside", area.wanted, area.va);
+    return text;
 }

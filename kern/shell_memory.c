@@ -207,7 +207,7 @@ static void do_pfree(size_t count, const char *const *word)
     for (unsigned i = 0; i < kern_this.zones.count && order < 0; i++)
         order = loam_zone_order(kern_this.zones.zone[i], loam_pa_to_pfn(loam_pa_of(address)));
     if (loam_zonelist_free(&kern_this.zones, loam_pa_to_pfn(loam_pa_of(address))) == LOAM_OK)
-        kprintf("0x%X: %U pages are free\n", address, 1ULL << (unsigned)order);
+        kprintf("0x%X: %U pages are free\n", address, order < 0 ? 0 : 1ULL << (unsigned)order);
     else
         kprintf("%s: refused, nothing has changed\n", word[0]);
 }

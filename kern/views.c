@@ -12,6 +12,8 @@ const char *kern_check(void)
         broken = loam_zone_check(k->zones.zone[i]);
     if (broken == NULL && k->pt.format != NULL)
         broken = loam_pt_check(&k->pt);
+    if (broken == NULL && k->vmap != NULL)
+        broken = loam_vmap_check(k->vmap);
     if (broken == NULL)
         broken = loam_slabs_check(k->slabs);
     if (broken == NULL)

@@ -16,12 +16,13 @@ KERNEL = os.path.join(ROOT, "build/pc32/kernel.elf")
 
 CONDITIONS = "o no b ae e ne be a s ns p np l ge le g".split()
 KNOWN = set("""
-    aaa aad aam aas adc add and arpl bound bsf bsr bt btc btr bts call cbw cdq clc cld cli clts cmc
-    cmp cwd cwde daa das dec div enter hlt idiv imul in inc ins int int1 int3 into iret iretw iretd
-    jcxz jecxz jmp lahf lar lds lea leave les lfs lgdt lgdtd lgs lidt lidtd lldt lmsw lods loop
-    loope loopne lsl lss ltr mov movs movsx movzx mul neg nop not or out outs pop popa popaw popf popfw push
-    pusha pushaw pushf pushfw rcl rcr ret retf rol ror sahf sar sbb scas sgdt shl shld shr shrd
-    sidt sldt smsw stc std sti stos str sub test verr verw wait xchg xlat xor cmps ud2
+    aaa aad aam aas adc add and arpl bound bsf bsr bt btc btr bts call cbw cdq clc cld cli clts
+    cmc cmp cwd cwde daa das dec div enter hlt idiv imul in inc ins int int1 int3 into iret
+    iretw iretd jcxz jecxz jmp lahf lar lds lea leave les lfs lgdt lgdtd lgs lidt lidtd lldt
+    lmsw lods loop loope loopne lsl lss ltr mov movs movsx movzx mul neg nop not or out outs pop
+    popa popaw popf popfw push pusha pushaw pushf pushfw rcl rcr ret retf rol ror sahf sar sbb
+    scas sgdt shl shld shr shrd sidt sldt smsw stc std sti stos str sub test verr verw wait xchg
+    xlat xor cmps ud2
 """.split())  # ud2 traps on every processor: what a compiler puts where nothing may arrive
 KNOWN |= {f"{verb}{condition}" for verb in ("j", "set") for condition in CONDITIONS}
 PREFIXES = {"lock", "rep", "repz", "repnz", "cs", "ds", "es", "fs", "gs", "ss", "data16", "addr16"}

@@ -117,8 +117,9 @@ def with_info(words="off", magic=0x2BADB002, info="info", flags=0x4D, lower=639,
                                    lower=lower, upper=upper, map=table, modules=listed,
                                    modules_count=len(modules), entry=entry,
                                    map_len="map_end - map" if map_len is None else map_len))
-        subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", f"-Wl,-Ttext={STUB_AT:#x},"
-                        "--build-id=none,-z,noexecstack", source, "-o", stub], check=True)
+        subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie",
+                        f"-Wl,-Ttext={STUB_AT:#x},--build-id=none,-z,noexecstack", source,
+                        "-o", stub], check=True)
         machine = Machine(["-kernel", stub, "-m", memory, "-device",
                            f"loader,file={KERNEL}"], limit)
         machine.wait_for("Loam")
