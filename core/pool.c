@@ -114,12 +114,15 @@ static void pool_release(loam_pool *pool, loam_pool_chunk *c)
 /* To the list that its free grains say; a wholly free one last, so that it is used last. */
 static void pool_place(loam_pool *pool, loam_pool_chunk *c)
 {
-    loam_list *list = &pool->chunks[pool_class(c->free)];
+    unsigned class = pool_class(c->free);
+    if (class == c->class && c->free != ~0ULL)
+        return;
+    c->class = class;
     loam_list_remove(&c->link);
     if (c->free == ~0ULL)
-        loam_list_append(list, &c->link);
+        loam_list_append(&pool->chunks[class], &c->link);
     else
-        loam_list_push(list, &c->link);
+        loam_list_push(&pool->chunks[class], &c->link);
 }
 
 static loam_pool_chunk *pool_new_chunk(loam_pool *pool)
@@ -133,6 +136,7 @@ static loam_pool_chunk *pool_new_chunk(loam_pool *pool)
         return NULL;
     }
     c->free = ~0ULL;
+    c->class = LOAM_POOL_CLASSES; /* none yet */
     loam_list_init(&c->link);
     pool_list(pool, c);
     return c;

@@ -13,6 +13,7 @@ struct loam_pool_chunk {
     unsigned char *base;
     uint64_t free, start; /* a bit a grain; of a large block 0 and 1 */
     size_t size;          /* of a large block, as asked for; 0: a chunk */
+    unsigned class;       /* of a chunk: the list it is on */
     const void *site[];   /* who allocated: one a grain of a chunk, one of a large block, or none */
 };
 
@@ -29,10 +30,10 @@ static inline size_t pool_round(size_t size)
 /* 0: no grain is free; else floor(log2(largest free run)) + 1, the last class open above. */
 static inline unsigned pool_class(uint64_t v)
 {
-    unsigned c = 0;
-    for (; v != 0 && c + 1 < LOAM_POOL_CLASSES; c++)
-        v &= v >> (1U << c);
-    return c;
+    uint64_t two = v & v >> 1, four = two & two >> 2, eight = four & four >> 4;
+    uint64_t sixteen = eight & eight >> 8, half = sixteen & sixteen >> 16;
+    return (unsigned)(v != 0) + (two != 0) + (four != 0) + (eight != 0) + (sixteen != 0) +
+           (half != 0);
 }
 
 /* Grains of the block that starts at this one: up to the next start or free grain. */

@@ -104,7 +104,9 @@ static const char *pool_check_record(const loam_pool *pool, loam_pool_chunk *c, 
         return "P2 no block starts in a free grain";
     if ((taken & ~(taken << 1) & ~c->start) != 0)
         return "P3 grains that are not free follow the start of a block";
-    return list == pool_class(c->free) ? NULL : "P4 a chunk is on the list of its largest run";
+    return list == pool_class(c->free) && list == c->class ? NULL
+                                                           : "P4 a chunk is on the list of its "
+                                                             "largest run";
 }
 
 static bool pool_add_block(void *ctx, void *p, size_t size, const void *site)

@@ -309,6 +309,7 @@ static void rules_broken(tap *t)
     BREAKS(t, c->start, 0, "P3");
     BREAKS(t, c->free, c->free & ~(1ULL << 63), "P3");
     BREAKS(t, c->free, c->free & ~0xffULL << 32, "P4");
+    BREAKS(t, c->class, 1, "P4");
     BREAKS(t, c->start, c->start | 1ULL << 3, "P5");
     BREAKS(t, pool.blocks, pool.blocks + 1, "P5");
     BREAKS(t, pool.bytes, 0, "P5");
