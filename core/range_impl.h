@@ -3,7 +3,9 @@
 #define LOAM_RANGE_IMPL_H
 
 /* range_impl.h - what the operations of a range and its check both read off a tag. */
+#ifndef LOAM_RANGE_H /* as in range.h */
 #include "loam/range.h"
+#endif
 
 static inline uint64_t range_last(const loam_range_tag *t)
 {

@@ -9,7 +9,9 @@
  * the lowest place that fits, to the unit. Not locked: the owner's. No allocation happens here:
  * tags come from the caller's array, or one by one from functions of his.
  */
+#ifndef LOAM_BASE_H /* an amalgamation root that has no include path brings it by its own */
 #include "loam/base.h"
+#endif
 
 #ifndef LOAM_API
 #define LOAM_API /* an amalgamation root may give the unit internal linkage */
