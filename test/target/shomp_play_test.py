@@ -108,6 +108,7 @@ class Shell:
 
 def in_shell(tap, board, machine, good):
     shell = Shell(tap, board, machine)
+    paging = "^shompOS>" if board == "pc32" else "No paging here: writes after free are found"
     for how in ("", "grow", "guard"):  # kmalloc has what it keeps, from here on
         shell.says(how, "q", "leak report: nothing was left")
     frames = shell.machine.command("buddyinfo").splitlines()[1:]
@@ -120,6 +121,8 @@ def in_shell(tap, board, machine, good):
     shell.says("guard", "54r!4tp",
                r"refused: shomp: write after free: address [0-9a-f]+, free, 16 bytes, allocated by",
                "leak report: 1 block left", name="54r!4t: the write is named")
+    shell.says("guard", "0000p----p", paging, "\n".join(counts("000000000000")),
+               "\n".join(counts("0000001")), name="pages come and go")
     shell.says("shrink", "", "'shrink' is neither grow nor guard", name="refused",
                prompt="neither")
     after = shell.machine.command("buddyinfo").splitlines()[1:]
@@ -149,6 +152,28 @@ def on_the_command_line(tap):
               "pc32: command line: play=shrink: refused", [f"exit code {code}", *pc.tail(output)])
 
 
+def pages(tap):
+    """Guard mode with page tables: a freed page leaves them, and a use of it is named."""
+    for keys, what in (("0-@", "read"), ("40-!", "write")):
+        machine = pc.console("play=guard off", memory="16", cpu="486")
+        machine.wait_for(PROMPT)
+        machine.type(keys)
+        code, output = machine.finish()
+        tap.check(code == pc.BAD and f"page fault on {what} of address" in output
+                  and re.search(r"trap: that is shomp: use after free: address [0-9a-f]+, free, its "
+                                r"page is unmapped, 8192 bytes, allocated by 0x", output)
+                  is not None,
+                  f"pc32: play=guard: {keys}: the {what} faults, and is named",
+                  [f"exit code {code}", *pc.tail(output, 24)])
+    machine = pc.console("play=guard off", memory="16")
+    machine.wait_for(PROMPT)
+    machine.type("000-04567-4r-4p--" + CTRL_D)
+    code, output = machine.finish()
+    tap.check(code == pc.GOOD and "heap: one free block, as at the start" in output
+              and "No paging here" not in output, "pc32: play=guard: pages come and go",
+              [f"exit code {code}", *pc.tail(output, 24)])
+
+
 def made(tap):
     clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(["make", "--no-print-directory", "-C", "compat/shomp", "run"],
@@ -166,6 +191,7 @@ def main():
     in_shell(tap, "pc32", pc.console("shell"), pc.GOOD)
     in_shell(tap, "rpi3", pi.console("exit=semihost"), 0)
     on_the_command_line(tap)
+    pages(tap)
     made(tap)
     tap.done()
 
