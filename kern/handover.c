@@ -207,11 +207,10 @@ void startup_objects(void)
     const char *broken;
     k->options.slab.trace = &k->trace;
     k->slabs = loam_slabs_init(k->zone, &k->options.slab);
-    if (k->slabs != NULL)
-        board_vmap();
     k->kmalloc = k->slabs != NULL ? loam_kmalloc_init(k->slabs) : NULL;
     if (k->kmalloc == NULL)
         kpanic("no memory for the object allocator");
+    board_vmap();
     klog("kmalloc: ready");
     broken = kern_check();
     if (broken != NULL)

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* paging_vmap.c - the kernel's vmap: its window, its tags, and what it says of an address.
+/* paging_vmap.c - the kernel's two vmaps: their windows, their tags, and what they say of an
+ * address.
  *
- * The window grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
+ *     [ kern_this.vmap: anybody's | kern_this.large: kmalloc's large blocks ]
+ *     vmap_base                   half of it
+ *
+ * The window of both grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
  * later mappings need no table, and every root that shares the kernel's half sees them at once.
  *
  *     RAM       16 MiB   64 MiB   >= 160 MiB
@@ -26,20 +30,23 @@ enum {
     ROOM = 1024 /* bytes for the vmap itself */
 };
 _Static_assert(BOOT_TAGS >= 2, "what loam_vmap_init asks for at least");
-_Static_assert(BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
+_Static_assert(2 * BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
                "the knot of the boot (paging.c) is cut for less than a page");
 
-static loam_range_tag boot_tag[BOOT_TAGS];
-static uint64_t room[ROOM / sizeof(uint64_t)];
+enum { ANYBODY, KMALLOC, VMAPS };
+
+static loam_range_tag boot_tag[VMAPS][BOOT_TAGS];
+static uint64_t room[VMAPS][ROOM / sizeof(uint64_t)];
 static loam_cache *tags;
 
 uint64_t paging_vmap_len(const paging_layout *layout)
 {
     uint64_t most = layout->vmap_end - layout->vmap_base;
     uint64_t len = (kern_this.sum.total << LOAM_PAGE_SHIFT) * WINDOW_TO_RAM;
+    _Static_assert(WINDOW_LEAST % (VMAPS * WINDOW_STEP) == 0, "halves of whole tables");
     if (len < WINDOW_LEAST)
         len = WINDOW_LEAST;
-    return loam_align_down(len < most ? len : most, WINDOW_STEP);
+    return loam_align_down(len < most ? len : most, VMAPS * WINDOW_STEP);
 }
 
 static loam_range_tag *tag_get(void *ctx)
@@ -54,27 +61,39 @@ static void tag_put(void *ctx, loam_range_tag *tag)
     (void)loam_cache_free(tags, tag);
 }
 
-void paging_vmap(void)
+static loam_vmap *make(unsigned which)
 {
     kern *k = &kern_this;
     const paging_layout *layout = paging_layout_used();
+    uint64_t half = paging_vmap_len(layout) / VMAPS;
     loam_vmap_config config = {
-        .base = layout->vmap_base,
-        .len = paging_vmap_len(layout),
+        .base = layout->vmap_base + which * half,
+        .len = half,
         .pt = &k->pt,
         .tlb = &k->tlb,
         .frames = &k->zones,
-        .tag = boot_tag,
+        .tag = boot_tag[which],
         .tag_count = BOOT_TAGS,
         .source = {NULL, tag_get, tag_put},
     };
+    loam_vmap *vmap = loam_vmap_init(room[which], sizeof(room[which]), &config);
+    if (vmap == NULL)
+        kpanic("vmap refuses its window");
+    klog("vmap: [0x%X, 0x%X), %U MiB%s", config.base, config.base + config.len, config.len >> 20,
+         which == KMALLOC ? ", kmalloc's" : "");
+    return vmap;
+}
+
+void paging_vmap(void)
+{
+    kern *k = &kern_this;
     tags = loam_cache_create(k->slabs, "range tags", sizeof(loam_range_tag), 0, NULL, NULL);
     if (tags == NULL)
         kpanic("no memory for the tags of vmap");
-    k->vmap = loam_vmap_init(room, sizeof(room), &config);
-    if (k->vmap == NULL)
-        kpanic("vmap refuses its window");
-    klog("vmap: [0x%X, 0x%X), %U MiB", config.base, config.base + config.len, config.len >> 20);
+    k->vmap = make(ANYBODY);
+    k->large = make(KMALLOC);
+    if (loam_kmalloc_set_vmap(k->kmalloc, k->large) != LOAM_OK)
+        kpanic("kmalloc refuses its vmap");
 }
 
 const char *paging_note(uint64_t va)
@@ -84,11 +103,12 @@ const char *paging_note(uint64_t va)
     loam_text t;
     bool guard = false;
     const paging_layout *layout = paging_layout_used();
-    if (kern_this.vmap == NULL || va < layout->vmap_base ||
+    if (kern_this.large == NULL || va < layout->vmap_base ||
         va - layout->vmap_base >= paging_vmap_len(layout))
         return NULL;
     loam_text_init(&t, text, sizeof(text));
-    if (!loam_vmap_find(kern_this.vmap, va, &area, &guard))
+    if (!loam_vmap_find(kern_this.vmap, va, &area, &guard) &&
+        !loam_vmap_find(kern_this.large, va, &area, &guard))
         loam_text_str(&t, "in vmap's window, where no area is");
     else
         loam_text_fmt(&t, "%s vmap's area of %U bytes at 0x%X",

@@ -7,7 +7,7 @@
 #include "shell.h"
 #include "words.h"
 
-enum { CACHES_SHOWN = 64, TEXT_CAP = 8192 };
+enum { CACHES_SHOWN = 64, TEXT_CAP = 32768 };
 
 static char text_buffer[TEXT_CAP]; /* longer reports are put together here */
 

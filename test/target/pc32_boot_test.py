@@ -32,7 +32,7 @@ def plain(tap):
           r"reserve: \[0x100000, .*kernel image", r"reserve: .*, module\n",
           r"metadata: .*zone dma", r"metadata: .*zone low", r"metadata: .*trace ring",
           r"hand over: frames", r"zone low: .*kmalloc stands on it", r"paging: boot tables gone",
-          r"paging: final tables", r"kmalloc: ready", r"\] off")
+          r"paging: final tables", r"vmap: \[0xd0000000, ", r"kmalloc: ready", r"\] off")
     total, free, held, metadata = pc.frames(result[1]) or (0, 0, 0, 0)
     image = re.search(r"reserve: \[0x100000, 0x([0-9a-f]+)\)", result[1])
     module = re.search(r"reserve: \[0x([0-9a-f]+), 0x([0-9a-f]+)\) .*, module", result[1])
