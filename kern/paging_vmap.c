@@ -36,7 +36,7 @@ _Static_assert(2 * BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
 enum { ANYBODY, KMALLOC, VMAPS };
 
 static loam_range_tag boot_tag[VMAPS][BOOT_TAGS];
-static uint64_t room[VMAPS][ROOM / sizeof(uint64_t)];
+static _Alignas(8) uint64_t room[VMAPS][ROOM / sizeof(uint64_t)];
 static loam_cache *tags;
 
 uint64_t paging_vmap_len(const paging_layout *layout)

@@ -276,6 +276,8 @@ loam_err loam_pt_map_frames(loam_pt *pt, uint64_t va, const loam_pfn *pfn, size_
     loam_err err = loam_pt__range(pt, va, len);
     if (err != LOAM_OK)
         return err;
+    if (n > SIZE_MAX / sizeof(*pfn))
+        return LOAM_ERANGE; /* no array is that long: do not read on where none is */
     for (size_t i = 0; i < n; i++)
         any |= pfn[i].v;
     if (any >> (pt->format->pa_bits - LOAM_PAGE_SHIFT) != 0)

@@ -65,7 +65,7 @@ typedef struct vm_machine {
     unsigned cleared;            /* frames, by the config's function */
     unsigned asked, refuse_at;   /* requests to the zones; the one that fails; 0: none */
     bool refuse_rest;
-    uint64_t mem[512];
+    _Alignas(8) uint64_t mem[512]; /* on 32 bits a uint64_t alone may have an odd multiple of 4 */
 } vm_machine;
 
 static vm_machine vm;
