@@ -184,11 +184,35 @@ def numbers_of(session):
     return {kind: number for number, kind in re.findall(r"(\d+) ([a-z ]+)", line)}
 
 
+def typed_ahead(tap):
+    """Typed before the kernel runs, on machines that lack this or that."""
+    lines = ["tlb"] + ["hello"] * 30 + ["memview text", "off"]
+    for name, more in (("a PC", []), ("an old PC", ["-M", "isapc", "-cpu", "486"]),
+                       ("no screen", ["-vga", "none"])):
+        machine = pc.console("shell", memory="16", more=more)
+        machine.type("".join(line + "\r" for line in lines))
+        code, output = machine.finish()
+        seen = [line[len(pc.PROMPT):] for line in output.splitlines()
+                if line.startswith(pc.PROMPT)]
+        tap.check(code == pc.GOOD and seen == lines, f"serial line: {name}: typed ahead: all of it",
+                  [str(code), *seen])
+        tap.check(output.count("Hello World!\n") == 30 and "flushes: " in output,
+                  f"serial line: {name}: and done", pc.tail(output))
+    machine = pc.console("shell", more=["-vga", "none"])
+    machine.wait_for(pc.PROMPT)
+    said = machine.command("memview")
+    tap.check("frames: " in said and said.endswith(pc.PROMPT),
+              "memview: no screen: printed once", said.splitlines())
+    pc.ends(machine)
+
+
+
 def main():
     tap = Tap()
     typing(tap)
     long_line(tap)
     picture(tap)
+    typed_ahead(tap)
     tap.done()
 
 

@@ -78,14 +78,20 @@ static void drop_queue(void)
     }
 }
 
+/* A controller that does not tell its configuration (an emulator's) keeps the firmware's, which is
+ * the one that is wanted here. */
 static bool configure(void)
 {
     uint8_t config;
-    if (!write(COMMAND, READ_CONFIG) || !read(&config))
+    if (!write(COMMAND, READ_CONFIG))
         return false;
-    config |= CONFIG_LINE1 | CONFIG_SET1;
-    config &= (uint8_t) ~(CONFIG_LINE12 | CONFIG_KEYBOARD_OFF);
-    return write(COMMAND, WRITE_CONFIG) && write(DATA, config) && write(COMMAND, KEYBOARD_ON);
+    if (read(&config)) {
+        config |= CONFIG_LINE1 | CONFIG_SET1;
+        config &= (uint8_t) ~(CONFIG_LINE12 | CONFIG_KEYBOARD_OFF);
+        if (!write(COMMAND, WRITE_CONFIG) || !write(DATA, config))
+            return false;
+    }
+    return write(COMMAND, KEYBOARD_ON);
 }
 
 const char *ps2_keyboard_init(void)
@@ -99,7 +105,7 @@ const char *ps2_keyboard_init(void)
         return "the keyboard controller takes no command";
     drop_queue();
     if (!configure())
-        return "the keyboard controller does not answer";
+        return "the keyboard controller stopped taking commands";
     /* A keyboard that is already sending keys need not say so. */
     if (write(DATA, KEYBOARD_SCAN) && read(&answer) && answer != KEYBOARD_ACK)
         drop_queue();

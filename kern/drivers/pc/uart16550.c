@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* uart16550.c - the serial ports of a PC, polled out, by interrupt in.
  *
- * Turning the queues on empties them: what was typed ahead is fetched right before and given out
- * first. Where that is too much, the port does without queues, and nothing is lost.
+ * Turning the queues on empties them: what was typed ahead is fetched before, until the line falls
+ * silent, and given out first. Where that is too much, the port does without queues, and nothing is
+ * lost.
  * Source: the PC16550D data sheet. */
 #include "uart16550.h"
 #include "io.h"
@@ -27,7 +28,8 @@ enum {
     LSR_TX_IDLE = 1 << 6,
     DIVISOR_115200 = 1, /* 1.8432 MHz / (16 x 115200) */
 
-    AHEAD = 256
+    AHEAD = 256,
+    SILENCE = 50000 /* readings of a register, a microsecond or so each */
 };
 
 /* Typed before init: of the one port that is the console. */
@@ -54,13 +56,26 @@ bool uart16550_is_there(uintptr_t base)
     return true;
 }
 
+/* false: it goes on and on. */
+static bool fetch_ahead(uintptr_t base)
+{
+    unsigned silent = 0;
+    while (silent++ < SILENCE && ahead_count < AHEAD) {
+        if ((get(base, LSR) & LSR_RX_READY) != 0) {
+            ahead[ahead_count++] = (char)get(base, DATA);
+            silent = 0;
+        } else if (ahead_count == 0) {
+            return true; /* nobody types */
+        }
+    }
+    return ahead_count < AHEAD;
+}
+
 static void uart16550_init(uintptr_t base)
 {
     ahead_count = ahead_read = 0;
     set(base, LCR, LCR_8BITS); /* DATA is data, whatever was here before */
-    while (ahead_count < AHEAD && (get(base, LSR) & LSR_RX_READY) != 0)
-        ahead[ahead_count++] = (char)get(base, DATA);
-    if (ahead_count < AHEAD)
+    if (fetch_ahead(base))
         set(base, FCR, FCR_ON | FCR_RX_AT_8);
     set(base, IER, 0);
     set(base, LCR, LCR_DIVISOR);

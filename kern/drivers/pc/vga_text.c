@@ -28,6 +28,18 @@ static void crtc(uint8_t reg, unsigned v)
     io_write8(CRTC + 1, (uint8_t)v);
 }
 
+/* Registers that keep what is written to them: without a screen there is nothing at their ports,
+ * though there may be RAM where its memory would be. */
+static bool has_registers(void)
+{
+    bool same = true;
+    for (unsigned v = 0x55; v <= 0xaa; v += 0x55) {
+        crtc(CURSOR_LOW, v);
+        same = same && io_read8(CRTC + 1) == v;
+    }
+    return same;
+}
+
 static bool is_memory(volatile uint16_t *at)
 {
     uint16_t before = *at;
@@ -49,7 +61,7 @@ static void copy(void)
 
 bool vga_text_init(volatile uint16_t *at)
 {
-    memory = is_memory(at) ? at : (volatile uint16_t *)0;
+    memory = has_registers() && is_memory(at) ? at : (volatile uint16_t *)0;
     screen_init(&shown, cells);
     if (memory == (volatile uint16_t *)0)
         return false;
