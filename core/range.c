@@ -266,14 +266,14 @@ static bool range_crosses(const range_place *p, uint64_t at)
     return p->boundary != 0 && ((at ^ (at + (p->len - 1))) & ~(p->boundary - 1)) != 0;
 }
 
-/* The lowest right place in [first, last]. Behind a boundary that the first try would cross the
- * second cannot cross another: range_can_be. */
+/* The lowest right place in [first, last]. Where anything can cross a boundary, boundaries are
+ * multiples of the alignment; what starts behind one does not cross the next: range_can_be. */
 static bool range_place_low(const range_place *p, uint64_t first, uint64_t last, uint64_t *out)
 {
     uint64_t at = first + ((p->phase - first) & p->mask);
     if (range_holds(p, first, last, at) && range_crosses(p, at)) {
         at = (at + (p->len - 1)) & ~(p->boundary - 1);
-        at += (p->phase - at) & p->mask;
+        at += p->phase;
     }
     *out = at;
     return range_holds(p, first, last, at);

@@ -218,6 +218,36 @@ static void free_without_memory(tap *t)
         }
 }
 
+/* What goes in parts is no area for anybody who looks in between. */
+static uint64_t going;
+static unsigned seen_going, seen_gone;
+
+static void look_between(void *ctx, const loam_trace_event *event)
+{
+    loam_vmap_area area;
+    bool guard;
+    (void)ctx;
+    if (event->kind != LOAM_TRACE_PAGE_FREE)
+        return;
+    if (loam_vmap_find(vm.v, going, &area, &guard) && !guard)
+        seen_going++;
+    else
+        seen_gone++;
+}
+
+static void free_in_parts_is_free(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    going = alloc(t, 40 * PAGE);
+    seen_going = seen_gone = 0;
+    vm.memory.limit = 1;
+    loam_trace_set_sink(&vm.trace, look_between, NULL);
+    TAP_EQ(t, loam_vmap_free(vm.v, going), LOAM_OK);
+    TAP_EQ(t, seen_going, 0);
+    TAP_EQ(t, seen_gone, 40);
+    vm_sound(t);
+}
+
 static void free_refused(tap *t, uint64_t va, const char *what, const char *state)
 {
     uint64_t refusals = stats().refusals;
@@ -568,6 +598,9 @@ static void tags_of_source(tap *t)
     vm.config.tag_count = 2;
     vm.config.source = (loam_range_source){NULL, pool_get, pool_put};
     vm_start_vmap(t);
+    TAP_EQ(t, loam_vmap_alloc(vm.v, PAGE, 16 * PAGE, W, &x), LOAM_OK); /* needs two */
+    TAP_EQ(t, pool.out, 1);
+    give(t, x);
     for (unsigned i = 0; i < 8; i++)
         va[i] = alloc(t, PAGE);
     TAP_EQ(t, pool.out, 7);
@@ -658,6 +691,7 @@ static const tap_case cases[] = {
     {"vmap_alloc, free: 1,024 pages, one flush", alloc_many_pages},
     {"vmap_free: few pages are flushed one by one", free_few_pages_one_by_one},
     {"vmap_free: without memory for the list: in parts", free_without_memory},
+    {"vmap_free: in parts: from the first on no area", free_in_parts_is_free},
     {"vmap_free: an address that is none: refused, named", free_misuse},
     {"vmap_map: borrowed frames stay", map_borrowed},
     {"vmap_map: given frames go to their zones", map_given},
