@@ -10,9 +10,11 @@
 
 enum { PAGE_BLOCKS = 8, OBJECTS = 6, IRQ_BLOCKS = 256 };
 
-/* osc4's own demo is linked when compat/osc4 is. */
+/* A system's own demo is linked when its folder of compat/ is. */
 int osc4_demo(void) __attribute__((weak));
-int shomp_demo(void) __attribute__((weak)); /* the same of compat/shomp */
+int shomp_demo(void) __attribute__((weak));
+int higherhalf_demo(void) __attribute__((weak));
+int higherhalf_overwrite_demo(void) __attribute__((weak));
 
 static bool finish(const kern_free_lists *before)
 {
@@ -211,6 +213,8 @@ static const demo demos[] = {
     {"irq", demo_irq, "allocations in interrupts"},
     {"osc4", osc4_demo, "OSC 2025 Lab 4"},
     {"shomp", shomp_demo, "ShompOS' memory module: its keys, pressed"},
+    {"higherhalf", higherhalf_demo, "the i386 kernel with memblock, buddy and kmalloc"},
+    {"higherhalf-overwrite", higherhalf_overwrite_demo, "a header of it is written over: a panic"},
 };
 
 void demo_list(void)

@@ -5,9 +5,14 @@
 #     build/host/higherhalf-demo    the eight steps and the demo in a process
 
 HH := compat/higherhalf
-HH_SRC := $(addprefix $(HH)/,memblock.c buddy_allocator.c paging.c kmalloc.c main.c demo.c)
+HH_SRC := $(addprefix $(HH)/,memblock.c buddy_allocator.c paging.c kmalloc.c main.c demo.c \
+    demo_user.c)
 HH_VARIANTS := host asan host32
 FREESTANDING += $(HH_SRC)
+
+# Linked into both kernels; the Pi's says that it has no higher half.
+RPI3_EXTRA += $(HH_SRC) $(HH)/kern.c
+PC32_EXTRA += $(HH_SRC) $(HH)/kern.c
 
 define hh_rules
 build/$(1)/test/higherhalf/%: build/$(1)/obj/test/higherhalf/%.o build/$(1)/obj/test/main/%.o \
@@ -24,9 +29,19 @@ endef
 $(foreach v,$(HH_VARIANTS) hostclang,$(eval $(call hh_rules,$(v))))
 
 HH_TESTS := $(patsubst %.c,%,$(sort $(wildcard test/higherhalf/*_test.c)))
-HH_PROGRAMS := $(foreach v,$(HH_VARIANTS) hostclang,$(HH_TESTS:%=build/$(v)/%))
+HH_PROGRAMS := $(foreach v,$(HH_VARIANTS) hostclang,$(HH_TESTS:%=build/$(v)/%)) \
+    test/higherhalf/higherhalf_make.py
 TESTS += $(HH_PROGRAMS)
+HH_NEEDS := build/host/higherhalf-demo $(addprefix build/pc32/,kernel.elf initrd.cpio)
+TEST_NEEDS += $(HH_NEEDS)
 
-.PHONY: test-higherhalf
-test-higherhalf: $(HH_PROGRAMS) | build/packages/test ## the tests of compat/higherhalf in a process
-	$(call run_tests,$(HH_PROGRAMS))
+.PHONY: test-higherhalf run-higherhalf
+test-higherhalf: HH_ALL := $(HH_PROGRAMS) test/target/pc32_higherhalf_test.py
+test-higherhalf: | build/packages/test
+test-higherhalf: $(HH_PROGRAMS) $(HH_NEEDS) ## the tests of compat/higherhalf alone
+	$(call run_tests,$(HH_ALL))
+
+run-higherhalf: | build/packages/pc32
+run-higherhalf: $(addprefix build/pc32/,kernel.elf initrd.cpio) ## boot the higher half: eight steps
+	$(Q)tools/run_pc32.sh 'compat=higherhalf' -kernel build/pc32/kernel.elf \
+	    -initrd build/pc32/initrd.cpio

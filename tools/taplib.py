@@ -98,7 +98,8 @@ def warnings():
     return re.search(r"^WARN := (.*)$", text, re.M).group(1).split()
 
 
-KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/shomp/src/kern/")
+KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/higherhalf/kern.c",
+          "compat/shomp/src/kern/")
 
 
 # What belongs to one machine; the rest of a kernel is read as the Pi's.

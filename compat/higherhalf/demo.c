@@ -2,7 +2,8 @@
 /* demo.c - what one can see once kmain is through, and the document's work list.
  *
  * WHAT   The buddy allocator drawn; 5 KiB by buddy and by slab, with the waste of both; frames that
- *        are scattered, behind one another; the flushes that mapping costs; a header written over.
+ *        are scattered, behind one another; the flushes that mapping costs; a header written over;
+ *        pages for a user program, on demand.
  *
  * MODEL      free memory --each part allocates, shows, frees--> free memory, the same
  *
@@ -193,6 +194,7 @@ int hh_demo(void)
     uint64_t before = fingerprint();
     hh_buddy_visualize();
     int bad = demo_waste() + demo_scatter() + demo_flushes() + demo_header();
+    bad += hh_demo_user();
     const char *rule = hh_check();
     if (rule != NULL)
         bad += wrong(rule);

@@ -53,4 +53,7 @@ void hh_refuse(const char *what, const char *state, uintptr_t value, const void 
 /* Frees what is out: how many blocks. */
 size_t hh_kmem_leave(void);
 
+/* A part of the demo: how many things went wrong. */
+int hh_demo_user(void);
+
 #endif
