@@ -15,6 +15,8 @@ int osc4_demo(void) __attribute__((weak));
 int shomp_demo(void) __attribute__((weak));
 int higherhalf_demo(void) __attribute__((weak));
 int higherhalf_overwrite_demo(void) __attribute__((weak));
+int user_demo(void) __attribute__((weak));  /* kern/user/: boards with user mode */
+int shomp_demo(void) __attribute__((weak)); /* the same of compat/shomp */
 
 static bool finish(const kern_free_lists *before)
 {
@@ -212,6 +214,7 @@ static const demo demos[] = {
     {"misuse", demo_misuse, "wrong frees are refused and named"},
     {"irq", demo_irq, "allocations in interrupts"},
     {"osc4", osc4_demo, "OSC 2025 Lab 4"},
+    {"user", user_demo, "programs in user mode"},
     {"shomp", shomp_demo, "ShompOS' memory module: its keys, pressed"},
     {"higherhalf", higherhalf_demo, "the i386 kernel with memblock, buddy and kmalloc"},
     {"higherhalf-overwrite", higherhalf_overwrite_demo, "a header of it is written over: a panic"},

@@ -6,6 +6,7 @@
 #include "kern.h"
 #include "memview.h"
 #include "paging.h"
+#include "programs.h"
 #include "shell.h"
 
 /* ---- tlb ---- */
@@ -91,5 +92,8 @@ const shell_command shell_paging_commands[] = {
     {"memview", 0, 1, "[text|churn]", "a picture of all of memory", memview_command},
     {"vmap", 0, 0, "", "areas of the kernel's address window", do_vmap},
     {"tlb", 0, 0, "", "how page tables are flushed, and how often", do_tlb},
+    {"run", 1, 6, "PROGRAM [ARGUMENTS]", "a program of the initrd, in user mode",
+     programs_command_run},
+    {"programs", 0, 0, "", "programs of the initrd", programs_command_list},
     {NULL, 0, 0, NULL, NULL, NULL},
 };

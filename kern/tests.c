@@ -4,21 +4,36 @@
 #include "console.h"
 #include "kern.h"
 #include "tap.h"
+#include "words.h"
 
 /* Made by the kernel's makefile from the files in test/unit. */
 extern const tap_suite *const kern_suites[];
 extern const size_t kern_suite_count;
 
-bool tests_run(const char *only, uint64_t seed)
+/* Programs in user mode, on boards that have it: how many did not end as they should. */
+unsigned user_tests(void) __attribute__((weak));
+
+/* The unit tests, in memory that is there for them alone. */
+static bool run_suites(const char *only, uint64_t seed, unsigned *failed)
 {
-    unsigned failed;
-    const char *broken;
     if (!board_tests_memory(true)) {
         console_write("loam: too little memory is free for the tests' own\n");
         return false;
     }
-    failed = tap_run(kern_suites, kern_suite_count, seed, only, console_put);
+    *failed = tap_run(kern_suites, kern_suite_count, seed, only, console_put);
     (void)board_tests_memory(false);
+    return true;
+}
+
+bool tests_run(const char *only, uint64_t seed)
+{
+    bool programs_only = only != NULL && word_is(only, "user");
+    unsigned failed = 0;
+    const char *broken;
+    if (!programs_only && !run_suites(only, seed, &failed))
+        return false;
+    if (user_tests != NULL && (programs_only || only == NULL))
+        failed += user_tests();
     broken = kern_check();
     if (broken != NULL)
         kprintf("loam: the tests left a broken rule in the kernel itself: %s\n", broken);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* leak - lets the kernel keep four blocks, and forgets two of them: the kernel counts and names
+ * them at the end. */
+#include "user/lib/user_lib.h"
+
+int main(int argc, char **argv)
+{
+    static const char *const text[] = {"first", "the second", "a third", "and a fourth"};
+    int handle[4];
+    char back[16];
+    (void)argc;
+    (void)argv;
+    for (unsigned i = 0; i < 4; i++) {
+        handle[i] = user_keep(text[i], user_len(text[i]) + 1);
+        user_need(handle[i] > 0, "a block is kept");
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        int len = user_fetch(handle[i], back, sizeof(back));
+        user_need(len == (int)user_len(text[i]) + 1, "the length that was kept");
+        for (int k = 0; k < len; k++)
+            user_need(back[k] == text[i][k], "the bytes that were kept");
+    }
+    user_need(user_drop(handle[0]) == 0 && user_drop(handle[2]) == 0, "two are dropped");
+    user_need(user_drop(handle[0]) == USER_ENOENT, "a second drop is refused");
+    user_print("leak: four blocks kept, two dropped\n");
+    return 0;
+}
