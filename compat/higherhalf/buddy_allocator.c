@@ -31,57 +31,59 @@ static void zone_config(loam_zone_config *config)
     config->name = "higherhalf";
     config->fronts = false; /* every view is exact */
     config->lowest = true;
-    config->linear = hh.machine->linear;
+    config->linear = hh_self.machine->linear;
     config->trace_max_order = HH_MAX_ORDER;
 }
 
 /* base and size: the whole pages from the lowest to the highest. */
 static size_t measure_pages(void)
 {
-    const loam_span *last = &hh.map.ram.span[hh.map.ram.count - 1];
-    uint64_t lo = loam_align_up(hh.map.ram.span[0].base, HH_PAGE_SIZE);
+    const loam_span *last = &hh_self.map.ram.span[hh_self.map.ram.count - 1];
+    uint64_t lo = loam_align_up(hh_self.map.ram.span[0].base, HH_PAGE_SIZE);
     uint64_t hi = loam_align_down(last->base + last->len, HH_PAGE_SIZE);
     if (lo == 0)
         lo = HH_PAGE_SIZE;
     if (hi <= lo)
         return 0;
-    hh.buddy.base = (uintptr_t)lo;
-    hh.buddy.size = (size_t)(hi - lo);
-    return hh.buddy.size >> HH_PAGE_SHIFT;
+    hh_self.buddy.base = (uintptr_t)lo;
+    hh_self.buddy.size = (size_t)(hi - lo);
+    return hh_self.buddy.size >> HH_PAGE_SHIFT;
 }
 
 /* Two neighbours of a pair are never two blocks: half of the pages, and the ends. */
 static bool take_picture_memory(size_t npages)
 {
-    hh.node = hh_memblock_aligned((npages / 2 + 2) * sizeof(struct hh_buddy_node), LINE_OF_CACHE);
-    hh.buddy.map_size = (npages + 7) / 8;
-    hh.buddy.map = hh_memblock_aligned(hh.buddy.map_size, LINE_OF_CACHE);
-    hh.buddy.max_order = HH_MAX_ORDER;
-    return hh.node != NULL && hh.buddy.map != NULL;
+    hh_self.node =
+        hh_memblock_aligned((npages / 2 + 2) * sizeof(struct hh_buddy_node), LINE_OF_CACHE);
+    hh_self.buddy.map_size = (npages + 7) / 8;
+    hh_self.buddy.map = hh_memblock_aligned(hh_self.buddy.map_size, LINE_OF_CACHE);
+    hh_self.buddy.max_order = HH_MAX_ORDER;
+    return hh_self.node != NULL && hh_self.buddy.map != NULL;
 }
 
 static const char *start(void)
 {
     loam_zone_config config;
-    if (hh.map.ram.cap == 0 || hh.map.handed_over)
+    if (hh_self.map.ram.cap == 0 || hh_self.map.handed_over)
         return "memblock is not there";
     zone_config(&config);
     size_t npages = measure_pages();
-    uint64_t bytes = loam_zone_measure(hh.map.ram.span, hh.map.ram.count, &config);
+    uint64_t bytes = loam_zone_measure(hh_self.map.ram.span, hh_self.map.ram.count, &config);
     if (npages == 0 || bytes == 0 || bytes > SIZE_MAX)
         return "no whole page";
     void *mem = hh_memblock_aligned((size_t)bytes, LINE_OF_CACHE);
     if (mem == NULL || !take_picture_memory(npages))
         return "no memory for the allocator itself";
-    loam_zone *zone = loam_zone_init(mem, bytes, false, hh.map.ram.span, hh.map.ram.count, &config);
+    loam_zone *zone =
+        loam_zone_init(mem, bytes, false, hh_self.map.ram.span, hh_self.map.ram.count, &config);
     if (zone == NULL)
         return "the zone refuses this memory";
-    loam_err err = loam_memblock_handover(&hh.map, loam_zone_add, zone);
+    loam_err err = loam_memblock_handover(&hh_self.map, loam_zone_add, zone);
     if (err != LOAM_OK)
         return loam_err_name(err);
     if (loam_zone_free_pages(zone) == 0)
         return "nothing is left for blocks";
-    hh.zone = zone;
+    hh_self.zone = zone;
     return NULL;
 }
 
@@ -96,41 +98,41 @@ int hh_buddy_init(void)
 
 loam_zone *hh_zone(void)
 {
-    return hh.zone;
+    return hh_self.zone;
 }
 
 /* ---- blocks ---- */
 
 void *hh_buddy_alloc(uint32_t order)
 {
-    if (hh.zone == NULL || order > HH_MAX_ORDER)
+    if (hh_self.zone == NULL || order > HH_MAX_ORDER)
         return NULL;
-    loam_pfn pfn = loam_zone_alloc(hh.zone, order, LOAM_ZONE_NORMAL);
+    loam_pfn pfn = loam_zone_alloc(hh_self.zone, order, LOAM_ZONE_NORMAL);
     return loam_pfn_is_none(pfn) ? NULL : (void *)(uintptr_t)loam_pfn_to_pa(pfn).v;
 }
 
 void hh_buddy_dealloc(uintptr_t address, uint32_t order)
 {
-    if (hh.zone == NULL)
+    if (hh_self.zone == NULL)
         hh_refuse("free without a buddy allocator", NULL, address, __builtin_return_address(0));
     else if ((address & (HH_PAGE_SIZE - 1)) != 0)
         hh_refuse("misaligned free", "inside a page", address, __builtin_return_address(0));
     else
-        (void)loam_zone_free_order(hh.zone, loam_pa_to_pfn(loam_pa_of(address)), order);
+        (void)loam_zone_free_order(hh_self.zone, loam_pa_to_pfn(loam_pa_of(address)), order);
 }
 
 size_t hh_buddy_get_total_memory(void)
 {
     loam_zone_stats stats;
-    if (hh.zone == NULL)
+    if (hh_self.zone == NULL)
         return 0;
-    loam_zone_stat(hh.zone, &stats);
+    loam_zone_stat(hh_self.zone, &stats);
     return (size_t)(stats.frames - stats.reserved - stats.bad) << HH_PAGE_SHIFT;
 }
 
 size_t hh_buddy_get_free_memory(void)
 {
-    return hh.zone == NULL ? 0 : (size_t)loam_zone_free_pages(hh.zone) << HH_PAGE_SHIFT;
+    return hh_self.zone == NULL ? 0 : (size_t)loam_zone_free_pages(hh_self.zone) << HH_PAGE_SHIFT;
 }
 
 /* ---- the picture ---- */
@@ -143,29 +145,29 @@ typedef struct painter {
 static bool paint_block(void *ctx, uint64_t pfn, unsigned order)
 {
     painter *p = ctx;
-    struct hh_buddy_node *node = &hh.node[p->used++];
-    size_t page = (size_t)(pfn - (hh.buddy.base >> HH_PAGE_SHIFT));
+    struct hh_buddy_node *node = &hh_self.node[p->used++];
+    size_t page = (size_t)(pfn - (hh_self.buddy.base >> HH_PAGE_SHIFT));
     *node = (struct hh_buddy_node){NULL, (uintptr_t)pfn << HH_PAGE_SHIFT};
     *p->end[order] = node;
     p->end[order] = &node->next;
     for (size_t i = page; i < page + ((size_t)1 << order); i++)
-        hh.buddy.map[i / 8] = (uint8_t)(hh.buddy.map[i / 8] | 1U << i % 8);
+        hh_self.buddy.map[i / 8] = (uint8_t)(hh_self.buddy.map[i / 8] | 1U << i % 8);
     return true;
 }
 
 const hh_buddy_t *hh_buddy_refresh(void)
 {
     painter p = {0};
-    if (hh.zone == NULL)
+    if (hh_self.zone == NULL)
         return NULL;
     for (unsigned order = 0; order <= HH_MAX_ORDER; order++) {
-        hh.buddy.free_lists[order] = NULL;
-        p.end[order] = &hh.buddy.free_lists[order];
+        hh_self.buddy.free_lists[order] = NULL;
+        p.end[order] = &hh_self.buddy.free_lists[order];
     }
-    for (size_t i = 0; i < hh.buddy.map_size; i++)
-        hh.buddy.map[i] = 0;
-    loam_zone_each_free(hh.zone, HH_MAX_ORDER, paint_block, &p);
-    return &hh.buddy;
+    for (size_t i = 0; i < hh_self.buddy.map_size; i++)
+        hh_self.buddy.map[i] = 0;
+    loam_zone_each_free(hh_self.zone, HH_MAX_ORDER, paint_block, &p);
+    return &hh_self.buddy;
 }
 
 /* "order  2    16 KiB:    3 free  0x404000 0x40c000 0x414000" */
@@ -175,7 +177,7 @@ static void show_list(unsigned order)
     loam_text text;
     size_t count = 0;
     loam_text_init(&text, buf, sizeof(buf));
-    for (const struct hh_buddy_node *n = hh.buddy.free_lists[order]; n != NULL; n = n->next)
+    for (const struct hh_buddy_node *n = hh_self.buddy.free_lists[order]; n != NULL; n = n->next)
         if (count++ < LIST_SHOWN)
             loam_text_fmt(&text, " 0x%X", (uint64_t)n->address);
     if (count > LIST_SHOWN)
@@ -187,11 +189,11 @@ static void show_list(unsigned order)
 static char cell_of(size_t page, size_t past)
 {
     size_t unused = 0, ours = 0;
-    uint64_t first = hh.buddy.base >> HH_PAGE_SHIFT;
+    uint64_t first = hh_self.buddy.base >> HH_PAGE_SHIFT;
     for (; page < past; page++) {
-        loam_frame_state state = loam_zone_state(hh.zone, loam_pfn_of(first + page));
+        loam_frame_state state = loam_zone_state(hh_self.zone, loam_pfn_of(first + page));
         ours += state != LOAM_FRAME_OUTSIDE && state != LOAM_FRAME_RESERVED;
-        unused += hh.buddy.map[page / 8] >> page % 8 & 1;
+        unused += hh_self.buddy.map[page / 8] >> page % 8 & 1;
     }
     if (ours == 0)
         return '-';
@@ -202,7 +204,7 @@ static char cell_of(size_t page, size_t past)
 
 static void show_map(void)
 {
-    size_t npages = hh.buddy.size >> HH_PAGE_SHIFT, cell = 1;
+    size_t npages = hh_self.buddy.size >> HH_PAGE_SHIFT, cell = 1;
     while (cell * MAP_ROW * MAP_ROWS < npages)
         cell *= 2;
     hh_say("  a character is %U pages: . free, # in use, + both, - not ours", (uint64_t)cell);
@@ -212,7 +214,7 @@ static void show_map(void)
         for (; n < MAP_ROW && page < npages; n++, page += cell)
             row[n] = cell_of(page, page + cell < npages ? page + cell : npages);
         row[n] = '\0';
-        hh_say("  0x%08X [%s]", (uint64_t)(hh.buddy.base + (start_of << HH_PAGE_SHIFT)), row);
+        hh_say("  0x%08X [%s]", (uint64_t)(hh_self.buddy.base + (start_of << HH_PAGE_SHIFT)), row);
     }
 }
 
@@ -222,9 +224,9 @@ void hh_buddy_visualize(void)
         hh_say("[!] buddy_visualize: no buddy allocator");
         return;
     }
-    hh_say("buddy_visualize: [0x%X, 0x%X), %U of %U KiB free", (uint64_t)hh.buddy.base,
-           (uint64_t)hh.buddy.base + hh.buddy.size, (uint64_t)hh_buddy_get_free_memory() >> 10,
-           (uint64_t)hh_buddy_get_total_memory() >> 10);
+    hh_say("buddy_visualize: [0x%X, 0x%X), %U of %U KiB free", (uint64_t)hh_self.buddy.base,
+           (uint64_t)hh_self.buddy.base + hh_self.buddy.size,
+           (uint64_t)hh_buddy_get_free_memory() >> 10, (uint64_t)hh_buddy_get_total_memory() >> 10);
     for (unsigned order = 0; order <= HH_MAX_ORDER; order++)
         show_list(order);
     show_map();

@@ -34,7 +34,7 @@ static bool mix_block(void *ctx, uint64_t pfn, unsigned order)
 static uint64_t fingerprint(void)
 {
     uint64_t mix = 1;
-    loam_zone_each_free(hh.zone, HH_MAX_ORDER, mix_block, &mix);
+    loam_zone_each_free(hh_self.zone, HH_MAX_ORDER, mix_block, &mix);
     return mix;
 }
 
@@ -96,7 +96,7 @@ static int waste_of_slab(void)
     int bad = waste_of_kmalloc("kmalloc on the slab");
     hh_kfree(warm);
     (void)hh_kmem_use_slab(false);
-    loam_slabs_shrink(hh.slabs);
+    loam_slabs_shrink(hh_self.slabs);
     return bad;
 }
 
@@ -125,7 +125,8 @@ static int demo_scatter(void)
         loam_text text;
         loam_text_init(&text, buf, sizeof(buf));
         for (size_t i = 0; i < SCATTER; i++)
-            if (loam_pt_query(hh.machine->pt, (uintptr_t)p - HH_HEADER + i * HH_PAGE_SIZE, &entry))
+            if (loam_pt_query(hh_self.machine->pt, (uintptr_t)p - HH_HEADER + i * HH_PAGE_SIZE,
+                              &entry))
                 loam_text_fmt(&text, " %X", entry.pa.v >> HH_PAGE_SHIFT);
         hh_say("kmalloc of %u pages, one block at %p, of the frames%s", SCATTER, (void *)p, buf);
     }
@@ -138,7 +139,7 @@ static int demo_scatter(void)
 static void tlb_counts(loam_tlb_stats *tlb)
 {
     loam_vmap_stats stats;
-    loam_vmap_stat(hh.machine->vmap, &stats);
+    loam_vmap_stat(hh_self.machine->vmap, &stats);
     *tlb = stats.tlb;
 }
 
@@ -186,7 +187,7 @@ static int demo_header(void)
 
 int hh_demo(void)
 {
-    if (hh.machine == NULL || !hh.has_kmem)
+    if (hh_self.machine == NULL || !hh_self.has_kmem)
         return wrong("kmain did not run");
     /* The slab layer, once made, stays until hh_leave: before the first look. */
     if (hh_kmem_use_slab(true) != 0 || hh_kmem_use_slab(false) != 0)

@@ -41,34 +41,34 @@ static unsigned char *open_frame(void *ctx, loam_pfn pfn)
 static void *unit_alloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return loam_kmalloc_calloc(hh.small, 1, size);
+    return loam_kmalloc_calloc(hh_self.small, 1, size);
 }
 
 static void unit_free(void *ctx, void *p, size_t size)
 {
     (void)ctx;
     (void)size;
-    (void)loam_kmalloc_free(hh.small, p);
+    (void)loam_kmalloc_free(hh_self.small, p);
 }
 
 /* Everything below the kernel's half is the user's. */
 static loam_aspace_world *make_world(loam_zonelist *frames)
 {
-    loam_aspace_config config = {.format = hh.machine->pt->format,
-                                 .features = hh.machine->pt->features,
+    loam_aspace_config config = {.format = hh_self.machine->pt->format,
+                                 .features = hh_self.machine->pt->features,
                                  .memory = hh_table_memory,
-                                 .kernel = hh.machine->pt,
-                                 .tlb = hh.machine->tlb,
+                                 .kernel = hh_self.machine->pt,
+                                 .tlb = hh_self.machine->tlb,
                                  .base = 0,
-                                 .len = hh.machine->kernel.base,
+                                 .len = hh_self.machine->kernel.base,
                                  .frames = frames,
                                  .clear = clear_frame,
                                  .copy = copy_frame,
                                  .window = open_frame,
                                  .alloc = unit_alloc,
                                  .free = unit_free};
-    return loam_zonelist_add_zone(frames, hh.zone) == LOAM_OK ? loam_aspace_world_init(&config)
-                                                              : NULL;
+    return loam_zonelist_add_zone(frames, hh_self.zone) == LOAM_OK ? loam_aspace_world_init(&config)
+                                                                   : NULL;
 }
 
 static bool touch(loam_aspace *as, uint64_t va, unsigned char value)
@@ -134,7 +134,7 @@ int hh_demo_user(void)
     if (hh_kmem_use_slab(true) != 0)
         return 1;
     (void)hh_kmem_use_slab(false);
-    uint64_t before = loam_zone_free_pages(hh.zone);
+    uint64_t before = loam_zone_free_pages(hh_self.zone);
     loam_aspace_world *world = make_world(&frames);
     loam_aspace *as = world == NULL ? NULL : loam_aspace_create(world);
     if (as != NULL) {
@@ -143,8 +143,8 @@ int hh_demo_user(void)
     }
     if (world != NULL)
         good = loam_aspace_world_fini(world) == LOAM_OK && good;
-    loam_slabs_shrink(hh.slabs);
-    good = loam_zone_free_pages(hh.zone) >= before && good;
+    loam_slabs_shrink(hh_self.slabs);
+    good = loam_zone_free_pages(hh_self.zone) >= before && good;
     hh_say("  the program's pages are back: %s", good ? "yes, all" : "NO");
     return good ? 0 : 1;
 }

@@ -34,7 +34,7 @@ static size_t pages_for(size_t size)
 
 static bool is_in_window(uintptr_t va)
 {
-    return va - hh.machine->window.base < hh.machine->window.len;
+    return va - hh_self.machine->window.base < hh_self.machine->window.len;
 }
 
 /* The window is shared with the kernel around us: an area is ours when its frames are. */
@@ -42,8 +42,8 @@ static bool is_ours(const loam_vmap_area *area)
 {
     loam_pt_entry entry;
     return (area->flags & LOAM_VMAP_BORROW) != 0 &&
-           loam_pt_query(hh.machine->pt, area->va, &entry) &&
-           loam_zone_order(hh.zone, loam_pa_to_pfn(entry.pa)) == 0;
+           loam_pt_query(hh_self.machine->pt, area->va, &entry) &&
+           loam_zone_order(hh_self.zone, loam_pa_to_pfn(entry.pa)) == 0;
 }
 
 /* The room of the block that kmalloc gave as ptr, its header included; 0: no block is there. The
@@ -53,13 +53,13 @@ static size_t room_of(const void *ptr, const void *caller)
     uintptr_t at = (uintptr_t)ptr - HH_HEADER;
     loam_vmap_area area;
     bool guard = false;
-    if (!hh.has_kmem) {
+    if (!hh_self.has_kmem) {
         hh_refuse("free without kmalloc", NULL, (uintptr_t)ptr, caller);
         return 0;
     }
-    if (!is_in_window((uintptr_t)ptr) && hh.small != NULL)
-        return loam_kmalloc_size(hh.small, (const void *)at);
-    if (is_in_window((uintptr_t)ptr) && loam_vmap_find(hh.machine->vmap, at, &area, &guard) &&
+    if (!is_in_window((uintptr_t)ptr) && hh_self.small != NULL)
+        return loam_kmalloc_size(hh_self.small, (const void *)at);
+    if (is_in_window((uintptr_t)ptr) && loam_vmap_find(hh_self.machine->vmap, at, &area, &guard) &&
         !guard && area.va == at && is_ours(&area))
         return (size_t)area.size;
     hh_refuse("foreign free", "no block starts there", (uintptr_t)ptr, caller);
@@ -104,11 +104,11 @@ static hh_block_header_t *pages_alloc(size_t size)
     uint64_t va;
     if (size > HH_BLOCK_MAX - HH_HEADER)
         return NULL;
-    size_t got = loam_zone_alloc_bulk(hh.zone, 0, LOAM_ZONE_NORMAL, hh.pfn, n);
-    if (got == n && loam_vmap_map(hh.machine->vmap, hh.pfn, n, LOAM_PT_WRITE | LOAM_VMAP_BORROW,
-                                  &va) == LOAM_OK)
+    size_t got = loam_zone_alloc_bulk(hh_self.zone, 0, LOAM_ZONE_NORMAL, hh_self.pfn, n);
+    if (got == n && loam_vmap_map(hh_self.machine->vmap, hh_self.pfn, n,
+                                  LOAM_PT_WRITE | LOAM_VMAP_BORROW, &va) == LOAM_OK)
         return (hh_block_header_t *)(uintptr_t)va;
-    (void)loam_zone_free_bulk(hh.zone, hh.pfn, got);
+    (void)loam_zone_free_bulk(hh_self.zone, hh_self.pfn, got);
     return NULL;
 }
 
@@ -116,7 +116,7 @@ static bool note_frame(void *ctx, const loam_pt_entry *entry)
 {
     size_t *n = ctx;
     for (uint64_t at = 0; at < entry->len; at += HH_PAGE_SIZE)
-        hh.pfn[(*n)++] = loam_pa_to_pfn(loam_pa_of(entry->pa.v + at));
+        hh_self.pfn[(*n)++] = loam_pa_to_pfn(loam_pa_of(entry->pa.v + at));
     return true;
 }
 
@@ -124,20 +124,20 @@ static bool note_frame(void *ctx, const loam_pt_entry *entry)
 static void pages_free(uint64_t va, uint64_t len)
 {
     size_t n = 0;
-    loam_pt_each(hh.machine->pt, va, len, note_frame, &n);
-    (void)loam_vmap_free(hh.machine->vmap, va);
-    (void)loam_zone_free_bulk(hh.zone, hh.pfn, n);
+    loam_pt_each(hh_self.machine->pt, va, len, note_frame, &n);
+    (void)loam_vmap_free(hh_self.machine->vmap, va);
+    (void)loam_zone_free_bulk(hh_self.zone, hh_self.pfn, n);
 }
 
 /* ---- the face ---- */
 
 int hh_kmem_init(void)
 {
-    if (!hh.has_pt || hh.machine->vmap == NULL) {
+    if (!hh_self.has_pt || hh_self.machine->vmap == NULL) {
         hh_say("[!] kmem_init: no page directory, or no window");
         return -1;
     }
-    hh.has_kmem = true;
+    hh_self.has_kmem = true;
     return 0;
 }
 
@@ -146,40 +146,41 @@ static bool make_slab(void)
     loam_slab_config config;
     loam_slab_config_init(&config);
     config.shift = 15; /* five blocks of 5 KiB in eight pages */
-    if (hh.slabs == NULL)
-        hh.slabs = loam_slabs_init(hh.zone, &config);
-    if (hh.slabs != NULL && hh.small == NULL)
-        hh.small = loam_kmalloc_init(hh.slabs);
-    return hh.small != NULL;
+    if (hh_self.slabs == NULL)
+        hh_self.slabs = loam_slabs_init(hh_self.zone, &config);
+    if (hh_self.slabs != NULL && hh_self.small == NULL)
+        hh_self.small = loam_kmalloc_init(hh_self.slabs);
+    return hh_self.small != NULL;
 }
 
 int hh_kmem_use_slab(bool on)
 {
-    if (on && (!hh.has_kmem || !make_slab())) {
-        hh_say("[!] kmem_use_slab: %s", hh.has_kmem ? "no memory" : "no kmalloc");
+    if (on && (!hh_self.has_kmem || !make_slab())) {
+        hh_say("[!] kmem_use_slab: %s", hh_self.has_kmem ? "no memory" : "no kmalloc");
         return -1;
     }
-    hh.slab_on = on;
+    hh_self.slab_on = on;
     return 0;
 }
 
 loam_slabs *hh_slabs(void)
 {
-    return hh.slabs;
+    return hh_self.slabs;
 }
 
 loam_kmalloc *hh_slab_kmalloc(void)
 {
-    return hh.small;
+    return hh_self.small;
 }
 
 static hh_block_header_t *block_alloc(size_t size)
 {
-    if (!hh.has_kmem || size == 0)
+    if (!hh_self.has_kmem || size == 0)
         return NULL;
-    if (!hh.slab_on)
+    if (!hh_self.slab_on)
         return pages_alloc(size);
-    return size > HH_BLOCK_MAX - HH_HEADER ? NULL : loam_kmalloc_alloc(hh.small, size + HH_HEADER);
+    return size > HH_BLOCK_MAX - HH_HEADER ? NULL
+                                           : loam_kmalloc_alloc(hh_self.small, size + HH_HEADER);
 }
 
 void *hh_kmalloc(size_t size)
@@ -206,7 +207,7 @@ void hh_kfree(void *ptr)
     if (is_in_window((uintptr_t)ptr))
         pages_free((uintptr_t)header, room);
     else
-        (void)loam_kmalloc_free(hh.small, header);
+        (void)loam_kmalloc_free(hh_self.small, header);
 }
 
 size_t hh_ksize(const void *ptr)
@@ -247,10 +248,10 @@ static bool visit_small(void *ctx, void *p, size_t size, const char *cache, cons
 void hh_kmem_each(hh_block_fn *fn, void *ctx)
 {
     visit v = {fn, ctx, false};
-    if (hh.has_kmem)
-        loam_vmap_each(hh.machine->vmap, visit_area, &v);
-    if (hh.small != NULL && !v.stopped)
-        loam_kmalloc_each(hh.small, visit_small, &v);
+    if (hh_self.has_kmem)
+        loam_vmap_each(hh_self.machine->vmap, visit_area, &v);
+    if (hh_self.small != NULL && !v.stopped)
+        loam_kmalloc_each(hh_self.small, visit_small, &v);
 }
 
 static bool is_small(void *ctx, const hh_block_header_t *header, size_t room)
@@ -273,7 +274,7 @@ size_t hh_kmem_leave(void)
 {
     size_t left = 0;
     hh_kmem_each(is_small, &left);
-    while (hh.has_kmem) {
+    while (hh_self.has_kmem) {
         loam_span block = {0, 0};
         hh_kmem_each(first_in_window, &block);
         if (block.len == 0)
@@ -281,7 +282,7 @@ size_t hh_kmem_leave(void)
         pages_free(block.base, block.len);
         left++;
     }
-    hh.has_kmem = false;
+    hh_self.has_kmem = false;
     return left;
 }
 
@@ -303,15 +304,15 @@ static bool judge_block(void *ctx, const hh_block_header_t *header, size_t room)
 
 static const char *check_units(void)
 {
-    const char *rule = hh.map.ram.cap != 0 ? loam_memblock_check(&hh.map) : NULL;
-    if (rule == NULL && hh.zone != NULL)
-        rule = loam_zone_check(hh.zone);
-    if (rule == NULL && hh.small != NULL)
-        rule = loam_kmalloc_check(hh.small);
-    if (rule == NULL && hh.has_pt)
-        rule = loam_pt_check(&hh.pt);
-    if (rule == NULL && hh.has_kmem)
-        rule = loam_vmap_check(hh.machine->vmap);
+    const char *rule = hh_self.map.ram.cap != 0 ? loam_memblock_check(&hh_self.map) : NULL;
+    if (rule == NULL && hh_self.zone != NULL)
+        rule = loam_zone_check(hh_self.zone);
+    if (rule == NULL && hh_self.small != NULL)
+        rule = loam_kmalloc_check(hh_self.small);
+    if (rule == NULL && hh_self.has_pt)
+        rule = loam_pt_check(&hh_self.pt);
+    if (rule == NULL && hh_self.has_kmem)
+        rule = loam_vmap_check(hh_self.machine->vmap);
     return rule;
 }
 

@@ -24,7 +24,7 @@ static void say_span(loam_text *t, const loam_span *span)
 
 static bool step_temporary(loam_text *t)
 {
-    const hh_machine *m = hh.machine;
+    const hh_machine *m = hh_self.machine;
     if (m->boot.directory == 0)
         loam_text_str(t, "none here: this is no kernel");
     else
@@ -35,7 +35,7 @@ static bool step_temporary(loam_text *t)
 
 static bool step_higher_half(loam_text *t)
 {
-    const hh_machine *m = hh.machine;
+    const hh_machine *m = hh_self.machine;
     uint64_t offset = (uintptr_t)m->linear.va - m->linear.pa;
     loam_text_fmt(t, "at 0x%X", m->kernel.base);
     if (m->boot.entry != 0)
@@ -45,7 +45,7 @@ static bool step_higher_half(loam_text *t)
 
 static bool step_multiboot(loam_text *t)
 {
-    const hh_machine *m = hh.machine;
+    const hh_machine *m = hh_self.machine;
     loam_text_fmt(t, "%U regions of memory, %U KiB", (uint64_t)m->boot.regions,
                   m->boot.usable >> 10);
     if (m->boot.loader != NULL && m->boot.loader[0] != '\0')
@@ -59,7 +59,7 @@ static bool step_memblock(loam_text *t)
         return false;
     void *odd = hh_memblock(13), *next = hh_memblock(100);
     loam_text_str(t, "from ");
-    say_span(t, &hh.map.ram.span[0]);
+    say_span(t, &hh_self.map.ram.span[0]);
     loam_text_fmt(t, "; 13 bytes at %p, 100 at %p", odd, next);
     return odd != NULL && next != NULL && (uintptr_t)next % 16 == 0;
 }
@@ -69,8 +69,9 @@ static bool step_buddy(loam_text *t)
     if (hh_buddy_init() != 0)
         return false;
     loam_text_fmt(t, "%U pages from 0x%X, orders 0 to %u; %U KiB for itself, by memblock",
-                  (uint64_t)hh_buddy_get_total_memory() >> HH_PAGE_SHIFT, (uint64_t)hh.buddy.base,
-                  HH_MAX_ORDER, (uint64_t)(hh.buddy.size - hh_buddy_get_total_memory()) >> 10);
+                  (uint64_t)hh_buddy_get_total_memory() >> HH_PAGE_SHIFT,
+                  (uint64_t)hh_self.buddy.base, HH_MAX_ORDER,
+                  (uint64_t)(hh_self.buddy.size - hh_buddy_get_total_memory()) >> 10);
     return true;
 }
 
@@ -80,12 +81,14 @@ static bool step_directory(loam_text *t)
     loam_pt_entry entry;
     if (hh_paging_init() != 0)
         return false;
-    loam_text_fmt(t, "at physical 0x%X%s", hh.pt.root.v, hh.machine->use != NULL ? ", in use" : "");
-    bool offset = loam_pt_query(&hh.pt, (uintptr_t)hh.machine->linear.va, &entry);
+    loam_text_fmt(t, "at physical 0x%X%s", hh_self.pt.root.v,
+                  hh_self.machine->use != NULL ? ", in use" : "");
+    bool offset = loam_pt_query(&hh_self.pt, (uintptr_t)hh_self.machine->linear.va, &entry);
     if (offset)
-        loam_text_fmt(t, "; %p is physical 0x%X", hh.machine->linear.va, hh.machine->linear.pa);
+        loam_text_fmt(t, "; %p is physical 0x%X", hh_self.machine->linear.va,
+                      hh_self.machine->linear.pa);
     loam_text_str(t, "; page 0 unmapped");
-    return !loam_pt_query(&hh.pt, 0, &entry);
+    return !loam_pt_query(&hh_self.pt, 0, &entry);
 }
 
 static bool step_kmalloc(loam_text *t)
@@ -93,7 +96,7 @@ static bool step_kmalloc(loam_text *t)
     if (hh_kmem_init() != 0)
         return false;
     loam_text_str(t, "window ");
-    say_span(t, &hh.machine->window);
+    say_span(t, &hh_self.machine->window);
     loam_text_fmt(t, ", header of %u bytes, magic 0x%X", (int)HH_HEADER, (uint64_t)HH_MAGIC);
     return true;
 }
@@ -107,8 +110,8 @@ static bool step_allocate(loam_text *t)
     uintptr_t va = (uintptr_t)p - HH_HEADER;
     for (size_t i = 0; i < 5000; i++)
         p[i] = (unsigned char)i;
-    bool mapped =
-        loam_pt_query(&hh.pt, va, &first) && loam_pt_query(&hh.pt, va + HH_PAGE_SIZE, &second);
+    bool mapped = loam_pt_query(&hh_self.pt, va, &first) &&
+                  loam_pt_query(&hh_self.pt, va + HH_PAGE_SIZE, &second);
     if (mapped)
         loam_text_fmt(t, "kmalloc(5000) is %p: pages at physical 0x%X and 0x%X", (void *)p,
                       first.pa.v, second.pa.v);

@@ -18,7 +18,7 @@
 
 enum { HH_LEAST_ALIGN = 16 };
 
-hh_state hh;
+hh_state hh_self;
 
 static struct {
     hh_line_fn *line;
@@ -62,19 +62,19 @@ void hh_refuse(const char *what, const char *state, uintptr_t value, const void 
 
 void hh_machine_set(const hh_machine *machine)
 {
-    hh = (hh_state){.machine = machine};
+    hh_self = (hh_state){.machine = machine};
 }
 
 const hh_machine *hh_machine_get(void)
 {
-    return hh.machine;
+    return hh_self.machine;
 }
 
 /* ---- memblock ---- */
 
 static bool is_in_linear(const loam_span *ram)
 {
-    const loam_linear *linear = &hh.machine->linear;
+    const loam_linear *linear = &hh_self.machine->linear;
     return ram->base >= linear->pa && ram->base - linear->pa <= linear->len &&
            ram->len <= linear->len - (ram->base - linear->pa);
 }
@@ -82,22 +82,22 @@ static bool is_in_linear(const loam_span *ram)
 /* Page 0 is never ours: its address means that there is no memory. */
 static loam_err fill_map(void)
 {
-    const hh_machine *machine = hh.machine;
-    loam_err err =
-        loam_memblock_init(&hh.map, hh.ram, HH_SPANS, hh.held, HH_HELD, hh.early, HH_HELD);
+    const hh_machine *machine = hh_self.machine;
+    loam_err err = loam_memblock_init(&hh_self.map, hh_self.ram, HH_SPANS, hh_self.held, HH_HELD,
+                                      hh_self.early, HH_HELD);
     if (err == LOAM_OK)
-        err = loam_memblock_reserve(&hh.map, loam_pa_of(0), HH_PAGE_SIZE);
+        err = loam_memblock_reserve(&hh_self.map, loam_pa_of(0), HH_PAGE_SIZE);
     for (size_t i = 0; i < machine->ram_count && err == LOAM_OK; i++)
-        err =
-            is_in_linear(&machine->ram[i])
-                ? loam_memblock_add(&hh.map, loam_pa_of(machine->ram[i].base), machine->ram[i].len)
-                : LOAM_ERANGE;
+        err = is_in_linear(&machine->ram[i])
+                  ? loam_memblock_add(&hh_self.map, loam_pa_of(machine->ram[i].base),
+                                      machine->ram[i].len)
+                  : LOAM_ERANGE;
     return err;
 }
 
 int hh_memblock_init(void)
 {
-    if (hh.machine == NULL || hh.machine->ram_count == 0) {
+    if (hh_self.machine == NULL || hh_self.machine->ram_count == 0) {
         hh_say("[!] memblock_init: no machine, or no memory");
         return -1;
     }
@@ -106,15 +106,15 @@ int hh_memblock_init(void)
     if (err == LOAM_OK)
         return 0;
     hh_say("[!] memblock_init: %s", loam_err_name(err));
-    hh_machine_set(hh.machine);
+    hh_machine_set(hh_self.machine);
     return -1;
 }
 
 void *hh_memblock_aligned(size_t size, size_t align)
 {
     loam_pa pa;
-    if (hh.map.ram.cap == 0 ||
-        loam_memblock_alloc(&hh.map, size, align, loam_pa_of(0), loam_pa_of(0),
+    if (hh_self.map.ram.cap == 0 ||
+        loam_memblock_alloc(&hh_self.map, size, align, loam_pa_of(0), loam_pa_of(0),
                             LOAM_MEMBLOCK_BOTTOM_UP, &pa) != LOAM_OK)
         return NULL;
     return hh_at(pa.v);
@@ -128,6 +128,6 @@ void *hh_memblock(size_t size)
     void *block = whole < size ? NULL : hh_memblock_aligned(whole, align);
     if (block == NULL)
         hh_say("[!] memblock: no memory for %U bytes%s", (uint64_t)size,
-               hh.zone != NULL ? ": the buddy allocator has it all" : "");
+               hh_self.zone != NULL ? ": the buddy allocator has it all" : "");
     return block;
 }

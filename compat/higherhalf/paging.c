@@ -21,7 +21,7 @@
 static bool table_alloc(void *ctx, loam_pa *table)
 {
     (void)ctx;
-    loam_pfn pfn = loam_zone_alloc(hh.zone, 0, LOAM_ZONE_ZERO);
+    loam_pfn pfn = loam_zone_alloc(hh_self.zone, 0, LOAM_ZONE_ZERO);
     *table = loam_pfn_to_pa(pfn);
     return !loam_pfn_is_none(pfn);
 }
@@ -29,7 +29,7 @@ static bool table_alloc(void *ctx, loam_pa *table)
 static void table_free(void *ctx, loam_pa table)
 {
     (void)ctx;
-    (void)loam_zone_free(hh.zone, loam_pa_to_pfn(table));
+    (void)loam_zone_free(hh_self.zone, loam_pa_to_pfn(table));
 }
 
 static void *table_at(void *ctx, loam_pa table)
@@ -42,20 +42,20 @@ const loam_pt_memory hh_table_memory = {NULL, table_alloc, table_free, table_at}
 
 static loam_err make_directory(void)
 {
-    const hh_machine *machine = hh.machine;
+    const hh_machine *machine = hh_self.machine;
     loam_err err =
-        loam_pt_init(&hh.pt, machine->pt->format, machine->pt->features, &hh_table_memory);
+        loam_pt_init(&hh_self.pt, machine->pt->format, machine->pt->features, &hh_table_memory);
     if (err != LOAM_OK)
         return err;
-    err = loam_pt_share(&hh.pt, machine->pt, machine->kernel.base, machine->kernel.len);
+    err = loam_pt_share(&hh_self.pt, machine->pt, machine->kernel.base, machine->kernel.len);
     if (err != LOAM_OK)
-        loam_pt_fini(&hh.pt, machine->kernel);
+        loam_pt_fini(&hh_self.pt, machine->kernel);
     return err;
 }
 
 int hh_paging_init(void)
 {
-    if (hh.zone == NULL || hh.has_pt || hh.machine->pt == NULL) {
+    if (hh_self.zone == NULL || hh_self.has_pt || hh_self.machine->pt == NULL) {
         hh_say("[!] paging_init: no buddy allocator, or no page tables");
         return -1;
     }
@@ -64,31 +64,31 @@ int hh_paging_init(void)
         hh_say("[!] paging_init: %s", loam_err_name(err));
         return -1;
     }
-    hh.has_pt = true;
-    if (hh.machine->use != NULL)
-        hh.machine->use(hh.machine->ctx, hh.pt.root);
+    hh_self.has_pt = true;
+    if (hh_self.machine->use != NULL)
+        hh_self.machine->use(hh_self.machine->ctx, hh_self.pt.root);
     return 0;
 }
 
 const loam_pt *hh_directory(void)
 {
-    return hh.has_pt ? &hh.pt : NULL;
+    return hh_self.has_pt ? &hh_self.pt : NULL;
 }
 
 static void paging_leave(void)
 {
-    if (!hh.has_pt)
+    if (!hh_self.has_pt)
         return;
-    if (hh.machine->use != NULL)
-        hh.machine->use(hh.machine->ctx, hh.machine->pt->root);
-    loam_pt_fini(&hh.pt, hh.machine->kernel);
-    hh.has_pt = false;
+    if (hh_self.machine->use != NULL)
+        hh_self.machine->use(hh_self.machine->ctx, hh_self.machine->pt->root);
+    loam_pt_fini(&hh_self.pt, hh_self.machine->kernel);
+    hh_self.has_pt = false;
 }
 
 size_t hh_leave(void)
 {
     size_t left = hh_kmem_leave();
     paging_leave();
-    hh_machine_set(hh.machine);
+    hh_machine_set(hh_self.machine);
     return left;
 }

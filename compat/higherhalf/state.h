@@ -32,12 +32,12 @@ typedef struct hh_state {
     loam_pfn pfn[HH_BLOCK_PAGES]; /* of the block that is being made or freed */
 } hh_state;
 
-extern hh_state hh;
+extern hh_state hh_self;
 
 /* Where a physical address of our memory can be written. */
 static inline void *hh_at(uint64_t pa)
 {
-    const loam_linear *linear = &hh.machine->linear;
+    const loam_linear *linear = &hh_self.machine->linear;
     return linear->va + (pa - linear->pa);
 }
 
