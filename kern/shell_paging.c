@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* shell_paging.c - commands of boards whose kernel makes its own page tables. */
 #include "arch.h"
+#include "aspace_view.h"
 #include "console.h"
 #include "image.h"
 #include "kern.h"
@@ -8,6 +9,7 @@
 #include "paging.h"
 #include "programs.h"
 #include "shell.h"
+#include "words.h"
 
 /* ---- tlb ---- */
 
@@ -59,8 +61,8 @@ static bool print_area(void *ctx, const loam_vmap_area *area)
     (void)ctx;
     loam_text_init(&t, site, sizeof(site));
     site_text(&t, area->site);
-    kprintf("  0x%08X %8U bytes, %4U pages, %s%s%s%s%s%s, guards 0x%X 0x%X%s\n", area->va,
-            area->wanted, area->size / LOAM_PAGE_SIZE, "r",
+    kprintf("  0x%08X %8U bytes, %4U pages, r%s%s%s%s%s, guards 0x%X 0x%X%s\n", area->va,
+            area->wanted, area->size / LOAM_PAGE_SIZE,
             (area->flags & LOAM_PT_WRITE) != 0 ? "w" : "-",
             (area->flags & LOAM_PT_EXEC) != 0 ? "x" : "-",
             (area->flags & LOAM_PT_USER) != 0 ? " user" : "",
@@ -70,27 +72,64 @@ static bool print_area(void *ctx, const loam_vmap_area *area)
     return true;
 }
 
-static void do_vmap(size_t count, const char *const *word)
+static void print_vmap(const char *name, loam_vmap *vmap)
 {
-    loam_vmap *vmap = kern_this.vmap;
     loam_vmap_stats s;
-    (void)count;
     if (vmap == NULL) {
-        kprintf("%s: this kernel has none\n", word[0]);
+        kprintf("%s: there is none\n", name);
         return;
     }
     loam_vmap_stat(vmap, &s);
-    kprintf("window: %U KiB, %U KiB mapped in %U areas, room for %U KiB in a row; %U tables\n",
-            s.window >> 10, s.mapped >> 10, s.areas, s.largest >> 10, s.tables);
+    kprintf("%s: %U KiB, %U KiB of them mapped in %U areas, room for %U KiB in a row\n", name,
+            s.window >> 10, s.mapped >> 10, s.areas, s.largest >> 10);
     loam_vmap_each(vmap, print_area, NULL);
-    kprintf("calls: %U allocated, %U freed, %U without memory, %U refused\n", s.allocs, s.frees,
+    kprintf("  calls: %U allocated, %U freed, %U without memory, %U refused\n", s.allocs, s.frees,
             s.failures, s.refusals);
-    print_flushes(&s.tlb);
+}
+
+static void vmap_alloc(const char *command, const char *word)
+{
+    uint64_t size, va;
+    loam_err err;
+    if (!shell_number(command, word, &size))
+        return;
+    err = loam_vmap_alloc(kern_this.vmap, size, 0, LOAM_PT_WRITE, &va);
+    if (err == LOAM_OK)
+        kprintf("0x%X: %U bytes\n", va, size);
+    else
+        kprintf("%s: %s\n", command, loam_err_name(err));
+}
+
+static void vmap_free(const char *command, const char *word)
+{
+    uint64_t va;
+    if (!shell_number(command, word, &va))
+        return;
+    if (loam_vmap_free(kern_this.vmap, va) == LOAM_OK)
+        kprintf("0x%X: free\n", va);
+    else
+        kprintf("%s: refused, nothing has changed\n", command);
+}
+
+static void do_vmap(size_t count, const char *const *word)
+{
+    if (count == 1) {
+        print_vmap("window", kern_this.vmap);
+        print_vmap("kmalloc's large blocks", kern_this.large);
+        print_flushes(&kern_this.tlb.stats);
+    } else if (count == 3 && word_is(word[1], "alloc") && kern_this.vmap != NULL) {
+        vmap_alloc(word[0], word[2]);
+    } else if (count == 3 && word_is(word[1], "free") && kern_this.vmap != NULL) {
+        vmap_free(word[0], word[2]);
+    } else {
+        shell_usage(word[0]);
+    }
 }
 
 const shell_command shell_paging_commands[] = {
     {"memview", 0, 1, "[text|churn]", "a picture of all of memory", memview_command},
-    {"vmap", 0, 0, "", "areas of the kernel's address window", do_vmap},
+    {"vmap", 0, 2, "[alloc BYTES|free ADDRESS]", "areas of the kernel's windows", do_vmap},
+    {"aspace", 0, 0, "", "what the last programs had in their spaces", aspace_view_command},
     {"tlb", 0, 0, "", "how page tables are flushed, and how often", do_tlb},
     {"run", 1, 6, "PROGRAM [ARGUMENTS]", "a program of the initrd, in user mode",
      programs_command_run},

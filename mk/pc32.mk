@@ -22,8 +22,8 @@ pc32clang_LDFLAGS := -fuse-ld=lld
 pc32clang_RT := -fno-builtin
 
 # Common code that stands on page tables of the kernel's own making.
-KERN_PAGED := $(wildcard kern/paging*.c kern/shell_paging.c kern/memview*.c kern/user*.c \
-    kern/user/*.c)
+KERN_PAGED := $(wildcard kern/paging*.c kern/shell_paging.c kern/memview*.c kern/aspace*.c \
+    kern/user*.c kern/user/*.c)
 PC32_KERN := $(sort $(wildcard kern/*.c) $(KERN_PAGED) \
     $(wildcard kern/drivers/pc/*.c kern/boards/pc32/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
 PC32_UNIT := $(sort $(wildcard test/unit/*_test.c))
