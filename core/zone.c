@@ -126,41 +126,52 @@ static LOAM_NOINLINE loam_pfn zone_finish(const loam_zone *zone, uint64_t frame,
     return loam_pfn_of(frame);
 }
 
-loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
+/* Pops a block off a queue of a front that points to its area: of the stack, else of the word.
+ * Interrupts off. */
+LOAM_INLINE bool zone_pop(zone_front *front, unsigned q, unsigned order, uint64_t *frame)
 {
-    uint64_t frame, at;
-    loam_irq irq = loam_port_irq_save();
-    unsigned cpu = loam_port_cpu();
-    if (LOAM_UNLIKELY(cpu >= zone->nfronts))
-        goto slow;
-    zone_front *front = &zone->front[cpu];
-    unsigned q = zone_queue_of(order);
-    if (LOAM_UNLIKELY(!zone_is_live(front, q)))
-        goto slow;
+    if (q == LOAM_ZONE_LIFOS)
+        return false;
     zone_queue *queue = &front->queue[q];
-    if (queue->count != 0) {
-        frame = queue->lifo[queue->count - 1];
-        at = frame - front->first;
-        if (LOAM_UNLIKELY(at >= front->count))
-            goto slow;
-        queue->count--;
-    } else if (queue->starts != 0) {
-        frame = queue->base + ((uint64_t)loam_ctz64(queue->starts) << queue->shift);
-        at = frame - front->first;
-        if (LOAM_UNLIKELY(at >= front->count))
-            goto slow;
-        queue->starts &= queue->starts - 1;
+    uint64_t at, count = queue->count, window = loam_atomic_peek(&front->window);
+    if (LOAM_LIKELY(count != 0)) {
+        *frame = queue->lifo[count - 1];
+        at = *frame - front->first;
+        if (LOAM_UNLIKELY(at >= window))
+            return false;
+        queue->count = (uint32_t)(count - 1);
     } else {
-        goto slow;
+        uint64_t starts = queue->starts;
+        if (LOAM_UNLIKELY(starts == 0))
+            return false;
+        *frame = queue->base + ((uint64_t)loam_ctz64(starts) << (order == 0 ? 0 : queue->shift));
+        at = *frame - front->first;
+        if (LOAM_UNLIKELY(at >= window))
+            return false;
+        queue->starts = starts & (starts - 1);
     }
     front->table[at] = (uint8_t)(ZONE_HEAD | order);
+    return true;
+}
+
+/* Order 0 is asked for by itself: what it needs lies at places that the compiler knows. */
+loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
+{
+    uint64_t frame = 0;
+    bool done = false;
+    loam_irq irq = loam_port_irq_save();
+    unsigned cpu = loam_port_cpu();
+    if (LOAM_LIKELY(cpu < zone->nfronts)) {
+        zone_front *front = &zone->front[cpu];
+        done = LOAM_LIKELY(order == 0) ? zone_pop(front, 0, 0, &frame)
+                                       : zone_pop(front, zone_queue_of(order), order, &frame);
+    }
     loam_port_irq_restore(irq);
+    if (LOAM_UNLIKELY(!done))
+        return zone_alloc_slow(zone, order, flags);
     if (LOAM_UNLIKELY((flags & (LOAM_ZONE_ZERO | LOAM_ZONE_SLAB)) != 0))
         return zone_finish(zone, frame, order, flags);
     return loam_pfn_of(frame);
-slow:
-    loam_port_irq_restore(irq);
-    return zone_alloc_slow(zone, order, flags);
 }
 
 /* kind: ZONE_HEAD or ZONE_SLAB. want: the order that the block must have, or -1. */

@@ -95,7 +95,7 @@ static bool zone_block_is_kept(const loam_zone *zone, uint64_t frame, unsigned o
 
 static bool zone_queue_is_good(const loam_zone *zone, const zone_queue *queue)
 {
-    if (queue->count > queue->cap)
+    if (queue->count > queue->most)
         return false;
     for (uint32_t i = 0; i < queue->count; i++) {
         if (!zone_block_is_kept(zone, queue->lifo[i], queue->order))

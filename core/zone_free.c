@@ -125,7 +125,7 @@ static bool zone_push_slow(loam_zone *zone, uint64_t frame, uint8_t kind, int wa
         if (loam_zone__front_points_to(zone, front, frame)) {
             unsigned order = (unsigned)front->table[frame - front->first] - kind,
                      q = zone_queue_of(order);
-            if (zone_is_live(front, q) && front->queue[q].count == front->queue[q].cap)
+            if (zone_is_live(front, q) && front->queue[q].count >= front->queue[q].cap)
                 loam_zone__flush(zone, front, q);
             done = zone_push(front, frame, kind, want);
         }

@@ -13,7 +13,8 @@
  * RULES  Z5, Z6 (zone.c)
  * LOCKS  The front is its processor's, with interrupts off; the area's lock for the exchange.
  * Nobody reaches into another
- *        front: who is short clears `live` there, and the owner drains at its next call.
+ *        front: who is short clears `live` there and shuts the window through which the fast
+ *        paths see frames, and the owner drains at its next call.
  * COST   One lock for up to 64 blocks.
  * FROM   Magazines (Bonwick and Adams 2001), here over words of bits.
  * NOT    Balancing between processors.
@@ -25,10 +26,24 @@ bool loam_zone__front_points_to(const loam_zone *zone, zone_front *front, uint64
     zone_area *area = loam_zone__area(zone, frame);
     if (area == NULL)
         return false;
+    if (front->table == area->table && loam_atomic_peek(&front->window) != 0)
+        return true;
+    uint32_t all = area->count < UINT32_MAX ? (uint32_t)area->count : UINT32_MAX;
     front->first = area->first;
-    front->count = area->count;
     front->table = area->table;
+    loam_atomic_store(&front->window, all);
+    /* Pairs with the exchange in loam_zone__ask_drain: either this sees `live` cleared, or the
+     * window is shut after it was opened here. */
+    if (loam_atomic_or(&front->live, 0) != zone->live)
+        loam_atomic_store(&front->window, 0);
     return true;
+}
+
+void loam_zone__front_uses(zone_front *front, uint32_t live)
+{
+    for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++)
+        front->queue[q].cap = (live >> q & 1) != 0 ? front->queue[q].most : 0;
+    loam_atomic_store(&front->live, live);
 }
 
 /* Lock held. A zone near its reserve serves blocks one by one, so that a refill does not eat it. */
@@ -146,7 +161,7 @@ static void zone_drain_queue(loam_zone *zone, zone_queue *queue)
 
 void loam_zone__drain_front(loam_zone *zone, zone_front *front)
 {
-    loam_atomic_store(&front->live, zone->live);
+    loam_zone__front_uses(front, zone->live);
     for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++)
         zone_drain_queue(zone, &front->queue[q]);
     front->flushes++;
@@ -156,8 +171,10 @@ void loam_zone__ask_drain(loam_zone *zone)
 {
     for (uint32_t i = 0; i < zone->nfronts; i++) {
         zone_front *front = &zone->front[i];
-        if (front != zone_my_front(zone))
-            loam_atomic_store(&front->live, 0); /* seen by the peeks at the owner's next call */
+        if (front == zone_my_front(zone))
+            continue;
+        loam_atomic_exchange(&front->live, 0); /* pairs with loam_zone__front_points_to */
+        loam_atomic_store(&front->window, 0);  /* seen by the peeks at the owner's next call */
     }
 }
 

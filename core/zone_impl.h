@@ -44,20 +44,25 @@ typedef struct zone_area {
 typedef struct zone_queue {
     uint64_t starts; /* bit i: the block at base + (i << shift) is here */
     uint64_t base;
-    uint32_t shift; /* [init] 6 * (order / 6) */
-    uint32_t order; /* [init] */
-    uint32_t count, cap;
+    uint8_t shift; /* [init] 6 * (order / 6) */
+    uint8_t order; /* [init] */
+    uint16_t most; /* [init] room on the stack */
+    uint32_t count;
+    uint32_t cap;   /* most; 0 while the queue is not in use */
     uint64_t *lifo; /* [init] first frames, oldest first */
 } zone_queue;
 
-/* What one processor keeps. Only its owner touches it, with interrupts off; others may clear
- * `live`. */
+/* What one processor keeps. Only its owner touches it, with interrupts off; others may clear `live`
+ * and `window`. */
 typedef struct zone_front {
     /* [atomic] bit s: queue s is in use. Others clear it to ask for a drain; the owner sets it
      * again. */
     uint32_t live;
-    uint32_t home;         /* index of the area that refills come from */
-    uint64_t first, count; /* the area last used, copied: frames and table */
+    uint32_t home; /* index of the area that refills come from */
+    /* The area last used, copied: its first frame, how many the fast paths may take [atomic], its
+     * table. Others shut the window after `live`, so that the next call is no fast one. */
+    uint64_t first;
+    uint32_t window;
     uint8_t *table;
     zone_queue queue[LOAM_ZONE_LIFOS];
     uint64_t refills, flushes;
@@ -99,7 +104,7 @@ LOAM_INLINE bool zone_push_on(zone_front *front, unsigned q, uint64_t frame, uin
 {
     zone_queue *queue = &front->queue[q];
     uint32_t count = queue->count;
-    if (LOAM_UNLIKELY(!zone_is_live(front, q) || count == queue->cap))
+    if (LOAM_UNLIKELY(count >= queue->cap))
         return false;
     uint64_t *lifo = queue->lifo;
     queue->count = count + 1;
@@ -115,7 +120,7 @@ LOAM_INLINE bool zone_push_on(zone_front *front, unsigned q, uint64_t frame, uin
 LOAM_INLINE bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, int want)
 {
     uint64_t at = frame - front->first;
-    if (LOAM_UNLIKELY(at >= front->count))
+    if (LOAM_UNLIKELY(at >= loam_atomic_peek(&front->window)))
         return false;
     unsigned order = (unsigned)front->table[at] - kind;
     if (LOAM_UNLIKELY(want >= 0 && order != (unsigned)want))
@@ -216,7 +221,10 @@ void loam_zone__ask_drain(loam_zone *zone);
 /* Does the frame belong to a block that lies in a front? */
 bool loam_zone__in_front(const loam_zone *zone, uint64_t frame);
 uint64_t loam_zone__front_frames(const zone_front *front);
+/* Lets the front's fast paths take the frames of this one's area; false when it lies in none. */
 bool loam_zone__front_points_to(const loam_zone *zone, zone_front *front, uint64_t frame);
+/* The queues of a front that are in use from now on. */
+void loam_zone__front_uses(zone_front *front, uint32_t live);
 
 /* ---- refusals: zone_free.c ---- */
 

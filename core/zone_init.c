@@ -136,12 +136,12 @@ static void zone_init_front(zone_front *front, uint32_t live)
     for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++) {
         zone_queue *queue = &front->queue[q];
         queue->order = zone_queue_order[q];
-        queue->shift = queue->order / 6U * 6U;
-        queue->cap = zone_queue_cap[q];
+        queue->shift = (uint8_t)(zone_queue_order[q] / 6U * 6U);
+        queue->most = zone_queue_cap[q];
         queue->lifo = stack;
-        stack += queue->cap;
+        stack += queue->most;
     }
-    front->live = live;
+    loam_zone__front_uses(front, live);
 }
 
 /* Lays one area out at mem; returns the first byte behind it. */

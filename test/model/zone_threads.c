@@ -215,10 +215,43 @@ static void never_a_false_no_areas(tap *t)
     finish(t, THREADS);
 }
 
+static loam_pfn take_half(unsigned cpu)
+{
+    loam_hosted_set_cpu(cpu);
+    return loam_zone_alloc(zone, 13, 0);
+}
+
+/* Processor 0 keeps a frame of either half. Processor 1 misses it, and gets it after the very next
+ * call on processor 0, whether that takes or gives. */
+static void asked_front_drains(tap *t)
+{
+    static loam_pfn out[FRAMES];
+    for (unsigned gives = 0; gives < 2; gives++) {
+        start(t, FRAMES, 2, true, false);
+        loam_hosted_set_cpu(0);
+        TAP_EQ(t, loam_zone_alloc_bulk(zone, 0, 0, out, FRAMES), FRAMES);
+        for (uint64_t i = 1; i < FRAMES; i++)
+            TAP_EQ(t, loam_zone_free(zone, loam_pfn_of(FRAMES - i)), LOAM_OK);
+        loam_zone_drain(zone);
+        TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(FRAMES / 2), 1, 0), LOAM_OK);
+        TAP_EQ(t, loam_zone_free(zone, loam_pfn_of(FRAMES / 2)), LOAM_OK);
+        TAP_CHECK(t, loam_pfn_is_none(take_half(1)));
+        loam_hosted_set_cpu(0);
+        if (gives)
+            TAP_EQ(t, loam_zone_free(zone, loam_pfn_of(0)), LOAM_OK);
+        else
+            TAP_CHECK(t, loam_zone_alloc(zone, 0, 0).v < FRAMES / 2);
+        TAP_EQ(t, take_half(1).v, FRAMES / 2);
+        TAP_RULE(t, loam_zone_check(zone), NULL);
+    }
+    loam_hosted_set_cpu(0);
+}
+
 static const tap_case cases[] = {
     {"zone threads: churn with fronts, freed by others too: nothing lost", churn_with_fronts},
     {"zone threads: churn over two areas: nothing lost", churn_two_areas},
     {"zone threads: churn short of memory, drains asked for: nothing lost", churn_when_short},
+    {"zone threads: a front asked to drain: its next call does", asked_front_drains},
     {"zone threads: churn without fronts: nothing lost", churn_without_fronts},
     {"zone threads: k frames, k threads that hold one each: never refused", never_a_false_no},
     {"zone threads: k areas of one frame, k threads: never refused", never_a_false_no_areas},

@@ -509,6 +509,16 @@ static void reserve_beyond_memory(tap *t)
     TAP_CHECK(t, !loam_pfn_is_none(loam_zone_alloc(zone, 4, LOAM_ZONE_ATOMIC)));
 }
 
+/* 1024 frames are many of order 0 and few of order 3. */
+static void few_blocks_are_not_kept(tap *t)
+{
+    start(t, 0, 1024, true);
+    put(t, get(t, 3));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64);
+}
+
 static void freed_twice_at_once(tap *t)
 {
     if (!start_for_two(t))
@@ -893,6 +903,7 @@ static const tap_case cases[] = {
     {"zone_free: a stack is full: the one beside it is not touched", full_stack_beside_another},
     {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
     {"zone_alloc: a reserve beyond all memory: only atomic requests", reserve_beyond_memory},
+    {"zone_free: an order of which the zone has few: not kept in a front", few_blocks_are_not_kept},
     {"zone_drain: a block freed by two at once: found, and given back once", freed_twice_at_once},
     {"zone_free: a report during a flush: its hearer may use the zone", report_may_use_the_zone},
     {"zone_alloc: refusal hook: the n-th request fails", refuse_hook},
