@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the PC's shell shows of page tables: tlb and vmap, with their counters. Prints TAP."""
+"""What the PC's shell shows of page tables: tlb, vmap and aspace, with their counters. Prints TAP.
+"""
 import os
 import re
 import sys
@@ -82,6 +83,27 @@ def lists(tap, machine):
     tap.check("every rule holds" in machine.command("check"), "check: every rule holds", [])
 
 
+def spaces(tap):
+    """aspace after programs have run: what their spaces were."""
+    machine = pc.console("shell", initrd=os.path.join(pc.BUILD, "initrd.cpio"))
+    machine.wait_for(pc.PROMPT)
+    machine.command("run clone")
+    machine.command("run stack")
+    said = machine.command("aspace")
+    told = re.findall(r"^(\w+) \(\d+\): (\d+) regions, (\d+) pages present", said, re.M)
+    tap.check(told and told[-1][0] == "stack" and ("clone", "6") in [t[:2] for t in told[:-1]],
+              "aspace: the last programs", said.splitlines())
+    grown = numbers(said, r"^  \[0x\w+, 0x\w+\) rw- +\d+ pages, (\d+) present  stack, grows down$")
+    tap.check(grown and grown[0] > 50, "aspace: regions, pages present", said.splitlines())
+    copied = [int(n) for n in re.findall(r"copy on write: (\d+) copied", said)]
+    tap.check(copied and max(copied) >= 8, "aspace: copies on write are counted",
+              said.splitlines())
+    tap.check(re.search(r"r-- +\d+ pages, 0 present  near NULL, guard$", said, re.M) is not None,
+              "aspace: the guard at NULL", said.splitlines())
+    code, output = pc.ends(machine)
+    tap.check(code == pc.GOOD, "aspace: and off", [str(code), *pc.tail(output)])
+
+
 def processors(tap):
     for cpu in ("486", "pentium", "max"):
         machine = pc.console("shell", cpu=cpu)
@@ -102,6 +124,7 @@ def main():
     tap.check("no program has run yet" in said, "aspace: no program has run yet", [said])
     code, output = pc.ends(machine)
     tap.check(code == pc.GOOD, "off", [str(code), *pc.tail(output)])
+    spaces(tap)
     processors(tap)
     tap.done()
 
