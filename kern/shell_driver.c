@@ -129,6 +129,21 @@ static bool check(void *ctx, uint64_t pa, uint64_t len, unsigned char byte)
     return true;
 }
 
+static unsigned char *frame(void *ctx, uint64_t pa)
+{
+    (void)ctx;
+    return frame_make(pa >> LOAM_PAGE_SHIFT);
+}
+
+static void peek(void *ctx, uint64_t pa, unsigned char *byte, unsigned n)
+{
+    (void)ctx;
+    for (unsigned i = 0; i < n; i++) {
+        const unsigned char *at = frame_find((pa + i) >> LOAM_PAGE_SHIFT);
+        byte[i] = at != NULL ? at[(pa + i) % LOAM_PAGE_SIZE] : 0;
+    }
+}
+
 static const driver_machine machine = {
     .cpus = 1,
     .set_cpu = set_cpu,
@@ -139,9 +154,23 @@ static const driver_machine machine = {
     .outside = take,
     .fill = fill,
     .check = check,
+    .frame = frame,
+    .peek = peek,
 };
 
 /* ---- the command ---- */
+
+/* `driver --vm=i386`: as on loam-driver's command line. false: the word is none of these. */
+static bool choose_format(const char *word)
+{
+    static const char option[] = "--vm=";
+    for (size_t i = 0; option[i] != '\0'; i++)
+        if (word[i] != option[i])
+            return false;
+    bool known = driver_vm_format(&fake.driver, loam_pt_format_of(word + sizeof option - 1));
+    kprintf("%s\n", known ? "ok" : "err usage");
+    return true;
+}
 
 static void do_driver(size_t count, const char *const *word)
 {
@@ -150,6 +179,8 @@ static void do_driver(size_t count, const char *const *word)
     if (!fake.ready)
         driver_init(&fake.driver, &machine, fake.span, SPANS);
     fake.ready = true;
+    if (count == 2 && choose_format(word[1]))
+        return;
     loam_text_init(&line, buf, sizeof(buf));
     for (size_t i = 1; i < count; i++)
         loam_text_fmt(&line, i == 1 ? "%s" : " %s", word[i]);
@@ -159,6 +190,7 @@ static void do_driver(size_t count, const char *const *word)
 }
 
 const shell_command shell_driver_commands[] = {
-    {"driver", 1, 6, "WORD...", "a fake machine: region, start, alloc, state, ...", do_driver},
+    {"driver", 1, 6, "WORD...", "a fake machine: region, start, alloc, --vm=i386, vm_map, ...",
+     do_driver},
     {NULL, 0, 0, NULL, NULL, NULL},
 };

@@ -17,8 +17,9 @@ $(foreach v,$(DRIVER_VARIANTS),$(eval $(call driver_rules,$(v))))
 driver: build/host/loam-driver build/host32/loam-driver ## loam-driver for both word sizes
 
 # The same interpreter under `driver` in a kernel's shell.
-RPI3_EXTRA += $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects)
-PC32_EXTRA += $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects)
+DRIVER_WORDS := $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects driver_vm)
+RPI3_EXTRA += $(DRIVER_WORDS)
+PC32_EXTRA += $(DRIVER_WORDS)
 
 all: driver
 TESTS += $(sort $(wildcard test/driver/check_*.py))

@@ -63,6 +63,9 @@ void driver_reset(driver *d)
     d->zone = NULL;
     d->slabs = NULL;
     d->kmalloc = NULL;
+    d->vm_there = false;
+    d->flushes = 0;
+    d->flushed_all = false;
     d->meta = (loam_span){0, 0};
     d->linear = (loam_linear){0, 0, NULL};
     loam_memblock_init(&d->map, d->map.ram.span, d->map.ram.cap, d->map.held.span, d->map.held.cap,
@@ -151,7 +154,7 @@ static const driver_word *find_word(const driver_word *words, const token *t, un
 static const driver_word *find(const token *t, unsigned n, unsigned *used)
 {
     static const driver_word *const tables[] = {driver_boot_words, driver_page_words,
-                                                driver_object_words};
+                                                driver_object_words, driver_vm_words};
     const driver_word *w = NULL;
     for (size_t i = 0; i < LOAM_ARRAY_LEN(tables) && w == NULL; i++)
         w = find_word(tables[i], t, n, used);

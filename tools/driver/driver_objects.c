@@ -49,7 +49,7 @@ static bool objects_make(driver *d, uint64_t len)
 }
 
 /* A machine that starts with so many free pages: what the layers take is seen, and put on top. */
-static bool objects_make_free(driver *d, uint64_t pages)
+bool driver_objects(driver *d, uint64_t pages)
 {
     uint64_t all = pages;
     for (unsigned tries = 0; tries < 8; tries++) {
@@ -72,7 +72,7 @@ static void word_reset(driver *d, const uint64_t *arg, unsigned n)
         driver_put(d, "ok");
         return;
     }
-    if (arg[0] <= OBJECTS_MAX && arg[0] != 0 && objects_make_free(d, arg[0])) {
+    if (arg[0] <= OBJECTS_MAX && arg[0] != 0 && driver_objects(d, arg[0])) {
         driver_put_hex(d, arg[0]);
         return;
     }
@@ -195,7 +195,7 @@ static bool walk_block(void *ctx, void *p, size_t size, const char *cache, const
 bool driver_may_write(const driver *d, uint64_t addr, uint64_t len)
 {
     if (d->kmalloc == NULL || len == 0)
-        return true;
+        return !driver_holds_table(d, addr, len);
     page_walk walk = {d, addr >> LOAM_PAGE_SHIFT, ((addr + (len - 1)) >> LOAM_PAGE_SHIFT) + 1};
     walk_loose(&walk, walk.end);
     if (walk.next < walk.end) /* a large block, or the layers' own */

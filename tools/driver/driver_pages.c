@@ -72,24 +72,26 @@ static bool zone_make_some(driver *d)
     return false;
 }
 
+bool driver_start(driver *d, unsigned max_order)
+{
+    if (driver_fails(d) || !zone_make_some(d))
+        return false;
+    d->max_order = max_order;
+    d->stage = DRIVER_PAGES;
+    return loam_memblock_handover(&d->map, loam_zone_add, d->zone) == LOAM_OK;
+}
+
 static void word_start(driver *d, const uint64_t *arg, unsigned n)
 {
     (void)n;
-    if (d->stage != DRIVER_BOOT) {
+    if (d->stage != DRIVER_BOOT)
         driver_refuse(d, "started already");
-        return;
-    }
-    if (arg[0] != LOAM_PAGE_SIZE || arg[1] > LOAM_ZONE_MAX_ORDER) {
+    else if (arg[0] != LOAM_PAGE_SIZE || arg[1] > LOAM_ZONE_MAX_ORDER)
         driver_refuse(d, "pages have 1000 bytes, and the largest order is 28");
-        return;
-    }
-    if (driver_fails(d) || !zone_make_some(d)) {
+    else if (!driver_start(d, (unsigned)arg[1]))
         driver_refuse(d, "no memory for the allocator's arrays");
-        return;
-    }
-    d->max_order = (unsigned)arg[1];
-    d->stage = DRIVER_PAGES;
-    driver_answer(d, loam_memblock_handover(&d->map, loam_zone_add, d->zone), "hand-over");
+    else
+        driver_put(d, "ok");
 }
 
 static void word_meta(driver *d, const uint64_t *arg, unsigned n)
@@ -182,20 +184,24 @@ static void word_info(driver *d, const uint64_t *arg, unsigned n)
 
 /* ---- contents ---- */
 
+bool driver_is_ram(const driver *d, uint64_t addr, uint64_t len)
+{
+    uint64_t last = addr + (len - 1);
+    for (size_t i = 0; i < d->map.ram.count && len != 0 && last >= addr; i++) {
+        const loam_span *s = &d->map.ram.span[i];
+        if (s->base <= addr && last <= s->base + (s->len - 1))
+            return true;
+    }
+    return false;
+}
+
 /* Whole frames of RAM, without any of the allocator's own: what a block could be. */
 static bool is_plain_ram(const driver *d, uint64_t base, uint64_t order)
 {
     uint64_t len = block_len(order), last = base + (len - 1);
-    if (len == 0 || last < base || base % LOAM_PAGE_SIZE != 0)
+    if (base % LOAM_PAGE_SIZE != 0 || !driver_is_ram(d, base, len))
         return false;
-    if (d->meta.len != 0 && base <= d->meta.base + (d->meta.len - 1) && last >= d->meta.base)
-        return false;
-    for (size_t i = 0; i < d->map.ram.count; i++) {
-        const loam_span *s = &d->map.ram.span[i];
-        if (s->base <= base && last <= s->base + (s->len - 1))
-            return true;
-    }
-    return false;
+    return d->meta.len == 0 || base > d->meta.base + (d->meta.len - 1) || last < d->meta.base;
 }
 
 static void word_fill(driver *d, const uint64_t *arg, unsigned n)

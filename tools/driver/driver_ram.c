@@ -241,6 +241,33 @@ bool ram_check(ram *r, uint64_t pa, uint64_t len, unsigned char byte)
     return true;
 }
 
+unsigned char *ram_frame_at(ram *r, uint64_t pa)
+{
+    unsigned char *at = piece_find(r, pa, PAGE);
+    return at != NULL ? at : frame_make(r, pa >> PAGE_SHIFT);
+}
+
+/* ---- reading ---- */
+
+static unsigned char peek_one(const ram *r, uint64_t pa)
+{
+    uint64_t number = pa >> PAGE_SHIFT;
+    const unsigned char *at = piece_find(r, pa, 1);
+    if (at != NULL)
+        return *at;
+    at = frame_find(r, number);
+    if (at != NULL)
+        return at[pa % PAGE];
+    size_t i = run_find(r, number);
+    return i < r->runs && r->run[i].first <= number ? r->run[i].byte : 0;
+}
+
+void ram_peek(const ram *r, uint64_t pa, unsigned char *byte, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        byte[i] = peek_one(r, pa + i);
+}
+
 void ram_reset(ram *r)
 {
     for (unsigned i = 0; i < r->pieces; i++)

@@ -46,5 +46,9 @@ void *ram_outside(ram *r, uint64_t len);
 /* Whole frames, pa + len <= 2^64. false: the process has no memory left for it. */
 bool ram_fill(ram *r, uint64_t pa, uint64_t len, unsigned char byte);
 bool ram_check(ram *r, uint64_t pa, uint64_t len, unsigned char byte);
+/* One frame as memory, from now on. NULL: there is no more. */
+unsigned char *ram_frame_at(ram *r, uint64_t pa);
+/* What stands there: 0 where nothing was ever written. */
+void ram_peek(const ram *r, uint64_t pa, unsigned char *byte, unsigned n);
 
 #endif
