@@ -17,7 +17,8 @@ $(foreach v,$(DRIVER_VARIANTS),$(eval $(call driver_rules,$(v))))
 driver: build/host/loam-driver build/host32/loam-driver ## loam-driver for both word sizes
 
 # The same interpreter under `driver` in a kernel's shell.
-DRIVER_WORDS := $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects driver_vm)
+DRIVER_WORDS := $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects \
+    driver_vm)
 RPI3_EXTRA += $(DRIVER_WORDS)
 PC32_EXTRA += $(DRIVER_WORDS)
 

@@ -7,9 +7,9 @@
  *
  * A world is a format with features, and a few windows of addresses at the edges of its tables. The
  * array has one cell for each grain of the windows. After each step the processor of software_mmu.h
- * must find exactly what the array says, the tables it can reach must be those that are counted, and
- * whatever it may still remember wrongly must be in the batch. Now and then it notes an access, as
- * the real one does. */
+ * must find exactly what the array says, the tables it can reach must be those that are counted,
+ * and whatever it may still remember wrongly must be in the batch. Now and then it notes an access,
+ * as the real one does. */
 #define TABLE_MEMORY_PAGES 80U
 #include "loam/pt.h"
 #include "software_mmu.h"

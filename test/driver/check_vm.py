@@ -347,7 +347,7 @@ def few_pages(mmu):
 
 
 def failing(mmu):
-    """The n-th request for a table fails: nothing changed; the same call goes through afterwards."""
+    """The n-th request for a table fails: nothing changed; the same call goes through later."""
     def play(driver, _):
         driver.want("region 100000 400000", "ok")
         driver.want("start 1000 a", "ok")

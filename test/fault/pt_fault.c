@@ -15,7 +15,7 @@ static table_memory memory;
 static loam_pt pt;
 static loam_pt_batch batch;
 
-/* ---- what a tree looks like: a sum over all that it maps, and over the bytes of its tables ---- */
+/* ---- what a tree looks like: a sum over all that it maps, and all bytes of its tables ---- */
 
 static bool add_entry(void *ctx, const loam_pt_entry *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* driver_vm.c - the words of page tables: one address space at a time, whose tables are pages of the
- * fake machine, and a fake processor that notes what it is told to forget.
+/* driver_vm.c - the words of page tables: one address space at a time, whose tables are pages of
+ * the fake machine, and a fake processor that notes what it is told to forget.
  *
  *     vm_map --> loam_pt_map --> tables: frames of d->zone, read back by `peek`
  *                     '--batch--> loam_tlb_flush --> flushed[]: answered by `vm_flushed`
