@@ -15,8 +15,7 @@ int osc4_demo(void) __attribute__((weak));
 int shomp_demo(void) __attribute__((weak));
 int higherhalf_demo(void) __attribute__((weak));
 int higherhalf_overwrite_demo(void) __attribute__((weak));
-int user_demo(void) __attribute__((weak));  /* kern/user/: boards with user mode */
-int shomp_demo(void) __attribute__((weak)); /* the same of compat/shomp */
+int user_demo(void) __attribute__((weak)); /* kern/user/: boards with user mode */
 
 static bool finish(const kern_free_lists *before)
 {
