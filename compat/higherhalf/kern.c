@@ -16,6 +16,8 @@ int higherhalf_overwrite_demo(void);
 /* The i386 kernel's; other processors' kernels have no window, and come to no use of them. */
 void arch_use_root(loam_pa root) __attribute__((weak));
 extern const char boot_directory[] __attribute__((weak));
+/* kern/user/: where programs run in user mode. */
+void programs_command_run(size_t count, const char *const *word) __attribute__((weak));
 
 enum { LEAST_PAGES = 512 };
 
@@ -149,9 +151,24 @@ static int run(int (*show)(void))
     return wrong == 0 ? 0 : 1;
 }
 
+/* The document's last wish, with real programs of the initrd: each touch of a page is a fault, and
+ * the kernel answers it. Their pages are the kernel's: ours have gone back. */
+static void run_programs(void)
+{
+    static const char *const touch[] = {"run", "touch"}, *const clone[] = {"run", "clone"};
+    if (programs_command_run == NULL || kern_this.bootinfo.initrd.len == 0)
+        return;
+    hh_say("two programs in user mode:");
+    programs_command_run(LOAM_ARRAY_LEN(touch), touch);
+    programs_command_run(LOAM_ARRAY_LEN(clone), clone);
+}
+
 int higherhalf_demo(void)
 {
-    return run(hh_demo);
+    int wrong = run(hh_demo);
+    if (wrong == 0)
+        run_programs();
+    return wrong;
 }
 
 /* The byte in front of a block, and kfree: comes back only if nobody notices. */

@@ -248,6 +248,66 @@ def archives(tap):
         tap.check(not faults, f"archive: {name}", faults + pc.tail(result[1], 20))
 
 
+# ---- programs ----
+
+TEXT = 0x8048000
+HEADER = "<4sBBB9xHHIIIIIHHHHHH"
+EXIT = b"\xb8\x01\x00\x00\x00\x31\xdb\xcd\x80\xeb\xfe"  # never reached in a broken file
+
+
+def program(va=TEXT, length=0x1000, file_length=None, flags=5, entry=None, offset=0, **header):
+    """An ELF file of one segment, which is the whole file."""
+    values = {"machine": 3, "kind": 2, "table": 52, "size": 32, "count": 1}
+    values.update(header)
+    body = bytearray(struct.pack(HEADER, b"\x7fELF", 1, 1, 1, values["kind"], values["machine"], 1,
+                                 va + 0x100 if entry is None else entry, values["table"], 0, 0,
+                                 52, values["size"], values["count"], 0, 0, 0))
+    body += struct.pack("<IIIIIIII", 1, offset, va, va,
+                        0x200 if file_length is None else file_length, length, flags, 0x1000)
+    body += bytes(0x100 - len(body)) + EXIT
+    return bytes(body + bytes(0x200 - len(body)))
+
+
+REFUSALS = [
+    ("no ELF: text", b"#!/bin/sh\necho hello\n", "X1 "),
+    ("no ELF: empty", b"", "X1 "),
+    ("no ELF: its magic and no more", b"\x7fELF", "X1 "),
+    ("of another machine", program(machine=0x3E), "X2 "),
+    ("its table of segments lies outside", program(table=0x10000), "X3 "),
+    ("65535 segments", program(count=0xFFFF), "X3 "),
+    ("no segment", program(count=0), "X3 "),
+    ("a segment longer than the file", program(file_length=0x1000), "X5 "),
+    ("more in the file than in memory", program(length=0x100), "X5 "),
+    ("a segment behind the file", program(offset=0x7FFFF000), "X5 "),
+    ("in the kernel's half", program(va=0xC0100000), "X6 "),
+    ("over the end of the addresses", program(va=0xFFFFF000, length=0x2000), "X6 "),
+    ("on page 0", program(va=0), "X6 "),
+    ("4 GiB of memory", program(length=0xFFFFFFFF), "X6 "),
+    ("written and executed", program(flags=7), "X8 "),
+    ("begins outside of its text", program(entry=0x30000000), "X11 "),
+    ("begins in the kernel", program(entry=0xC0100100), "X11 "),
+]
+
+
+def run_program(data):
+    """Runs a file of the archive as a program, twice: nothing is left of the first time."""
+    return enter(block(modules=[(ARCHIVE, ARCHIVE + len(data), b"initrd")]),
+                 commands=("run x", "run x", "check"), more=[(ARCHIVE, data)])
+
+
+def refused(tap):
+    archives_of = [member(b"bin/x", data) + END for _, data, _ in REFUSALS]
+    for (name, _, rule), result in zip(REFUSALS, parallel(run_program, archives_of)):
+        faults = faults_of(result, [rf"x: cannot be run: {rule}"])
+        faults += [] if result[1].count("all are back") == 2 else ["frames are lost"]
+        tap.check(not faults, f"program: {name}: refused, named", faults + pc.tail(result[1], 20))
+    for name, data, text in (("no archive", b"z" * 600, "cannot be run: C1 "),
+                             ("not in the archive", END, "cannot be run: no such program")):
+        result = run_program(data)
+        faults = faults_of(result, [text])
+        tap.check(not faults, f"program: {name}: refused, named", faults + pc.tail(result[1], 20))
+
+
 # ---- anything ----
 
 def spoiled(rng):
@@ -284,7 +344,7 @@ def made(tap):
 
 def main():
     tap = Tap()
-    for part in (made, archives, anything):
+    for part in (made, archives, refused, anything):
         part(tap)
     tap.done()
 

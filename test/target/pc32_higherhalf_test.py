@@ -111,6 +111,13 @@ def work_list(tap):
     faults = [text for text in texts if not re.search(text, output)]
     tap.check(code == pc.GOOD and not faults, "higherhalf: user space: demand paging, a clone",
               faults + pc.tail(output))
+    code, output = pc.boot("compat=higherhalf off", initrd=os.path.join(pc.BUILD, "initrd.cpio"))
+    texts = [r"^touch: 256 MiB mapped, 64 pages touched: 64 frames given$",
+             r"^user: touch: exit status 0;", r"^user: clone: exit status 0;"]
+    faults = [text for text in texts if not re.search(text, output, re.M)]
+    faults += [] if output.count("all are back") == 2 else ["frames are not back"]
+    tap.check(code == pc.GOOD and not faults, "higherhalf: programs of the initrd in user mode",
+              faults + pc.tail(output))
 
 
 def in_shell(tap):
