@@ -17,15 +17,13 @@ enum {
     INIT = 0x11, /* four words follow: vectors, cascade, mode */
     CASCADE_LINE = 2,
     MODE_8086 = 1,
-    READ_PENDING = 0x0a, /* the next read of the command port: lines that are up */
-    READ_SERVED = 0x0b,  /* ... lines whose interrupt has been taken and not ended */
+    READ_SERVED = 0x0b, /* the next read of the command port: lines taken and not ended */
     END = 0x20,
     SPURIOUS = 7, /* on either controller */
     LINES = 8
 };
 
 static uint16_t masked = 0xffff;
-static uint32_t spurious;
 
 static void word(uint16_t port, unsigned v)
 {
@@ -72,17 +70,16 @@ void pic_mask(unsigned line)
     write_masks();
 }
 
-static bool is_set(unsigned line, uint8_t which)
+static bool is_served(unsigned line)
 {
-    io_write8(command_of(line), which);
+    io_write8(command_of(line), READ_SERVED);
     return (io_read8(command_of(line)) & 1U << line % LINES) != 0;
 }
 
 bool pic_is_real(unsigned line)
 {
-    if (line % LINES != SPURIOUS || is_set(line, READ_SERVED))
+    if (line % LINES != SPURIOUS || is_served(line))
         return true;
-    spurious++;
     if (line >= LINES)
         io_write8(MASTER, END); /* the master did see its line 2 */
     return false;
@@ -93,14 +90,4 @@ void pic_done(unsigned line)
     if (line >= LINES)
         io_write8(SLAVE, END);
     io_write8(MASTER, END);
-}
-
-bool pic_is_pending(unsigned line)
-{
-    return is_set(line, READ_PENDING);
-}
-
-uint32_t pic_spurious(void)
-{
-    return spurious;
 }

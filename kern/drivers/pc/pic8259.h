@@ -12,15 +12,9 @@ void pic_unmask(unsigned line);
 void pic_mask(unsigned line);
 
 /* To be asked first when vector first + line has come: false when no device raised it (a line that
- * fell silent before it was asked for): no pic_done then, and it is counted. */
+ * fell silent before it was asked for): no pic_done then. */
 bool pic_is_real(unsigned line);
 /* The line may come again. */
 void pic_done(unsigned line);
-
-/* Is the device's line up? Whether it is masked or not. */
-bool pic_is_pending(unsigned line);
-
-/* Interrupts that nobody raised. */
-uint32_t pic_spurious(void);
 
 #endif

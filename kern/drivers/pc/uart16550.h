@@ -5,12 +5,7 @@
 /* uart16550.h - the serial ports of a PC. base of the calls of `uart` is the first port number. */
 #include "uart.h"
 
-enum {
-    UART16550_COM1 = 0x3f8,
-    UART16550_COM2 = 0x2f8,
-    UART16550_IRQ_COM1 = 4,
-    UART16550_IRQ_COM2 = 3
-};
+enum { UART16550_COM1 = 0x3f8, UART16550_IRQ_COM1 = 4 };
 
 extern const uart uart_16550; /* clock 1.8432 MHz */
 
