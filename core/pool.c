@@ -315,14 +315,14 @@ static LOAM_NOINLINE loam_err pool_refuse(loam_pool *pool, const void *p, const 
     return LOAM_EINVAL;
 }
 
-/* The chunk that was wholly free before this one goes: one is kept, for whoever takes turns. */
+/* A chunk gained free grains. Of wholly free ones only the last is kept, for whoever takes turns. */
 static void pool_settle(loam_pool *pool, loam_pool_chunk *c)
 {
-    loam_list *roomy = &pool->chunks[LOAM_POOL_CLASSES - 1];
-    loam_pool_chunk *last = loam_list_is_empty(roomy) ? NULL : pool_chunk_of(roomy->prev);
-    if (c->free == ~0ULL && last != NULL && last != c && last->free == ~0ULL)
-        pool_release(pool, last);
     pool_place(pool, c);
+    loam_list *before = c->link.prev;
+    if (c->free == ~0ULL && before != &pool->chunks[c->class] &&
+        pool_chunk_of(before)->free == ~0ULL)
+        pool_release(pool, pool_chunk_of(before));
 }
 
 loam_err loam_pool_free(loam_pool *pool, void *p)

@@ -46,6 +46,7 @@ run-shomp: build/pc32/shomp.iso | build/packages/pc32 ## boot ShompOS in QEMU: b
 	$(Q)tools/run_shomp.sh $<
 
 SHOMP_TESTS := test/shomp/shomp_keys.py test/shomp/shomp_library.py \
+    test/target/shomp_play_test.py \
     $(foreach v,$(SHOMP_VARIANTS),$(patsubst %.c,build/$(v)/%,$(sort $(wildcard \
     test/shomp/*_test.c)))) build/tsan/test/shomp/shomp_threads_test
 SHOMP_NEEDS := $(SHOMP_VARIANTS:%=build/%/shomp-play) build/host/libshomp.a build/pc32/shomp.iso \

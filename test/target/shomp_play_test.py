@@ -160,8 +160,8 @@ def pages(tap):
         machine.type(keys)
         code, output = machine.finish()
         tap.check(code == pc.BAD and f"page fault on {what} of address" in output
-                  and re.search(r"trap: that is shomp: use after free: address [0-9a-f]+, free, its "
-                                r"page is unmapped, 8192 bytes, allocated by 0x", output)
+                  and re.search(r"trap: that is shomp: use after free: address [0-9a-f]+, free, "
+                                r"its page is unmapped, 8192 bytes, allocated by 0x", output)
                   is not None,
                   f"pc32: play=guard: {keys}: the {what} faults, and is named",
                   [f"exit code {code}", *pc.tail(output, 24)])
