@@ -2,6 +2,7 @@
 # compat/higherhalf: the i386 kernel with memblock, buddy and kmalloc. Its eight steps in a process
 # and on the PC, its tests.
 #
+#     build/host/libhigherhalf.a    the face, and a machine in a process to stand on
 #     build/host/higherhalf-demo    the eight steps and the demo in a process
 
 HH := compat/higherhalf
@@ -28,11 +29,16 @@ build/$(1)/higherhalf-demo: $(call objects,$(1),$(HH_SRC) $(HH)/process.c $(HH)/
 endef
 $(foreach v,$(HH_VARIANTS) hostclang,$(eval $(call hh_rules,$(v))))
 
+build/host/libhigherhalf.a: $(call objects,host,$(HH_SRC) $(HH)/process.c)
+	$(call say,AR host,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
 HH_TESTS := $(patsubst %.c,%,$(sort $(wildcard test/higherhalf/*_test.c)))
 HH_PROGRAMS := $(foreach v,$(HH_VARIANTS) hostclang,$(HH_TESTS:%=build/$(v)/%)) \
     test/higherhalf/higherhalf_make.py
 TESTS += $(HH_PROGRAMS)
-HH_NEEDS := build/host/higherhalf-demo $(addprefix build/pc32/,kernel.elf initrd.cpio)
+HH_NEEDS := build/host/higherhalf-demo build/host/libhigherhalf.a build/host/libloam.a \
+    $(addprefix build/pc32/,kernel.elf initrd.cpio)
 TEST_NEEDS += $(HH_NEEDS)
 
 .PHONY: test-higherhalf run-higherhalf

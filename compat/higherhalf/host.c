@@ -12,7 +12,7 @@ static void print_line(void *ctx, const char *line)
 
 int main(void)
 {
-    const hh_machine *machine = process_machine();
+    const hh_machine *machine = hh_process_machine();
     if (machine == NULL)
         return EXIT_FAILURE;
     hh_set_output(print_line, stdout);

@@ -26,13 +26,13 @@ static struct {
     loam_vmap *vmap;
     loam_zonelist frames; /* of the machine's kernel; the face brings its own */
     bool table_used[TABLES];
-    bool seen[PROCESS_WINDOW / HH_PAGE_SIZE]; /* mapped: what a TLB remembers */
+    bool seen[HH_PROCESS_WINDOW / HH_PAGE_SIZE]; /* mapped: what a TLB remembers */
     loam_pa directory;
     sigjmp_buf back; /* of a touch that may fail */
     volatile sig_atomic_t touching;
 } this;
 
-static const loam_span ours = {PROCESS_FIRST, PROCESS_RAM - PROCESS_FIRST - 0x5000};
+static const loam_span ours = {HH_PROCESS_FIRST, HH_PROCESS_RAM - HH_PROCESS_FIRST - 0x5000};
 static hh_machine machine;
 
 /* ---- page tables: pages 1 .. 255 of the file ---- */
@@ -75,7 +75,7 @@ static void forget(uintptr_t va, size_t len)
 static void flush_page(void *ctx, uint64_t va)
 {
     (void)ctx;
-    if (va - this.window >= PROCESS_WINDOW) /* a user's: no program runs here */
+    if (va - this.window >= HH_PROCESS_WINDOW) /* a user's: no program runs here */
         return;
     forget((uintptr_t)va, HH_PAGE_SIZE);
     this.seen[(va - this.window) / HH_PAGE_SIZE] = false;
@@ -84,7 +84,7 @@ static void flush_page(void *ctx, uint64_t va)
 static void flush_all(void *ctx)
 {
     (void)ctx;
-    forget(this.window, PROCESS_WINDOW);
+    forget(this.window, HH_PROCESS_WINDOW);
     for (size_t i = 0; i < LOAM_ARRAY_LEN(this.seen); i++)
         this.seen[i] = false;
 }
@@ -93,7 +93,7 @@ static void flush_all(void *ctx)
 static bool walk(uintptr_t va)
 {
     loam_pt_entry entry;
-    if (va - this.window >= PROCESS_WINDOW || !loam_pt_query(&this.pt, va, &entry))
+    if (va - this.window >= HH_PROCESS_WINDOW || !loam_pt_query(&this.pt, va, &entry))
         return false;
     uint64_t page = loam_align_down(va, HH_PAGE_SIZE), pa = entry.pa.v + (page - entry.va);
     int rights = PROT_READ | ((entry.flags & LOAM_PT_WRITE) != 0 ? PROT_WRITE : 0);
@@ -113,7 +113,7 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
     (void)signal(signal_number, SIG_DFL); /* and again, for good */
 }
 
-bool process_can_touch(const volatile void *p)
+bool hh_process_can_touch(const volatile void *p)
 {
     bool can = false;
     this.touching = 1;
@@ -125,7 +125,7 @@ bool process_can_touch(const volatile void *p)
     return can;
 }
 
-size_t process_tlb_pages(void)
+size_t hh_process_tlb_pages(void)
 {
     size_t n = 0;
     for (size_t i = 0; i < LOAM_ARRAY_LEN(this.seen); i++)
@@ -145,11 +145,11 @@ static bool make_memory(void)
 {
     this.window = base + (HH_WINDOW_BASE - HH_KERNEL_BASE);
     this.ram = memfd_create("higherhalf-ram", 0);
-    if (this.ram < 0 || ftruncate(this.ram, PROCESS_RAM) != 0)
+    if (this.ram < 0 || ftruncate(this.ram, HH_PROCESS_RAM) != 0)
         return false;
-    this.linear = mmap((void *)base, PROCESS_RAM, PROT_READ | PROT_WRITE,
+    this.linear = mmap((void *)base, HH_PROCESS_RAM, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_FIXED_NOREPLACE, this.ram, 0);
-    void *window = mmap((void *)this.window, PROCESS_WINDOW, PROT_NONE,
+    void *window = mmap((void *)this.window, HH_PROCESS_WINDOW, PROT_NONE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     return this.linear == (void *)base && window == (void *)this.window;
 }
@@ -160,19 +160,19 @@ static bool make_tables(void)
     loam_pt_batch batch;
     loam_pt_batch_init(&batch);
     return loam_pt_init(&this.pt, &loam_pt_i386, 0, &memory) == LOAM_OK &&
-           loam_pt_map(&this.pt, base, loam_pa_of(0), PROCESS_RAM, LOAM_PT_WRITE, &batch) ==
+           loam_pt_map(&this.pt, base, loam_pa_of(0), HH_PROCESS_RAM, LOAM_PT_WRITE, &batch) ==
                LOAM_OK &&
-           loam_pt_prepare(&this.pt, this.window, PROCESS_WINDOW) == LOAM_OK;
+           loam_pt_prepare(&this.pt, this.window, HH_PROCESS_WINDOW) == LOAM_OK;
 }
 
 /* The machine's kernel has a few frames of its own, at the end of RAM. */
 static bool make_kernel_zone(void)
 {
     static _Alignas(64) unsigned char mem[64 * 1024];
-    loam_span ram = {PROCESS_RAM - 0x5000, 0x5000};
+    loam_span ram = {HH_PROCESS_RAM - 0x5000, 0x5000};
     loam_zone_config config;
     loam_zone_config_init(&config);
-    config.linear = (loam_linear){0, PROCESS_RAM, this.linear};
+    config.linear = (loam_linear){0, HH_PROCESS_RAM, this.linear};
     loam_zone *zone = loam_zone_init(mem, sizeof(mem), true, &ram, 1, &config);
     return zone != NULL &&
            loam_zone_add(zone, loam_pa_to_pfn(loam_pa_of(ram.base)), 5) == LOAM_OK &&
@@ -184,7 +184,7 @@ static bool make_window(void)
     static loam_range_tag tag[TAGS];
     static _Alignas(64) unsigned char mem[4096];
     loam_vmap_config config = {.base = this.window,
-                               .len = PROCESS_WINDOW,
+                               .len = HH_PROCESS_WINDOW,
                                .pt = &this.pt,
                                .tlb = &this.tlb,
                                .frames = &this.frames,
@@ -201,16 +201,16 @@ static void describe(void)
     machine = (hh_machine){.boot = {.regions = 1, .usable = ours.len},
                            .ram = &ours,
                            .ram_count = 1,
-                           .linear = {0, PROCESS_RAM, this.linear},
+                           .linear = {0, HH_PROCESS_RAM, this.linear},
                            .kernel = {base, (1ULL << 32) - base},
-                           .window = {this.window, PROCESS_WINDOW},
+                           .window = {this.window, HH_PROCESS_WINDOW},
                            .vmap = this.vmap,
                            .pt = &this.pt,
                            .tlb = &this.tlb,
                            .use = use};
 }
 
-const hh_machine *process_machine(void)
+const hh_machine *hh_process_machine(void)
 {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     if (this.vmap != NULL)
@@ -228,17 +228,17 @@ const hh_machine *process_machine(void)
     return &machine;
 }
 
-uintptr_t process_base(void)
+uintptr_t hh_process_base(void)
 {
     return base;
 }
 
-loam_tlb *process_tlb(void)
+loam_tlb *hh_process_tlb(void)
 {
     return &this.tlb;
 }
 
-loam_pa process_directory(void)
+loam_pa hh_process_directory(void)
 {
     return this.directory;
 }

@@ -10,27 +10,27 @@
  *     0xD0000000            nothing, until a touch faults: the handler asks the tables and maps the
  *                           page they name. What was mapped so stays until it is flushed: a TLB.
  *
- * Under the address sanitizer, which owns these addresses, both lie lower: process_base().
+ * Under the address sanitizer, which owns these addresses, both lie lower: hh_process_base().
  */
 #include "higherhalf.h"
 
-enum { PROCESS_RAM = 24 << 20, PROCESS_FIRST = 0x123000, PROCESS_WINDOW = 64 << 20 };
+enum { HH_PROCESS_RAM = 24 << 20, HH_PROCESS_FIRST = 0x123000, HH_PROCESS_WINDOW = 64 << 20 };
 
 /* Makes the machine, once in a process; NULL after a message on stderr. */
-const hh_machine *process_machine(void);
+const hh_machine *hh_process_machine(void);
 
 /* Where the kernel's half begins: HH_KERNEL_BASE if it can. */
-uintptr_t process_base(void);
+uintptr_t hh_process_base(void);
 
 /* The tables' answer to a touch: false when it would fault. For guard pages. */
-bool process_can_touch(const volatile void *p);
+bool hh_process_can_touch(const volatile void *p);
 
 /* Pages of the window that the file is mapped at now, stale ones included. */
-size_t process_tlb_pages(void);
+size_t hh_process_tlb_pages(void);
 
-loam_tlb *process_tlb(void);
+loam_tlb *hh_process_tlb(void);
 
 /* The directory that was made current last. */
-loam_pa process_directory(void);
+loam_pa hh_process_directory(void);
 
 #endif

@@ -23,10 +23,10 @@ static void started(tap *t)
 {
     (void)hh_leave();
     hh_set_output(keep_line, NULL);
-    *process_tlb() = (loam_tlb){.page = process_tlb()->page,
-                                .all = process_tlb()->all,
-                                .threshold = process_tlb()->threshold};
-    TAP_EQ(t, kmain(process_machine()), 0);
+    *hh_process_tlb() = (loam_tlb){.page = hh_process_tlb()->page,
+                                   .all = hh_process_tlb()->all,
+                                   .threshold = hh_process_tlb()->threshold};
+    TAP_EQ(t, kmain(hh_process_machine()), 0);
     last_line[0] = '\0';
 }
 
@@ -38,7 +38,7 @@ static block_header_t *header_of(void *p)
 static uint64_t physical(const void *p)
 {
     loam_pt_entry entry;
-    return loam_pt_query(process_machine()->pt, (uintptr_t)p, &entry)
+    return loam_pt_query(hh_process_machine()->pt, (uintptr_t)p, &entry)
                ? entry.pa.v + ((uintptr_t)p - entry.va)
                : 0;
 }
@@ -61,9 +61,9 @@ static bool holds(const unsigned char *p, size_t size, unsigned char value)
 
 static void block_in_the_window(tap *t)
 {
-    const loam_span *window = &process_machine()->window;
+    const loam_span *window = &hh_process_machine()->window;
     started(t);
-    if (process_base() == HH_KERNEL_BASE)
+    if (hh_process_base() == HH_KERNEL_BASE)
         TAP_EQ(t, window->base, HH_WINDOW_BASE);
     size_t before = hh_buddy_get_free_memory();
     unsigned char *p = kmalloc(5000);
@@ -75,22 +75,22 @@ static void block_in_the_window(tap *t)
     TAP_EQ(t, before - hh_buddy_get_free_memory(), 2 * HH_PAGE_SIZE);
     fill(p, 5000, 0x5a);
     /* the same bytes, seen where the linear map has the frames */
-    const unsigned char *first = process_machine()->linear.va + physical(p);
+    const unsigned char *first = hh_process_machine()->linear.va + physical(p);
     TAP_CHECK(t, holds(first, HH_PAGE_SIZE - sizeof(block_header_t), 0x5a));
     TAP_EQ(t, loam_zone_order(hh_zone(), loam_pa_to_pfn(loam_pa_of(physical(p)))), 0);
     TAP_RULE(t, hh_check(), NULL);
     kfree(p);
     TAP_EQ(t, hh_buddy_get_free_memory(), before);
-    TAP_CHECK(t, !process_can_touch(p));
+    TAP_CHECK(t, !hh_process_can_touch(p));
 }
 
 static void guard_pages(tap *t)
 {
     started(t);
     unsigned char *p = kmalloc(HH_PAGE_SIZE - sizeof(block_header_t)), *q = kmalloc(1);
-    TAP_CHECK(t, process_can_touch(p) && process_can_touch(q));
-    TAP_CHECK(t, !process_can_touch((unsigned char *)header_of(p) - 1));
-    TAP_CHECK(t, !process_can_touch(p + HH_PAGE_SIZE - sizeof(block_header_t)));
+    TAP_CHECK(t, hh_process_can_touch(p) && hh_process_can_touch(q));
+    TAP_CHECK(t, !hh_process_can_touch((unsigned char *)header_of(p) - 1));
+    TAP_CHECK(t, !hh_process_can_touch(p + HH_PAGE_SIZE - sizeof(block_header_t)));
     kfree(p);
     kfree(q);
 }
@@ -160,6 +160,54 @@ static void memory_used_up(tap *t)
     TAP_EQ(t, hh_buddy_get_free_memory(), before);
 }
 
+/* Small blocks use up the window's tags before the pages. */
+static void window_used_up(tap *t)
+{
+    static void *block[HH_PROCESS_RAM / HH_PAGE_SIZE];
+    unsigned n = 0;
+    started(t);
+    size_t before = hh_buddy_get_free_memory();
+    while ((block[n] = kmalloc(1)) != NULL)
+        n++;
+    size_t left = hh_buddy_get_free_memory();
+    TAP_CHECK(t, n > 1000 && left >= HH_PAGE_SIZE);
+    TAP_CHECK(t, kmalloc(1) == NULL);
+    TAP_EQ(t, hh_buddy_get_free_memory(), left);
+    TAP_RULE(t, hh_check(), NULL);
+    while (n-- > 0)
+        kfree(block[n]);
+    TAP_EQ(t, hh_buddy_get_free_memory(), before);
+}
+
+static void take_all(void)
+{
+    for (unsigned order = MAX_ORDER + 1; order-- > 0;)
+        while (buddy_alloc(order) != NULL)
+            ;
+}
+
+static void no_page_for_the_directory(tap *t)
+{
+    (void)hh_leave();
+    TAP_EQ(t, memblock_init(), 0);
+    TAP_EQ(t, buddy_init(), 0);
+    take_all();
+    TAP_EQ(t, hh_paging_init(), (uint64_t)-1);
+    TAP_STR(t, last_line, "[!] paging_init: LOAM_ENOMEM");
+    TAP_CHECK(t, hh_directory() == NULL);
+}
+
+static void no_page_for_the_slab(tap *t)
+{
+    started(t);
+    take_all();
+    TAP_EQ(t, hh_kmem_use_slab(true), (uint64_t)-1);
+    TAP_STR(t, last_line, "[!] kmem_use_slab: no memory");
+    TAP_CHECK(t, hh_slab_kmalloc() == NULL);
+    TAP_CHECK(t, kmalloc(1) == NULL);
+    TAP_RULE(t, hh_check(), NULL);
+}
+
 /* ---- wrong frees, headers written over ---- */
 
 static void wrong_addresses(tap *t)
@@ -173,7 +221,7 @@ static void wrong_addresses(tap *t)
     TAP_STR(t, t->report.what, "foreign free");
     kfree(p + HH_PAGE_SIZE);
     kfree(header_of(p));
-    kfree((void *)(uintptr_t)process_machine()->window.base);
+    kfree((void *)(uintptr_t)hh_process_machine()->window.base);
     kfree(&outside);
     TAP_EQ(t, ksize(p + 16), 0);
     TAP_EQ(t, tap_caught(t), 6);
@@ -265,7 +313,7 @@ static void header_written_over_on_the_slab(tap *t)
 
 static loam_tlb_stats flushes(void)
 {
-    return process_tlb()->stats;
+    return hh_process_tlb()->stats;
 }
 
 /* The original flushed the whole TLB for each page. */
@@ -278,12 +326,12 @@ static void mapping_flushes_nothing(tap *t)
     TAP_EQ(t, flushes().pages - before.pages, 0);
     TAP_EQ(t, flushes().fulls - before.fulls, 0);
     fill(p, ksize(p), 1);
-    TAP_CHECK(t, process_tlb_pages() >= 1000);
+    TAP_CHECK(t, hh_process_tlb_pages() >= 1000);
     before = flushes();
     kfree(p);
     TAP_EQ(t, flushes().pages - before.pages, 0);
     TAP_EQ(t, flushes().fulls - before.fulls, 1);
-    TAP_EQ(t, process_tlb_pages(), 0); /* nothing stale */
+    TAP_EQ(t, hh_process_tlb_pages(), 0); /* nothing stale */
 }
 
 static void few_pages_are_flushed_one_by_one(tap *t)
@@ -296,7 +344,7 @@ static void few_pages_are_flushed_one_by_one(tap *t)
     kfree(p);
     TAP_EQ(t, flushes().pages - before.pages, 3);
     TAP_EQ(t, flushes().fulls - before.fulls, 0);
-    TAP_EQ(t, process_tlb_pages(), 1); /* the other's is still remembered */
+    TAP_EQ(t, hh_process_tlb_pages(), 1); /* the other's is still remembered */
     TAP_EQ(t, *other, 9);
     kfree(other);
 }
@@ -304,16 +352,16 @@ static void few_pages_are_flushed_one_by_one(tap *t)
 static void an_80386_flushes_once_a_call(tap *t)
 {
     started(t);
-    void (*page)(void *ctx, uint64_t va) = process_tlb()->page;
-    process_tlb()->page = NULL;
+    void (*page)(void *ctx, uint64_t va) = hh_process_tlb()->page;
+    hh_process_tlb()->page = NULL;
     unsigned char *p = kmalloc(100 * HH_PAGE_SIZE);
     fill(p, ksize(p), 1);
     loam_tlb_stats before = flushes();
     kfree(p);
     TAP_EQ(t, flushes().pages - before.pages, 0);
     TAP_EQ(t, flushes().fulls - before.fulls, 1);
-    TAP_EQ(t, process_tlb_pages(), 0);
-    process_tlb()->page = page;
+    TAP_EQ(t, hh_process_tlb_pages(), 0);
+    hh_process_tlb()->page = page;
 }
 
 /* ---- the slab ---- */
@@ -394,8 +442,8 @@ static void kmalloc_model(tap *t)
     for (unsigned i = 0; i < n; i++)
         TAP_CHECK(t, holds(out[i].p, out[i].size, out[i].value));
     TAP_EQ(t, hh_leave(), n); /* those that were out are counted, and unmapped */
-    TAP_EQ(t, process_tlb_pages(), 0);
-    TAP_RULE(t, loam_vmap_check(process_machine()->vmap), NULL);
+    TAP_EQ(t, hh_process_tlb_pages(), 0);
+    TAP_RULE(t, loam_vmap_check(hh_process_machine()->vmap), NULL);
 }
 
 static void leave_with_a_broken_header(tap *t)
@@ -404,13 +452,13 @@ static void leave_with_a_broken_header(tap *t)
     unsigned char *p = kmalloc(100);
     header_of(p)->magic = 0;
     TAP_EQ(t, hh_leave(), 1);
-    TAP_CHECK(t, !process_can_touch(p));
+    TAP_CHECK(t, !hh_process_can_touch(p));
 }
 
 /* The kernel around us has areas in the same window: they are not ours. */
 static void others_in_the_window(tap *t)
 {
-    loam_vmap *vmap = process_machine()->vmap;
+    loam_vmap *vmap = hh_process_machine()->vmap;
     uint64_t va;
     started(t);
     TAP_EQ(t, loam_vmap_alloc(vmap, HH_PAGE_SIZE, 0, LOAM_PT_WRITE, &va), LOAM_OK);
@@ -431,6 +479,9 @@ static const tap_case cases[] = {
     {"kmalloc: scattered frames, one block", scattered_frames},
     {"kmalloc: sizes at the edges", sizes_at_the_edges},
     {"kmalloc: memory used up: NULL, nothing lost", memory_used_up},
+    {"kmalloc: window used up: NULL, nothing lost", window_used_up},
+    {"paging_init: no page for the directory: refused", no_page_for_the_directory},
+    {"kmem_use_slab: no page for it: refused", no_page_for_the_slab},
     {"kfree: wrong addresses: refused, nothing changes", wrong_addresses},
     {"kfree, check: a header written over: named", header_written_over},
     {"kfree, check: the same on the slab", header_written_over_on_the_slab},

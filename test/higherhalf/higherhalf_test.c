@@ -4,7 +4,7 @@
 #include "../../compat/higherhalf/process.h"
 #include "tap.h"
 
-enum { LINES = 128, WIDTH = 160, PAGES = PROCESS_RAM / HH_PAGE_SIZE, BLOCKS = 512 };
+enum { LINES = 128, WIDTH = 160, PAGES = HH_PROCESS_RAM / HH_PAGE_SIZE, BLOCKS = 512 };
 
 static char line[LINES][WIDTH];
 static unsigned lines;
@@ -23,7 +23,7 @@ static void keep_line(void *ctx, const char *text)
 /* A face that knows nothing but this machine. */
 static const hh_machine *fresh(void)
 {
-    const hh_machine *machine = process_machine();
+    const hh_machine *machine = hh_process_machine();
     (void)hh_leave();
     hh_machine_set(machine);
     hh_set_output(keep_line, NULL);
@@ -93,16 +93,16 @@ static void eight_steps(tap *t)
     TAP_EQ(t, lines, HH_STEPS);
     for (unsigned i = 0; i < HH_STEPS; i++)
         TAP_CHECK(t, tap_starts(line[i], step[i]));
-    TAP_EQ(t, process_directory().v, hh_directory()->root.v);
+    TAP_EQ(t, hh_process_directory().v, hh_directory()->root.v);
     TAP_RULE(t, hh_check(), NULL);
     TAP_EQ(t, hh_leave(), 0);
-    TAP_EQ(t, process_directory().v, machine->pt->root.v);
+    TAP_EQ(t, hh_process_directory().v, machine->pt->root.v);
 }
 
 static void a_step_that_fails_is_the_last(tap *t)
 {
     hh_machine machine = *fresh();
-    loam_span one_page = {PROCESS_FIRST, HH_PAGE_SIZE};
+    loam_span one_page = {HH_PROCESS_FIRST, HH_PAGE_SIZE};
     machine.ram = &one_page;
     TAP_EQ(t, kmain(&machine), 1);
     TAP_STR(t, line[lines - 1], "[5/8] buddy_allocator: FAILED ");
@@ -170,13 +170,13 @@ static void twice(tap *t)
 static void memory_that_cannot_be(tap *t)
 {
     hh_machine machine = *fresh();
-    loam_span beyond = {PROCESS_RAM - HH_PAGE_SIZE, 2 * HH_PAGE_SIZE}, many[65];
+    loam_span beyond = {HH_PROCESS_RAM - HH_PAGE_SIZE, 2 * HH_PAGE_SIZE}, many[65];
     machine.ram = &beyond;
     hh_machine_set(&machine);
     TAP_EQ(t, memblock_init(), (uint64_t)-1);
     TAP_STR(t, line[lines - 1], "[!] memblock_init: LOAM_ERANGE");
     for (size_t i = 0; i < LOAM_ARRAY_LEN(many); i++)
-        many[i] = (loam_span){PROCESS_FIRST + i * 2 * HH_PAGE_SIZE, HH_PAGE_SIZE};
+        many[i] = (loam_span){HH_PROCESS_FIRST + i * 2 * HH_PAGE_SIZE, HH_PAGE_SIZE};
     machine.ram = many;
     machine.ram_count = LOAM_ARRAY_LEN(many);
     TAP_EQ(t, memblock_init(), (uint64_t)-1);
@@ -237,11 +237,11 @@ static void memblock_to_the_end(tap *t)
 {
     fresh();
     TAP_EQ(t, memblock_init(), 0);
-    TAP_CHECK(t, memblock((size_t)PROCESS_RAM) == NULL);
+    TAP_CHECK(t, memblock((size_t)HH_PROCESS_RAM) == NULL);
     unsigned n = 0;
     while (memblock(HH_PAGE_SIZE) != NULL)
         n++;
-    TAP_EQ(t, n, process_machine()->ram[0].len / HH_PAGE_SIZE);
+    TAP_EQ(t, n, hh_process_machine()->ram[0].len / HH_PAGE_SIZE);
     TAP_EQ(t, buddy_init(), (uint64_t)-1);
     TAP_STR(t, line[lines - 1], "[!] buddy_init: no memory for the allocator itself");
 }
@@ -368,7 +368,7 @@ static void blocks_are_aligned_wherever_base_lies(tap *t)
 {
     for (unsigned skew = 0; skew < 8; skew++) {
         hh_machine machine = *fresh();
-        loam_span ram = {PROCESS_FIRST + (uint64_t)skew * HH_PAGE_SIZE + 24, 2 << 20};
+        loam_span ram = {HH_PROCESS_FIRST + (uint64_t)skew * HH_PAGE_SIZE + 24, 2 << 20};
         uintptr_t block[BLOCKS];
         unsigned n = 0;
         machine.ram = &ram;
@@ -393,14 +393,14 @@ static void blocks_are_aligned_wherever_base_lies(tap *t)
 static void holes_belong_to_nobody(tap *t)
 {
     hh_machine machine = *fresh();
-    loam_span ram[3] = {{PROCESS_FIRST, 0x40000}, {0x200000, 0x3000}, {0x400000, 0x100000}};
+    loam_span ram[3] = {{HH_PROCESS_FIRST, 0x40000}, {0x200000, 0x3000}, {0x400000, 0x100000}};
     machine.ram = ram;
     machine.ram_count = 3;
     hh_machine_set(&machine);
     TAP_EQ(t, memblock_init(), 0);
     TAP_EQ(t, buddy_init(), 0);
     const buddy_t *b = hh_buddy_refresh();
-    TAP_EQ(t, b->base, PROCESS_FIRST);
+    TAP_EQ(t, b->base, HH_PROCESS_FIRST);
     TAP_EQ(t, b->base + b->size, 0x500000);
     TAP_CHECK(t, buddy_get_total_memory() < 0x40000 + 0x3000 + 0x100000);
     TAP_CHECK(t, buddy_get_total_memory() > 0x130000);
@@ -458,7 +458,7 @@ static void wrong_frees_are_refused(tap *t)
     buddy_dealloc(hh_buddy_refresh()->base, 0); /* the allocator's own memory */
     buddy_dealloc(0x1000, 0);
     buddy_dealloc(0, 0);
-    buddy_dealloc((uintptr_t)PROCESS_RAM * 2, 0);
+    buddy_dealloc((uintptr_t)HH_PROCESS_RAM * 2, 0);
     TAP_EQ(t, tap_caught(t), 8);
     TAP_EQ(t, hh_buddy_get_free_memory(), before);
     buddy_dealloc(block, 3);
