@@ -12,6 +12,8 @@
 
 enum { PAGE = LOAM_PAGE_SIZE, W = LOAM_PT_WRITE, SLOTS = 8, WINDOW = 1200 };
 
+#define LONG (getenv("LOAM_LONG") != NULL)
+
 typedef enum layer { FRAMES_FAIL, TABLES_FAIL, TAGS_FAIL } layer;
 
 static uint64_t va[SLOTS];
@@ -202,7 +204,7 @@ static bool reached(unsigned n)
 static void rounds(tap *t, layer l, unsigned step)
 {
     failing = l;
-    for (unsigned k = 0; k < LOAM_ARRAY_LEN(vm_kinds); k++) {
+    for (unsigned k = 0; k < LOAM_ARRAY_LEN(vm_kinds); k += LONG ? 1 : 2) {
         for (unsigned rest = 0; rest < 2; rest++) {
             unsigned n = 1, some = 0;
             bool more = true;
@@ -223,7 +225,7 @@ static void rounds(tap *t, layer l, unsigned step)
 /* Two zones are asked, and each twice before it gives up: so several refusals may be one. */
 static void frames_fail(tap *t)
 {
-    rounds(t, FRAMES_FAIL, getenv("LOAM_LONG") != NULL ? 1 : 331);
+    rounds(t, FRAMES_FAIL, LONG ? 1 : 331);
 }
 
 static void tables_fail(tap *t)
