@@ -19,8 +19,12 @@ BENCHES = [
         "metadata", "init_1g", "init_64g", "latency_p50", "latency_p9999", "second_first"}),
     ("objects", [BIN + "bench_objects", "--tiny"], {
         "pair_64", "pair_32k", "batch_64", "batch_64_reversed", "slots", "grow", "overhead_64"}),
-    ("insn", ["bench/insn.py", BIN + "bench_insn", "--only", "object_pair_64,fill",
-              "--allocators", "loam"], {"object_pair_64", "fill", "order9_fill"}),
+    ("vm", [BIN + "bench_vm", "--tiny"], {
+        "churn_10000", "area_1_i386", "area_1024_aarch64", "flushes_map_1024_i386",
+        "flushes_unmap_1024_x86_64"}),
+    ("insn", ["bench/insn.py", BIN + "bench_insn", "--only", "object_pair_64,fill,vmap_map_64_i",
+              "--allocators", "loam"],
+     {"object_pair_64", "fill", "order9_fill", "vmap_map_64_i386"}),
 ]
 
 

@@ -5,7 +5,7 @@
     bench/insn.py build/host/bench/bench_insn [--csv FILE] [--only TEXT,TEXT] [--allocators A,B]
 
 Time plays no part, so two runs agree to the instruction and other programs do not disturb. Of
-objects the instructions inside the calls are counted; of frames the caller's loop counts too (6 to
+objects and areas the instructions inside the calls are counted; of frames the caller's loop counts too (6 to
 12 an operation), as it does in the times of bench_frames, for every allocator the same. --only
 takes parts of workload names; --allocators takes names (stack loam engine textbook linux malloc).
 """
@@ -16,15 +16,33 @@ import subprocess
 import sys
 
 # DESIGN.md, section 8: what Loam is to stay below.
-BARS = {"object_pair_64": 80}
-# The calls of which the inside is counted; none: everything is.
-CALLS = {"loam": ["loam_kmalloc_alloc", "loam_kmalloc_free"], "malloc": ["malloc", "free"]}
-UNIT = {True: "instructions/pair", False: "instructions/op"}
+BARS = {"object_pair_64": 80, "vmap_map_1024_i386": 40, "vmap_map_1024_x86_64": 40,
+        "vmap_map_1024_aarch64": 40}
+# The calls of which the inside is counted, by the workload's first word; none: everything is.
+CALLS = {
+    "object": {"loam": ["loam_kmalloc_alloc", "loam_kmalloc_free"], "malloc": ["malloc", "free"]},
+    "vmap_map": {"loam": ["loam_vmap_alloc"]},
+    "vmap_unmap": {"loam": ["loam_vmap_free"]},
+}
+UNITS = {"object": "instructions/pair", "range": "instructions/pair", "vmap": "instructions/page"}
+
+
+def calls_of(allocator, workload):
+    """What is counted of a workload."""
+    for start, calls in CALLS.items():
+        if workload.startswith(start + "_"):
+            return calls[allocator]
+    return []
+
+
+def unit_of(workload):
+    """What its instructions are divided by."""
+    return UNITS.get(workload.split("_")[0], "instructions/op")
 
 
 def instructions(program, allocator, workload, n):
     """Instructions of one run under callgrind."""
-    calls = CALLS[allocator] if workload.startswith("object_") else []
+    calls = calls_of(allocator, workload)
     run = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
          *(f"--toggle-collect={call}" for call in calls), program, allocator, workload, str(n)],
@@ -50,7 +68,8 @@ def table(results):
     for allocator, _ in results:
         if allocator not in names:
             names.append(allocator)
-    print("\ninstructions, exact (callgrind): frames an operation, objects a pair inside the calls")
+    print("\ninstructions, exact (callgrind): frames an operation, objects and spans a pair, areas a "
+          "page; of objects and areas inside the calls")
     print(f"  {'':<22}" + "".join(f"{n:>10}" for n in names) + "  bar")
     for workload in dict.fromkeys(w for _, w in results):
         cells = "".join(f"{results[a, workload]:10.1f}" if (a, workload) in results
@@ -72,11 +91,12 @@ def write_csv(path, results):
     with open(path, "w", encoding="utf-8") as f:
         f.write("bench,workload,allocator,unit,median,min,max,rounds,ratio,bar,verdict\n")
         for (allocator, workload), v in results.items():
-            base = results.get(("stack", workload)) or results.get(("malloc", workload))
+            base = next((results[a, workload] for a in ("stack", "malloc", "list")
+                         if (a, workload) in results), None)
             ratio = f"{v / base:.4f}" if base else ""
             verdict = verdict_of(workload, v) if allocator == "loam" else ""
             bar = BARS[workload] if verdict else ""
-            f.write(f"insn,{workload},{allocator},{UNIT[workload.startswith('object_')]},"
+            f.write(f"insn,{workload},{allocator},{unit_of(workload)},"
                     f"{v:.4f},{v:.4f},{v:.4f},1,{ratio},{bar},{verdict}\n")
 
 

@@ -169,24 +169,37 @@ loam_err loam_vmap__frames_take(loam_vmap *v, vmap_list *list, uint64_t n, bool 
     return LOAM_OK;
 }
 
-/* By the zone's short way; what no zone has out goes to the list, which says what is wrong. */
-static void frame_give(loam_zonelist *zones, loam_pfn pfn)
+/* How many of the frames, from the first on, are of its zone; *zone: that one, or NULL for a frame
+ * that none has out. */
+static size_t frames_of_zone(const loam_zonelist *zones, const loam_pfn *pfn, size_t n,
+                             loam_zone **zone)
 {
+    size_t count = 1;
+    if (zones->count == 1) {
+        *zone = zones->zone[0];
+        return n;
+    }
     unsigned z = 0;
-    while (z < zones->count && loam_zone_order(zones->zone[z], pfn) < 0)
+    while (z < zones->count && loam_zone_order(zones->zone[z], pfn[0]) < 0)
         z++;
-    if (z < zones->count)
-        loam_zone_free(zones->zone[z], pfn);
-    else
-        loam_zonelist_free(zones, pfn);
+    *zone = z < zones->count ? zones->zone[z] : NULL;
+    while (*zone != NULL && count < n && loam_zone_order(*zone, pfn[count]) >= 0)
+        count++;
+    return count;
 }
 
 void loam_vmap__frames_give(loam_vmap *v, vmap_list *list)
 {
     for (size_t done = 0, part; done < list->count; done += part) {
         const loam_pfn *pfn = loam_vmap__list_part(v, list, done, &part);
-        for (size_t i = 0; i < part; i++)
-            frame_give(v->config.frames, pfn[i]);
+        for (size_t i = 0, n; i < part; i += n) {
+            loam_zone *zone;
+            n = frames_of_zone(v->config.frames, pfn + i, part - i, &zone);
+            if (zone != NULL)
+                loam_zone_free_bulk(zone, pfn + i, n);
+            else
+                loam_zonelist_free(v->config.frames, pfn[i]); /* says what is wrong */
+        }
     }
     list->count = 0;
 }

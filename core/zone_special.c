@@ -150,24 +150,111 @@ loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, un
     return LOAM_OK;
 }
 
+/* ---- many at once ---- */
+
+/* Blocks of a front's stack, newest first, as long as they lie in the area that the front points
+ * to. Interrupts off. */
+static size_t zone_pop_stack(const zone_front *front, zone_queue *queue, loam_pfn *out, size_t n)
+{
+    const uint64_t *lifo = queue->lifo, first = front->first;
+    const uint64_t window = loam_atomic_peek(&front->window);
+    uint8_t *table = front->table, mark = (uint8_t)(ZONE_HEAD | queue->order);
+    uint32_t count = queue->count;
+    size_t got = 0;
+    while (got < n && count != 0 && lifo[count - 1] - first < window) {
+        uint64_t frame = lifo[--count];
+        table[frame - first] = mark;
+        out[got++] = loam_pfn_of(frame);
+    }
+    queue->count = count;
+    return got;
+}
+
+/* Blocks of a front's word of starts, lowest first, run by run; the same otherwise. */
+static size_t zone_pop_starts(const zone_front *front, zone_queue *queue, loam_pfn *out, size_t n)
+{
+    const uint64_t step = 1ULL << queue->shift, window = loam_atomic_peek(&front->window);
+    uint8_t *table = front->table, mark = (uint8_t)(ZONE_HEAD | queue->order);
+    size_t got = 0;
+    while (got < n && queue->starts != 0) {
+        unsigned from = loam_ctz64(queue->starts);
+        uint64_t frame = queue->base + from * step, at = frame - front->first;
+        uint64_t rest = ~(queue->starts >> from);
+        size_t run = rest != 0 ? loam_ctz64(rest) : 64, left = n - got;
+        if (at >= window)
+            break;
+        if (run > left)
+            run = left;
+        queue->starts &= ~(loam_mask64((unsigned)run) << from);
+        loam_pfn *to = out + got;
+        uint8_t *byte = table + at;
+        for (const loam_pfn *end = to + run; to < end; byte += step, frame += step) {
+            *byte = mark;
+            *to++ = loam_pfn_of(frame);
+        }
+        got += run;
+    }
+    return got;
+}
+
+/* What this processor has at hand: at most a stack and a word of blocks with interrupts off. */
+static size_t zone_pop_many(loam_zone *zone, unsigned order, loam_pfn *out, size_t n)
+{
+    size_t got = 0;
+    unsigned q = zone_queue_of(order);
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (front != NULL && q < LOAM_ZONE_LIFOS) {
+        zone_queue *queue = &front->queue[q];
+        got = zone_pop_stack(front, queue, out, n);
+        if (queue->count == 0)
+            got += zone_pop_starts(front, queue, out + got, n - got);
+    }
+    loam_port_irq_restore(irq);
+    return got;
+}
+
 size_t loam_zone_alloc_bulk(loam_zone *zone, unsigned order, unsigned flags, loam_pfn *out,
                             size_t n)
 {
+    bool plain = (flags & (LOAM_ZONE_ZERO | LOAM_ZONE_SLAB)) == 0;
     size_t got = 0;
-    for (; got < n; got++) {
-        out[got] = loam_zone_alloc(zone, order, flags);
+    while (got < n) {
+        if (plain)
+            got += zone_pop_many(zone, order, out + got, n - got);
+        if (got == n)
+            break;
+        out[got] = loam_zone_alloc(zone, order, flags); /* refills */
         if (loam_pfn_is_none(out[got]))
             break;
+        got++;
     }
     return got;
+}
+
+/* As many as go on the stacks of this processor's front, from the first on. */
+static size_t zone_push_many(loam_zone *zone, const loam_pfn *pfn, size_t n)
+{
+    size_t done = 0;
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    while (front != NULL && done < n && zone_push(front, pfn[done].v, ZONE_HEAD, -1))
+        done++;
+    loam_port_irq_restore(irq);
+    return done;
 }
 
 size_t loam_zone_free_bulk(loam_zone *zone, const loam_pfn *pfn, size_t n)
 {
     const void *caller = __builtin_return_address(0);
     size_t right = 0;
-    for (size_t i = 0; i < n; i++)
-        right += loam_zone__free_slow(zone, pfn[i].v, -1, ZONE_HEAD, caller) == LOAM_OK;
+    for (size_t i = 0; i < n; i++) {
+        size_t pushed = zone_push_many(zone, pfn + i, n - i);
+        right += pushed;
+        i += pushed;
+        if (i < n) /* a full stack, an order without one, or misuse */
+            right += loam_zone__free_slow(zone, pfn[i].v, -1, ZONE_HEAD, caller) == LOAM_OK;
+    }
     return right;
 }
 

@@ -19,22 +19,24 @@ $(BENCH_BIN)/bench_frames: $(call bench_objects_of,bench_frames bench_report fra
     frames_threads frames_verify $(BENCH_FRAMES))
 $(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report objects_verify \
     harness $(BENCH_OBJECTS))
-$(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects $(BENCH_FRAMES) \
-    $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_vm: $(call bench_objects_of,bench_vm bench_report harness areas spans)
+$(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm areas spans \
+    $(BENCH_FRAMES) $(BENCH_OBJECTS))
 
-BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_insn)
+BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_vm bench_insn)
 $(BENCH_PROGRAMS): build/host/libloam.a
 	$(call say,LD host,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libloam.a -lpthread -o $@
 
 .PHONY: bench bench-insn
-bench: $(BENCH_PROGRAMS) | build/packages/bench ## frames and objects side by side (QUICK=1: 30 s)
+bench: $(BENCH_PROGRAMS) | build/packages/bench ## frames, objects, addresses side by side (QUICK=1: 30 s)
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
 	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
+	$(Q)$(BENCH_BIN)/bench_vm $(if $(QUICK),--quick) --csv $(BENCH_CSV)/vm.csv
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv \
-	    $(if $(QUICK),--only object_pair_64)
+	    $(if $(QUICK),--only object_pair_64,vmap_map_1024)
 
 bench-insn: $(BENCH_BIN)/bench_insn | build/packages/bench ## exact instructions by valgrind
 	$(Q)mkdir -p $(BENCH_CSV)

@@ -40,12 +40,16 @@ static bool run_is_empty(const pt_cursor *c, unsigned n)
     uint64_t any = 0;
     if (f->entry_shift == 2) {
         const volatile uint32_t *entry = (const volatile uint32_t *)table + first;
-        for (unsigned i = 0; i < n; i++)
-            any |= entry[i];
+        for (; n >= 4; n -= 4, entry += 4)
+            any |= entry[0] | entry[1] | entry[2] | entry[3];
+        for (; n > 0; n--)
+            any |= *entry++;
     } else {
         const volatile uint64_t *entry = (const volatile uint64_t *)table + first;
-        for (unsigned i = 0; i < n; i++)
-            any |= entry[i];
+        for (; n >= 4; n -= 4, entry += 4)
+            any |= entry[0] | entry[1] | entry[2] | entry[3];
+        for (; n > 0; n--)
+            any |= *entry++;
     }
     return !pt_is_present(any);
 }
@@ -270,6 +274,7 @@ loam_err loam_pt_map_frames(loam_pt *pt, uint64_t va, const loam_pfn *pfn, size_
 {
     pt_job job = {.pfn = pfn, .flags = flags, .largest = 0};
     uint64_t any = 0;
+    size_t i = 0;
     uint64_t len = (uint64_t)n << LOAM_PAGE_SHIFT;
     if (len >> LOAM_PAGE_SHIFT != n || (flags & ~(unsigned)PT_KNOWN_FLAGS) != 0)
         return LOAM_EINVAL;
@@ -278,7 +283,9 @@ loam_err loam_pt_map_frames(loam_pt *pt, uint64_t va, const loam_pfn *pfn, size_
         return err;
     if (n > SIZE_MAX / sizeof(*pfn))
         return LOAM_ERANGE; /* no array is that long: do not read on where none is */
-    for (size_t i = 0; i < n; i++)
+    for (; i + 4 <= n; i += 4)
+        any |= pfn[i].v | pfn[i + 1].v | pfn[i + 2].v | pfn[i + 3].v;
+    for (; i < n; i++)
         any |= pfn[i].v;
     if (any >> (pt->format->pa_bits - LOAM_PAGE_SHIFT) != 0)
         return LOAM_ERANGE;

@@ -191,6 +191,43 @@ static void try_free(tap *t)
     b->count = 0;
 }
 
+/* Blocks in a hundred at most: each once, and no fewer than there are. */
+static void try_alloc_many(tap *t)
+{
+    loam_pfn pfn[100];
+    unsigned order = (unsigned)tap_below(t, 4);
+    size_t n = 1 + (size_t)tap_below(t, 100);
+    size_t got = loam_zone_alloc_bulk(w.zone, order, 0, pfn, n);
+    for (size_t i = 0; i < got; i++)
+        keep(t, pfn[i].v, 1ULL << order, (int)order);
+    loam_zone_drain_all(w.zone);
+    if (got < n)
+        TAP_CHECK(t, !some_free_block(order, w.base, w.base + w.count) || w.ncpus > 1);
+}
+
+/* Several at once; one that is no block is told of, and the others go all the same. */
+static void try_free_many(tap *t)
+{
+    loam_pfn pfn[30];
+    size_t n = 0, right = 0;
+    uint64_t wrong = w.base + w.count + 7;
+    unsigned at = (unsigned)tap_below(t, 60);
+    while (n < LOAM_ARRAY_LEN(pfn)) {
+        int i = n == at ? -1 : random_out(t);
+        if (n != at && i < 0)
+            break;
+        pfn[n++] = loam_pfn_of(i < 0 ? wrong : w.out[i].first);
+        if (i < 0)
+            continue;
+        set(w.out[i].first, w.out[i].count, FREE);
+        w.out[i].count = 0;
+        right++;
+    }
+    tap_catch(t);
+    TAP_EQ(t, loam_zone_free_bulk(w.zone, pfn, n), right);
+    TAP_EQ(t, tap_caught(t), n - right);
+}
+
 static void try_split(tap *t)
 {
     int i = random_out(t);
@@ -258,10 +295,11 @@ static void drain_here(tap *t)
 
 static void play(tap *t, unsigned steps, unsigned every)
 {
-    static void (*const op[])(tap *) = {try_alloc, try_alloc,  try_alloc,      try_alloc,
-                                        try_alloc, try_free,   try_free,       try_free,
-                                        try_free,  try_exact,  try_range,      try_at,
-                                        try_split, drain_here, try_wrong_free, try_reserve};
+    static void (*const op[])(tap *) = {try_alloc,      try_alloc,     try_alloc,      try_alloc,
+                                        try_alloc,      try_free,      try_free,       try_free,
+                                        try_free,       try_exact,     try_range,      try_at,
+                                        try_split,      drain_here,    try_wrong_free, try_reserve,
+                                        try_alloc_many, try_free_many, try_free_many};
     if (w.mem == NULL)
         return;
     for (unsigned i = 0; i < steps && t->failed == 0; i++) {

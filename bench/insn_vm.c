@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* insn_vm.c - the workloads of bench_insn over addresses: a pair of a range, a page of an area. Of
+ * areas the instructions inside loam_vmap_alloc or loam_vmap_free are counted, frames included. */
+#include "insn_vm.h"
+#include "areas.h"
+#include "spans.h"
+#include <string.h>
+
+static const spans_api *const apis[] = {&spans_list, &spans_loam};
+static const uint64_t sizes[] = {1, 64, 1024};
+static const char *const parts[] = {"map", "unmap"};
+
+enum { SPANS = 10000, PAIRS = 2000, PAGES = 4096 };
+
+static void area_name(char *out, size_t cap, unsigned part, uint64_t pages, unsigned format)
+{
+    snprintf(out, cap, "vmap_%s_%u_%s", parts[part], (unsigned)pages, areas_format_name(format));
+}
+
+void insn_vm_list(void)
+{
+    char name[48];
+    for (size_t a = 0; a < LOAM_ARRAY_LEN(apis); a++)
+        printf("%s range_churn_10000 %d %d\n", apis[a]->name, PAIRS, PAIRS);
+    for (unsigned f = 0; f < AREAS_FORMATS; f++) {
+        for (size_t i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
+            for (unsigned part = 0; part < 2; part++) {
+                area_name(name, sizeof name, part, sizes[i], f);
+                printf("loam %s %d %d\n", name, (int)(PAGES / sizes[i]), PAGES);
+            }
+        }
+    }
+}
+
+static bool run_range(const char *allocator, size_t n)
+{
+    static spans_state state;
+    for (size_t a = 0; a < LOAM_ARRAY_LEN(apis); a++) {
+        if (strcmp(apis[a]->name, allocator) != 0)
+            continue;
+        spans_prepare(apis[a], &state, SPANS);
+        spans_churn(apis[a], &state, SPANS, n);
+        return true;
+    }
+    return false;
+}
+
+bool insn_vm_run(const char *allocator, const char *name, size_t n)
+{
+    static areas machine;
+    char known[48];
+    if (strcmp(name, "range_churn_10000") == 0)
+        return run_range(allocator, n);
+    for (unsigned f = 0; f < AREAS_FORMATS; f++) {
+        for (size_t i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
+            for (unsigned part = 0; part < 2; part++) {
+                area_name(known, sizeof known, part, sizes[i], f);
+                if (strcmp(name, known) != 0 || strcmp(allocator, "loam") != 0)
+                    continue;
+                areas_init(&machine, f, 8192);
+                areas_churn(&machine, sizes[i], n + 2); /* the first two are the warm-up */
+                return true;
+            }
+        }
+    }
+    return false;
+}
