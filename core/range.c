@@ -98,13 +98,10 @@ static loam_range_tag *range_rotate(loam_range *r, loam_range_tag *t, unsigned s
     return up;
 }
 
-/* Returns the node that is on top afterwards. */
-static loam_range_tag *range_balance(loam_range *r, loam_range_tag *t)
+/* Turns a node one side of which is 2 higher; returns the node that is on top afterwards. */
+static loam_range_tag *range_turn(loam_range *r, loam_range_tag *t, unsigned side)
 {
-    unsigned side = range_height(t->child[1]) > range_height(t->child[0]);
     loam_range_tag *high = t->child[side];
-    if (range_height(high) < range_height(t->child[!side]) + 2)
-        return t;
     if (range_height(high->child[!side]) > range_height(high->child[side]))
         range_rotate(r, high, !side);
     return range_rotate(r, t, side);
@@ -113,14 +110,18 @@ static loam_range_tag *range_balance(loam_range *r, loam_range_tag *t)
 /* Makes t and all above it right again after a change of t or below; stops where nothing shows. */
 static void range_fix(loam_range *r, loam_range_tag *t)
 {
-    while (t != NULL) {
+    for (; t != NULL; t = t->parent) {
         uint64_t largest = t->largest;
         unsigned height = t->height;
-        range_sum(t);
-        t = range_balance(r, t);
+        unsigned low = range_height(t->child[0]), high = range_height(t->child[1]);
+        if (low > high + 1 || high > low + 1) {
+            t = range_turn(r, t, high > low);
+        } else {
+            t->height = (uint8_t)(1 + (low > high ? low : high));
+            t->largest = range_sum_largest(t);
+        }
         if (t->largest == largest && t->height == height)
             return;
-        t = t->parent;
     }
 }
 
@@ -303,14 +304,23 @@ static bool range_place_in(const range_place *p, const loam_range_tag *t, uint64
                         : range_place_high(p, first, last, at);
 }
 
+/* The first free piece of the length asked for, from the one on that holds the limit. */
+static loam_range_tag *range_from(const loam_range *r, const range_place *p)
+{
+    loam_range_tag *t = loam_range_find(r, p->side == 0 ? p->first : p->last);
+    return range_free_len(t) >= p->len ? t : range_next_fit(t, p->len, p->side);
+}
+
 /* The free piece that is used, and where in it; NULL: none. */
 static loam_range_tag *range_search(const loam_range *r, const range_place *p, uint64_t *at)
 {
     if (!range_can_be(r, p))
         return NULL;
-    loam_range_tag *t = loam_range_find(r, p->side == 0 ? p->first : p->last);
-    if (range_free_len(t) < p->len)
-        t = range_next_fit(t, p->len, p->side);
+    loam_range_tag *t = r->root;
+    if (p->side == 0 ? p->first == r->base : p->last == r->base + (r->len - 1))
+        t = range_first_in(t, p->len, p->side);
+    else
+        t = range_from(r, p);
     while (t != NULL && !range_place_in(p, t, at)) {
         if (p->side == 0 ? range_last(t) >= p->last : t->base <= p->first)
             return NULL;

@@ -40,10 +40,10 @@ static inline uint64_t range_largest_in(const loam_range_tag *t)
 static inline uint64_t range_sum_largest(const loam_range_tag *t)
 {
     uint64_t largest = range_free_len(t);
-    for (unsigned i = 0; i < 2; i++)
-        if (range_largest_in(t->child[i]) > largest)
-            largest = range_largest_in(t->child[i]);
-    return largest;
+    uint64_t low = range_largest_in(t->child[0]), high = range_largest_in(t->child[1]);
+    if (low > largest)
+        largest = low;
+    return high > largest ? high : largest;
 }
 
 static inline unsigned range_sum_height(const loam_range_tag *t)
