@@ -463,6 +463,7 @@ static void stale(tap *t)
     TAP_EQ(t, ground.tlb.stats.pages, pages + 1);
     TAP_EQ(t, ground.flushed_page, HEAP);
     TAP_EQ(t, stats_of(as).demand_zero, 1);
+    TAP_EQ(t, stats_of(as).cow_reused, 0);
     end(t);
 }
 
@@ -599,6 +600,26 @@ static void leaves(tap *t)
     end(t);
 }
 
+/* The directory reaches as far as it has to, to both sides. */
+static void directory(tap *t)
+{
+    static const uint64_t frames[] = {0x50123, 0x30456, 0x90789, 0x50124, 0};
+    begin(t);
+    loam_aspace_world *w = ground.world;
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(frames); i++)
+        TAP_EQ(t, loam_aspace__share(w, loam_pfn_of(frames[i])), LOAM_OK);
+    TAP_EQ(t, w->shares.leaves, 4);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(frames); i++)
+        TAP_EQ(t, loam_aspace__sharers(w, loam_pfn_of(frames[i])), 1);
+    TAP_EQ(t, loam_aspace__sharers(w, loam_pfn_of(0x50125)), 0);
+    TAP_EQ(t, loam_aspace__sharers(w, loam_pfn_of(~0ULL)), 0);
+    TAP_EQ(t, loam_aspace__share(w, loam_pfn_of(1ULL << 51)), LOAM_ENOMEM); /* too far away */
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(frames); i++)
+        loam_aspace__drop(w, loam_pfn_of(frames[i]));
+    TAP_EQ(t, w->shares.leaves, 0);
+    end(t);
+}
+
 static void clone_keeps_stack(tap *t)
 {
     begin(t);
@@ -666,7 +687,7 @@ static void clone_without_memory(tap *t)
     TAP_EQ(t, map(HEAP, 4 * PAGE, W), LOAM_OK);
     TAP_EQ(t, ground_write(as, HEAP, 5), LOAM_FAULT_DONE);
     uint64_t unit = ground.unit.out, tables = ground.table.out;
-    for (unsigned n = 1; n < 6; n++) {
+    for (unsigned n = 1; n < 8; n++) { /* the last two: a leaf and the directory */
         ground_refuse(&ground.unit, n, true);
         TAP_CHECK(t, loam_aspace_clone(as) == NULL);
         ground_refuse(&ground.unit, GROUND_NEVER, false);
@@ -876,6 +897,7 @@ static const tap_case cases[] = {
     {"aspace_fault: a stack cut: each part by itself", stack_cut},
     {"aspace_clone: both sides write: copied once, kept once", clone_shares},
     {"aspace_clone: frames on both sides of a leaf's edge: counted", leaves},
+    {"aspace: counts of frames far apart: a directory that reaches", directory},
     {"aspace_clone: stack and guard: as they were", clone_keeps_stack},
     {"aspace_protect: a shared page made writable: copied at the write", protect_shared},
     {"aspace_clone: a full count: a copy at once", count_full},
