@@ -315,7 +315,7 @@ static LOAM_NOINLINE loam_err pool_refuse(loam_pool *pool, const void *p, const 
     return LOAM_EINVAL;
 }
 
-/* A chunk gained free grains. Of wholly free ones only the last is kept, for whoever takes turns. */
+/* A chunk gained free grains. Of wholly free ones only this is kept, for whoever takes turns. */
 static void pool_settle(loam_pool *pool, loam_pool_chunk *c)
 {
     pool_place(pool, c);
