@@ -7,6 +7,7 @@
  */
 #include "process.h"
 #include "aspace_view.h"
+#include "aspace_view.h"
 #include "console.h"
 #include "kern.h"
 #include "user.h"
@@ -162,6 +163,7 @@ static void release(process *p)
     if (broken != NULL)
         kprintf("user: %s (%u): BROKEN RULE: %s\n", p->name, (int)p->number, broken);
     add_stats(p->as);
+    aspace_view_remember(p->name, p->number, p->as);
     aspace_view_remember(p->name, p->number, p->as);
     arch_use_root(kern_this.pt.root);
     loam_aspace_destroy(p->as);
