@@ -104,7 +104,7 @@ KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/higherhalf/kern
 
 # What belongs to one machine; the rest of a kernel is read as the Pi's.
 MACHINES = {
-    "pc32": (("arch/i386/", "kern/boards/pc32/", "kern/drivers/pc/"),
+    "pc32": (("arch/i386/", "kern/boards/pc32/", "kern/drivers/pc/", "kern/user/"),
              ["--target=i386-none-elf", "-march=i386"]),
     "rpi3": (("arch/aarch64/", "kern/boards/rpi3/"), ["--target=aarch64-none-elf"]),
 }

@@ -7,7 +7,6 @@
  */
 #include "process.h"
 #include "aspace_view.h"
-#include "aspace_view.h"
 #include "console.h"
 #include "kern.h"
 #include "user.h"
@@ -18,6 +17,7 @@ static int last_number;
 
 process *process_current;
 run_result *process_result;
+loam_aspace_world *process_world;
 
 /* ---- coming ---- */
 
@@ -159,11 +159,10 @@ static void orphan(int number)
 /* What the process has goes back: nobody stands on its root any more. */
 static void release(process *p)
 {
-    const char *broken = loam_aspace_check(p->as);
+    const char *broken = loam_aspace_world_check(process_world);
     if (broken != NULL)
         kprintf("user: %s (%u): BROKEN RULE: %s\n", p->name, (int)p->number, broken);
     add_stats(p->as);
-    aspace_view_remember(p->name, p->number, p->as);
     aspace_view_remember(p->name, p->number, p->as);
     arch_use_root(kern_this.pt.root);
     loam_aspace_destroy(p->as);

@@ -54,6 +54,7 @@ typedef struct run_result {
 
 extern process *process_current;
 extern run_result *process_result; /* of the run that is on */
+extern loam_aspace_world *process_world;
 
 /* A free place in the table, with a number, a name and a pool; NULL: there is none. */
 process *process_new(const char *name, int parent);

@@ -31,7 +31,7 @@ static int from_err(loam_err err)
 static void put_plain(char c)
 {
     bool plain = (c >= ' ' && c < 127) || c == '\n' || c == '\t';
-    console_put(plain ? c : '.');
+    console_put(plain ? c : (char)'.');
 }
 
 static int do_write(uint32_t text, uint32_t len)

@@ -89,6 +89,7 @@ static void run_in(loam_aspace_world *world, size_t argc, const char *const *arg
     result->processes = 1;
     result->first = p->number;
     process_result = result;
+    process_world = world;
     process_hooks();
     process_run_all(p, eip, esp);
     process_result = NULL;

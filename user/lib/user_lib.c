@@ -113,10 +113,8 @@ void user_print(const char *fmt, ...)
     (void)user_write(line, text.len);
 }
 
-void user_need(bool good, const char *what)
+_Noreturn void user_fail(const char *what)
 {
-    if (good)
-        return;
     user_print("WRONG: %s\n", what);
     user_exit(1);
 }

@@ -30,8 +30,9 @@ int user_call_raw(uint32_t number, uint32_t a, uint32_t b, uint32_t c);
 size_t user_len(const char *s);
 /* Directives of loam_text_fmt; a line is at most 160 characters. */
 void user_print(const char *fmt, ...);
-/* Prints what is wrong and ends the program with status 1, unless good. */
-void user_need(bool good, const char *what);
+/* Prints what is wrong, and ends the program with status 1. */
+_Noreturn void user_fail(const char *what);
+#define user_need(good, what) ((good) ? (void)0 : user_fail(what))
 
 /* ---- malloc: loam_range over a region that is filled on demand ---- */
 

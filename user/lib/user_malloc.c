@@ -74,7 +74,8 @@ void *user_calloc(size_t n, size_t size)
 static size_t size_of(const void *p)
 {
     const loam_range_tag *tag = ready ? loam_range_find(&range, (uintptr_t)p) : NULL;
-    user_need(tag != NULL && tag->taken && tag->base == (uintptr_t)p, "free of what is no block");
+    if (tag == NULL || !tag->taken || tag->base != (uintptr_t)p)
+        user_fail("free of what is no block");
     return (size_t)tag->len;
 }
 
