@@ -143,15 +143,19 @@ static inline unsigned pt_cursor_index(const pt_cursor *c)
 static inline uint64_t pt_find(pt_cursor *c)
 {
     const loam_pt_format *f = c->pt->format;
+    unsigned level = c->level, shift = pt_shift(f, level), mask = pt_entries(f) - 1;
+    void *table = c->table[level];
     for (;;) {
-        uint64_t entry = pt_read(f, c->table[c->level], pt_cursor_index(c));
-        if (!pt_is_table(f, c->level, entry))
+        uint64_t entry = pt_read(f, table, (unsigned)(c->at >> shift) & mask);
+        if (!pt_is_table(f, level, entry)) {
+            c->level = level;
             return entry;
-        unsigned rights = c->rights[c->level];
-        c->level--;
-        c->table[c->level] = pt_at(c->pt, entry & f->address);
-        c->rights[c->level] =
-            (entry & f->grants) == f->granted ? rights : rights & f->rights(entry);
+        }
+        unsigned rights = c->rights[level];
+        level--;
+        shift -= f->index_bits;
+        table = c->table[level] = pt_at(c->pt, entry & f->address);
+        c->rights[level] = (entry & f->grants) == f->granted ? rights : rights & f->rights(entry);
     }
 }
 
@@ -184,6 +188,13 @@ static inline unsigned pt_run(const pt_cursor *c)
     unsigned to_end = pt_entries(f) - pt_cursor_index(c);
     uint64_t wanted = c->left >> pt_shift(f, c->level);
     return wanted < to_end ? (unsigned)wanted : to_end;
+}
+
+/* Lies all that is left of the range in the cursor's table of level 0? Then nothing has to be split
+ * and no table to be made: the short way for one page or a few. */
+static inline bool pt_is_one_run(const pt_cursor *c)
+{
+    return c->level == 0 && (uint64_t)pt_run(c) << LOAM_PAGE_SHIFT == c->left;
 }
 
 /* ---- shared by the files of the unit ---- */

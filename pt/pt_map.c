@@ -3,7 +3,8 @@
  *
  * WHAT   Maps a range to one run of physical memory, with the largest pages that fit, or page by
  *        page to scattered frames.
- * MODEL  Two passes over the range with one cursor each. The first looks at every entry, and counts
+ * MODEL  In one table that is there: a look at its entries, then they are written. Otherwise two
+ *        passes over the range with one cursor each. The first looks at every entry, and counts
  *        the tables that a part without one needs, by arithmetic; the second writes. New tables
  *        hang under one entry of the old tree, which is written last:
  *
@@ -133,7 +134,7 @@ static void fill_frames(const loam_pt_format *f, void *table, unsigned first, un
 }
 
 /* Writes the pages of the range that the cursor's table of level 0 holds. */
-static uint64_t map_run(pt_cursor *c, pt_job *job)
+static uint64_t map_run(const pt_cursor *c, pt_job *job)
 {
     const loam_pt *pt = c->pt;
     unsigned n = pt_run(c), first = pt_cursor_index(c);
@@ -234,7 +235,18 @@ static LOAM_NOINLINE void map_widen(const loam_pt *pt, uint64_t va, uint64_t len
     }
 }
 
-static loam_err map_do(loam_pt *pt, uint64_t va, uint64_t len, pt_job *job, loam_pt_batch *batch)
+/* In one table that is there already. */
+static loam_err map_short(const pt_cursor *c, pt_job *job, loam_pt_batch *batch)
+{
+    if (!run_is_empty(c, pt_run(c)))
+        return LOAM_EBUSY;
+    (void)map_run(c, job);
+    batch->dirty = true;
+    return LOAM_OK;
+}
+
+static LOAM_NOINLINE loam_err map_long(loam_pt *pt, uint64_t va, uint64_t len, pt_job *job,
+                                       loam_pt_batch *batch)
 {
     pt_plan plan;
     pt_spares spares;
@@ -250,6 +262,16 @@ static loam_err map_do(loam_pt *pt, uint64_t va, uint64_t len, pt_job *job, loam
     map_make(pt, va, len, job, &spares);
     batch->dirty = true;
     return LOAM_OK;
+}
+
+static loam_err map_do(loam_pt *pt, uint64_t va, uint64_t len, pt_job *job, loam_pt_batch *batch)
+{
+    pt_cursor c;
+    pt_start(&c, pt, va, len);
+    (void)pt_find(&c);
+    if (pt_is_one_run(&c) && c.rights[0] == PT_RIGHTS)
+        return map_short(&c, job, batch);
+    return map_long(pt, va, len, job, batch);
 }
 
 loam_err loam_pt_map(loam_pt *pt, uint64_t va, loam_pa pa, uint64_t len, unsigned flags,

@@ -167,8 +167,17 @@ static unsigned unmap_neighbour(const pt_cursor *c, unsigned n)
     return first != 0 ? first - 1 : 0;
 }
 
-static LOAM_NOINLINE void unmap_all(loam_pt *pt, uint64_t va, uint64_t len, pt_gone *gone,
-                                    loam_pt_batch *batch)
+/* Clears the run of n entries that the cursor is at. Returns how many it has passed. */
+static unsigned unmap_here(loam_pt *pt, pt_cursor *c, unsigned n, pt_gone *gone,
+                           loam_pt_batch *batch)
+{
+    n = unmap_run(c, n, gone, batch);
+    unmap_collapse(pt, c, unmap_neighbour(c, n), batch);
+    return n;
+}
+
+static LOAM_NOINLINE void unmap_long(loam_pt *pt, uint64_t va, uint64_t len, pt_gone *gone,
+                                     loam_pt_batch *batch)
 {
     pt_cursor c;
     for (pt_start(&c, pt, va, len); c.left != 0;) {
@@ -178,8 +187,7 @@ static LOAM_NOINLINE void unmap_all(loam_pt *pt, uint64_t va, uint64_t len, pt_g
             pt_skip(&c, pt_rest(&c));
             continue;
         }
-        n = unmap_run(&c, n, gone, batch);
-        unmap_collapse(pt, &c, unmap_neighbour(&c, n), batch);
+        n = unmap_here(pt, &c, n, gone, batch);
         pt_skip(&c, (uint64_t)n << pt_shift(pt->format, level));
     }
 }
@@ -188,12 +196,18 @@ loam_err loam_pt_unmap(loam_pt *pt, uint64_t va, uint64_t len, loam_pt_gone_fn *
                        loam_pt_batch *batch)
 {
     pt_gone gone = {.fn = fn, .ctx = ctx};
+    pt_cursor c;
     loam_err err = loam_pt__range(pt, va, len);
     if (err != LOAM_OK)
         return err;
-    if (!split_ends(pt, va, len, batch))
+    pt_start(&c, pt, va, len);
+    (void)pt_find(&c);
+    if (pt_is_one_run(&c))
+        (void)unmap_here(pt, &c, pt_run(&c), &gone, batch);
+    else if (split_ends(pt, va, len, batch))
+        unmap_long(pt, va, len, &gone, batch);
+    else
         return LOAM_ENOMEM;
-    unmap_all(pt, va, len, &gone, batch);
     gone_tell(&gone);
     return LOAM_OK;
 }
@@ -232,10 +246,12 @@ loam_err loam_pt_protect(loam_pt *pt, uint64_t va, uint64_t len, unsigned flags,
         return err;
     if ((flags & ~(unsigned)PT_KNOWN_FLAGS) != 0)
         return LOAM_EINVAL;
-    if (!split_ends(pt, va, len, batch))
-        return LOAM_ENOMEM;
     pt_cursor c;
-    for (pt_start(&c, pt, va, len); c.left != 0;) {
+    pt_start(&c, pt, va, len);
+    (void)pt_find(&c);
+    if (!pt_is_one_run(&c) && !split_ends(pt, va, len, batch))
+        return LOAM_ENOMEM;
+    while (c.left != 0) {
         (void)pt_find(&c);
         unsigned n = pt_run(&c);
         if (n == 0) {
