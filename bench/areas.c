@@ -88,8 +88,10 @@ void areas_init(areas *a, unsigned format, uint64_t frames)
                                      .frames = &a->frames,
                                      .tag = a->tag,
                                      .tag_count = AREAS_TAGS};
+    uint64_t resident;
     a->vmap = loam_vmap_init(a->mem, sizeof a->mem, &config);
-    if (a->vmap == NULL)
+    if (a->vmap == NULL ||
+        loam_vmap_alloc(a->vmap, LOAM_PAGE_SIZE, 0, LOAM_PT_WRITE, &resident) != LOAM_OK)
         bench_die("no vmap");
 }
 

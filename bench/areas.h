@@ -25,7 +25,8 @@ typedef struct areas {
 /* "i386", "x86_64", "aarch64". */
 const char *areas_format_name(unsigned format);
 
-/* Makes the machine: frames, all free. The process keeps its memory. */
+/* Makes the machine: frames, nearly all free, and an area of one page that stays, as in a window
+ * that is in use: its tables stay, too. The process keeps the memory. */
 void areas_init(areas *a, unsigned format, uint64_t frames);
 
 /* n areas of so many pages, each unmapped before the next. */
