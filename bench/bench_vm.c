@@ -19,6 +19,8 @@ static const bench_scale scales[] = {
 
 enum { LIST, LOAM, COLS };
 
+static char per_pair[32], per_page[32]; /* "ns/pair", "cycles/page" */
+
 /* ---- ranges ---- */
 
 static const struct {
@@ -40,7 +42,7 @@ static void rows_of_ranges(const bench_report *r, const bench_scale *scale)
 {
     static spans_state states[COLS];
     for (size_t i = 0; i < LOAM_ARRAY_LEN(churns); i++) {
-        bench_row row = {.id = churns[i].id, .text = churns[i].text, .unit = bench_meter_unit()};
+        bench_row row = {.id = churns[i].id, .text = churns[i].text, .unit = per_pair};
         if (!spans_agree(churns[i].count, scale->ops / 4))
             bench_die("range and list do not agree");
         for (unsigned n = 0; n < scale->rounds; n++) {
@@ -64,7 +66,7 @@ static void row_of_time(const bench_report *r, const bench_scale *scale, areas *
     snprintf(id, sizeof id, "area_%u_%s", (unsigned)pages, areas_format_name(format));
     snprintf(text, sizeof text, "%s, %u pages, map + unmap", areas_format_name(format),
              (unsigned)pages);
-    bench_row row = {.id = id, .text = text, .unit = "meter/page"};
+    bench_row row = {.id = id, .text = text, .unit = per_page};
     size_t n = scale->ops / pages + 1;
     for (unsigned k = 0; k < scale->rounds; k++) {
         areas_churn(a, pages, n / 4 + 1);
@@ -130,8 +132,10 @@ int main(int argc, char **argv)
     }
     bench_report r = {.bench = "vm", .col = {"list", "loam"}, .cols = COLS, .loam = LOAM};
     bench_meter_open();
+    snprintf(per_pair, sizeof per_pair, "%s/pair", bench_meter_unit());
+    snprintf(per_page, sizeof per_page, "%s/page", bench_meter_unit());
     bench_report_open(&r, csv);
-    bench_report_heading(&r, "addresses: spans (a pair), areas (a page, the meter's unit)");
+    bench_report_heading(&r, "addresses: spans of a range, areas of a vmap");
     rows_of_ranges(&r, scale);
     rows_of_areas(&r, scale);
     bench_report_close(&r);
