@@ -7,6 +7,7 @@
  */
 #include "frames.h"
 #include "insn_objects.h"
+#include "insn_tables.h"
 #include "insn_vm.h"
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,7 @@ static void list(void)
     }
     insn_objects_list();
     insn_vm_list();
+    insn_tables_list();
 }
 
 static void run(const char *allocator, const char *name, size_t n)
@@ -131,7 +133,8 @@ static void run(const char *allocator, const char *name, size_t n)
             return;
         }
     }
-    if (!insn_objects_run(allocator, name, n) && !insn_vm_run(allocator, name, n))
+    if (!insn_objects_run(allocator, name, n) && !insn_vm_run(allocator, name, n) &&
+        !insn_tables_run(allocator, name, n))
         bench_die("no such workload: try --list");
 }
 

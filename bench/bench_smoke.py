@@ -22,10 +22,13 @@ BENCHES = [
     ("vm", [BIN + "bench_vm", "--tiny"], {
         "churn_10000", "area_1_i386", "area_1024_aarch64", "flushes_map_1024_i386",
         "flushes_unmap_1024_x86_64"}),
-    ("insn", ["bench/insn.py", BIN + "bench_insn", "--only", "object_pair_64,fill,vmap_map_64_i",
-              "--allocators", "loam"],
-     {"object_pair_64", "fill", "order9_fill", "vmap_map_64_i386"}),
+    ("insn", ["bench/insn.py", BIN + "bench_insn", "--only",
+              "object_pair_64,fill,vmap_map_64_i,pt_unmap_64_i", "--allocators", "loam"],
+     {"object_pair_64", "fill", "order9_fill", "vmap_map_64_i386", "pt_unmap_64_i386"}),
+    ("faults", ["bench/fault_path.py"], {"fault_touch", "fault_copy", "fault_keep"}),
 ]
+
+NEEDED = {"insn": "valgrind", "faults": "qemu-system-i386"}
 
 
 def faults_of(path, bench, wanted):
@@ -66,8 +69,8 @@ def main():
     failed = 0
     for n, (bench, command, wanted) in enumerate(BENCHES, 1):
         name = f"bench_{bench}: tiny run: it works and its CSV is whole"
-        if bench == "insn" and shutil.which("valgrind") is None:
-            print(f"ok {n} - {name} # SKIP valgrind is not installed")
+        if shutil.which(NEEDED.get(bench, "python3")) is None:
+            print(f"ok {n} - {name} # SKIP {NEEDED[bench]} is not installed")
             continue
         faults = check(bench, command, wanted)
         failed += bool(faults)

@@ -16,15 +16,21 @@ import subprocess
 import sys
 
 # DESIGN.md, section 8: what Loam is to stay below.
-BARS = {"object_pair_64": 80, "vmap_map_1024_i386": 40, "vmap_map_1024_x86_64": 40,
-        "vmap_map_1024_aarch64": 40}
+FORMATS = ("i386", "x86_64", "aarch64")
+BARS = {"object_pair_64": 80,
+        **{f"{row}_1024_{format}": 40 for row in ("vmap_map", "pt_map", "pt_frames")
+           for format in FORMATS}}
 # The calls of which the inside is counted, by the workload's first word; none: everything is.
 CALLS = {
     "object": {"loam": ["loam_kmalloc_alloc", "loam_kmalloc_free"], "malloc": ["malloc", "free"]},
     "vmap_map": {"loam": ["loam_vmap_alloc"]},
     "vmap_unmap": {"loam": ["loam_vmap_free"]},
+    "pt_map": {"loam": ["loam_pt_map"]},
+    "pt_frames": {"loam": ["loam_pt_map_frames"]},
+    "pt_unmap": {"loam": ["loam_pt_unmap", "loam_tlb_flush"]},
 }
-UNITS = {"object": "instructions/pair", "range": "instructions/pair", "vmap": "instructions/page"}
+UNITS = {"object": "instructions/pair", "range": "instructions/pair", "vmap": "instructions/page",
+         "pt": "instructions/page"}
 
 
 def calls_of(allocator, workload):

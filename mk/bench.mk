@@ -20,8 +20,8 @@ $(BENCH_BIN)/bench_frames: $(call bench_objects_of,bench_frames bench_report fra
 $(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report objects_verify \
     harness $(BENCH_OBJECTS))
 $(BENCH_BIN)/bench_vm: $(call bench_objects_of,bench_vm bench_report harness areas spans)
-$(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm areas spans \
-    $(BENCH_FRAMES) $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm insn_tables \
+    areas spans $(BENCH_FRAMES) $(BENCH_OBJECTS))
 
 BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_vm bench_insn)
 $(BENCH_PROGRAMS): build/host/libloam.a
@@ -29,21 +29,26 @@ $(BENCH_PROGRAMS): build/host/libloam.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libloam.a -lpthread -o $@
 
+# Page faults are counted on the PC, where its emulator is installed.
+BENCH_PC := $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio)
+
 .PHONY: bench bench-insn
-bench: $(BENCH_PROGRAMS) | build/packages/bench ## frames, objects, addresses side by side (QUICK=1: 30 s)
+bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## frames, objects, addresses side by side (QUICK=1: 30 s)
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
 	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
 	$(Q)$(BENCH_BIN)/bench_vm $(if $(QUICK),--quick) --csv $(BENCH_CSV)/vm.csv
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv \
-	    $(if $(QUICK),--only object_pair_64,vmap_map_1024)
+	    $(if $(QUICK),--only object_pair_64,vmap_map_1024,pt_map_1024)
+	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
 
-bench-insn: $(BENCH_BIN)/bench_insn | build/packages/bench ## exact instructions by valgrind
+bench-insn: $(BENCH_BIN)/bench_insn $(BENCH_PC) | build/packages/bench ## exact instructions
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv
+	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
 
 # A tiny run of everything: the benches work and their CSV can be read.
-build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS)
+build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS) | $(BENCH_PC)
 	$(Q)mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
 TESTS += build/bench/bench_smoke

@@ -12,6 +12,14 @@ int user_call_raw(uint32_t number, uint32_t a, uint32_t b, uint32_t c)
     return answer;
 }
 
+uint32_t user_ticks(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
+    (void)high;
+    return low;
+}
+
 static uint32_t number_of(const void *p)
 {
     return (uint32_t)(uintptr_t)p;

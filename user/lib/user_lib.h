@@ -24,6 +24,8 @@ int user_keep(const void *data, size_t len);
 int user_fetch(int handle, void *data, size_t len);
 int user_drop(int handle);
 int user_call_raw(uint32_t number, uint32_t a, uint32_t b, uint32_t c);
+/* The time-stamp counter's low half: only on a processor that has one. */
+uint32_t user_ticks(void);
 
 /* ---- text ---- */
 
