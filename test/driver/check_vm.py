@@ -346,11 +346,14 @@ def few_pages(mmu):
     return play
 
 
-def failing(mmu):
+def failing(mmu, objects=False):
     """The n-th request for a table fails: nothing changed; the same call goes through later."""
     def play(driver, _):
-        driver.want("region 100000 400000", "ok")
-        driver.want("start 1000 a", "ok")
+        if objects:
+            driver.want("reset 400", "400")
+        else:
+            driver.want("region 100000 400000", "ok")
+            driver.want("start 1000 a", "ok")
         edge = 0x40000000 if mmu.depth == 2 else 1 << 39
         for n in range(1, 8):
             space = Space(driver, mmu)
@@ -470,6 +473,8 @@ def main():
             tap.run(f"{mmu.name}: random calls", width, random_space(mmu), option)
             tap.run(f"{mmu.name}: few pages", width, few_pages(mmu), option)
             tap.run(f"{mmu.name}: refused tables", width, failing(mmu), option)
+            tap.run(f"{mmu.name}: refused tables beside objects", width, failing(mmu, True),
+                    option)
             tap.run(f"{mmu.name}: memory beyond 4 GiB", width, far_memory(mmu), option)
             tap.run(f"{mmu.name}: tables are nobody else's", width, own_pages(mmu), option)
             tap.run(f"{mmu.name}: no space, another space", width, without_space(mmu), option)

@@ -23,21 +23,28 @@ static unsigned char *frame_bytes(driver *d, uint64_t pa)
 
 static loam_pfn table_frame(driver *d)
 {
-    bool narrow = d->vm.format == &loam_pt_i386;
-    loam_pfn limit = {(uint64_t)1 << (narrow ? 32 - LOAM_PAGE_SHIFT : 48 - LOAM_PAGE_SHIFT)};
+    unsigned bits = 52;
+    if (d->vm.format == &loam_pt_i386)
+        bits = 32;
+    else if (d->vm.format == &loam_pt_aarch64)
+        bits = 48;
+    loam_pfn limit = {(uint64_t)1 << (bits - LOAM_PAGE_SHIFT)};
     return loam_zone_alloc_range(d->zone, 0, loam_pfn_of(1), limit, LOAM_ZONE_SLAB);
 }
 
 static bool table_alloc(void *ctx, loam_pa *table)
 {
     driver *d = ctx;
-    if (d->kmalloc == NULL && driver_fails(d)) /* else the zone asks */
+    if (driver_fails(d))
         return false;
+    uint64_t fail_in = d->fail_in;
+    d->fail_in = 0; /* one request, however often the zone is asked for it */
     loam_pfn pfn = table_frame(d);
     if (loam_pfn_is_none(pfn)) {
         loam_zone_drain_all(d->zone);
         pfn = table_frame(d);
     }
+    d->fail_in = fail_in;
     if (loam_pfn_is_none(pfn))
         return false;
     *table = loam_pfn_to_pa(pfn);
