@@ -11,9 +11,10 @@
 #include "i386_layout.h"
 #include "i386_trap.h"
 #include "image.h"
+#include "processor.h"
 #include "user.h"
 
-enum { VECTOR_PAGE_FAULT = 14, REPORTS = 2 };
+enum { VECTOR_INVALID = 6, VECTOR_PAGE_FAULT = 14, REPORTS = 2 };
 
 static const char *const names[I386_EXCEPTIONS] = {
     "divide error",
@@ -191,6 +192,8 @@ void i386_trap_handle(i386_trap *t)
     if (t->vector >= I386_IRQ_BASE && t->vector < I386_VECTORS) {
         if (board_irq(t->vector - I386_IRQ_BASE))
             return;
+    } else if (t->vector == VECTOR_INVALID && processor_probe_trapped(t->eip, &t->eip)) {
+        return;
     } else if (give_to_hooks(t)) {
         return;
     }

@@ -66,8 +66,10 @@ static LOAM_NOINLINE bool probe_xadd(void)
 
 bool processor_probe_trapped(uint32_t eip, uint32_t *resume)
 {
+    if (eip != (uint32_t)(uintptr_t)processor_probe_from)
+        return false;
     *resume = (uint32_t)(uintptr_t)processor_probe_to;
-    return eip == (uint32_t)(uintptr_t)processor_probe_from;
+    return true;
 }
 
 static LOAM_NOINLINE void read_cpuid(uint32_t leaf, uint32_t reg[4])

@@ -41,7 +41,8 @@ uint64_t processor_tsc(void);
 /* clock.c: finds the rate of i386_ticks. */
 void clock_init(void);
 
-/* True when an invalid opcode at this address was the probe's; then *resume is where to go on. */
+/* True when an invalid opcode at this address was the probe's; *resume, otherwise left alone, is
+ * then where to go on. */
 bool processor_probe_trapped(uint32_t eip, uint32_t *resume);
 
 #endif
