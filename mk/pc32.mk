@@ -3,6 +3,7 @@
 #
 #     build/pc32/kernel.elf     what GRUB and QEMU's -kernel start (Multiboot 1)
 #     build/pc32/loam.iso       the same with GRUB, for a CD drive
+#     build/pc32/floppy.img     the same with a boot sector of our own, for an 80386
 #     build/pc32clang/          the kernel built by clang and lld, to see that it can be
 
 PC32 := build/pc32
@@ -92,9 +93,22 @@ $(PC32)/loam.iso: $(PC32)/kernel.elf $(PC32)/initrd.cpio $(PC32)/grub.cfg tools/
 	$(call say,ISO,$@)
 	$(Q)$(call grub_iso,$@,$(PC32)/kernel.elf,$(PC32)/initrd.cpio,$(PC32)/grub.cfg)
 
+# ---- a floppy for what is older than GRUB ----
+
+$(PC32)/floppy_boot.elf: kern/boards/pc32/floppy_boot.S | build/packages/pc32
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -m32 -nostdlib -static -no-pie \
+	    -Wl,-Ttext=0x7c00,--build-id=none,-z,noexecstack,-N,--no-warn-rwx-segments $< -o $@
+
+$(PC32)/floppy.img: $(PC32)/kernel.elf $(PC32)/floppy_boot.elf tools/floppy.py
+	$(call say,FLOPPY,$@)
+	$(Q)tools/floppy.py $(PC32)/kernel.elf $(PC32)/floppy_boot.elf $@ 'demo=tour shell'
+
+LONG_TESTS += test/target/dosbox_long.py
+
 # ---- what a person types ----
 
-PC32_IMAGES := $(addprefix $(PC32)/,kernel.elf initrd.cpio loam.iso)
+PC32_IMAGES := $(addprefix $(PC32)/,kernel.elf initrd.cpio loam.iso floppy.img)
 
 .PHONY: pc32 run-pc32 iso-pc32
 all: pc32

@@ -55,6 +55,7 @@ fuzz    libfdt-dev               /usr/include/libfdt.h
 fuzz    device-tree-compiler     dtc
 bench   valgrind                 valgrind
 bench   python3                  python3
+long    dosbox                   dosbox
 long    cmake                    cmake
 long    meson                    meson
 long    ninja-build              ninja
