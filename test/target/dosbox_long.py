@@ -111,7 +111,7 @@ def tour(tap, cpu, name):
 
 
 def tests(tap):
-    came, output = boot("test", limit=900)
+    came, output = boot("test", limit=2400)
     plan = re.search(r"^1\.\.(\d+)$", output, re.M)
     good = len(re.findall(r"^ok \d+ - ", output, re.M))
     passed = came and plan and good == int(plan.group(1)) and "loam: all tests passed" in output
