@@ -5,8 +5,9 @@
  *     [ kern_this.vmap: anybody's | kern_this.large: kmalloc's large blocks ]
  *     vmap_base                   half of it
  *
- * The window of both grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
- * later mappings need no table, and every root that shares the kernel's half sees them at once.
+ * The window of both grows with the RAM, because every 4 MiB of it take a table that is made at
+ * boot: so later mappings need no table, and every root that shares the kernel's half sees them at
+ * once.
  *
  *     RAM       16 MiB   64 MiB   >= 160 MiB
  *     window    64 MiB  256 MiB      640 MiB      (4 times the RAM; at least 64 MiB)

@@ -3,8 +3,8 @@
  *
  * The BIOS loads this sector to 0x7c00. The kernel lies on the disk from the second track on, as it
  * shall lie in memory from 1 MiB on. Each track is read below 1 MiB, where the BIOS can write, and
- * copied up by the BIOS as well (int 15h, 87h). Then memory is asked for (int 12h; int 15h, 88h) and
- * the kernel is entered as a Multiboot loader would, with sizes in place of a map.
+ * copied up by the BIOS as well (int 15h, 87h). Then memory is asked for (int 12h; int 15h, 88h),
+ * and the kernel is entered as a Multiboot loader would, with sizes in place of a map.
  *
  *     0x00500  Multiboot information     0x07c00  this      0x10000  a track
  *
