@@ -5,9 +5,10 @@
     bench/insn.py build/host/bench/bench_insn [--csv FILE] [--only TEXT,TEXT] [--allocators A,B]
 
 Time plays no part, so two runs agree to the instruction and other programs do not disturb. Of
-objects and areas the instructions inside the calls are counted; of frames the caller's loop counts too (6 to
-12 an operation), as it does in the times of bench_frames, for every allocator the same. --only
-takes parts of workload names; --allocators takes names (stack loam engine textbook linux malloc).
+objects, areas and page tables the instructions inside the calls are counted; of frames the caller's
+loop counts too (6 to 12 an operation), as it does in the times of bench_frames, for every allocator
+the same. --only takes parts of workload names; --allocators takes names (stack loam engine textbook
+linux malloc list).
 """
 import argparse
 import re
@@ -74,8 +75,8 @@ def table(results):
     for allocator, _ in results:
         if allocator not in names:
             names.append(allocator)
-    print("\ninstructions, exact (callgrind): frames an operation, objects and spans a pair, areas a "
-          "page; of objects and areas inside the calls")
+    print("\ninstructions, exact (callgrind): frames an operation, objects and spans a pair, "
+          "areas and\ntables a page; of objects, areas and tables inside the calls")
     print(f"  {'':<22}" + "".join(f"{n:>10}" for n in names) + "  bar")
     for workload in dict.fromkeys(w for _, w in results):
         cells = "".join(f"{results[a, workload]:10.1f}" if (a, workload) in results

@@ -78,7 +78,7 @@ void insn_tables_list(void)
     for (unsigned i = 0; i < CHOICES; i++) {
         choice c = choice_of(i);
         name_of(name, sizeof name, c);
-        printf("loam %s %u %u\n", name, PAGES / sizes[c.size], PAGES);
+        printf("loam %s %u %u\n", name, PAGES / sizes[c.size], (unsigned)PAGES);
     }
 }
 

@@ -33,7 +33,7 @@ $(BENCH_PROGRAMS): build/host/libloam.a
 BENCH_PC := $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio)
 
 .PHONY: bench bench-insn
-bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## frames, objects, addresses side by side (QUICK=1: 30 s)
+bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## side by side (QUICK=1: 30 s)
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
 	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
