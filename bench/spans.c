@@ -59,7 +59,6 @@ static void list_free(spans_state *s, uint64_t base, uint64_t len)
         *n = (spans_node){base, len, after};
         *link = n;
         before = n;
-        link = &n->next;
     }
     if (after != NULL && before->base + before->len == after->base) {
         before->len += after->len;

@@ -134,7 +134,7 @@ static void range_set(loam_range_tag *t, uint64_t base, uint64_t len, bool taken
 static void range_insert(loam_range *r, loam_range_tag *t, loam_range_tag *put)
 {
     loam_range_tag *next = t->next;
-    if (t->child[1] == NULL)
+    if (next == NULL || t->child[1] == NULL)
         range_set_child(t, 1, put);
     else
         range_set_child(next, 0, put); /* the lowest of t's right side: nothing is left of it */
@@ -155,7 +155,7 @@ static void range_remove(loam_range *r, loam_range_tag *t)
     if (next != NULL)
         next->prev = t->prev;
     r->tags--;
-    if (t->child[0] == NULL || t->child[1] == NULL) {
+    if (next == NULL || t->child[0] == NULL || t->child[1] == NULL) {
         range_replace(r, t, t->child[t->child[0] == NULL]);
         range_fix(r, from);
     } else {

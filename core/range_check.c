@@ -59,7 +59,7 @@ static const loam_range_tag *range_lowest(const loam_range_tag *t, uint64_t *ste
 /* Each edge of the tree is walked once down and once up, so that a circle is found out. */
 static bool range_r4(const loam_range *r)
 {
-    uint64_t down = r->tags, up = r->tags;
+    uint64_t down = r->tags, up = down;
     if (r->root == NULL || r->root->parent != NULL)
         return false;
     const loam_range_tag *t = range_lowest(r->root, &down), *chained = r->first;

@@ -142,9 +142,12 @@ static inline bool vm_ground_reads(const void *at)
 static inline bool vm_ground_writes(void *at)
 {
     bool works = sigsetjmp(vm_ground_back, 1) == 0;
+    volatile unsigned char *byte = at;
     vm_ground_probing = 1;
-    if (works)
-        *(volatile unsigned char *)at = *(volatile unsigned char *)at;
+    if (works) {
+        unsigned char was = *byte;
+        *byte = was;
+    }
     vm_ground_probing = 0;
     return works;
 }
