@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
-from qmp import ROWS, Monitor  # noqa: E402
+from qmp import COLUMNS, ROWS, Monitor  # noqa: E402
 from taplib import Tap  # noqa: E402
 
 
@@ -48,10 +48,15 @@ def at_prompt(lines):
     return bool(text) and text[-1] == "loam>"
 
 
+def rows_of(line):
+    """A line of text as the screen breaks it."""
+    return [line[i:i + COLUMNS] for i in range(0, max(len(line), 1), COLUMNS)]
+
+
 def same_on_both(tap, name, session, text, typed=None):
     """What a line makes the serial line say is what the screen shows at its end."""
     said = session.type_line(text)
-    want = [line.rstrip() for line in said.splitlines()][1:]
+    want = [row.rstrip() for line in said.splitlines()[1:] for row in rows_of(line)]
     lines = [line for line in session.lines() if line]
     shown = lines[-min(len(want), ROWS - 1):]
     tap.check(want[-len(shown):] == shown and len(shown) > 1, name, [*said.splitlines(), *lines])
@@ -118,13 +123,13 @@ def long_line(tap):
 
 
 GREEN, BLUE, YELLOW = 2, 9, 14  # free, reserved, taken
-COLUMNS, LABEL, TOP = 64, 11, 2  # of the picture
+BLOCKS, LABEL, TOP = 64, 11, 2  # of the picture: characters in a row, where it begins
 
 
 def blocks(screen):
     """The picture's characters and their colours, in the order of the addresses."""
     rows = [screen.row(TOP + y) for y in range(20)]
-    rows = [row[LABEL:LABEL + COLUMNS] for row in rows if row[0].character == "0"]
+    rows = [row[LABEL:LABEL + BLOCKS] for row in rows if row[0].character == "0"]
     return [(cell.character, cell.ink) for row in rows for cell in row]
 
 
