@@ -308,6 +308,30 @@ def refused(tap):
         tap.check(not faults, f"program: {name}: refused, named", faults + pc.tail(result[1], 20))
 
 
+# ---- by GRUB ----
+
+GRUB_MODULES = "multiboot multiboot2 mmap iso9660 biosdisk normal"
+
+
+def by_grub(tap):
+    """The real loader, with a module that is no archive."""
+    with tempfile.TemporaryDirectory(prefix="loam-bad-") as folder:
+        initrd, image = (os.path.join(folder, name) for name in ("initrd", "bad.iso"))
+        with open(initrd, "wb") as file:
+            file.write(b"this is no archive, " * 5000)
+        subprocess.run(["bash", os.path.join(pc.ROOT, "tools/grub_iso.sh"), image, pc.KERNEL,
+                        initrd, os.path.join(pc.BUILD, "grub.cfg"), GRUB_MODULES], check=True)
+        machine = pc.Machine(["-m", "64", "-cdrom", image], pc.LIMIT)
+        machine.wait_for(pc.PROMPT)
+        for command in ("check", "ls", "run hello"):
+            machine.command(command)
+        machine.type("off\r")
+        result = machine.finish()
+    faults = faults_of(result, [BROKEN, "hello: cannot be run: C1 "])
+    tap.check(not faults, "GRUB: a module that is no archive: said, a shell",
+              faults + pc.tail(result[1], 20))
+
+
 # ---- anything ----
 
 def spoiled(rng):
@@ -344,7 +368,7 @@ def made(tap):
 
 def main():
     tap = Tap()
-    for part in (made, archives, refused, anything):
+    for part in (made, archives, refused, by_grub, anything):
         part(tap)
     tap.done()
 
