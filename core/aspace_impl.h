@@ -117,7 +117,7 @@ void loam_aspace__drop(loam_aspace_world *w, loam_pfn pfn);
 /* Rule A9, and the sum of all counts. */
 const char *loam_aspace__check_shares(const loam_aspace_world *w, uint64_t *sum);
 
-/* ---- aspace_fault.c; lock held ---- */
+/* ---- aspace_page.c; lock held ---- */
 
 /* As loam_aspace_access, and: */
 enum { ASPACE_LOAD = 3 }; /* a write whatever the rights are */

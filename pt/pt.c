@@ -44,7 +44,9 @@
 
 void loam_pt_batch_init(loam_pt_batch *batch)
 {
-    *batch = (loam_pt_batch){.count = 0};
+    batch->count = 0; /* what va held is not looked at */
+    batch->all = batch->dirty = false;
+    batch->emptied = 0;
 }
 
 /* ---- tables ---- */

@@ -160,7 +160,7 @@ static void oracle_compare_page(const oracle_space *s, unsigned i)
     }
 }
 
-static void oracle_compare(void)
+static inline void oracle_compare(void)
 {
     const char *bad = loam_aspace_world_check(ground.world);
     if (bad != NULL)
@@ -413,7 +413,7 @@ static void oracle_step_destroy(oracle_space *s)
 
 /* ---- a life ---- */
 
-static bool oracle_begin(const loam_pt_format *format)
+static inline bool oracle_begin(const loam_pt_format *format)
 {
     if (!ground_prepare(format))
         return false;
@@ -427,7 +427,7 @@ static bool oracle_begin(const loam_pt_format *format)
     return ground.world != NULL;
 }
 
-static void oracle_end(void)
+static inline void oracle_end(void)
 {
     for (oracle_space *s = oracle.space; s < oracle.space + ORACLE_SPACES; s++)
         if (s->as != NULL)
@@ -467,7 +467,7 @@ static void oracle_step_access(oracle_space *s)
     oracle_access(s, i, access == 3 ? LOAM_ACCESS_WRITE : access);
 }
 
-static void oracle_step(void)
+static inline void oracle_step(void)
 {
     oracle_space *s = &oracle.space[oracle_below(ORACLE_SPACES)];
     unsigned kind = (unsigned)oracle_below(200);

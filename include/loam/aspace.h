@@ -10,8 +10,9 @@
  * count. A stack region grows downwards to its limit; guard pages stay unmapped. Whatever the
  * program does wrong is answered with a reason: the kernel kills the program, never itself.
  *
- * Spaces that may share frames belong to one loam_aspace_world. One lock a world; faults and calls
- * of one space come from one processor at a time.
+ * Spaces that may share frames belong to one loam_aspace_world. One lock a world, with interrupts
+ * off; faults and calls of one space come from one processor at a time. The config's functions are
+ * called with the lock held, and may not call the world. Context of every call: no interrupt's.
  */
 #include "loam/base.h"
 #include "loam/pt.h"
@@ -46,7 +47,7 @@ typedef struct loam_aspace_config {
 
 /* NULL: the config's parts do not fit together, or no memory. */
 loam_aspace_world *loam_aspace_world_init(const loam_aspace_config *config);
-/* LOAM_EBUSY while a space lives. */
+/* LOAM_OK; LOAM_EBUSY while a space lives. */
 loam_err loam_aspace_world_fini(loam_aspace_world *world);
 
 /* An empty space; NULL: no memory. */
@@ -80,7 +81,9 @@ loam_err loam_aspace_map(loam_aspace *as, uint64_t addr, uint64_t len, unsigned 
  * LOAM_OK, LOAM_EINVAL, LOAM_ERANGE, LOAM_ENOMEM (no tag or table to cut with: nothing changed). */
 loam_err loam_aspace_unmap(loam_aspace *as, uint64_t addr, uint64_t len);
 
-/* Changes the rights; LOAM_ENOENT when part of it is no region: nothing changed then. */
+/* Changes the rights of [addr, addr + len): flags are LOAM_PT_WRITE and LOAM_PT_EXEC alone.
+ * LOAM_OK; LOAM_EINVAL, LOAM_ERANGE; LOAM_ENOENT: part of it is no region, or a guard; LOAM_ENOMEM:
+ * no tag to cut with. On error nothing has changed. O(log regions) a region, and the pages. */
 loam_err loam_aspace_protect(loam_aspace *as, uint64_t addr, uint64_t len, unsigned flags);
 
 /* What a fault was, as the processor says. */
@@ -117,6 +120,7 @@ typedef struct loam_aspace_region {
     uint64_t resident; /* pages present */
 } loam_aspace_region;
 bool loam_aspace_find(loam_aspace *as, uint64_t va, loam_aspace_region *region);
+/* Every region, ascending; fn is called with the lock held, and returns false to stop. */
 typedef bool loam_aspace_fn(void *ctx, const loam_aspace_region *region);
 void loam_aspace_each(loam_aspace *as, loam_aspace_fn *fn, void *ctx);
 
@@ -146,6 +150,7 @@ typedef struct loam_aspace_stats {
     uint64_t stack_grown;            /* of demand_zero, in stack regions */
     uint64_t refused;                /* faults with any verdict but DONE */
 } loam_aspace_stats;
+/* O(pages): what is shared is counted now. */
 void loam_aspace_stat(loam_aspace *as, loam_aspace_stats *stats);
 
 /* The first broken rule (A1 ... of aspace.c, R and T of the units below), or NULL. */

@@ -30,8 +30,9 @@ static int from_err(loam_err err)
 /* Characters that could do something to a terminal do not reach it. */
 static void put_plain(char c)
 {
-    bool plain = (c >= ' ' && c < 127) || c == '\n' || c == '\t';
-    console_put(plain ? c : (char)'.');
+    if ((c < ' ' || c >= 127) && c != '\n' && c != '\t')
+        c = '.';
+    console_put(c);
 }
 
 static int do_write(uint32_t text, uint32_t len)

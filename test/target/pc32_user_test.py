@@ -5,6 +5,7 @@ killed with a line that names address and reason, files that lie are refused; an
 them as many frames are free as before.
 """
 import os
+import random
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pc32_qemu as pc  # noqa: E402
 from taplib import Tap  # noqa: E402
 
 INITRD = os.path.join(pc.BUILD, "initrd.cpio")
+SEED = int(os.environ.get("SEED") or 0) or random.randrange(1, 1 << 32)
 TEXT = r"at eip 0x4000[0-9a-f]{2}$"  # the program's own code
 
 GOOD = {
@@ -141,6 +143,20 @@ def shell(tap):
            "all are back$")
     s.says("run null", "killed: .*a NULL pointer", "all are back$")
     s.says("run clone", "10 in all", "all are back$")
+    s.says("run faults", r"^faults: touch: \d+ ticks", r"^faults: keep: \d+ ticks", "all are back$")
+    s.says("check", "every rule holds")
+    s.off()
+
+
+def storms(tap):
+    """Random system calls: whatever becomes of the program, the kernel stands."""
+    s = Session(tap, "storm", initrd=INITRD)
+    for seed in random.Random(SEED).sample(range(1 << 30), 6):
+        answer = s.machine.command(f"run storm {seed}")
+        good = re.search(r"^user: storm: frames: .* all are back$", answer, re.M)
+        tap.check(good is not None and "BROKEN" not in answer and "refused" not in answer,
+                  f"user: storm {seed}: the kernel stands, all frames are back",
+                  [f"SEED={SEED}", *answer.splitlines()[-12:]])
     s.says("check", "every rule holds")
     s.off()
 
@@ -167,7 +183,7 @@ def bad_archives(tap):
 
 def main():
     tap = Tap()
-    for part in (each_program, elsewhere, shell, bad_archives):
+    for part in (each_program, elsewhere, shell, storms, bad_archives):
         part(tap)
     tap.done()
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* aspace_fault.c - what happens at a page fault.
+/* aspace_page.c - what happens at a page fault.
  *
  * WHAT   The processor could not do what the program asked. Either a page is to be made, or the
  *        program is wrong, and the answer says how.
