@@ -51,6 +51,7 @@ pc32    grub-pc-bin              /usr/lib/grub/i386-pc/multiboot.mod
 pc32    xorriso                  xorriso
 pc32    mtools                   mformat
 pc32    cpio                     cpio
+window  qemu-system-gui          /usr/lib/*/qemu/ui-gtk.so
 fuzz    libfdt-dev               /usr/include/libfdt.h
 fuzz    device-tree-compiler     dtc
 bench   valgrind                 valgrind

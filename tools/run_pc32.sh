@@ -3,7 +3,7 @@
 # run_pc32.sh WORDS QEMU-ARGUMENT... - a PC in QEMU, for a person.
 #
 # With a display: a window, and the same on serial. Without one: serial alone, on this terminal. On
-# a terminal the kernel command line gets `shell`, else `off`. The command line is WORDS and that;
+# a terminal the kernel command line gets `shell`, else `off`, and there is nobody to see a window. The command line is WORDS and that;
 # with -cdrom among the arguments there is none, the ISO's menu has it.
 # The exit code is the kernel's: 0 when it ended well.
 set -uo pipefail
@@ -16,7 +16,11 @@ qemu=(qemu-system-i386 -m "${MEMORY:-64}" -no-reboot
     -device "isa-debug-exit,iobase=0xf4,iosize=0x04" "$@")
 case " $* " in *' -kernel '*) qemu+=(-append "$words $end") ;; esac
 
+window=no
 if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ "$end" = shell ]; then
+    tools/packages.sh window >&2 && window=yes || echo 'QEMU has no window here: serial alone.'
+fi
+if [ $window = yes ]; then
     echo 'QEMU, PC. To leave: `off` in the shell, or close the window.'
     "${qemu[@]}" -serial mon:stdio
 elif [ "$end" = shell ]; then

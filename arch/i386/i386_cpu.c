@@ -153,6 +153,11 @@ static void fault_overflow(void)
     __asm__ volatile("movb $0x7f, %%al\n\taddb $1, %%al\n\tinto" : : : "eax", "cc");
 }
 
+static void fault_fp(void)
+{
+    __asm__ volatile("fldz");
+}
+
 /* Runs the main stack into its guard page. */
 static void fault_stack(void)
 {
@@ -160,7 +165,7 @@ static void fault_stack(void)
 }
 
 const char arch_fault_names[] = "null invalid divide write-text write-rodata unmapped wild "
-                                "breakpoint general overflow stack";
+                                "breakpoint general overflow fp stack";
 
 typedef struct fault_entry {
     const char *name;
@@ -178,6 +183,7 @@ static const fault_entry faults[] = {
     {"breakpoint", fault_breakpoint},
     {"general", fault_general},
     {"overflow", fault_overflow},
+    {"fp", fault_fp},
     {"stack", fault_stack},
 };
 

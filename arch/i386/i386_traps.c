@@ -24,7 +24,7 @@ static const char *const names[I386_EXCEPTIONS] = {
     "overflow",
     "bound range exceeded",
     "invalid opcode",
-    "no coprocessor",
+    "floating point is off",
     "double fault",
     "coprocessor segment overrun",
     "invalid TSS",

@@ -23,6 +23,7 @@ enum {
     CR4_PSE = 1 << 4,
     CR4_PGE = 1 << 7
 };
+#define CR0_EM (1U << 2) /* floating point traps */
 #define CR0_WP (1U << 16)
 
 processor processor_this;
@@ -96,6 +97,13 @@ static void ask_cpuid(processor *p)
     p->has_globals = (reg[3] & HAS_PGE) != 0;
 }
 
+static void add_cr0(uint32_t bits)
+{
+    uint32_t cr0;
+    __asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
+    __asm__ volatile("movl %0, %%cr0" : : "r"(cr0 | bits) : "memory");
+}
+
 void processor_detect(void)
 {
     processor *p = &processor_this;
@@ -104,6 +112,7 @@ void processor_detect(void)
     p->has_cpuid = is_486 && flag_changes(EFLAGS_ID);
     if (p->has_cpuid)
         ask_cpuid(p);
+    add_cr0(CR0_EM); /* neither the kernel nor its programs have any: nothing to save */
 }
 
 static LOAM_NOINLINE void add_cr4(uint32_t bits)
@@ -116,11 +125,8 @@ static LOAM_NOINLINE void add_cr4(uint32_t bits)
 void processor_paging_features(void)
 {
     const processor *p = &processor_this;
-    uint32_t cr0;
-    if (p->has_invlpg) { /* WP came with the 486 */
-        __asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
-        __asm__ volatile("movl %0, %%cr0" : : "r"(cr0 | CR0_WP) : "memory");
-    }
+    if (p->has_invlpg) /* WP came with the 486 */
+        add_cr0(CR0_WP);
     if (p->has_large || p->has_globals)
         add_cr4((p->has_large ? CR4_PSE : 0U) | (p->has_globals ? CR4_PGE : 0U));
 }

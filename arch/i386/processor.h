@@ -21,7 +21,8 @@ typedef struct processor {
 
 extern processor processor_this;
 
-/* Fills processor_this. Needs the IDT: it tries an instruction that an 80386 does not know. */
+/* Fills processor_this, and makes floating point trap. Needs the IDT: it tries an instruction that
+ * an 80386 does not know. */
 void processor_detect(void);
 
 /* Turns on what the final page tables use: CR0.WP (read-only holds for the kernel, too), CR4.PSE,
