@@ -9,6 +9,7 @@ import time
 
 import check_objects
 import check_pages
+import check_vm
 from driving import ROOT, Tap, Wrong
 
 PROMPT = b"loam> "
@@ -91,6 +92,19 @@ def objects(kernel, rng):
     heap.give_all()
 
 
+def spaces(kernel, rng):
+    kernel.want("--vm=vax", "err usage")
+    for mmu in (check_vm.I386, check_vm.X86_64, check_vm.Aarch64):
+        kernel.want("reset", "ok")
+        kernel.want(f"--vm={mmu.name}", "ok")
+        kernel.ask("vm_new")  # makes a machine
+        kernel.want("vm_free", "ok")
+        space = check_vm.Space(kernel, mmu)
+        for _ in range(12):
+            check_vm.step(space, rng)
+        space.close()
+
+
 def gives_back(kernel, _):
     """What the fake machine borrowed is there again after a reset."""
     def free():
@@ -114,6 +128,7 @@ def main():
     tap.run_on("rpi3: pages: one region", Kernel, pages("one region"))
     tap.run_on("rpi3: pages: odd maps", Kernel, pages("regions far apart", "eight pages"))
     tap.run_on("rpi3: objects", Kernel, objects)
+    tap.run_on("rpi3: address spaces", Kernel, spaces)
     tap.run_on("rpi3: borrowed pages come back", Kernel, gives_back)
     tap.done()
 

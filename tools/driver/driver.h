@@ -77,7 +77,8 @@ typedef struct driver {
  * map. */
 void driver_init(driver *d, const driver_machine *machine, loam_span *spans, size_t cap);
 
-/* The format of address spaces to come, with all that its processors can have. false: NULL. */
+/* The format of address spaces to come, with all that its processors can have. false: it is NULL,
+ * and nothing has changed. */
 bool driver_vm_format(driver *d, const loam_pt_format *format);
 
 /* Answers one line, without its newline: puts the answer and a newline. line need not be

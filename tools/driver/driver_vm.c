@@ -9,7 +9,11 @@
  */
 #include "driver.h"
 
-enum { VM_FLAGS = LOAM_PT_WRITE | LOAM_PT_EXEC | LOAM_PT_USER, DEFAULT_PAGES = 0x1000 };
+enum {
+    VM_FLAGS = LOAM_PT_WRITE | LOAM_PT_EXEC | LOAM_PT_USER,
+    MOST_PAGES = 0x1000, /* of the machine that is made when nobody has told of one */
+    LEAST_PAGES = 0x10
+};
 
 /* ---- where tables come from ---- */
 
@@ -139,11 +143,13 @@ static void flush(driver *d, loam_pt_batch *batch)
 
 bool driver_vm_format(driver *d, const loam_pt_format *format)
 {
+    if (format == NULL)
+        return false;
     d->vm_format = format;
     d->vm_features = LOAM_PT_LARGE | LOAM_PT_GLOBALS;
     if (format != &loam_pt_i386)
         d->vm_features |= LOAM_PT_HUGE | LOAM_PT_NX;
-    return format != NULL;
+    return true;
 }
 
 static bool vm_running(driver *d)
@@ -160,12 +166,19 @@ static void vm_end(driver *d)
     d->flushed_all = true; /* nobody may use the tables any more */
 }
 
-/* Before any machine was started, a small one is made: what was told of it, or 16 MiB. */
+/* Before any machine was started, one is made: of what was told of it, else of 16 MiB or, where
+ * there is less memory for it, of a part of that. */
 static bool vm_machine(driver *d)
 {
-    if (d->stage == DRIVER_BOOT && d->map.ram.count != 0)
+    if (d->stage != DRIVER_BOOT)
+        return true;
+    if (d->map.ram.count != 0)
         return driver_start(d, LOAM_ZONE_MAX_ORDER);
-    return d->stage != DRIVER_BOOT || driver_objects(d, DEFAULT_PAGES);
+    for (unsigned pages = MOST_PAGES; pages >= LEAST_PAGES; pages /= 4)
+        if (driver_objects(d, pages))
+            return true;
+    driver_reset(d);
+    return false;
 }
 
 static void word_vm_new(driver *d, const uint64_t *arg, unsigned n)
