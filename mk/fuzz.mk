@@ -48,6 +48,11 @@ $(foreach v,asan host32,$(eval $(call replay_rules,$(v))))
 
 build/asan/fuzz/fdt_fuzz: | $(DTB)
 
+# Its oracle checks as tests do.
+build/asan/fuzz/vmap_fuzz: build/asan/obj/test/tap.o
+build/host32/fuzz/vmap_fuzz: build/host32/obj/test/tap.o
+build/fuzz/vmap_fuzz: build/fuzz/obj/test/tap.o
+
 TESTS += $(FUZZERS:%=build/asan/fuzz/%_fuzz)
 TESTS += $(patsubst %,build/host32/fuzz/%_fuzz,$(filter-out fdt,$(FUZZERS)))
 

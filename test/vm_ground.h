@@ -50,6 +50,9 @@ typedef struct vm_ground {
     uint64_t misses;  /* pages mapped by a touch */
     uint64_t changes; /* misses and flushes */
     uint64_t tables;  /* pages of the low zone that the tables have */
+    /* For tests: requests for tables that are still answered, when few_tables is on. */
+    bool few_tables;
+    unsigned tables_left;
     loam_range_tag tag[VM_GROUND_TAGS];
     loam_vmap *vmap;
     loam_slabs *slabs;
@@ -157,6 +160,10 @@ static inline bool vm_ground_writes(void *at)
 static inline bool vm_ground_table_alloc(void *ground, loam_pa *table)
 {
     vm_ground *g = ground;
+    if (g->few_tables && g->tables_left-- == 0) {
+        g->tables_left = 0;
+        return false;
+    }
     loam_pfn pfn = loam_zone_alloc(g->low, 0, LOAM_ZONE_ZERO);
     *table = loam_pfn_to_pa(pfn);
     g->tables += !loam_pfn_is_none(pfn);

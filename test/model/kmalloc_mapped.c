@@ -85,6 +85,33 @@ static void no_window_left(tap *t)
     end(t);
 }
 
+/* The n-th table and all behind it are refused: frames in a row, or a block that stays. */
+static void no_tables_left(tap *t)
+{
+    bool mapped = false;
+    for (unsigned n = 0; n < 12 && !mapped; n++) {
+        start(t, NULL);
+        uint64_t before = vm_ground_free_frames(&g);
+        g.few_tables = true;
+        g.tables_left = n;
+        unsigned char *p = loam_kmalloc_alloc(g.k, 100 * PAGE);
+        TAP_CHECK(t, p != NULL);
+        mapped = is_mapped(p);
+        memset(p, 5, 100 * PAGE);
+        g.tables_left = 0;
+        unsigned char *q = loam_kmalloc_realloc(g.k, p, 180 * PAGE);
+        TAP_CHECK(t, q != NULL && q[100 * PAGE - 1] == 5);
+        memset(q, 6, 180 * PAGE);
+        TAP_CHECK(t,
+                  (p = loam_kmalloc_realloc(g.k, q, 60 * PAGE)) != NULL && p[60 * PAGE - 1] == 6);
+        TAP_RULE(t, loam_kmalloc_check(g.k), NULL);
+        TAP_EQ(t, loam_kmalloc_free(g.k, p), LOAM_OK);
+        TAP_EQ(t, vm_ground_free_frames(&g), before);
+        end(t);
+    }
+    TAP_CHECK(t, mapped);
+}
+
 /* Every second frame is taken: no two in a row, and yet there is a large block. */
 static void scattered(tap *t)
 {
@@ -347,6 +374,7 @@ static const tap_case cases[] = {
     {"kmalloc_mapped: large blocks are areas, from high frames", large_is_mapped},
     {"kmalloc_mapped: aligned blocks are frames in a row", aligned_is_in_a_row},
     {"kmalloc_mapped: no window left: frames in a row", no_window_left},
+    {"kmalloc_mapped: no tables left: frames in a row", no_tables_left},
     {"kmalloc_mapped: no two free frames in a row", scattered},
     {"kmalloc_mapped: realloc in place, the tail goes back", realloc_in_place},
     {"kmalloc_mapped: realloc without memory: unchanged", realloc_without_memory},
