@@ -126,12 +126,10 @@ static LOAM_NOINLINE loam_pfn zone_finish(const loam_zone *zone, uint64_t frame,
     return loam_pfn_of(frame);
 }
 
-/* Pops a block off a queue of a front that points to its area: of the stack, else of the word.
- * Interrupts off. */
+/* Pops a block off the queue of its order, in a front that points to its area: of the stack, else
+ * of the word. Interrupts off. */
 LOAM_INLINE bool zone_pop(zone_front *front, unsigned q, unsigned order, uint64_t *frame)
 {
-    if (q == LOAM_ZONE_LIFOS)
-        return false;
     zone_queue *queue = &front->queue[q];
     uint64_t at, count = queue->count, window = loam_atomic_peek(&front->window);
     if (LOAM_LIKELY(count != 0)) {
@@ -144,7 +142,7 @@ LOAM_INLINE bool zone_pop(zone_front *front, unsigned q, unsigned order, uint64_
         uint64_t starts = queue->starts;
         if (LOAM_UNLIKELY(starts == 0))
             return false;
-        *frame = queue->base + ((uint64_t)loam_ctz64(starts) << (order == 0 ? 0 : queue->shift));
+        *frame = queue->base + ((uint64_t)loam_ctz64(starts) << (order == 9 ? 6 : 0));
         at = *frame - front->first;
         if (LOAM_UNLIKELY(at >= window))
             return false;
@@ -154,7 +152,7 @@ LOAM_INLINE bool zone_pop(zone_front *front, unsigned q, unsigned order, uint64_
     return true;
 }
 
-/* Order 0 is asked for by itself: what it needs lies at places that the compiler knows. */
+/* zone_queue_of as branches: orders 0 to 3 share one, as nobody can foresee which of them comes. */
 loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
 {
     uint64_t frame = 0;
@@ -163,8 +161,10 @@ loam_pfn loam_zone_alloc(loam_zone *zone, unsigned order, unsigned flags)
     unsigned cpu = loam_port_cpu();
     if (LOAM_LIKELY(cpu < zone->nfronts)) {
         zone_front *front = &zone->front[cpu];
-        done = LOAM_LIKELY(order == 0) ? zone_pop(front, 0, 0, &frame)
-                                       : zone_pop(front, zone_queue_of(order), order, &frame);
+        if (LOAM_LIKELY(order <= 3))
+            done = zone_pop(front, order, order, &frame);
+        else if (order == 9)
+            done = zone_pop(front, 4, 9, &frame);
     }
     loam_port_irq_restore(irq);
     if (LOAM_UNLIKELY(!done))
