@@ -19,9 +19,31 @@ void console_write(const char *s)
         console_put(*s++);
 }
 
+/* What was typed while somebody looked for Ctrl-C. */
+static char typed[CONSOLE_TYPED];
+static size_t typed_count;
+
+bool console_interrupted(void)
+{
+    bool stop = false;
+    char c;
+    while (board_getc(&c)) {
+        if (c == CONSOLE_STOP)
+            stop = true;
+        else if (typed_count < sizeof(typed))
+            typed[typed_count++] = c;
+    }
+    return stop;
+}
+
 char console_key(void)
 {
     char c;
+    if (typed_count > 0) {
+        c = typed[0];
+        __builtin_memmove(typed, typed + 1, --typed_count);
+        return c;
+    }
     while (!board_getc(&c))
         board_wait_input();
     return c;

@@ -190,8 +190,11 @@ static _Noreturn void report(const i386_trap *t, uint32_t esp, uint32_t ss)
 void i386_trap_handle(i386_trap *t)
 {
     if (t->vector >= I386_IRQ_BASE && t->vector < I386_VECTORS) {
-        if (board_irq(t->vector - I386_IRQ_BASE))
+        if (board_irq(t->vector - I386_IRQ_BASE)) {
+            if (i386_trap_from_user(t) && hooks != NULL && hooks->interrupted != NULL)
+                hooks->interrupted(t);
             return;
+        }
     } else if (t->vector == VECTOR_INVALID && processor_probe_trapped(t->eip, &t->eip)) {
         return;
     } else if (give_to_hooks(t)) {

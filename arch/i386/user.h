@@ -9,7 +9,8 @@
  *       (waits in here)                  <------  int 0x80        hooks->syscall(frame)
  *                                        <------  page fault      hooks->page_fault(frame, address)
  *                                        <------  divide, #GP ... hooks->exception(frame)
- *                                        <------  timer, keyboard the kernel's own handlers
+ *                                        <------  timer, keyboard the kernel's own handlers, then
+ *                                                                 hooks->interrupted(frame)
  *       a hook returns                   ------>  goes on with what the frame says now
  *     r = result  <---- a hook calls arch_leave_user(result): the program is left for good
  *
@@ -31,6 +32,8 @@ typedef struct arch_user_hooks {
     /* Any other exception at privilege 3; t->vector says which (i386_exception_name). Has to call
      * arch_leave_user or to change the frame. */
     void (*exception)(i386_trap *t);
+    /* An interrupt came while a program ran, and has been served; or NULL: nobody wants to know. */
+    void (*interrupted)(i386_trap *t);
 } arch_user_hooks;
 
 /* Until this is called every trap of a program ends the kernel. NULL: again so. */

@@ -2,8 +2,8 @@
 /* process.c - processes come, take turns, and go.
  *
  * The table is a round: the next one to run is the first ready one behind the one that ran last. A
- * process that waits has a child that lives, and a child of which nobody waits for anything is
- * ready; so while a process lives one is ready, and the round never stands still.
+ * process that waits has a child that lives, and one without children cannot wait; so while a
+ * process lives one is ready, and the round never stands still.
  */
 #include "process.h"
 #include "aspace_view.h"
@@ -206,6 +206,19 @@ void process_kill(i386_trap *t, const char *fmt, ...)
     kprintf("user: %s (%u): killed: %s\n", self->name, (int)self->number, result->reason);
     result->killed++;
     process_end(t, USER_KILLED);
+}
+
+_Noreturn void process_stop_all(i386_trap *t)
+{
+    for (process *p = table; p < table + USER_PROCESSES; p++) {
+        if (p == process_current || (p->state != PROCESS_READY && p->state != PROCESS_WAITS))
+            continue;
+        release(p);
+        process_result->killed++;
+        p->state = PROCESS_NONE;
+    }
+    process_kill(t, "stopped by Ctrl-C");
+    kpanic("a process is ready after all were stopped");
 }
 
 void process_run_all(process *p, uint32_t eip, uint32_t esp)

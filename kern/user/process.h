@@ -4,9 +4,9 @@
 
 /* process.h - a program that runs: its address space, its registers, its kernel memory.
  *
- * Processes take turns of their own will: another one runs when the one that runs ends, waits or
- * yields. A turn is a change of the trap frame that the hook was called with, and of the root: what
- * the hook returns to is another program.
+ * Processes take turns: another one runs when the one that runs ends, waits or yields, and at each
+ * tick of the timer. A turn is a change of the trap frame that the hook was called with, and of the
+ * root: what the hook returns to is another program. In the kernel nobody is interrupted.
  *
  *     frame of the hook  <---- saved ----  process 1 (ready)
  *           |            ---- restored --> process 2 (runs)
@@ -70,6 +70,8 @@ void process_yield(i386_trap *t);
 void process_end(i386_trap *t, int status);
 /* The same, with a line that says why. */
 void process_kill(i386_trap *t, const char *fmt, ...);
+/* Ends all of them. */
+_Noreturn void process_stop_all(i386_trap *t);
 /* clone: 0 in the child. The child's number, or an error. */
 int process_clone(const i386_trap *t);
 /* wait: answers in the frame, at once or when a child ends. */

@@ -263,8 +263,22 @@ static void on_exception(i386_trap *t)
     process_kill(t, "%s, at eip 0x%X", i386_exception_name(t->vector), (uint64_t)t->eip);
 }
 
+/* Each tick is somebody else's turn; Ctrl-C ends them all. */
+static void on_interrupt(i386_trap *t)
+{
+    static uint64_t last;
+    uint64_t now = kern_this.ticks;
+    if (now == last)
+        return;
+    last = now;
+    if (console_interrupted())
+        process_stop_all(t);
+    else
+        process_yield(t);
+}
+
 void process_hooks(void)
 {
-    static const arch_user_hooks hooks = {on_syscall, on_page_fault, on_exception};
+    static const arch_user_hooks hooks = {on_syscall, on_page_fault, on_exception, on_interrupt};
     arch_set_user_hooks(&hooks);
 }

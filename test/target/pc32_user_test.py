@@ -161,6 +161,26 @@ def storms(tap):
     s.off()
 
 
+def endless(tap):
+    """Two processes that never yield: both run, Ctrl-C ends them, what else was typed is kept."""
+    s = Session(tap, "loop", initrd=INITRD)
+    start = len(s.machine.output)
+    s.machine.type("run loop\r")
+    at = s.machine.wait_for("parent runs", start)
+    both = at and s.machine.wait_for("child runs", start)
+    again = both and s.machine.wait_for("parent runs", max(at, both))
+    tap.check(again is not None, "user: loop: the timer gives each its turn",
+              pc.tail(s.machine.output))
+    s.machine.type("che\x03")
+    end = s.machine.wait_for("loam> che", start)
+    said = s.machine.output[start:end]
+    tap.check(re.search(r"^user: loop \(\d+\): killed: stopped by Ctrl-C$", said, re.M) is not None
+              and "all are back" in said,
+              "user: loop: Ctrl-C ends both, all frames are back", said.splitlines()[-6:])
+    s.says("ck", "every rule holds")
+    s.off()
+
+
 def bad_archives(tap):
     with open(INITRD, "rb") as file:
         good = file.read()
@@ -183,7 +203,7 @@ def bad_archives(tap):
 
 def main():
     tap = Tap()
-    for part in (each_program, elsewhere, shell, storms, bad_archives):
+    for part in (each_program, elsewhere, shell, storms, endless, bad_archives):
         part(tap)
     tap.done()
 
