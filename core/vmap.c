@@ -125,9 +125,9 @@ loam_err loam_vmap__fail(loam_vmap *v, loam_err err)
 {
     if (err == LOAM_OK || err == LOAM_EINVAL)
         return err;
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     v->failures++;
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return err;
 }
 
@@ -150,23 +150,23 @@ loam_err loam_vmap__map_list_locked(loam_vmap *v, uint64_t va, vmap_list *list, 
 
 static loam_err area_make(loam_vmap *v, vmap_ask *ask, vmap_list *list, unsigned flags)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_err err = area_place_locked(v, ask);
     if (err == LOAM_OK) {
         err = loam_vmap__map_list_locked(v, ask->base, list, flags);
         area_finish_locked(v, ask, err);
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return err;
 }
 
 /* Takes a right away again that was there to clear the pages. */
 static void area_seal(loam_vmap *v, uint64_t va, uint64_t len, unsigned flags)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_pt_protect(v->config.pt, va, len, flags & VMAP_PT_FLAGS, &v->batch);
     loam_vmap__flush_locked(v);
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
 }
 
 /* How new pages are mapped: writable for now when they must be cleared through the mapping. */
@@ -245,9 +245,9 @@ static bool frames_can_be_given(loam_vmap *v, const loam_pfn *pfn, size_t n, con
         .value = pfn[i].v,
         .caller = caller,
     };
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     v->refusals++;
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     loam_port_misuse(&report);
     return false;
 }
@@ -265,13 +265,13 @@ loam_err loam_vmap_map(loam_vmap *v, const loam_pfn *pfn, size_t n, unsigned fla
         return LOAM_EINVAL;
     ask.note = vmap_note(flags | (lent ? VMAP_KEEP : 0), 0, 0);
     loam_vmap__stock_fill(v);
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_err err = area_place_locked(v, &ask);
     if (err == LOAM_OK) {
         err = loam_pt_map_frames(v->config.pt, ask.base, pfn, n, flags & VMAP_PT_FLAGS, &v->batch);
         area_finish_locked(v, &ask, err);
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     loam_vmap__stock_drop(v);
     if (err == LOAM_OK)
         *va = ask.base;
@@ -305,13 +305,13 @@ loam_err loam_vmap_map_pa(loam_vmap *v, loam_pa pa, uint64_t len, unsigned flags
         ask.phase = first & (ask.align - 1);
     }
     loam_vmap__stock_fill(v);
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_err err = area_make_pa_locked(v, &ask, loam_pa_of(first), flags);
     if (err == LOAM_ENOMEM && ask.align != 0) {
         ask.align = ask.phase = 0;
         err = area_make_pa_locked(v, &ask, loam_pa_of(first), flags);
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     loam_vmap__stock_drop(v);
     if (err == LOAM_OK)
         *va = ask.base + offset;

@@ -105,13 +105,13 @@ static loam_err area_end_locked(loam_vmap *v, vmap_end *end, vmap_list *list)
 static bool area_end_begins(loam_vmap *v, uint64_t va, unsigned kind, vmap_end *end,
                             vmap_list *list, loam_err *err)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     const loam_range_tag *t = area_at_locked(v, va, kind);
     if (t != NULL) {
         *end = (vmap_end){t->base, vmap_mapped(t), (vmap_flags(t) & VMAP_KEEP) != 0};
         *err = area_end_locked(v, end, list);
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return t != NULL;
 }
 
@@ -124,9 +124,9 @@ loam_err loam_vmap__free(loam_vmap *v, uint64_t va, unsigned kind, const void *c
         return loam_vmap__refuse(v, va, true, caller);
     area_drop(v, &list);
     while (err == LOAM_OK && end.left > 0) {
-        loam_irq irq = loam_lock_acquire(&v->lock);
+        loam_irq irq = vmap_lock(v);
         err = area_end_locked(v, &end, &list);
-        loam_lock_release(&v->lock, irq);
+        vmap_unlock(v, irq);
         area_drop(v, &list);
     }
     loam_vmap__stock_drop(v);
@@ -146,7 +146,7 @@ loam_err loam_vmap_protect(loam_vmap *v, uint64_t va, unsigned flags)
     loam_err err = LOAM_EINVAL;
     if ((flags & ~(unsigned)VMAP_PT_FLAGS) != 0)
         return err;
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_range_tag *t = area_at_locked(v, va, 0);
     if (t != NULL) {
         err = loam_pt_protect(v->config.pt, t->base, vmap_mapped(t), flags, &v->batch);
@@ -154,7 +154,7 @@ loam_err loam_vmap_protect(loam_vmap *v, uint64_t va, unsigned flags)
             t->note = (t->note & ~(uint64_t)VMAP_PT_FLAGS) | flags;
         loam_vmap__flush_locked(v);
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return t != NULL ? loam_vmap__fail(v, err) : loam_vmap__refuse(v, va, false, caller);
 }
 
@@ -207,9 +207,9 @@ static LOAM_NOINLINE loam_err area_grow(loam_vmap *v, const vmap_resize *r)
                                           (r->flags & LOAM_VMAP_ZERO) != 0);
     if (err == LOAM_OK) {
         unsigned first = loam_vmap__first_flags(v, &list, r->flags);
-        loam_irq irq = loam_lock_acquire(&v->lock);
+        loam_irq irq = vmap_lock(v);
         err = area_grow_locked(v, r, &list, first);
-        loam_lock_release(&v->lock, irq);
+        vmap_unlock(v, irq);
         if (err == LOAM_OK)
             loam_vmap__clear(v, &list, r->va + r->mapped, r->flags, first);
         else
@@ -244,9 +244,9 @@ static LOAM_NOINLINE loam_err area_shrink(loam_vmap *v, vmap_resize *r)
     vmap_list list;
     loam_err err = LOAM_OK;
     while (err == LOAM_OK && r->mapped > r->want) {
-        loam_irq irq = loam_lock_acquire(&v->lock);
+        loam_irq irq = vmap_lock(v);
         err = area_shrink_locked(v, r, &list);
-        loam_lock_release(&v->lock, irq);
+        vmap_unlock(v, irq);
         area_drop(v, &list);
     }
     return err;
@@ -256,7 +256,7 @@ static LOAM_NOINLINE loam_err area_shrink(loam_vmap *v, vmap_resize *r)
 static loam_err area_look(loam_vmap *v, vmap_resize *r, bool *found)
 {
     loam_err err = LOAM_OK;
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_range_tag *t = area_at_locked(v, r->va, r->kind);
     *found = t != NULL && (vmap_flags(t) & VMAP_KEEP) == 0;
     if (*found) {
@@ -267,7 +267,7 @@ static loam_err area_look(loam_vmap *v, vmap_resize *r, bool *found)
         else if (r->want > r->mapped && !area_has_room(t, r->want - r->mapped))
             err = LOAM_EBUSY;
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return err;
 }
 

@@ -57,11 +57,11 @@ void loam_vmap__stock_fill(loam_vmap *v)
     loam_range_tag *t = NULL;
     bool enough = source->get == NULL;
     while (!enough) {
-        loam_irq irq = loam_lock_acquire(&v->lock);
+        loam_irq irq = vmap_lock(v);
         if (t != NULL)
             loam_vmap__stock_put(v, t);
         enough = loam_vmap__stock_has_locked(v, 2);
-        loam_lock_release(&v->lock, irq);
+        vmap_unlock(v, irq);
         if (!enough)
             t = source->get(source->ctx);
         enough = enough || t == NULL;
@@ -73,10 +73,10 @@ void loam_vmap__stock_drop(loam_vmap *v)
     const loam_range_source *source = &v->config.source;
     if (source->get == NULL)
         return;
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_range_tag *t = v->stock;
     v->stock = NULL;
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     while (t != NULL) {
         loam_range_tag *next = t->next;
         source->put(source->ctx, t);
@@ -113,13 +113,13 @@ void loam_vmap__list_drop(loam_vmap *v, vmap_list *list)
     const loam_pt_memory *memory = &v->config.pt->memory;
     if (list->more.v == 0)
         return;
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     while (list->more.v != 0) {
         loam_pa page = list->more;
         list->more = list_page(v, page)->next;
         memory->free(memory->ctx, page);
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
 }
 
 loam_pfn *loam_vmap__list_part(const loam_vmap *v, vmap_list *list, size_t done, size_t *n)
@@ -150,9 +150,9 @@ static size_t frames_from_zones(const loam_zonelist *zones, unsigned flags, loam
 
 loam_err loam_vmap__frames_take(loam_vmap *v, vmap_list *list, uint64_t n, bool zero)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     loam_vmap__list_make_locked(v, list, n);
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     if (list->room < n)
         return LOAM_ENOMEM;
     list->count = (size_t)n;

@@ -23,6 +23,7 @@ enum { VMAP_OFFSET_SHIFT = 32, VMAP_SLACK_SHIFT = 44 };
 struct loam_vmap {
     loam_vmap_config config; /* [init] */
     loam_lock lock;
+    uint32_t holder;       /* [atomic] number of the processor that has the lock, and 1; else 0 */
     loam_range range;      /* [lock] the window without its first page */
     loam_range_tag *stock; /* [lock] tags of the source that the range may take */
     loam_pt_batch batch;   /* [lock] of all calls; empty or flushed when the lock is released */
@@ -30,6 +31,25 @@ struct loam_vmap {
     uint64_t failures, refusals;           /* [lock] */
     const void *kmalloc;                   /* whose blocks are here, or NULL */
 };
+
+static inline loam_irq vmap_lock(loam_vmap *v)
+{
+    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_atomic_store(&v->holder, loam_port_cpu() + 1);
+    return irq;
+}
+
+static inline void vmap_unlock(loam_vmap *v, loam_irq irq)
+{
+    loam_atomic_store(&v->holder, 0);
+    loam_lock_release(&v->lock, irq);
+}
+
+/* Is this a fault handler, or a report, in the middle of a change by this very processor? */
+static inline bool vmap_is_mine(const loam_vmap *v)
+{
+    return loam_atomic_peek(&v->holder) == loam_port_cpu() + 1;
+}
 
 static inline unsigned vmap_flags(const loam_range_tag *t)
 {

@@ -55,18 +55,21 @@ static loam_vmap_area view_of(const loam_range_tag *t)
 
 bool loam_vmap_find(loam_vmap *v, uint64_t va, loam_vmap_area *area, bool *guard)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    *guard = false;
+    if (vmap_is_mine(v))
+        return false;
+    loam_irq irq = vmap_lock(v);
     const loam_range_tag *t = view_locked(v, va, guard);
     if (t != NULL)
         *area = view_of(t);
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return t != NULL;
 }
 
 /* The first area that starts at or above `at`; at is moved behind it. */
 static bool view_next(loam_vmap *v, uint64_t *at, loam_vmap_area *area)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     const loam_range_tag *t = loam_range_find(&v->range, *at);
     while (t != NULL && (t->base < *at || !vmap_is_area(t)))
         t = loam_range_next(t);
@@ -74,7 +77,7 @@ static bool view_next(loam_vmap *v, uint64_t *at, loam_vmap_area *area)
         *area = view_of(t);
         *at = t->base + t->len;
     }
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return t != NULL;
 }
 
@@ -88,7 +91,7 @@ void loam_vmap_each(loam_vmap *v, loam_vmap_fn *fn, void *ctx)
 
 void loam_vmap_stat(loam_vmap *v, loam_vmap_stats *stats)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     uint64_t largest = loam_range_largest(&v->range);
     *stats = (loam_vmap_stats){
         .window = v->config.len,
@@ -102,7 +105,7 @@ void loam_vmap_stat(loam_vmap *v, loam_vmap_stats *stats)
         .refusals = v->refusals,
         .tlb = v->config.tlb->stats,
     };
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
 }
 
 /* ---- refusals ---- */
@@ -145,10 +148,10 @@ static void view_describe_locked(const loam_vmap *v, uint64_t va, bool freeing, 
 loam_err loam_vmap__refuse(loam_vmap *v, uint64_t va, bool freeing, const void *caller)
 {
     loam_report report = {.unit = "vmap", .object = "address", .value = va, .caller = caller};
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     v->refusals++;
     view_describe_locked(v, va, freeing, &report);
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     loam_port_misuse(&report);
     return LOAM_EINVAL;
 }
@@ -243,7 +246,7 @@ static const char *check_tables(const loam_vmap *v)
 
 const char *loam_vmap_check(loam_vmap *v)
 {
-    loam_irq irq = loam_lock_acquire(&v->lock);
+    loam_irq irq = vmap_lock(v);
     const char *broken = loam_range_check(&v->range);
     if (broken == NULL)
         broken = loam_pt_check(v->config.pt);
@@ -251,6 +254,6 @@ const char *loam_vmap_check(loam_vmap *v)
         broken = check_pieces(v);
     if (broken == NULL)
         broken = check_tables(v);
-    loam_lock_release(&v->lock, irq);
+    vmap_unlock(v, irq);
     return broken;
 }

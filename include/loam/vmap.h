@@ -18,8 +18,10 @@
 
 typedef struct loam_vmap_config {
     uint64_t base, len; /* the window, multiples of a page; at least three pages */
-    /* The kernel's tables; whoever else changes them in the window loses. Their memory is asked
-     * with the vmap's lock held, and so may not come back for an area. */
+    /* The kernel's tables; whoever else changes them in the window loses. They and the tlb are
+     * changed under this vmap's lock alone: whatever else uses them, as a second vmap, runs on the
+     * same processor. Their memory is asked with the lock held, and may not come back for an
+     * area. */
     loam_pt *pt;
     loam_tlb *tlb;
     loam_zonelist *frames;    /* for loam_vmap_alloc; tried in the order given */
@@ -85,7 +87,8 @@ typedef struct loam_vmap_area {
 } loam_vmap_area;
 
 /* The area that holds an address, or whose guard page does (*guard true): for fault messages and
- * for kmalloc. false: none. O(log areas). */
+ * for kmalloc. false: none, or asked in the middle of a change by this very processor: a fault
+ * there is answered, too. O(log areas). */
 bool loam_vmap_find(loam_vmap *v, uint64_t va, loam_vmap_area *area, bool *guard);
 
 typedef bool loam_vmap_fn(void *ctx, const loam_vmap_area *area);

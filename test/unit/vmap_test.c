@@ -248,6 +248,29 @@ static void free_in_parts_is_free(tap *t)
     vm_sound(t);
 }
 
+/* Who asks in the middle of a change, as a fault handler might, is not kept waiting. */
+static bool asked_inside;
+
+static void ask_inside(void *ctx, uint64_t va)
+{
+    loam_vmap_area area;
+    bool guard;
+    asked_inside = !loam_vmap_find(vm.v, going, &area, &guard);
+    vm_forget_page(ctx, va);
+}
+
+static void find_in_the_middle(tap *t)
+{
+    vm_start(t, &vm_kinds[0], WINDOW);
+    uint64_t va = alloc(t, PAGE);
+    going = alloc(t, PAGE);
+    asked_inside = false;
+    vm.tlb.page = ask_inside;
+    give(t, va);
+    TAP_CHECK(t, asked_inside);
+    give(t, going);
+}
+
 static void free_refused(tap *t, uint64_t va, const char *what, const char *state)
 {
     uint64_t refusals = stats().refusals;
@@ -705,6 +728,7 @@ static const tap_case cases[] = {
     {"vmap_resize: no tag: unchanged", resize_without_tags},
     {"vmap_resize: without memory for the list: in parts", shrink_without_memory},
     {"vmap_find: areas and their guards", find_and_guards},
+    {"vmap_find: in the middle of a change: answered", find_in_the_middle},
     {"vmap_each: may free what it is told of", each_may_free},
     {"vmap tags: of a source, and back", tags_of_source},
     {"vmap_check: V1, V2, R, T", rules},
