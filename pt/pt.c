@@ -11,7 +11,7 @@
  *
  *            va   | level 3 | level 2 | level 1 | level 0 | offset |
  *                      |
- *            root  [ . o . k . . s ]        k: kept, made by loam_pt_prepare
+ *            root  [ . o . k . . s ]        k: kept, by loam_pt_prepare or loam_pt_share
  *                      |   |     '--------> s: shared, the tree below is another root's
  *                      |   '-> [ . . . . ]
  *                      v
@@ -26,7 +26,7 @@
  *        that wait are linked through their first entry, whose present bit is 0.
  *
  * RULES  T1  every present entry is a table or a page that format and features allow there
- *        T2  the address of a page is a multiple of its size, that of a table of 4 KiB
+ *        T2  the address of a page is a multiple of its size, that of a table is memory
  *        T3  every table but the root has an entry, or the mark `kept`
  *        T4  `tables` counts the root and the tables below it that are not shared
  *        T5  the mark `shared` stands in the root alone, `kept` in entries that are tables
@@ -272,7 +272,7 @@ loam_err loam_pt_share(loam_pt *pt, const loam_pt *from, uint64_t va, uint64_t l
         return LOAM_ERANGE;
     unsigned first = pt_index(f, root, va), last = pt_index(f, root, va + (len - 1));
     void *to = pt_at(pt, pt->root.v);
-    const void *source = pt_at(from, from->root.v);
+    void *source = pt_at(from, from->root.v);
     for (unsigned i = first; i <= last; i++) {
         uint64_t entry = pt_read(f, to, i);
         if (pt_is_table(f, root, entry) && (entry & f->shared) == 0)
@@ -280,8 +280,11 @@ loam_err loam_pt_share(loam_pt *pt, const loam_pt *from, uint64_t va, uint64_t l
     }
     for (unsigned i = first; i <= last; i++) {
         uint64_t entry = pt_read(f, source, i);
-        if (pt_is_table(f, root, entry))
+        if (pt_is_table(f, root, entry)) {
+            if ((entry & f->shared) == 0) /* it must not go while others name it */
+                pt_write(f, source, i, entry | f->kept);
             entry = (entry & ~f->kept) | f->shared;
+        }
         pt_link(f, to, i, entry);
     }
     return LOAM_OK;

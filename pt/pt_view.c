@@ -113,8 +113,11 @@ static const char *check_entry(pt_checker *c, uint64_t entry)
         return "T5 the mark `shared` outside of the root's tables";
     if ((entry & f->kept) != 0 && !is_table)
         return "T5 the mark `kept` at a page";
-    if (is_table && (entry & f->shared) == 0)
-        check_enter(c, level - 1, address, (entry & f->kept) != 0);
+    if (!is_table || (entry & f->shared) != 0)
+        return NULL;
+    if (pt_at(c->pt, address) == NULL)
+        return "T2 the address of a table is no memory";
+    check_enter(c, level - 1, address, (entry & f->kept) != 0);
     return NULL;
 }
 

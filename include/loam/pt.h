@@ -93,7 +93,8 @@ void loam_pt_fini(loam_pt *pt, loam_span keep);
 
 /* Makes the root entries that cover [va, va + len) of pt the same as those of `from`: a kernel's
  * half. The tables below stay those of `from`, and are changed through it alone: through pt it is
- * LOAM_EINVAL. Large pages in the root are copied as they are now.
+ * LOAM_EINVAL. They stay, even when they are empty, as those of loam_pt_prepare do. Large pages in
+ * the root are copied as they are now.
  *   va, len     multiples of what a root entry spans
  *   returns     LOAM_OK; LOAM_EINVAL; LOAM_ERANGE; LOAM_EBUSY: pt has tables of its own there
  */

@@ -155,11 +155,21 @@ static void rule_entries(tap *t)
     TAP_RULE(t, loam_pt_check(&pt), "T1");
 }
 
+static void *known_at(void *ctx, loam_pa table)
+{
+    bool known = table_memory_index(ctx, table.v) < TABLE_MEMORY_PAGES;
+    return known ? table_memory_at(ctx, table) : NULL;
+}
+
 static void rule_address(tap *t)
 {
     fresh(t, x64);
     map(0x200000, 0x200000, 0x200000, W);
     table64(0x200000, 2)[1] |= 0x10000;
+    TAP_RULE(t, loam_pt_check(&pt), "T2");
+    fresh(t, x64);
+    pt.memory.at = known_at;
+    root64()[1] = 0x12345007;
     TAP_RULE(t, loam_pt_check(&pt), "T2");
 }
 
@@ -851,6 +861,29 @@ static void share(tap *t)
         }
 }
 
+/* A table that was never prepared is shared, and loses all it has: it stays: others name it. */
+static void share_keeps(tap *t)
+{
+    for
+        EACH_KIND(k)
+        {
+            loam_pt kernel;
+            fresh(t, k);
+            map(0x1000, 0x1000, PAGE, W);
+            kernel = pt;
+            TAP_EQ(t, loam_pt_init(&pt, k->format, k->features, &kernel.memory), LOAM_OK);
+            TAP_EQ(t, loam_pt_share(&pt, &kernel, 0, root_span(k)), LOAM_OK);
+            TAP_EQ(t, loam_pt_unmap(&kernel, 0x1000, PAGE, NULL, NULL, &batch), LOAM_OK);
+            loam_pt_release(&kernel, &batch);
+            TAP_EQ(t, kernel.tables, 2);
+            TAP_RULE(t, loam_pt_check(&kernel), NULL);
+            TAP_EQ(t, loam_pt_map(&kernel, 0x5000, loam_pa_of(0x3000), PAGE, U, &batch), LOAM_OK);
+            cpu.root = pt.root.v;
+            maps_to(t, k, 0x5000, 0x3000, U);
+            TAP_EQ(t, memory.faults, 0);
+        }
+}
+
 static void fini_keeps(tap *t)
 {
     for
@@ -973,7 +1006,7 @@ static void flush(tap *t)
 
 static const tap_case cases[] = {
     {"pt_check: an entry that the format has not: T1", rule_entries},
-    {"pt_check: a large page askew: T2", rule_address},
+    {"pt_check: a large page askew, a table that is no memory: T2", rule_address},
     {"pt_check: an empty table: T3", rule_empty},
     {"pt_check: a table too many: T4", rule_count},
     {"pt_check: marks where none belong: T5", rule_marks},
@@ -1002,6 +1035,7 @@ static const tap_case cases[] = {
     {"pt_each: ascending, cut, stopped", each_ascends},
     {"pt_prepare: tables that stay", prepare},
     {"pt_share: seen by both, changed by one", share},
+    {"pt_share: an emptied table stays while others name it", share_keeps},
     {"pt_fini: what is kept back stays", fini_keeps},
     {"pt_adopt: another's tables, narrow and empty", adopt},
     {"tlb_flush: pages, all, fences, counters", flush},
