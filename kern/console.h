@@ -10,8 +10,8 @@ void console_write(const char *s);
 
 /* Waits for a key and gives its character, which is not shown. */
 char console_key(void);
-/* Whether Ctrl-C was typed since the last look. What else was typed, up to CONSOLE_TYPED characters,
- * stays for console_key. Does not wait; interrupts may be off. */
+/* Whether Ctrl-C was typed since the last look. What else was typed, up to CONSOLE_TYPED
+ * characters, stays for console_key. Does not wait; interrupts may be off. */
 enum { CONSOLE_STOP = 3, CONSOLE_TYPED = 128 };
 bool console_interrupted(void);
 
