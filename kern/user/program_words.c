@@ -19,6 +19,7 @@ static const expected programs[] = {
     {"stack", NULL, 0},
     {"malloc", NULL, 0},
     {"calls", NULL, 0},
+    {"flags", NULL, 0},
     {"leak", NULL, 2},
     {"null", "read of address 0x0: a NULL pointer", 0},
     {"near-null", "a guard page", 0},
@@ -29,6 +30,9 @@ static const expected programs[] = {
     {"divide", "divide error", 0},
     {"privileged", "general protection fault", 0},
     {"invalid", "invalid opcode", 0},
+    {"step", "debug exception", 0},
+    {"vector", "general protection fault", 0},
+    {"port", "general protection fault", 0},
 };
 
 /* ---- the shell's ---- */

@@ -28,6 +28,7 @@ GOOD = {
     "stack": [r"^stack: 50 calls of 4000 bytes: it grew by (49|50|51) pages$"],
     "malloc": [r"^malloc: 4000 steps, \d+ bytes are out$", r"^malloc: all given back; 64 MiB"],
     "calls": [r"^calls: every wrong call was answered with an error$", r"16 processes, 0 killed"],
+    "flags": [r"^flags: the kernel answers in every state$"],
     "leak": [r"^leak: four blocks kept, two dropped$", r"2 blocks leaked$",
              r"(?s)(leak: 32 bytes at 0x[0-9a-f]+, kept and never dropped.*){2}"],
 }
@@ -44,6 +45,9 @@ BAD = {
     "divide": r"killed: divide error, " + TEXT,
     "privileged": r"killed: general protection fault, " + TEXT,
     "invalid": r"killed: invalid opcode, " + TEXT,
+    "step": r"killed: debug exception, " + TEXT,
+    "vector": r"killed: general protection fault, " + TEXT,
+    "port": r"killed: general protection fault, " + TEXT,
 }
 FRAMES = re.compile(r"^user: (\S+): frames: (\d+) free before, (\d+) after: all are back$", re.M)
 
