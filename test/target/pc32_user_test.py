@@ -16,6 +16,7 @@ import pc32_qemu as pc  # noqa: E402
 from taplib import Tap  # noqa: E402
 
 INITRD = os.path.join(pc.BUILD, "initrd.cpio")
+LIMIT = 300  # seconds for a boot that runs everything, on a busy machine
 SEED = int(os.environ.get("SEED") or 0) or random.randrange(1, 1 << 32)
 TEXT = r"at eip 0x4000[0-9a-f]{2}$"  # the program's own code
 
@@ -84,7 +85,7 @@ def passed(tap, code, output, what):
 
 
 def each_program(tap):
-    code, output = pc.boot("test=user", initrd=INITRD)
+    code, output = pc.boot("test=user", initrd=INITRD, limit=LIMIT)
     passed(tap, code, output, "64 MiB")
     for name, lines in GOOD.items():
         said = part_of(output, name)
@@ -105,12 +106,12 @@ def each_program(tap):
 def elsewhere(tap):
     for what, options in (("16 MiB", {"memory": "16"}), ("2 GiB", {"memory": "2048"}),
                           ("a 486", {"cpu": "486"}), ("by clang", {"kernel": pc.CLANG})):
-        code, output = pc.boot("test=user", initrd=INITRD, **options)
+        code, output = pc.boot("test=user", initrd=INITRD, limit=LIMIT, **options)
         passed(tap, code, output, what)
     code, output = pc.boot("demo=user off", initrd=INITRD)
     tap.check(code == pc.GOOD and "\nuser: every program ended well\n" in output,
               "user: demo=user: every good program, exit code 33", pc.tail(output))
-    machine = pc.grub("test=user", initrd=INITRD)
+    machine = pc.grub("test=user", initrd=INITRD, limit=LIMIT)
     code, output = machine.finish()
     passed(tap, code, output, "by GRUB")
 
@@ -135,7 +136,7 @@ class Session:
 
 
 def shell(tap):
-    s = Session(tap, "shell, 16 MiB", initrd=INITRD, memory="16")
+    s = Session(tap, "shell, 16 MiB", initrd=INITRD, memory="16", limit=LIMIT)
     s.says("programs", r"^  hello \(\d+ bytes\)$", r"^  overflow \(\d+ bytes\)$")
     s.says("run hello a bc", r"3 arguments: 'hello' 'a' 'bc'$", "exit status 0", "all are back$")
     s.says("run", "^usage: run PROGRAM")
@@ -154,7 +155,7 @@ def shell(tap):
 
 def storms(tap):
     """Random system calls: whatever becomes of the program, the kernel stands."""
-    s = Session(tap, "storm", initrd=INITRD)
+    s = Session(tap, "storm", initrd=INITRD, limit=LIMIT)
     for seed in random.Random(SEED).sample(range(1 << 30), 6):
         answer = s.machine.command(f"run storm {seed}")
         good = re.search(r"^user: storm: frames: .* all are back$", answer, re.M)
