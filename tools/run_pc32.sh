@@ -3,8 +3,9 @@
 # run_pc32.sh WORDS QEMU-ARGUMENT... - a PC in QEMU, for a person.
 #
 # With a display: a window, and the same on serial. Without one: serial alone, on this terminal. On
-# a terminal the kernel command line gets `shell`, else `off`, and there is nobody to see a window. The command line is WORDS and that;
-# with -cdrom among the arguments there is none, the ISO's menu has it.
+# a terminal the kernel command line gets `shell`, else `off`, and there is nobody to see a window.
+# The command line is WORDS and that; with -cdrom among the arguments there is none, the ISO's menu
+# has it.
 # The exit code is the kernel's: 0 when it ended well.
 set -uo pipefail
 

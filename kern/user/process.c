@@ -208,13 +208,19 @@ void process_kill(i386_trap *t, const char *fmt, ...)
     process_end(t, USER_KILLED);
 }
 
+/* No parent is left to wait for anybody: no place in the table stays taken. */
 _Noreturn void process_stop_all(i386_trap *t)
 {
+    process_current->parent = 0;
     for (process *p = table; p < table + USER_PROCESSES; p++) {
-        if (p == process_current || (p->state != PROCESS_READY && p->state != PROCESS_WAITS))
+        if (p == process_current || p->state == PROCESS_NONE)
             continue;
-        release(p);
-        process_result->killed++;
+        if (p->number == process_result->first)
+            process_result->status = USER_KILLED;
+        if (p->state != PROCESS_ENDED) {
+            release(p);
+            process_result->killed++;
+        }
         p->state = PROCESS_NONE;
     }
     process_kill(t, "stopped by Ctrl-C");

@@ -182,7 +182,10 @@ def endless(tap):
     tap.check(re.search(r"^user: loop \(\d+\): killed: stopped by Ctrl-C$", said, re.M) is not None
               and "all are back" in said,
               "user: loop: Ctrl-C ends both, all frames are back", said.splitlines()[-6:])
+    tap.check("exit status" not in said, "user: loop: no status of a program that was stopped",
+              said.splitlines()[-6:])
     s.says("ck", "every rule holds")
+    s.says("run calls", "16 processes, 0 killed")
     s.off()
 
 
