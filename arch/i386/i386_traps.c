@@ -55,7 +55,6 @@ static const arch_user_hooks *hooks;
 static uint32_t user_kernel_esp; /* where arch_leave_user goes back to; 0: no program is inside */
 
 int i386_user_enter(uint32_t eip, uint32_t esp, uint32_t *kernel_esp);
-int i386_user_resume(const i386_trap *t, uint32_t *kernel_esp);
 _Noreturn void i386_user_leave(uint32_t kernel_esp, int result);
 
 const char *i386_exception_name(uint32_t vector)
@@ -81,16 +80,6 @@ int arch_enter_user(uint32_t eip, uint32_t esp)
 {
     uint32_t outer = user_kernel_esp;
     int result = i386_user_enter(eip, esp, &user_kernel_esp);
-    user_kernel_esp = outer;
-    if (outer != 0)
-        i386_set_kernel_stack(outer);
-    return result;
-}
-
-int arch_resume_user(const i386_trap *t)
-{
-    uint32_t outer = user_kernel_esp;
-    int result = i386_user_resume(t, &user_kernel_esp);
     user_kernel_esp = outer;
     if (outer != 0)
         i386_set_kernel_stack(outer);

@@ -94,43 +94,8 @@ i386_user_enter:
     xorl    %ebp, %ebp
     iretl
 
-// int i386_user_resume(const i386_trap *frame, uint32_t *kernel_esp)
-// As i386_user_enter, but with all the registers of a trap frame from user code.
-.global i386_user_resume
-i386_user_resume:
-    movl    4(%esp), %eax
-    movl    8(%esp), %edx
-    pushl   %ebp
-    pushl   %ebx
-    pushl   %esi
-    pushl   %edi
-    pushfl
-    movl    %esp, (%edx)
-    movl    %esp, i386_kernel_tss + 4 // esp0: traps from the program arrive right below
-    cli
-    pushl   72(%eax)                // ss, esp, eflags, cs, eip
-    pushl   68(%eax)
-    pushl   64(%eax)
-    pushl   60(%eax)
-    pushl   56(%eax)
-    pushl   $0
-    pushl   $0
-    leal    16(%eax), %esi          // the eight of pusha, copied below what iret needs
-    subl    $32, %esp
-    movl    %esp, %edi
-    movl    $8, %ecx
-    rep movsl
-    movl    $I386_USER_DATA, %edx
-    movl    %edx, %ds
-    movl    %edx, %es
-    movl    %edx, %fs
-    movl    %edx, %gs
-    popal
-    addl    $8, %esp
-    iretl
-
 // _Noreturn void i386_user_leave(uint32_t kernel_esp, int result)
-// i386_user_enter or i386_user_resume returns the result.
+// i386_user_enter returns the result.
 .global i386_user_leave
 i386_user_leave:
     movl    8(%esp), %eax

@@ -43,10 +43,7 @@ void arch_set_user_hooks(const arch_user_hooks *hooks);
  * arch_leave_user was called with. The page directory is the caller's matter. */
 int arch_enter_user(uint32_t eip, uint32_t esp);
 
-/* The same with all registers of a frame that came from a program: the second half of a fork. */
-int arch_resume_user(const i386_trap *t);
-
-/* Leaves the program: arch_enter_user or arch_resume_user returns result. From a hook only. */
+/* Leaves the program: arch_enter_user returns result. From a hook only. */
 _Noreturn void arch_leave_user(int result);
 
 /* Switches the page directory; root is page aligned, and has the kernel's part of
