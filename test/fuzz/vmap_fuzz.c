@@ -29,6 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     for (unsigned steps = 0; b.at < b.end && steps < 80 && t.failed == 0; steps++) {
         draw_from(&t, &b);
         oracle_step(&t);
+        if (steps % 8 == 0)
+            oracle_same(&t);
     }
     if (t.failed == 0)
         oracle_end(&t);

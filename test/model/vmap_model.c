@@ -10,8 +10,10 @@ static void one_life(tap *t, const vm_kind *k)
     unsigned steps = getenv("LOAM_LONG") != NULL ? 6000 : 350;
     unsigned pages = 20 + (unsigned)tap_below(t, 140);
     oracle_begin(t, k, pages, 2 + (unsigned)tap_below(t, VM_TAGS - 1));
-    for (unsigned i = 0; i < steps && t->failed == 0; i++)
+    for (unsigned i = 0; i < steps && t->failed == 0; i++) {
         oracle_step(t);
+        oracle_same(t);
+    }
     oracle_end(t);
 }
 
