@@ -125,7 +125,7 @@ loam_err loam_pt_map_frames(loam_pt *pt, uint64_t va, const loam_pfn *pfn, size_
  * that sticks out is split first. Empty tables go into batch->emptied, except those directly below
  * a root entry that loam_pt_prepare made.
  *   fn          told of every mapping taken away, pages of one kind that follow one another in both
- *               spaces may come as one; or NULL
+ *               spaces may come as one; or NULL. Until the flush a processor may still use them
  *   returns     LOAM_OK; LOAM_EINVAL, LOAM_ERANGE; LOAM_ENOMEM: no table to split a large page with
  *   on error    nothing has changed
  *   cost        O(tables + pages)
