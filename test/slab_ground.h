@@ -30,7 +30,10 @@ static struct ground {
 
 #define GROUND_ALL (~0U)
 
-static unsigned char ground_arena[GROUND_FRAMES * LOAM_PAGE_SIZE] __attribute__((aligned(65536)));
+/* `common`: one for all suites in a program, which run one after another. The PC's kernel has to
+ * find room for it beside all else in 16 MiB. */
+extern unsigned char ground_arena[GROUND_FRAMES * LOAM_PAGE_SIZE];
+__attribute__((common, aligned(65536))) unsigned char ground_arena[GROUND_FRAMES * LOAM_PAGE_SIZE];
 static unsigned char ground_meta[GROUND_META] __attribute__((aligned(64)));
 
 static inline bool ground_refuse(void *ctx, unsigned order)
