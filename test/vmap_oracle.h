@@ -5,10 +5,10 @@
 /* vmap_oracle.h - a vmap and the same as an array of pages, for the model test and the fuzzer.
  *
  * The array says for each page of the window which area it belongs to, guards included. When they
- * are compared, the processor (vmap_machine.h) must find exactly the areas' pages mapped, to the frames they
- * had before, with the rights they should have; and its TLB, which is filled at random in between,
- * must know nothing else. Every address and every refusal follows from the array. What a step does
- * is drawn from the tap's random numbers. */
+ * are compared, the processor (vmap_machine.h) must find exactly the areas' pages mapped, to the
+ * frames they had before, with the rights they should have; and its TLB, which is filled at random
+ * in between, must know nothing else. Every address and every refusal follows from the array. What
+ * a step does is drawn from the tap's random numbers. */
 #include "vmap_machine.h"
 #include <string.h>
 
