@@ -22,7 +22,7 @@ class Layers:
             line = line.split("#")[0].strip()
             if line:
                 name, _, rest = line.partition(":")
-                table = self.folders if name.endswith("/") else self.units
+                table = self.folders if "/" in name else self.units
                 table[name] = rest.split()
 
     def unit_of(self, path):
@@ -90,6 +90,31 @@ def system_fault(path, name):
     return ""
 
 
+def amalgam_fault(path, target):
+    """A .c is a part of another file only by way of an amalgamation root (STYLE.md)."""
+    if target.endswith(".c") and not path.endswith("_one.h"):
+        return f"{path}: includes {target}; only a *_one.h may"
+    return None
+
+
+def root_faults(root, files):
+    """An amalgamation root is whole units and no other code."""
+    faults = []
+    for path in files:
+        if not path.endswith("_one.h"):
+            continue
+        text = re.sub(r"/\*.*?\*/", "", read(root, path), flags=re.S)
+        faults += [f"{path}: code in an amalgamation root: {line}" for line in text.splitlines()
+                   if line.strip() and not line.startswith("#")]
+        parts = {resolve(path, name, files) for quote, name in INCLUDE.findall(text)}
+        for part in parts:
+            stem = os.path.splitext(part or "")[0]
+            if (part or "").endswith(".c"):
+                faults += [f"{path}: without {other}" for other in files if other not in parts
+                           and other.startswith(stem + "_") and other.endswith(".c")]
+    return faults
+
+
 def include_fault(layers, path, quote, name, files):
     if quote == "<":
         return system_fault(path, name)
@@ -97,6 +122,8 @@ def include_fault(layers, path, quote, name, files):
     if target is None:
         return f'{path}: "{name}" is no file of the tree'
     fault = port_fault(path, target)
+    if fault is None:
+        fault = amalgam_fault(path, target)
     if fault is None and path.startswith(UNITS):
         fault = unit_fault(layers, path, target)
     if fault is None:
@@ -113,6 +140,7 @@ def faults_of(root):
             faults.append(f"{path}: belongs to no unit of layers.txt")
         for quote, name in INCLUDE.findall(read(root, path)):
             faults.append(include_fault(layers, path, quote, name, files))
+    faults += root_faults(root, files)
     return sorted({fault for fault in faults if fault})
 
 
@@ -146,6 +174,8 @@ include/loam/:
 core/: include/loam/
 kern/: include/loam/
 port/hosted/: include/loam/
+compat/x/:
+compat/x/low_one.h: core/
 """
     good = {
         "layers.txt": layers,
@@ -157,6 +187,7 @@ port/hosted/: include/loam/
         "core/low.c": '#include "loam/low.h"\n',
         "core/high_more.c": '#include "loam/high.h"\n#include "loam/low.h"\n',
         "compat/x/malloc.h": "",
+        "compat/x/low_one.h": '#include "../../core/low.c"\n',
     }
     with Sample(good) as root:
         tap.none(faults_of(root), "self-test: a sound tree: no fault")
@@ -168,6 +199,11 @@ port/hosted/: include/loam/
         ("the port from the core", {"core/low.c": '#include "loam_port.h"\n'}, "loam/port.h"),
         ("compat from a kernel", {"kern/main.c": '#include "malloc.h"\n'}, "kern/ may not"),
         ("a folder without a line", {"new/x.c": '#include "loam/base.h"\n'}, "no line of"),
+        ("the core from beside a root", {"core/low_impl.h": "", "compat/x/y.c":
+                                            '#include "../../core/low_impl.h"\n'}, "may not"),
+        ("a .c outside of a root", {"core/high_more.c": '#include "low.c"\n'}, "only a *_one.h"),
+        ("code in a root", {"compat/x/low_one.h": "int x;\n"}, "code in an amalgamation root"),
+        ("half a unit in a root", {"core/low_more.c": ""}, "without core/low_more.c"),
         ("a header that is not there", {"core/low.c": '#include "loam/gone.h"\n'}, "no file"),
     ]
     for name, change, part in broken:
