@@ -129,7 +129,7 @@ loam_err loam_vmap__free(loam_vmap *v, uint64_t va, unsigned kind, const void *c
         vmap_unlock(v, irq);
         area_drop(v, &list);
     }
-    loam_vmap__stock_drop(v);
+    loam_vmap__stock_trim(v);
     return err;
 }
 

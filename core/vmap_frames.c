@@ -50,38 +50,66 @@ bool loam_vmap__stock_has_locked(const loam_vmap *v, unsigned n)
     return n == 0;
 }
 
-/* Two tags are what any change may take. Fewer are no failure yet. */
+enum { STOCK_EACH = 2 }; /* tags that any change may take */
+
+/* Fewer than that are no failure yet. */
 void loam_vmap__stock_fill(loam_vmap *v)
 {
     const loam_range_source *source = &v->config.source;
     loam_range_tag *t = NULL;
-    bool enough = source->get == NULL;
+    bool enough = source->get == NULL, first = true;
     while (!enough) {
         loam_irq irq = vmap_lock(v);
+        v->pending += first;
         if (t != NULL)
             loam_vmap__stock_put(v, t);
-        enough = loam_vmap__stock_has_locked(v, 2);
+        enough = loam_vmap__stock_has_locked(v, STOCK_EACH * v->pending);
         vmap_unlock(v, irq);
+        first = false;
         if (!enough)
             t = source->get(source->ctx);
         enough = enough || t == NULL;
     }
 }
 
-void loam_vmap__stock_drop(loam_vmap *v)
+/* What the calls that are pending do not need, linked by next. Lock held. */
+static loam_range_tag *stock_cut_locked(loam_vmap *v)
+{
+    unsigned keep = STOCK_EACH * v->pending;
+    for (const loam_range_tag *t = v->range.spare; t != NULL && keep > 0; t = t->next)
+        keep--;
+    loam_range_tag **at = &v->stock;
+    for (; *at != NULL && keep > 0; keep--)
+        at = &(*at)->next;
+    loam_range_tag *rest = *at;
+    *at = NULL;
+    return rest;
+}
+
+static void stock_trim(loam_vmap *v, bool ends)
 {
     const loam_range_source *source = &v->config.source;
     if (source->get == NULL)
         return;
     loam_irq irq = vmap_lock(v);
-    loam_range_tag *t = v->stock;
-    v->stock = NULL;
+    v->pending -= ends;
+    loam_range_tag *t = stock_cut_locked(v);
     vmap_unlock(v, irq);
     while (t != NULL) {
         loam_range_tag *next = t->next;
         source->put(source->ctx, t);
         t = next;
     }
+}
+
+void loam_vmap__stock_drop(loam_vmap *v)
+{
+    stock_trim(v, true);
+}
+
+void loam_vmap__stock_trim(loam_vmap *v)
+{
+    stock_trim(v, false);
 }
 
 /* ---- lists ---- */

@@ -26,6 +26,7 @@ struct loam_vmap {
     uint32_t holder;       /* [atomic] number of the processor that has the lock, and 1; else 0 */
     loam_range range;      /* [lock] the window without its first page */
     loam_range_tag *stock; /* [lock] tags of the source that the range may take */
+    unsigned pending;      /* [lock] calls that have filled the stock, and not dropped it yet */
     loam_pt_batch batch;   /* [lock] of all calls; empty or flushed when the lock is released */
     uint64_t areas, mapped, allocs, frees; /* [lock] */
     uint64_t failures, refusals;           /* [lock] */
@@ -89,9 +90,12 @@ loam_range_tag *loam_vmap__stock_get(void *vmap);
 void loam_vmap__stock_put(void *vmap, loam_range_tag *t);
 /* Are there n tags to take, of the array and of the stock? Lock held. */
 bool loam_vmap__stock_has_locked(const loam_vmap *v, unsigned n);
-/* Before and after a change of the range, without the lock. */
+/* Before and after a change of the range, without the lock. What is put into the stock for a call
+ * stays there until that call ends, whoever else comes and goes meanwhile. */
 void loam_vmap__stock_fill(loam_vmap *v);
 void loam_vmap__stock_drop(loam_vmap *v);
+/* After a change that needs no tag, and may have set some free. */
+void loam_vmap__stock_trim(loam_vmap *v);
 
 enum { VMAP_FEW = 8, VMAP_MORE = LOAM_PAGE_SIZE / sizeof(loam_pfn) - 1 };
 

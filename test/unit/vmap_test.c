@@ -637,6 +637,43 @@ static void tags_of_source(tap *t)
     TAP_EQ(t, vm_free_frames(), FRAMES);
 }
 
+/* An area goes while another call waits for frames: its tags are still there. */
+static uint64_t victim;
+
+static void free_victim(void *ctx, const loam_trace_event *event)
+{
+    uint64_t va = victim;
+    (void)ctx;
+    (void)event;
+    victim = 0;
+    if (va != 0)
+        (void)loam_vmap_free(vm.v, va);
+}
+
+static void tags_of_a_call_that_waits(tap *t)
+{
+    vm_start_machine(t, &vm_kinds[0], WINDOW);
+    pool.out = 0;
+    pool.used = 0;
+    pool.limit = 7;
+    vm.config.tag_count = 2;
+    vm.config.source = (loam_range_source){NULL, pool_get, pool_put};
+    vm_start_vmap(t);
+    uint64_t a = alloc(t, PAGE);
+    TAP_EQ(t, loam_vmap_map_pa(vm.v, loam_pa_of(0xfee00000), PAGE, W, &victim), LOAM_OK);
+    uint64_t b = alloc(t, PAGE);
+    loam_trace_set_sink(&vm.trace, free_victim, NULL);
+    uint64_t c = alloc(t, 9 * PAGE);
+    TAP_EQ(t, victim, 0);
+    loam_trace_set_sink(&vm.trace, vm_frame_back, NULL);
+    TAP_EQ(t, stats().areas, 3);
+    TAP_EQ(t, pool.out, 3);
+    give(t, b);
+    give(t, a);
+    give(t, c);
+    TAP_CHECK(t, pool.out <= 1);
+}
+
 /* ---- rules ---- */
 
 static loam_range_tag *piece(uint64_t va)
@@ -731,6 +768,7 @@ static const tap_case cases[] = {
     {"vmap_find: in the middle of a change: answered", find_in_the_middle},
     {"vmap_each: may free what it is told of", each_may_free},
     {"vmap tags: of a source, and back", tags_of_source},
+    {"vmap tags: an area goes while another is made: each has its own", tags_of_a_call_that_waits},
     {"vmap_check: V1, V2, R, T", rules},
     {"vmap_check: V3, V4, V5", rules_of_tables},
 };
