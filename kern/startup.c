@@ -181,12 +181,45 @@ static loam_err fill_map(void)
     return err;
 }
 
+static bool in_ram(loam_span span)
+{
+    const loam_spanset *ram = &kern_this.map.ram;
+    for (size_t i = 0; i < ram->count; i++)
+        if (span.base >= ram->span[i].base && span.base - ram->span[i].base <= ram->span[i].len &&
+            span.len <= ram->span[i].len - (span.base - ram->span[i].base))
+            return true;
+    return false;
+}
+
+/* What a loader says it put where there is no RAM is not there. */
+static void drop_outside(void)
+{
+    loam_bootinfo *info = &kern_this.bootinfo;
+    loam_bootinfo_module lost;
+    size_t i = 0;
+    while (i < info->module_count) {
+        if (in_ram(info->module[i].span)) {
+            i++;
+            continue;
+        }
+        (void)loam_bootinfo_drop_module(info, info->module[i].span, &lost);
+        klog("module: at 0x%X there is no memory; it is lost: %s", lost.span.base, lost.text);
+        i = 0; /* it may have been another one that it overlaps */
+    }
+    if (info->initrd.len != 0 && !in_ram(info->initrd)) {
+        klog("initramfs: at 0x%X there is no memory; it is lost", info->initrd.base);
+        info->initrd.len = 0;
+    }
+}
+
 /* The map of the firmware, or else the default one, with room for the metadata in it. */
 void startup_map(void)
 {
     loam_err err = LOAM_OK;
     hold_own();
     err = fill_map();
+    if (err == LOAM_OK)
+        drop_outside();
     if (err == LOAM_OK && handover_measure())
         return;
     if (!kern_this.told)

@@ -156,8 +156,10 @@ def told(tap):
          ["inside the kernel and is lost"], True),
         ("a module that ends before it starts", {"flags": 0x4C, "modules": (
             (0x2800000, 0x2700000),)}, [f"a module ends before.*{default}"], False),
-        ("a module beyond memory", {"flags": 0x4C, "modules": ((0x40000000, 0x40001000),)}, [],
-         True),
+        ("a module beyond memory", {"flags": 0x4C, "modules": ((0x40000000, 0x40001000),)},
+         ["at 0x40000000 there is no memory; it is lost"], True),
+        ("a module in a hole", {"flags": 0x4C, "modules": ((0x6000000, 0x6001000),)},
+         ["at 0x6000000 there is no memory; it is lost"], True),
         ("ACPI and bad RAM", {"regions": ram + ((0x2000000, 0x1000, 3), (0x2100000, 0x1000, 5))},
          ["ACPI tables", "bad RAM"], True),
         ("1 MiB above 1 MiB", {"regions": ((0, 0x9FC00, 1), (0x100000, 0x100000, 1))},
