@@ -33,7 +33,6 @@ typedef struct kern {
     loam_pt pt;           /* the kernel's tables; format NULL: the start code made them */
     loam_tlb tlb;         /* how they are flushed */
     loam_vmap *vmap;      /* for anybody; or NULL */
-    loam_vmap *large;     /* kmalloc's own, for its large blocks; or NULL */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
     volatile uint64_t ticks;                  /* of the timer, KERN_TICK_HZ a second */

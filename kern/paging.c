@@ -7,7 +7,7 @@
  *                 data, stacks, bss                          read-write
  *                 guard pages below each stack               nothing
  *                 the rest of the RAM that has an address    read-write, large pages
- *     0xd0000000  windows of vmap: anybody's, kmalloc's      empty; their tables are made now
+ *     0xd0000000  window of vmap, kmalloc's large blocks      empty; its tables are made now
  *     0xf8000000  memory of the unit tests                   empty until they run
  *     0xff800000  windows on single frames
  *     below       user programs, in roots of their own       nothing: NULL faults, and so does

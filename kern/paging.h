@@ -23,7 +23,7 @@ typedef struct paging_layout {
  * tables' frames back. Panics when there is no memory for them. Uses kern_this.pt, .tlb. */
 void paging_init(const paging_layout *layout, loam_span boot_tables);
 
-/* Makes kern_this.vmap and .large, and gives that to kmalloc. */
+/* Makes kern_this.vmap, and gives it to kmalloc for large blocks. */
 void paging_vmap(void);
 
 /* Maps memory for the unit tests, [from, to), all 0, or takes it away again. false: not enough. */

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* paging_vmap.c - the kernel's two vmaps: their windows, their tags, and what they say of an
- * address.
+/* paging_vmap.c - the kernel's vmap: its window, its tags, and what it says of an address. kmalloc's
+ * large blocks and other areas lie in it side by side.
  *
- *     [ kern_this.vmap: anybody's | kern_this.large: kmalloc's large blocks ]
- *     vmap_base                   half of it
- *
- * The window of both grows with the RAM, because every 4 MiB of it take a table that is made at
- * boot: so later mappings need no table, and every root that shares the kernel's half sees them at
- * once.
+ * The window grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
+ * later mappings need no table, and every root that shares the kernel's half sees them at once.
  *
  *     RAM       16 MiB   64 MiB   >= 160 MiB
  *     window    64 MiB  256 MiB      640 MiB      (4 times the RAM; at least 64 MiB)
@@ -31,23 +27,21 @@ enum {
     ROOM = 1024 /* bytes for the vmap itself */
 };
 _Static_assert(BOOT_TAGS >= 2, "what loam_vmap_init asks for at least");
-_Static_assert(2 * BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
+_Static_assert(BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
                "the knot of the boot (paging.c) is cut for less than a page");
 
-enum { ANYBODY, KMALLOC, VMAPS };
-
-static loam_range_tag boot_tag[VMAPS][BOOT_TAGS];
-static _Alignas(8) uint64_t room[VMAPS][ROOM / sizeof(uint64_t)];
+static loam_range_tag boot_tag[BOOT_TAGS];
+static _Alignas(8) uint64_t room[ROOM / sizeof(uint64_t)];
 static loam_cache *tags;
 
 uint64_t paging_vmap_len(const paging_layout *layout)
 {
     uint64_t most = layout->vmap_end - layout->vmap_base;
     uint64_t len = (kern_this.sum.total << LOAM_PAGE_SHIFT) * WINDOW_TO_RAM;
-    _Static_assert(WINDOW_LEAST % (VMAPS * WINDOW_STEP) == 0, "halves of whole tables");
+    _Static_assert(WINDOW_LEAST % WINDOW_STEP == 0, "whole tables");
     if (len < WINDOW_LEAST)
         len = WINDOW_LEAST;
-    return loam_align_down(len < most ? len : most, VMAPS * WINDOW_STEP);
+    return loam_align_down(len < most ? len : most, WINDOW_STEP);
 }
 
 static loam_range_tag *tag_get(void *ctx)
@@ -62,26 +56,24 @@ static void tag_put(void *ctx, loam_range_tag *tag)
     (void)loam_cache_free(tags, tag);
 }
 
-static loam_vmap *make(unsigned which)
+static loam_vmap *make(void)
 {
     kern *k = &kern_this;
     const paging_layout *layout = paging_layout_used();
-    uint64_t half = paging_vmap_len(layout) / VMAPS;
     loam_vmap_config config = {
-        .base = layout->vmap_base + which * half,
-        .len = half,
+        .base = layout->vmap_base,
+        .len = paging_vmap_len(layout),
         .pt = &k->pt,
         .tlb = &k->tlb,
         .frames = &k->zones,
-        .tag = boot_tag[which],
+        .tag = boot_tag,
         .tag_count = BOOT_TAGS,
         .source = {NULL, tag_get, tag_put},
     };
-    loam_vmap *vmap = loam_vmap_init(room[which], sizeof(room[which]), &config);
+    loam_vmap *vmap = loam_vmap_init(room, sizeof(room), &config);
     if (vmap == NULL)
         kpanic("vmap refuses its window");
-    klog("vmap: [0x%X, 0x%X), %U MiB%s", config.base, config.base + config.len, config.len >> 20,
-         which == KMALLOC ? ", kmalloc's" : "");
+    klog("vmap: [0x%X, 0x%X), %U MiB", config.base, config.base + config.len, config.len >> 20);
     return vmap;
 }
 
@@ -91,9 +83,8 @@ void paging_vmap(void)
     tags = loam_cache_create(k->slabs, "range tags", sizeof(loam_range_tag), 0, NULL, NULL);
     if (tags == NULL)
         kpanic("no memory for the tags of vmap");
-    k->vmap = make(ANYBODY);
-    k->large = make(KMALLOC);
-    if (loam_kmalloc_set_vmap(k->kmalloc, k->large) != LOAM_OK)
+    k->vmap = make();
+    if (loam_kmalloc_set_vmap(k->kmalloc, k->vmap) != LOAM_OK)
         kpanic("kmalloc refuses its vmap");
 }
 
@@ -104,12 +95,11 @@ const char *paging_note(uint64_t va)
     loam_text t;
     bool guard = false;
     const paging_layout *layout = paging_layout_used();
-    if (kern_this.large == NULL || va < layout->vmap_base ||
+    if (kern_this.vmap == NULL || va < layout->vmap_base ||
         va - layout->vmap_base >= paging_vmap_len(layout))
         return NULL;
     loam_text_init(&t, text, sizeof(text));
-    if (!loam_vmap_find(kern_this.vmap, va, &area, &guard) &&
-        !loam_vmap_find(kern_this.large, va, &area, &guard))
+    if (!loam_vmap_find(kern_this.vmap, va, &area, &guard))
         loam_text_str(&t, "in vmap's window, where no area is");
     else
         loam_text_fmt(&t, "%s vmap's area of %U bytes at 0x%X",

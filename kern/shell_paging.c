@@ -61,26 +61,27 @@ static bool print_area(void *ctx, const loam_vmap_area *area)
     (void)ctx;
     loam_text_init(&t, site, sizeof(site));
     site_text(&t, area->site);
-    kprintf("  0x%08X %8U bytes, %4U pages, r%s%s%s%s%s, guards 0x%X 0x%X%s\n", area->va,
+    kprintf("  0x%08X %8U bytes, %4U pages, r%s%s%s%s%s%s, guards 0x%X 0x%X%s\n", area->va,
             area->wanted, area->size / LOAM_PAGE_SIZE,
             (area->flags & LOAM_PT_WRITE) != 0 ? "w" : "-",
             (area->flags & LOAM_PT_EXEC) != 0 ? "x" : "-",
             (area->flags & LOAM_PT_USER) != 0 ? " user" : "",
             (area->flags & LOAM_PT_DEVICE) != 0 ? " device" : "",
-            (area->flags & LOAM_VMAP_BORROW) != 0 ? " borrowed" : "", area->va - LOAM_PAGE_SIZE,
+            (area->flags & LOAM_VMAP_BORROW) != 0 ? " borrowed" : "",
+            (area->flags & LOAM_VMAP_KMALLOC) != 0 ? " kmalloc" : "", area->va - LOAM_PAGE_SIZE,
             area->va + area->size, site);
     return true;
 }
 
-static void print_vmap(const char *name, loam_vmap *vmap)
+static void print_vmap(loam_vmap *vmap)
 {
     loam_vmap_stats s;
     if (vmap == NULL) {
-        kprintf("%s: there is none\n", name);
+        kprintf("window: there is none\n");
         return;
     }
     loam_vmap_stat(vmap, &s);
-    kprintf("%s: %U KiB, %U KiB of them mapped in %U areas, room for %U KiB in a row\n", name,
+    kprintf("window: %U KiB, %U KiB of them mapped in %U areas, room for %U KiB in a row\n",
             s.window >> 10, s.mapped >> 10, s.areas, s.largest >> 10);
     loam_vmap_each(vmap, print_area, NULL);
     kprintf("  calls: %U allocated, %U freed, %U without memory, %U refused\n", s.allocs, s.frees,
@@ -114,8 +115,7 @@ static void vmap_free(const char *command, const char *word)
 static void do_vmap(size_t count, const char *const *word)
 {
     if (count == 1) {
-        print_vmap("window", kern_this.vmap);
-        print_vmap("kmalloc's large blocks", kern_this.large);
+        print_vmap(kern_this.vmap);
         print_flushes(&kern_this.tlb.stats);
     } else if (count == 3 && word_is(word[1], "alloc") && kern_this.vmap != NULL) {
         vmap_alloc(word[0], word[2]);

@@ -14,8 +14,6 @@ const char *kern_check(void)
         broken = loam_pt_check(&k->pt);
     if (broken == NULL && k->vmap != NULL)
         broken = loam_vmap_check(k->vmap);
-    if (broken == NULL && k->large != NULL)
-        broken = loam_vmap_check(k->large);
     if (broken == NULL)
         broken = loam_slabs_check(k->slabs);
     if (broken == NULL)
