@@ -190,7 +190,6 @@ static void do_driver(size_t count, const char *const *word)
 }
 
 const shell_command shell_driver_commands[] = {
-    {"driver", 1, 6, "WORD...", "a fake machine: region, start, --vm=i386, ...",
-     do_driver},
+    {"driver", 1, 6, "WORD...", "a fake machine: region, start, --vm=i386, ...", do_driver},
     {NULL, 0, 0, NULL, NULL, NULL},
 };

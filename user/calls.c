@@ -62,6 +62,16 @@ static void handles(void)
     user_need(user_drop(handle) == 0, "drop");
 }
 
+/* What is too long for one call is cut, and the call says so. */
+static void long_text(void)
+{
+    unsigned char *p = user_map(NULL, 2 * USER_WRITE_MAX, USER_WRITE);
+    user_need(p != NULL, "room for a text");
+    user_need(user_write(p, 2 * USER_WRITE_MAX) == USER_WRITE_MAX, "a text in parts");
+    user_need(user_unmap(p, 2 * USER_WRITE_MAX) == 0, "it goes");
+    user_print("\n");
+}
+
 /* More clones than the kernel has room for: the last ones are refused, the rest run. */
 static void too_many(void)
 {
@@ -83,6 +93,7 @@ int main(int argc, char **argv)
     (void)argv;
     addresses();
     regions();
+    long_text();
     handles();
     too_many();
     user_print("calls: every wrong call was answered with an error\n");

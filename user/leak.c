@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* leak - lets the kernel keep four blocks, and forgets two of them: the kernel counts and names
- * them at the end. */
+/* leak [many] - lets the kernel keep four blocks, and forgets two of them: the kernel counts and
+ * names them at the end. With `many` it forgets twenty more. */
 #include "user/lib/user_lib.h"
 
 int main(int argc, char **argv)
@@ -8,8 +8,8 @@ int main(int argc, char **argv)
     static const char *const text[] = {"first", "the second", "a third", "and a fourth"};
     int handle[4];
     char back[16];
-    (void)argc;
-    (void)argv;
+    for (unsigned i = 0; argc > 1 && argv[1][0] == 'm' && i < 20; i++)
+        user_need(user_keep(text[3], 5) > 0, "one of many blocks is kept");
     for (unsigned i = 0; i < 4; i++) {
         handle[i] = user_keep(text[i], user_len(text[i]) + 1);
         user_need(handle[i] > 0, "a block is kept");

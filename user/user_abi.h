@@ -24,12 +24,13 @@ enum {
     USER_STACK = 256 * 1024, /* at most; the lowest page of it is a guard */
     USER_ARGUMENTS = 8,      /* the program's name included */
     USER_PROCESSES = 16,     /* at one time */
-    USER_KEPT_MAX = 4096     /* bytes in one user_keep */
+    USER_KEPT_MAX = 4096,    /* bytes in one user_keep */
+    USER_WRITE_MAX = 4096    /* bytes in one user_write: nobody else has a turn meanwhile */
 };
 
 typedef enum user_call {
     USER_CALL_EXIT,    /* (status); does not come back */
-    USER_CALL_WRITE,   /* (text, len): how many bytes are on the console */
+    USER_CALL_WRITE,   /* (text, len): how many bytes are on the console, at most USER_WRITE_MAX */
     USER_CALL_MAP,     /* (hint, len, rights): address of a new region */
     USER_CALL_UNMAP,   /* (address, len) */
     USER_CALL_PROTECT, /* (address, len, rights) */

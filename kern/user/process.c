@@ -12,6 +12,8 @@
 #include "user.h"
 #include "words.h"
 
+enum { LEAKS_TOLD = 16 /* each in a line of its own */ };
+
 static process table[USER_PROCESSES];
 static int last_number;
 
@@ -124,13 +126,30 @@ void process_wait(i386_trap *t)
 
 /* ---- going ---- */
 
+typedef struct leaks {
+    const process *of;
+    unsigned told;
+} leaks;
+
 static bool tell_leak(void *ctx, void *block, size_t size, const void *site)
 {
-    const process *p = ctx;
+    leaks *l = ctx;
     (void)site;
-    kprintf("user: %s (%u): leak: %U bytes at %p, kept and never dropped\n", p->name,
-            (int)p->number, (uint64_t)size, block);
+    if (l->told == LEAKS_TOLD)
+        return false;
+    l->told++;
+    kprintf("user: %s (%u): leak: %U bytes at %p, kept and never dropped\n", l->of->name,
+            (int)l->of->number, (uint64_t)size, block);
     return true;
+}
+
+static void end_pool(process *p)
+{
+    leaks l = {p, 0};
+    uint64_t count = loam_pool_fini(&p->pool, tell_leak, &l);
+    if (count > l.told)
+        kprintf("user: %s (%u): leak: and %U more\n", p->name, (int)p->number, count - l.told);
+    process_result->leaks += count;
 }
 
 static void add_stats(loam_aspace *as)
@@ -167,7 +186,7 @@ static void release(process *p)
     arch_use_root(kern_this.pt.root);
     loam_aspace_destroy(p->as);
     p->as = NULL;
-    process_result->leaks += loam_pool_fini(&p->pool, tell_leak, p);
+    end_pool(p);
 }
 
 void process_end(i386_trap *t, int status)

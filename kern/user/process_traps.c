@@ -41,6 +41,7 @@ static int do_write(uint32_t text, uint32_t len)
     uint32_t done = 0;
     if (len > INT32_MAX)
         return USER_EINVAL;
+    len = len < USER_WRITE_MAX ? len : (uint32_t)USER_WRITE_MAX;
     while (done < len) {
         size_t want = len - done < sizeof(part) ? len - done : sizeof(part), got;
         loam_aspace_verdict verdict =

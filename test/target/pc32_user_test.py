@@ -148,6 +148,7 @@ def shell(tap):
            "all are back$")
     s.says("run null", "killed: .*a NULL pointer", "all are back$")
     s.says("run clone", "10 in all", "all are back$")
+    s.says("run leak many", r"leak: and 6 more$", "22 blocks leaked$", "all are back$")
     s.says("run faults", r"^faults: touch: \d+ ticks", r"^faults: keep: \d+ ticks", "all are back$")
     s.says("check", "every rule holds")
     s.off()
