@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cs3101_system_test.c - what both allocators ask of the system: malloc, free, mmap and munmap are
  * wrapped by the linker, counted, and refused on demand. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "../../compat/cs3101/alloc.h"
 #include "../../compat/cs3101/ealloc.h"
 #include "tap.h"
@@ -11,6 +12,7 @@ enum { PAGE = 4096 };
 /* Calls since watch(); the one after `good` more requests fails. good < 0: none does. */
 static struct {
     int mallocs, frees, maps, unmaps, good;
+    char *place; /* of the next page, or NULL: the system's choice */
 } sys = {.good = -1};
 
 void *__real_malloc(size_t size);
@@ -48,7 +50,10 @@ void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t off)
     if (refuse())
         return MAP_FAILED;
     sys.maps++;
-    return __real_mmap(at, len, prot, flags, fd, off);
+    if (sys.place == NULL)
+        return __real_mmap(at, len, prot, flags, fd, off);
+    sys.place += len;
+    return __real_mmap(sys.place - len, len, prot, flags | MAP_FIXED, fd, off);
 }
 
 int __wrap_munmap(void *at, size_t len)
@@ -108,9 +113,13 @@ static void simple_refused(tap *t)
 static void elastic_calls(tap *t)
 {
     char *page[4];
+    static const int none[] = {0, -256, 1, 128, 255, 257, 4095, 4097, 4352, 1 << 30};
     watch(-1);
     TAP_EQ(t, einit_alloc(), 0);
     called(t, 4, 0, 0, 0);
+    for (size_t i = 0; i < LOAM_ARRAY_LEN(none); i++)
+        TAP_CHECK(t, ealloc_mem(none[i]) == NULL);
+    called(t, 0, 0, 0, 0);
     for (int i = 0; i < 4; i++) {
         TAP_CHECK(t, (page[i] = ealloc_mem(PAGE)) != NULL);
         called(t, 0, 0, 1, 0);
@@ -127,6 +136,33 @@ static void elastic_calls(tap *t)
     called(t, 0, 5, 0, 0);
     TAP_EQ(t, ealloc_limit(4), 0);
     called(t, 0, 0, 0, 0);
+}
+
+/* Pages that touch, in the order of their mapping: their free halves are not one piece. */
+static void elastic_neighbours(tap *t)
+{
+    char *all = __real_mmap(NULL, 5 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *half[8];
+    watch(-1);
+    sys.place = all;
+    TAP_EQ(t, einit_alloc(), 0);
+    for (int i = 0; i < 8; i++)
+        TAP_CHECK(t, (half[i] = ealloc_mem(PAGE / 2)) == all + i * PAGE / 2);
+    sys.place = NULL;
+    unsigned long before = ealloc_warnings();
+    for (int i = 1; i < 7; i += 4) {
+        edealloc_mem(half[i]); /* the end of one page */
+        edealloc_mem(half[i + 1]);
+    }
+    TAP_CHECK(t, ealloc_mem(PAGE) == NULL && ealloc_mem(PAGE / 2 + 256) == NULL);
+    edealloc_mem(half[3]);
+    TAP_CHECK(t, ealloc_mem(PAGE) == half[2]);
+    TAP_EQ(t, ealloc_warnings(), before);
+    edealloc_mem(all + 4 * PAGE);
+    TAP_EQ(t, ealloc_warnings(), before + 1);
+    TAP_RULE(t, ealloc_check(), NULL);
+    TAP_EQ(t, ecleanup_alloc(), 0);
+    __real_munmap(all, 5 * PAGE);
 }
 
 static void elastic_refused(tap *t)
@@ -161,6 +197,7 @@ static const tap_case cases[] = {
     {"alloc: malloc and mmap once in init, free and munmap in cleanup, else nothing", simple_calls},
     {"alloc: malloc, mmap or munmap refused: -1, nothing changes, nothing is lost", simple_refused},
     {"ealloc: malloc in einit alone, mmap a page, no munmap", elastic_calls},
+    {"ealloc: pages that touch: no block across, each freed in its own", elastic_neighbours},
     {"ealloc: malloc or mmap refused: -1 or NULL, nothing changes, nothing is lost",
      elastic_refused},
 };
