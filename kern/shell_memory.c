@@ -228,32 +228,39 @@ static void do_kmalloc(size_t count, const char *const *word)
         kprintf("%p: %U bytes usable\n", p, (uint64_t)loam_kmalloc_size(kern_this.kmalloc, p));
 }
 
-static void *pointer_of(uint64_t address)
+/* Reads an address, or prints why it is none. Cut to what fits it would be another one. */
+static bool read_pointer(const char *command, const char *word, void **p)
 {
-    return (void *)(uintptr_t)address;
+    uint64_t address;
+    if (!shell_number(command, word, &address))
+        return false;
+    *p = (void *)(uintptr_t)address;
+    if ((uintptr_t)*p == address)
+        return true;
+    kprintf("%s: 0x%X is beyond this machine's addresses\n", command, address);
+    return false;
 }
 
 static void do_kfree(size_t count, const char *const *word)
 {
-    uint64_t address;
+    void *p;
     (void)count;
-    if (!shell_number(word[0], word[1], &address))
+    if (!read_pointer(word[0], word[1], &p))
         return;
-    if (loam_kmalloc_free(kern_this.kmalloc, pointer_of(address)) == LOAM_OK)
-        kprintf("0x%X: free\n", address);
+    if (loam_kmalloc_free(kern_this.kmalloc, p) == LOAM_OK)
+        kprintf("0x%X: free\n", (uint64_t)(uintptr_t)p);
     else
         kprintf("%s: refused, nothing has changed\n", word[0]);
 }
 
 static void do_krealloc(size_t count, const char *const *word)
 {
-    uint64_t address;
     size_t size;
     void *p;
     (void)count;
-    if (!shell_number(word[0], word[1], &address) || !shell_size(word[0], word[2], &size))
+    if (!read_pointer(word[0], word[1], &p) || !shell_size(word[0], word[2], &size))
         return;
-    p = loam_kmalloc_realloc(kern_this.kmalloc, pointer_of(address), size);
+    p = loam_kmalloc_realloc(kern_this.kmalloc, p, size);
     if (p != NULL)
         kprintf("%p: %U bytes usable\n", p, (uint64_t)loam_kmalloc_size(kern_this.kmalloc, p));
     else

@@ -74,6 +74,9 @@ def lists(tap, machine):
               [hex(first), hex(second)])
     twice = [machine.command(f"vmap free {first:#x}") for _ in range(2)]
     tap.check("free" in twice[0] and "refused" in twice[1], "vmap: freed twice: refused", twice)
+    said = machine.command(f"kfree {block + (1 << 32):#x}")
+    tap.check("beyond this machine's addresses" in said and block in areas(machine),
+              "kfree: an address of 33 bits is not its lower 32", [said])
     machine.command(f"kfree {block:#x}")
     machine.command(f"vmap free {second:#x}")
     tap.check(areas(machine) == {}, "vmap: all gone", [str(areas(machine))])
