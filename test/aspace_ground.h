@@ -3,8 +3,9 @@
 #define LOAM_TEST_ASPACE_GROUND_H
 
 /* aspace_ground.h - a machine for tests of address spaces: frames, tables and unit memory in static
- * arrays, each of which can refuse its n-th request; a TLB that counts; a kernel's root; and a
- * processor that reads and writes bytes through the tables, and faults.
+ * arrays, each of which can refuse its n-th request; a kernel's root; and a processor that reads and
+ * writes bytes through the tables, and faults. It remembers what it has looked up until it is told
+ * to forget, or goes to another space.
  *
  *     ground_start(&loam_pt_i386);
  *     loam_aspace *as = loam_aspace_create(ground.world);
@@ -33,6 +34,14 @@ enum {
 
 #define GROUND_NEVER (~0ULL)
 
+/* What the TLB remembers of a page. */
+typedef struct ground_known {
+    bool valid;
+    loam_pt_entry entry;
+} ground_known;
+
+enum { GROUND_KNOWN = 256 }; /* pages; a later one takes the place of an earlier one */
+
 /* A source of memory: how much is out, and which requests it refuses. */
 typedef struct ground_source {
     uint64_t out;    /* frames, tables, bytes */
@@ -51,6 +60,8 @@ static struct ground {
     loam_tlb tlb;
     ground_source frame, table, unit;
     uint64_t flushed_page; /* the last one */
+    uint64_t root;         /* that the processor is on; 0: none of a space */
+    ground_known known[GROUND_KNOWN];
     uint64_t cleared, copied, fences;
     unsigned windows; /* open now */
     unsigned faults;  /* that the processor took */
@@ -102,10 +113,18 @@ static inline bool ground_table_alloc(void *ctx, loam_pa *table)
     return false;
 }
 
+static inline void ground_forget_all(void)
+{
+    for (unsigned i = 0; i < GROUND_KNOWN; i++)
+        ground.known[i].valid = false;
+}
+
 static inline void ground_table_free(void *ctx, loam_pa table)
 {
     uint64_t i = (table.v - GROUND_TABLE_PA) / LOAM_PAGE_SIZE;
     (void)ctx;
+    if (table.v == ground.root) /* whoever ends a space has left it */
+        ground.root = 0;
     if (i >= GROUND_TABLES || !ground_table_out[i])
         __builtin_trap(); /* a table that is nobody's */
     ground_table_out[i] = false;
@@ -204,15 +223,24 @@ static inline uint64_t ground_frames_out(void)
 
 /* ---- the TLB ---- */
 
+static inline ground_known *ground_known_of(uint64_t va)
+{
+    return &ground.known[va / LOAM_PAGE_SIZE % GROUND_KNOWN];
+}
+
 static inline void ground_flush_page(void *ctx, uint64_t va)
 {
+    ground_known *k = ground_known_of(va);
     (void)ctx;
     ground.flushed_page = va;
+    if (k->entry.va == va)
+        k->valid = false;
 }
 
 static inline void ground_flush_all(void *ctx)
 {
     (void)ctx;
+    ground_forget_all();
 }
 
 static inline void ground_fence(void *ctx)
@@ -304,6 +332,24 @@ static inline bool ground_allows(const loam_pt_entry *entry, loam_aspace_access 
     return access != LOAM_ACCESS_EXEC || (entry->flags & LOAM_PT_EXEC) != 0;
 }
 
+/* What the processor finds at va: what it remembers, or what the tables say. */
+static inline bool ground_look(const loam_aspace *as, uint64_t va, loam_pt_entry *entry)
+{
+    ground_known *k = ground_known_of(va);
+    bool mapped = loam_pt_query(&as->pt, va, entry);
+    if (ground.root != as->pt.root.v)
+        ground_forget_all();
+    ground.root = as->pt.root.v;
+    if (k->valid && k->entry.va == loam_align_down(va, LOAM_PAGE_SIZE)) {
+        if (!mapped || k->entry.pa.v != entry->pa.v || (k->entry.flags & ~entry->flags) != 0)
+            __builtin_trap(); /* it was not told that this is no longer so */
+        *entry = k->entry;
+    } else if (mapped) {
+        *k = (ground_known){true, *entry};
+    }
+    return mapped;
+}
+
 /* The byte that an access reaches, after as many faults as it takes; NULL: the reason is in
  * *verdict. */
 static inline unsigned char *ground_reach(loam_aspace *as, uint64_t va, loam_aspace_access access,
@@ -312,7 +358,7 @@ static inline unsigned char *ground_reach(loam_aspace *as, uint64_t va, loam_asp
     loam_pt_entry entry;
     *verdict = LOAM_FAULT_DONE;
     for (unsigned tries = 0; tries < 3; tries++) {
-        if (loam_pt_query(&as->pt, va, &entry) && ground_allows(&entry, access))
+        if (ground_look(as, va, &entry) && ground_allows(&entry, access))
             return ground_bytes(loam_pa_to_pfn(loam_pa_of(entry.pa.v + (va - entry.va)))) +
                    va % LOAM_PAGE_SIZE;
         ground.faults++;

@@ -392,6 +392,8 @@ static void protect_parts(tap *t)
     TAP_EQ(t, loam_aspace_protect(as, 0xc0000000U, PAGE, W), LOAM_ERANGE);
     TAP_EQ(t, map(HEAP + 4 * PAGE, PAGE, GUARD), LOAM_OK);
     TAP_EQ(t, loam_aspace_protect(as, HEAP + 3 * PAGE, 2 * PAGE, W), LOAM_ENOENT);
+    TAP_EQ(t, map(PAGE, PAGE, W), LOAM_OK);
+    TAP_EQ(t, loam_aspace_protect(as, 0, 2 * PAGE, 0), LOAM_ENOENT); /* page 0 is no region */
     end(t);
 }
 
@@ -764,8 +766,12 @@ static void copies_own_their_page(tap *t)
     loam_aspace *clone = loam_aspace_clone(as);
     TAP_EQ(t, loam_aspace_copy_from(clone, buf, HEAP, 3, NULL), LOAM_FAULT_DONE);
     TAP_EQ(t, stats_of(clone).shared, 2);
+    TAP_EQ(t, ground_read(clone, TEXT), 'o'); /* the processor remembers the old frames */
+    TAP_EQ(t, ground_read(clone, HEAP), 'o');
     TAP_EQ(t, loam_aspace_copy_to(clone, HEAP, "two", 3, NULL), LOAM_FAULT_DONE);
+    TAP_EQ(t, ground_read(clone, HEAP), 't');
     TAP_EQ(t, loam_aspace_load(clone, TEXT, "two", 3), LOAM_FAULT_DONE);
+    TAP_EQ(t, ground_read(clone, TEXT), 't');
     TAP_EQ(t, stats_of(clone).shared, 0);
     TAP_EQ(t, ground_read(as, HEAP), 'o');
     TAP_EQ(t, ground_read(as, TEXT), 'o');
