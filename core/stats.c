@@ -18,6 +18,8 @@
  *            in fronts are the free ones
  *        C3  cache: used <= slots, size <= stride, and slots fit into the slabs
  *        C4  kmalloc: large ones are among the used ones
+ *        C5  vmap: areas are those made and not given back, and lie in the window
+ *        C6  tlb: full flushes are among the flushes; pages were flushed if the others were
  *        loam_stats_check() tests exactly these, under these names.
  *
  * LOCKS  None: works on copies.
@@ -49,19 +51,36 @@ static const stats_field cache_field[] = {LOAM_STATS_CACHE(STATS_ROW)};
 static const stats_field kmalloc_field[] = {LOAM_STATS_KMALLOC(STATS_ROW)};
 #undef STATS_OF
 
+#define STATS_OF loam_stats_vmap
+static const stats_field vmap_field[] = {LOAM_STATS_VMAP(STATS_ROW)};
+#undef STATS_OF
+#define STATS_OF loam_stats_tlb
+static const stats_field tlb_field[] = {LOAM_STATS_TLB(STATS_ROW)};
+#undef STATS_OF
+
 typedef struct stats_table {
     const char *name;
     const stats_field *field;
     size_t count;
 } stats_table;
 
-enum { STATS_MEMBLOCK, STATS_ZONE, STATS_CACHE, STATS_KMALLOC, STATS_TABLES };
+enum {
+    STATS_MEMBLOCK,
+    STATS_ZONE,
+    STATS_CACHE,
+    STATS_KMALLOC,
+    STATS_VMAP,
+    STATS_TLB,
+    STATS_TABLES
+};
 
 static const stats_table stats_tables[STATS_TABLES] = {
     {"memblock", memblock_field, LOAM_ARRAY_LEN(memblock_field)},
     {"zone", zone_field, LOAM_ARRAY_LEN(zone_field)},
     {"cache", cache_field, LOAM_ARRAY_LEN(cache_field)},
     {"kmalloc", kmalloc_field, LOAM_ARRAY_LEN(kmalloc_field)},
+    {"vmap", vmap_field, LOAM_ARRAY_LEN(vmap_field)},
+    {"tlb", tlb_field, LOAM_ARRAY_LEN(tlb_field)},
 };
 
 static uint64_t stats_value(const void *of, const stats_field *field)
@@ -112,6 +131,10 @@ void loam_stats_text(loam_text *out, const loam_stats *stats)
         text_table(out, STATS_CACHE, stats->cache[i].name, &stats->cache[i]);
     if (stats->kmalloc != NULL)
         text_table(out, STATS_KMALLOC, NULL, stats->kmalloc);
+    if (stats->vmap != NULL)
+        text_table(out, STATS_VMAP, NULL, stats->vmap);
+    if (stats->tlb != NULL)
+        text_table(out, STATS_TLB, NULL, stats->tlb);
     for (size_t i = 0; i < stats->events; i++)
         loam_text_fmt(out, "event %s %U\n", stats->event[i].name, stats->event[i].value);
 }
@@ -161,11 +184,15 @@ static void json_table(loam_text *out, bool *first, unsigned table, const void *
     }
 }
 
-static void json_object(loam_text *out, unsigned table, const void *of)
+/* A member that is one table; of NULL: none. */
+static void json_object(loam_text *out, bool *first, unsigned table, const void *of)
 {
-    bool first = true;
+    bool inner = true;
+    if (of == NULL)
+        return;
+    json_key(out, first, stats_tables[table].name);
     loam_text_char(out, '{');
-    json_table(out, &first, table, of);
+    json_table(out, &inner, table, of);
     loam_text_char(out, '}');
 }
 
@@ -231,10 +258,7 @@ void loam_stats_json(loam_text *out, const loam_stats *stats)
 {
     bool first = true;
     loam_text_char(out, '{');
-    if (stats->memblock != NULL) {
-        json_key(out, &first, "memblock");
-        json_object(out, STATS_MEMBLOCK, stats->memblock);
-    }
+    json_object(out, &first, STATS_MEMBLOCK, stats->memblock);
     if (stats->zone != NULL) {
         json_key(out, &first, "zones");
         json_zones(out, stats);
@@ -243,10 +267,9 @@ void loam_stats_json(loam_text *out, const loam_stats *stats)
         json_key(out, &first, "caches");
         json_caches(out, stats);
     }
-    if (stats->kmalloc != NULL) {
-        json_key(out, &first, "kmalloc");
-        json_object(out, STATS_KMALLOC, stats->kmalloc);
-    }
+    json_object(out, &first, STATS_KMALLOC, stats->kmalloc);
+    json_object(out, &first, STATS_VMAP, stats->vmap);
+    json_object(out, &first, STATS_TLB, stats->tlb);
     if (stats->event != NULL) {
         json_key(out, &first, "events");
         json_events(out, stats);
@@ -344,6 +367,17 @@ static bool cache_adds_up(const loam_stats_cache *cache)
     return cache->used <= cache->slots && cache->size <= cache->stride && used <= bytes;
 }
 
+static bool vmap_adds_up(const loam_stats_vmap *v)
+{
+    return v->frees <= v->allocs && v->areas == v->allocs - v->frees && v->mapped <= v->window &&
+           v->largest <= v->window - v->mapped;
+}
+
+static bool tlb_adds_up(const loam_stats_tlb *tlb)
+{
+    return tlb->fulls <= tlb->batches && tlb->pages >= tlb->batches - tlb->fulls;
+}
+
 const char *loam_stats_check(const loam_stats *stats)
 {
     const loam_stats_memblock *m = stats->memblock;
@@ -358,5 +392,9 @@ const char *loam_stats_check(const loam_stats *stats)
             return "C3 cache: used <= slots, size <= stride, slots fit into the slabs";
     if (k != NULL && (k->large_blocks > k->used_blocks || k->large_bytes > k->used_bytes))
         return "C4 kmalloc: large ones are among the used ones";
+    if (stats->vmap != NULL && !vmap_adds_up(stats->vmap))
+        return "C5 vmap: areas are those made and not given back, and lie in the window";
+    if (stats->tlb != NULL && !tlb_adds_up(stats->tlb))
+        return "C6 tlb: full flushes are among the flushes; pages were flushed if the others were";
     return NULL;
 }

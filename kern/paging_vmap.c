@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* paging_vmap.c - the kernel's vmap: its window, its tags, and what it says of an address. kmalloc's
- * large blocks and other areas lie in it side by side.
+/* paging_vmap.c - the kernel's vmap: its window, its tags, and what it says of an address. Large
+ * blocks of kmalloc and other areas lie in it side by side.
  *
  * The window grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
  * later mappings need no table, and every root that shares the kernel's half sees them at once.

@@ -65,6 +65,8 @@ typedef struct gathered {
     loam_stats_zone zone[LOAM_ZONE_LISTS];
     loam_stats_cache cache[CACHES_SHOWN];
     loam_stats_kmalloc kmalloc;
+    loam_stats_vmap vmap;
+    loam_stats_tlb tlb;
     loam_stats_named event[LOAM_TRACE_KINDS];
 } gathered;
 
@@ -102,6 +104,25 @@ static void gather_events(gathered *g)
     g->all.events = LOAM_TRACE_KINDS - 1;
 }
 
+/* Of kernels that make their own page tables. */
+static void gather_addresses(gathered *g)
+{
+    const loam_tlb *tlb = &kern_this.tlb;
+    loam_vmap_stats vmap;
+    if (kern_this.vmap != NULL) {
+        loam_vmap_stat(kern_this.vmap, &vmap);
+        LOAM_STATS_COPY(LOAM_STATS_VMAP, &g->vmap, &vmap);
+        g->all.vmap = &g->vmap;
+    }
+    if (kern_this.pt.format != NULL) {
+        g->tlb = (loam_stats_tlb){.threshold = tlb->page != NULL ? tlb->threshold : 0,
+                                  .batches = tlb->stats.batches,
+                                  .fulls = tlb->stats.fulls,
+                                  .pages = tlb->stats.pages};
+        g->all.tlb = &g->tlb;
+    }
+}
+
 static const loam_stats *gather(void)
 {
     loam_kmalloc_stats kmalloc;
@@ -117,6 +138,7 @@ static const loam_stats *gather(void)
     loam_slabs_each_cache(kern_this.slabs, gather_cache, g);
     loam_kmalloc_stat(kern_this.kmalloc, &kmalloc);
     LOAM_STATS_COPY(LOAM_STATS_KMALLOC, &g->kmalloc, &kmalloc);
+    gather_addresses(g);
     gather_events(g);
     return &g->all;
 }

@@ -3,9 +3,9 @@
 #define LOAM_TEST_ASPACE_GROUND_H
 
 /* aspace_ground.h - a machine for tests of address spaces: frames, tables and unit memory in static
- * arrays, each of which can refuse its n-th request; a kernel's root; and a processor that reads and
- * writes bytes through the tables, and faults. It remembers what it has looked up until it is told
- * to forget, or goes to another space.
+ * arrays, each of which can refuse its n-th request; a kernel's root; and a processor that reads
+ * and writes bytes through the tables, and faults. It remembers what it has looked up until it is
+ * told to forget, or goes to another space.
  *
  *     ground_start(&loam_pt_i386);
  *     loam_aspace *as = loam_aspace_create(ground.world);

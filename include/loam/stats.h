@@ -60,6 +60,23 @@ enum { LOAM_STATS_ORDERS = 41 }; /* orders of blocks that a zone counts: 0 .. 40
     X(refusals, "events", "misuse that was refused")                                               \
     X(failures, "events", "requests answered with no memory")
 
+#define LOAM_STATS_VMAP(X)                                                                         \
+    X(window, "bytes", "addresses that areas can have")                                            \
+    X(largest, "bytes", "the longest area that fits now")                                          \
+    X(mapped, "bytes", "bytes of areas, guard pages excluded")                                     \
+    X(areas, "areas", "areas that are out")                                                        \
+    X(tables, "pages", "pages of the page tables they are in")                                     \
+    X(allocs, "events", "areas made")                                                              \
+    X(frees, "events", "areas given back")                                                         \
+    X(failures, "events", "requests answered with no memory")                                      \
+    X(refusals, "events", "misuse that was refused")
+
+#define LOAM_STATS_TLB(X)                                                                          \
+    X(threshold, "pages", "at most so many are flushed one by one; 0: all or nothing")             \
+    X(batches, "events", "flushes, of one page or of many")                                        \
+    X(fulls, "events", "of those, all that was remembered")                                        \
+    X(pages, "events", "pages flushed one by one")
+
 #define LOAM_STATS_MEMBER(field, unit, help) uint64_t field;
 
 typedef struct loam_stats_memblock {
@@ -81,6 +98,14 @@ typedef struct loam_stats_kmalloc {
     LOAM_STATS_KMALLOC(LOAM_STATS_MEMBER)
 } loam_stats_kmalloc;
 
+typedef struct loam_stats_vmap {
+    LOAM_STATS_VMAP(LOAM_STATS_MEMBER)
+} loam_stats_vmap;
+
+typedef struct loam_stats_tlb {
+    LOAM_STATS_TLB(LOAM_STATS_MEMBER)
+} loam_stats_tlb;
+
 /* A counter that no table here knows, as those of a trace. */
 typedef struct loam_stats_named {
     const char *name;
@@ -95,6 +120,8 @@ typedef struct loam_stats {
     const loam_stats_cache *cache;
     size_t caches;
     const loam_stats_kmalloc *kmalloc;
+    const loam_stats_vmap *vmap;
+    const loam_stats_tlb *tlb;
     const loam_stats_named *event;
     size_t events;
 } loam_stats;
@@ -113,7 +140,7 @@ void loam_stats_text(loam_text *out, const loam_stats *stats);
 
 /* One JSON object on one line, without newline, with the members that are known:
  *   {"memblock":{"total":1,...},"zones":[{"name":"normal",...,"blocks":[1,0,...]}],
- *    "caches":[...],"kmalloc":{...},"events":{"page_alloc":3,...}}
+ *    "caches":[...],"kmalloc":{...},"vmap":{...},"tlb":{...},"events":{"page_alloc":3,...}}
  * `blocks` ends with the highest order that is not 0. O(counters). */
 void loam_stats_json(loam_text *out, const loam_stats *stats);
 

@@ -45,6 +45,8 @@ typedef struct doc {
     loam_stats_zone zone[PARTS];
     loam_stats_cache cache[PARTS];
     loam_stats_kmalloc kmalloc;
+    loam_stats_vmap vmap;
+    loam_stats_tlb tlb;
     loam_stats_named event[PARTS];
     char name[2 * PARTS][NAME];
     uint64_t total, names;
@@ -76,9 +78,18 @@ static loam_stats make(doc *d)
     memset(d, 0, sizeof *d);
     fill(d, &d->memblock, sizeof d->memblock);
     fill(d, &d->kmalloc, sizeof d->kmalloc);
-    loam_stats stats = {
-        &d->memblock, d->zone,  next() % (PARTS + 1), d->cache, next() % (PARTS + 1),
-        &d->kmalloc,  d->event, next() % (PARTS + 1)};
+    fill(d, &d->vmap, sizeof d->vmap);
+    fill(d, &d->tlb, sizeof d->tlb);
+    loam_stats stats = {&d->memblock,
+                        d->zone,
+                        next() % (PARTS + 1),
+                        d->cache,
+                        next() % (PARTS + 1),
+                        &d->kmalloc,
+                        &d->vmap,
+                        &d->tlb,
+                        d->event,
+                        next() % (PARTS + 1)};
     for (size_t i = 0; i < stats.zones; i++) {
         fill(d, &d->zone[i].frames, sizeof d->zone[i] - offsetof(loam_stats_zone, frames));
         d->zone[i].name = name(d, d->name[i]);

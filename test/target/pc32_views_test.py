@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What the PC's shell shows of page tables: tlb, vmap and aspace, with their counters. Prints TAP.
 """
+import json
 import os
 import re
 import sys
@@ -70,6 +71,13 @@ def lists(tap, machine):
               "vmap: areas with size, pages and rights", [str(seen)])
     tap.check(block in seen and seen[block][0] >= 200000 and seen[block][2] == "rw- kmalloc",
               "vmap: a large block of kmalloc's", [hex(block), str(seen)])
+    line = [line for line in machine.command("stats json").splitlines() if line.startswith("{")]
+    stats = json.loads(line[0]) if line else {"vmap": {}, "tlb": {}}
+    tap.check(stats["vmap"].get("areas") == len(seen) and
+              stats["vmap"].get("mapped") == sum(pages * PAGE for _, pages, _ in seen.values()),
+              "stats json: areas as `vmap` shows them", [str(stats["vmap"])])
+    tap.check([stats["tlb"].get(k) for k in ("batches", "pages", "fulls")] == flushes(machine),
+              "stats json: flushes as `tlb` shows them", [str(stats["tlb"])])
     tap.check(second >= first + 3 * PAGE, "vmap: a guard page between two areas",
               [hex(first), hex(second)])
     twice = [machine.command(f"vmap free {first:#x}") for _ in range(2)]

@@ -103,6 +103,23 @@ static void json_members(tap *t)
     TAP_CHECK(t, !text.cut);
 }
 
+static void json_addresses(tap *t)
+{
+    loam_stats_vmap v = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    loam_stats_tlb tlb = {16, 3, 1, 20};
+    loam_stats stats = {.vmap = &v, .tlb = &tlb};
+    loam_stats_json(fresh_text(), &stats);
+    TAP_STR(t, buf,
+            "{\"vmap\":{\"window\":1,\"largest\":2,\"mapped\":3,\"areas\":4,\"tables\":5,"
+            "\"allocs\":6,\"frees\":7,\"failures\":8,\"refusals\":9},"
+            "\"tlb\":{\"threshold\":16,\"batches\":3,\"fulls\":1,\"pages\":20}}");
+    stats.vmap = NULL;
+    loam_stats_text(fresh_text(), &stats);
+    TAP_STR(t, buf,
+            "tlb threshold 16 pages\ntlb batches 3 events\ntlb fulls 1 events\n"
+            "tlb pages 20 events\n");
+}
+
 static void json_strings(tap *t)
 {
     loam_stats_cache caches[] = {cache_of("a\"b\\c\n\x01\xff"), cache_of("")};
@@ -225,12 +242,45 @@ static void check_c4(tap *t)
     TAP_RULE(t, loam_stats_check(&stats), "C4");
 }
 
+static void check_c5(tap *t)
+{
+    const loam_stats_vmap good = {
+        .window = 100, .largest = 40, .mapped = 60, .areas = 2, .allocs = 7, .frees = 5};
+    loam_stats_vmap v = good;
+    loam_stats stats = {.vmap = &v};
+    TAP_RULE(t, loam_stats_check(&stats), NULL);
+    v.areas = 3;
+    TAP_RULE(t, loam_stats_check(&stats), "C5");
+    v = good;
+    v.frees = 8;
+    v.areas = UINT64_MAX;
+    TAP_RULE(t, loam_stats_check(&stats), "C5");
+    v = good;
+    v.mapped = 101;
+    TAP_RULE(t, loam_stats_check(&stats), "C5");
+    v = good;
+    v.largest = 41;
+    TAP_RULE(t, loam_stats_check(&stats), "C5");
+}
+
+static void check_c6(tap *t)
+{
+    loam_stats_tlb tlb = {.threshold = 16, .batches = 5, .fulls = 3, .pages = 2};
+    loam_stats stats = {.tlb = &tlb};
+    TAP_RULE(t, loam_stats_check(&stats), NULL);
+    tlb.pages = 1;
+    TAP_RULE(t, loam_stats_check(&stats), "C6");
+    tlb.fulls = 6;
+    TAP_RULE(t, loam_stats_check(&stats), "C6");
+}
+
 static const tap_case cases[] = {
     {"stats_copy: members in another order: copied by name", copy_by_name},
     {"stats_text: memblock and events: a line each", text_lines},
     {"stats_text: zone: counters, then blocks up to the last order", text_zone},
     {"stats_json: nothing known: an empty object", json_nothing},
     {"stats_json: some units: their members in order", json_members},
+    {"stats_json, text: areas and flushes", json_addresses},
     {"stats_json: odd names: escaped", json_strings},
     {"stats_json: text too short: cut, and it says so", json_cut},
     {"stats_buddyinfo: larger blocks: pieces of the last column", buddyinfo_lines},
@@ -241,5 +291,7 @@ static const tap_case cases[] = {
     {"stats_check: zone does not add up: C2", check_c2},
     {"stats_check: cache does not add up: C3", check_c3},
     {"stats_check: kmalloc does not add up: C4", check_c4},
+    {"stats_check: areas do not add up: C5", check_c5},
+    {"stats_check: flushes do not add up: C6", check_c6},
 };
 TAP_SUITE(stats_test, cases);
