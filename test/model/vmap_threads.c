@@ -16,7 +16,8 @@ enum {
     FRAMES = 420, /* too few for all: the shrinker is needed */
     WINDOW = 600,
     TABLES = 64,
-    TAGS = 40
+    TAGS = 2,  /* of the vmap's array: all others come from the source */
+    MORE = 256 /* more than can ever be wanted at once */
 };
 
 static struct {
@@ -25,7 +26,8 @@ static struct {
     loam_pt pt;
     loam_tlb tlb;
     loam_vmap *v;
-    loam_range_tag tag[TAGS];
+    loam_range_tag tag[TAGS], more[MORE];
+    uint32_t tag_is_out[MORE]; /* [atomic] */
     bool table_is_out[TABLES];
     uint32_t victim[VICTIMS]; /* [atomic] page of the window at which one is, or 0 */
     uint32_t shrunk, failed;  /* [atomic] */
@@ -73,6 +75,31 @@ static void forget_page(void *ctx, uint64_t va)
 static void forget_all(void *ctx)
 {
     (void)ctx;
+}
+
+/* ---- tags: asked without any lock ---- */
+
+static loam_range_tag *tag_get(void *ctx)
+{
+    (void)ctx;
+    for (unsigned i = 0; i < MORE; i++)
+        if (loam_atomic_exchange(&m.tag_is_out[i], 1) == 0)
+            return &m.more[i];
+    return NULL;
+}
+
+static void tag_put(void *ctx, loam_range_tag *tag)
+{
+    (void)ctx;
+    (void)loam_atomic_exchange(&m.tag_is_out[tag - m.more], 0);
+}
+
+static unsigned tags_out(void)
+{
+    unsigned out = 0;
+    for (unsigned i = 0; i < MORE; i++)
+        out += loam_atomic_load(&m.tag_is_out[i]);
+    return out;
 }
 
 /* ---- the shrinker ---- */
@@ -130,7 +157,8 @@ static bool start(void)
                                      .tlb = &m.tlb,
                                      .frames = &m.frames,
                                      .tag = m.tag,
-                                     .tag_count = TAGS};
+                                     .tag_count = TAGS,
+                                     .source = {NULL, tag_get, tag_put}};
     m.v = loam_vmap_init(m.mem, sizeof m.mem, &config);
     return m.v != NULL;
 }
@@ -236,7 +264,8 @@ static bool ends_well(void)
     unsigned tables = 0;
     for (unsigned i = 0; i < TABLES; i++)
         tables += m.table_is_out[i];
-    return broken == NULL && m.failed == 0 && tables == 1 && loam_zone_free_pages(m.zone) == FRAMES;
+    return broken == NULL && m.failed == 0 && tables == 1 && tags_out() <= 1 &&
+           loam_zone_free_pages(m.zone) == FRAMES;
 }
 
 /* One processor: memory comes from an area that the shrinker frees in the middle of an alloc. */
