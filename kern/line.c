@@ -153,7 +153,9 @@ static void feed_escape(line *l, char c)
 {
     unsigned state = l->escape;
     l->escape = 0;
-    if (state == 1 && (c == '[' || c == 'O')) {
+    if (c == ESC) {
+        l->escape = 1; /* the one before was a key of its own */
+    } else if (state == 1 && (c == '[' || c == 'O')) {
         l->escape = 2;
     } else if (state == 2 && c >= '0' && c <= '9') {
         l->escape_digit = c;

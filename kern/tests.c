@@ -16,6 +16,10 @@ unsigned user_tests(void) __attribute__((weak));
 /* The unit tests, in memory that is there for them alone. */
 static bool run_suites(const char *only, uint64_t seed, unsigned *failed)
 {
+    if (tap_count(kern_suites, kern_suite_count, only) == 0) {
+        kprintf("loam: no test has '%s' in its name\n", only);
+        return false;
+    }
     if (!board_tests_memory(true)) {
         console_write("loam: too little memory is free for the tests' own\n");
         return false;

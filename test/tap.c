@@ -169,13 +169,13 @@ static bool tap_chosen(const tap_case *test, const char *only)
     return only == NULL || tap_contains(test->name, only);
 }
 
-static unsigned tap_plan(const tap_suite *const *suites, size_t count, const char *only)
+unsigned tap_count(const tap_suite *const *suites, size_t count, const char *only)
 {
-    unsigned plan = 0;
+    unsigned cases = 0;
     for (size_t s = 0; s < count; s++)
         for (size_t i = 0; i < suites[s]->count; i++)
-            plan += tap_chosen(&suites[s]->cases[i], only);
-    return plan;
+            cases += tap_chosen(&suites[s]->cases[i], only);
+    return cases;
 }
 
 unsigned tap_run(const tap_suite *const *suites, size_t count, uint64_t seed, const char *only,
@@ -183,7 +183,7 @@ unsigned tap_run(const tap_suite *const *suites, size_t count, uint64_t seed, co
 {
     tap t = {.put = put, .seed = seed != 0 ? seed : tap_seed_of(loam_port_ticks(), "loam")};
     unsigned number = 0, failed = 0;
-    tap_say(&t, "1..%u", tap_plan(suites, count, only));
+    tap_say(&t, "1..%u", tap_count(suites, count, only));
     for (size_t s = 0; s < count; s++) {
         for (size_t i = 0; i < suites[s]->count; i++)
             if (tap_chosen(&suites[s]->cases[i], only))

@@ -52,6 +52,9 @@ typedef struct tap_suite {
 unsigned tap_run(const tap_suite *const *suites, size_t count, uint64_t seed, const char *only,
                  void (*put)(char c));
 
+/* How many cases that would be. */
+unsigned tap_count(const tap_suite *const *suites, size_t count, const char *only);
+
 uint64_t tap_rand(tap *t);                   /* 64 random bits from the case's seed */
 uint64_t tap_below(tap *t, uint64_t n);      /* 0 .. n - 1, n > 0 */
 void tap_note(tap *t, const char *fmt, ...); /* a "# ..." line; directives of loam_text_fmt */

@@ -114,6 +114,9 @@ def words(tap):
           pc.boot("off florble slab=nonsense misuse=maybe exit=never demo seed=x"),
           "unknown word: 'florble'", "bad slab option: 'slab'", "misuse= knows", "exit= knows",
           "a value is missing: 'demo'", "seed= wants a number")
+    code, output = pc.boot("test=florble off")[:2]
+    tap.check(code == pc.BAD and "no test has 'florble' in its name" in output,
+              "command line: test=: no test of this name: not a pass", output.splitlines()[-3:])
     clean(tap, "command line: the kernel's file name is none of its words", pc.boot("off"),
           r"command line: off\n(?!.*unknown word)")
     clean(tap, "command line: slab modes: accepted, kmalloc works",
