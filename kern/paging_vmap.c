@@ -8,6 +8,8 @@
  *     RAM       16 MiB   64 MiB   >= 160 MiB
  *     window    64 MiB  256 MiB      640 MiB      (4 times the RAM; at least 64 MiB)
  *     tables        16       64          160      (a 64th of the RAM at most, and never more)
+ *
+ * Less when something huge, an initrd, left few of the frames that tables can be.
  */
 #include "board.h"
 #include "console.h"
@@ -19,6 +21,7 @@ enum {
     WINDOW_LEAST = 64 << 20,
     WINDOW_TO_RAM = 4,
     WINDOW_STEP = 4 << 20, /* what a root entry spans */
+    PAGES_TO_TABLE = 4,    /* a table for so many free pages that could be one: a huge initrd */
 
     /* Tags that need no slab. An area takes at most two (itself, and what is free behind it), the
      * empty window one. */
@@ -33,15 +36,37 @@ _Static_assert(BOOT_TAGS * sizeof(loam_range_tag) <= LOAM_PAGE_SIZE,
 static loam_range_tag boot_tag[BOOT_TAGS];
 static _Alignas(8) uint64_t room[ROOM / sizeof(uint64_t)];
 static loam_cache *tags;
+static uint64_t window_len;
 
-uint64_t paging_vmap_len(const paging_layout *layout)
+static uint64_t mapped_pages(void)
+{
+    uint64_t pages = 0;
+    for (uint32_t i = 0; i < kern_this.mapped.count; i++)
+        pages += loam_zone_free_pages(kern_this.mapped.zone[i]);
+    return pages;
+}
+
+static uint64_t window_of(const paging_layout *layout)
 {
     uint64_t most = layout->vmap_end - layout->vmap_base;
+    uint64_t tables = mapped_pages() / PAGES_TO_TABLE;
     uint64_t len = (kern_this.sum.total << LOAM_PAGE_SHIFT) * WINDOW_TO_RAM;
     _Static_assert(WINDOW_LEAST % WINDOW_STEP == 0, "whole tables");
     if (len < WINDOW_LEAST)
         len = WINDOW_LEAST;
-    return loam_align_down(len < most ? len : most, WINDOW_STEP);
+    if (len > most)
+        len = most;
+    if (len > tables * WINDOW_STEP)
+        len = tables * WINDOW_STEP;
+    return len < WINDOW_STEP ? WINDOW_STEP : loam_align_down(len, WINDOW_STEP);
+}
+
+/* Decided at the first call: free memory changes, the window does not. */
+uint64_t paging_vmap_len(const paging_layout *layout)
+{
+    if (window_len == 0)
+        window_len = window_of(layout);
+    return window_len;
 }
 
 static loam_range_tag *tag_get(void *ctx)

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
@@ -107,6 +108,15 @@ def by_grub(tap):
           pc.grub(menu=holes + "multiboot /boot/kernel.elf demo=tour off").finish(), "tour: done")
     clean(tap, "GRUB: no module: boots", pc.grub(menu="multiboot /boot/kernel.elf off").finish(),
           "0 modules")
+
+
+def huge_initrd(tap):
+    """300 MiB of it: of the frames with an address few are left, and the window is smaller."""
+    with tempfile.NamedTemporaryFile(prefix="loam-initrd-") as file:
+        file.truncate(300 << 20)
+        clean(tap, "memory: an initrd over all of zone low: boots",
+              pc.boot("off", memory="512", initrd=file.name),
+              r"zone low: 0 pages free", r"vmap: \[0xd0000000, 0xd[0-7]")
 
 
 def words(tap):
@@ -213,7 +223,7 @@ def by_make(tap):
 
 def main():
     tap = Tap()
-    for part in (by_make, plain, sizes, processors, by_grub, words, told):
+    for part in (by_make, plain, sizes, huge_initrd, processors, by_grub, words, told):
         part(tap)
     tap.done()
 
