@@ -161,6 +161,20 @@ loam_pfn loam_zone_next_free(loam_zone *zone, unsigned order, unsigned max_order
     return found ? loam_pfn_of(frame) : LOAM_NO_FRAME;
 }
 
+bool loam_zone_find_free(loam_zone *zone, loam_pfn pfn, loam_pfn *start, unsigned *order)
+{
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    uint64_t first = 0;
+    if (area == NULL)
+        return false;
+    loam_irq irq = zone_area_lock(area);
+    bool found = loam_buddy_find(&area->buddy, pfn.v, &first, order);
+    zone_area_unlock(area, irq);
+    if (found && start != NULL)
+        *start = loam_pfn_of(first);
+    return found;
+}
+
 const uint8_t *loam_zone_frame_table(const loam_zone *zone, loam_pfn pfn, loam_pfn *first,
                                      uint64_t *count)
 {

@@ -13,6 +13,7 @@ enum { PAGE_BLOCKS = 8, OBJECTS = 6, IRQ_BLOCKS = 256 };
 /* A system's own demo is linked when its folder of compat/ is. */
 int osc4_demo(void) __attribute__((weak));
 int shomp_demo(void) __attribute__((weak));
+int stacsos_demo(void) __attribute__((weak));
 int higherhalf_demo(void) __attribute__((weak));
 int higherhalf_overwrite_demo(void) __attribute__((weak));
 int user_demo(void) __attribute__((weak)); /* kern/user/: boards with user mode */
@@ -215,6 +216,7 @@ static const demo demos[] = {
     {"osc4", osc4_demo, "OSC 2025 Lab 4"},
     {"user", user_demo, "programs in user mode"},
     {"shomp", shomp_demo, "ShompOS' memory module: its keys, pressed"},
+    {"stacsos", stacsos_demo, "the page allocator of stacsos: its self-test"},
     {"higherhalf", higherhalf_demo, "the i386 kernel with memblock, buddy and kmalloc"},
     {"higherhalf-overwrite", higherhalf_overwrite_demo, "a header of it is written over: a panic"},
 };

@@ -80,6 +80,11 @@ const char *kern_check(void);
  */
 int shomp_run(const char *how) __attribute__((weak));
 
+/* ---- the self-test of a page allocator; linked when compat/stacsos is ---- */
+
+/* 0 when every list was as expected. */
+int stacsos_selftest(void) __attribute__((weak));
+
 /* ---- demos.c ---- */
 
 /* Runs a demo by name: 0 went well, 1 did not, -1 there is none of this name. */

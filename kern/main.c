@@ -39,6 +39,15 @@ static bool run_play(const char *how)
     return shomp_run(how) == 0;
 }
 
+static bool run_selftest(void)
+{
+    if (stacsos_selftest == NULL) {
+        klog("command line: pgalloc-selftest is not in this kernel");
+        return false;
+    }
+    return stacsos_selftest() == 0;
+}
+
 /* Called by the processor's start code, on the main stack, interrupts off, bss cleared. word:
  * whatever the firmware left in registers; not to be trusted. */
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
@@ -53,7 +62,8 @@ void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
     arch_irq_on();
     if (kern_this.options.test)
         board_off(tests_run(kern_this.options.test_only, kern_this.options.seed) ? 0 : 1);
-    good = run_demos();
+    good = !kern_this.options.pgalloc_selftest || run_selftest();
+    good = run_demos() && good;
     if (kern_this.options.play != NULL)
         good = run_play(kern_this.options.play) && good;
     if (kern_this.options.off) {

@@ -56,6 +56,20 @@ static const char *set_compat(options *o, const char *value)
     return word_is(value, "shomp") ? set_play(o, NULL) : set_demo(o, value);
 }
 
+static const char *set_pgalloc(options *o, const char *value)
+{
+    (void)o;
+    return word_is(value, "buddy") ? NULL : "pgalloc= knows only buddy";
+}
+
+static const char *set_pgalloc_selftest(options *o, const char *value)
+{
+    if (!word_is(value, "yes") && !word_is(value, "no"))
+        return "pgalloc-selftest= knows yes and no";
+    o->pgalloc_selftest = word_is(value, "yes");
+    return NULL;
+}
+
 static const char *set_exit(options *o, const char *value)
 {
     if (!word_is(value, "semihost"))
@@ -107,6 +121,7 @@ static const option known[] = {
     {"console", VALUE, set_console},  {"misuse", VALUE, set_misuse},
     {"slab", VALUE, set_slab},        {"seed", VALUE, set_seed},
     {"play", FLAG | VALUE, set_play}, {"compat", VALUE, set_compat},
+    {"pgalloc", VALUE, set_pgalloc},  {"pgalloc-selftest", VALUE, set_pgalloc_selftest},
 };
 
 /* A terminated copy of len characters, or NULL when there is no room left. */

@@ -8,6 +8,9 @@
  *     demo=NAME           a demo; several, in the order given
  *     play  play=HOW      blocks by keys, until the player leaves; HOW is grow or guard
  *     compat=NAME         one of the older systems: its demo; compat=shomp is play
+ *     pgalloc=buddy       the page allocator; this kernel has one
+ *     pgalloc-selftest=yes|no
+ *                         the self-test of compat/stacsos, before the demos
  *     shell               after that the shell (the default)
  *     off                 after that off, with exit code 0 when all demos went well
  *     exit=semihost       off ends the emulator with an exit code; never give this to a board
@@ -25,7 +28,7 @@ enum { OPTIONS_CAP = 1024, OPTIONS_DEMOS = 8 };
 typedef enum options_misuse { MISUSE_BY_PLACE, MISUSE_PANIC, MISUSE_REPORT } options_misuse;
 
 typedef struct options {
-    bool test, shell, off, semihost, trace;
+    bool test, shell, off, semihost, trace, pgalloc_selftest;
     options_misuse misuse;
     const char *test_only; /* or NULL */
     const char *console;   /* or NULL */

@@ -117,7 +117,8 @@ iso-pc32: $(PC32)/loam.iso ## build/pc32/loam.iso: the PC's kernel with GRUB, fo
 
 run-pc32: | build/packages/pc32
 run-pc32: $(PC32_IMAGES) ## boot the PC in QEMU: in a window where there is a display
-	$(Q)tools/run_pc32.sh 'demo=tour' -kernel $(PC32)/kernel.elf -initrd $(PC32)/initrd.cpio
+	$(Q)tools/run_pc32.sh 'demo=tour $(kernel-args)' -kernel $(PC32)/kernel.elf \
+	    -initrd $(PC32)/initrd.cpio
 
 TEST_NEEDS += $(PC32_IMAGES) build/pc32clang/kernel.elf
 check: $(PC32)/kernel.elf

@@ -115,10 +115,11 @@ qemu: run-rpi3 ## as run
 run-rpi3: $(RPI3_IMAGES) | build/packages/rpi3
 	$(Q)if [ -t 0 ]; then \
 	    echo 'QEMU, Raspberry Pi 3. To leave: `off` in the shell, or Ctrl-A x.'; \
-	    exec $(RPI3_QEMU) -serial mon:stdio -append 'demo=tour shell exit=semihost'; \
+	    exec $(RPI3_QEMU) -serial mon:stdio \
+	        -append 'demo=tour $(kernel-args) shell exit=semihost'; \
 	else \
-	    exec timeout 60 $(RPI3_QEMU) -serial stdio -append 'demo=tour off exit=semihost' \
-	        </dev/null; \
+	    exec timeout 60 $(RPI3_QEMU) -serial stdio \
+	        -append 'demo=tour $(kernel-args) off exit=semihost' </dev/null; \
 	fi
 
 raspi: $(RPI3_IMAGES) ## the files for a real Raspberry Pi 3, and how to send them

@@ -99,7 +99,7 @@ def warnings():
 
 
 KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/higherhalf/kern.c",
-          "compat/shomp/src/kern/")
+          "compat/shomp/src/kern/", "compat/stacsos/kern.c")
 
 
 # What belongs to one machine; the rest of a kernel is read as the Pi's.

@@ -192,6 +192,9 @@ void loam_zone_each_free(loam_zone *zone, unsigned max_order, loam_buddy_fn *fn,
 /* The first free block of exactly this order at or above `from`, view capped at max_order;
  * LOAM_NO_FRAME: none. */
 loam_pfn loam_zone_next_free(loam_zone *zone, unsigned order, unsigned max_order, loam_pfn from);
+/* The maximal free block that a frame lies in: its first frame and its order, each may be NULL.
+ * false: not free, or in a front. O(log areas + levels), however many blocks are free. */
+bool loam_zone_find_free(loam_zone *zone, loam_pfn pfn, loam_pfn *start, unsigned *order);
 /* Every run of frames in one state, ascending: for maps. state INNER is reported as part of its
  * block's HEAD or SLAB. */
 typedef bool loam_zone_walk_fn(void *ctx, loam_pfn first, uint64_t count, loam_frame_state state);

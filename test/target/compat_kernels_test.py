@@ -12,11 +12,13 @@ import rpi3_qemu as pi  # noqa: E402
 from taplib import ROOT, Tap, run  # noqa: E402
 
 # What the linked names of a system start with.
-PREFIXES = {"osc4": ("osc4_",), "shomp": ("shomp_",), "higherhalf": ("hh_", "higherhalf_")}
+PREFIXES = {"osc4": ("osc4_",), "shomp": ("shomp_",), "higherhalf": ("hh_", "higherhalf_"),
+            "stacsos": ("stacsos_",)}
 # Names of the documents that several systems have, or the C library.
 PLAIN = {"buddy_init", "buddy_alloc", "buddy_dealloc", "buddy_alloc_pages", "buddy_free_pages",
          "memblock", "memblock_init", "kmalloc", "kfree", "ksize", "kmem_init", "kmain", "dmalloc",
-         "dfree", "init_heap", "allocate", "free", "malloc", "print_free_counts"}
+         "dfree", "init_heap", "allocate", "free", "malloc", "print_free_counts",
+         "allocate_pages", "free_pages", "insert_free_pages", "dump", "perform_selftest"}
 NM = {"pc32": "nm", "pc32clang": "nm", "rpi3": "aarch64-linux-gnu-nm",
       "rpi3clang": "aarch64-linux-gnu-nm"}
 
@@ -61,20 +63,24 @@ def one_kernel(tap):
 
 DONE = {"osc4": "osc4: all demos passed, memory is as it was",
         "shomp": "shomp: every count as listed, memory is as it was",
+        "stacsos": "stacsos: every list as expected, memory is as it was",
         "higherhalf": "higherhalf: every step went well, memory is as it was"}
 
 
 def one_boot(tap):
-    code, output = pc.boot("demo=osc4 demo=shomp compat=higherhalf compat=osc4 demo=tour off",
+    code, output = pc.boot("demo=osc4 demo=shomp compat=higherhalf compat=stacsos compat=osc4 "
+                           "demo=tour off",
                            limit=180)
     faults = [system for system, line in DONE.items() if line not in output]
     tap.check(code == pc.GOOD and not faults and "tour: done" in output
               and output.count(DONE["osc4"]) == 2,
               "compat: PC: all systems in one boot, exit code 33", [*faults, *pc.tail(output)])
-    code, output = pi.boot("demo=osc4 demo=shomp compat=osc4 demo=tour off", limit=180)
-    faults = [system for system in ("osc4", "shomp") if DONE[system] not in output]
+    code, output = pi.boot("demo=osc4 demo=shomp compat=stacsos compat=osc4 demo=tour off",
+                           limit=180)
+    faults = [system for system in ("osc4", "shomp", "stacsos") if DONE[system] not in output]
     tap.check(code == 0 and not faults and "tour: done" in output,
-              "compat: Pi: osc4 and shomp in one boot, exit code 0", [*faults, *pi.tail(output)])
+              "compat: Pi: osc4, shomp and stacsos in one boot, exit code 0",
+              [*faults, *pi.tail(output)])
 
 
 def words(tap):
@@ -87,9 +93,28 @@ def words(tap):
                   f"compat: {name}: compat=plan9: a warning", pc.tail(result[1]))
 
 
+def page_allocator_words(tap):
+    """pgalloc= and pgalloc-selftest=, in any order, on every board; what they do not know is a
+    warning."""
+    for name, boot in (("PC", pc.boot), ("Pi", pi.boot)):
+        good = {"PC": pc.GOOD, "Pi": 0}[name]
+        code, output = boot("pgalloc=buddy pgalloc-selftest=yes off")
+        faults = [line for line in ("*** buddy page allocator - free list ***", "[00] 13 1306",
+                                    "insert_free_pages: page 2 is free already, nothing inserted",
+                                    "selftest: passed") if line not in output]
+        tap.check(code == good and not faults, f"compat: {name}: pgalloc-selftest=yes: passes",
+                  [*faults, *pc.tail(output)])
+        code, output = boot("pgalloc-selftest=no pgalloc=linear pgalloc-selftest=maybe off")
+        faults = [line for line in ("pgalloc= knows only buddy", "pgalloc-selftest= knows yes and "
+                                    "no") if line not in output]
+        tap.check(code == good and not faults and "*** buddy" not in output,
+                  f"compat: {name}: pgalloc=linear, pgalloc-selftest=maybe: warnings",
+                  [*faults, *pc.tail(output)])
+
+
 def main():
     tap = Tap()
-    for part in (own_names, one_kernel, one_boot, words):
+    for part in (own_names, one_kernel, one_boot, words, page_allocator_words):
         part(tap)
     tap.done()
 
