@@ -840,6 +840,21 @@ static void next_free_of_order(tap *t)
     TAP_CHECK(t, loam_pfn_is_none(loam_zone_next_free(zone, 10, 10, loam_pfn_of(0))));
 }
 
+static void find_free_of_frame(tap *t)
+{
+    loam_pfn first = LOAM_NO_FRAME;
+    unsigned order = 99;
+    start(t, 0, 1024, false);
+    get(t, 0);
+    TAP_CHECK(t, !loam_zone_find_free(zone, loam_pfn_of(0), &first, &order));
+    TAP_CHECK(t, loam_pfn_is_none(first));
+    TAP_CHECK(t, loam_zone_find_free(zone, loam_pfn_of(700), &first, &order));
+    TAP_EQ(t, first.v, 512);
+    TAP_EQ(t, order, 9);
+    TAP_CHECK(t, loam_zone_find_free(zone, loam_pfn_of(1), NULL, NULL));
+    TAP_CHECK(t, !loam_zone_find_free(zone, loam_pfn_of(1024), NULL, NULL));
+}
+
 /* The table byte of a frame, to break a rule by hand. */
 static uint8_t *byte_of(uint64_t frame)
 {
@@ -918,6 +933,7 @@ static const tap_case cases[] = {
     {"zonelist: two zones: fallback in order, free by frame", zonelist_order},
     {"zone_walk: all states: every frame once", walk_covers_everything},
     {"zone_next_free: capped view: exact orders", next_free_of_order},
+    {"zone_find_free: a frame, out or inside a free block: its block", find_free_of_frame},
     {"zone_check: each rule broken: named", broken_rules_are_named},
 };
 TAP_SUITE(zone_test, cases);
