@@ -77,7 +77,7 @@ typedef struct loam_zone_config {
 void loam_zone_config_init(loam_zone_config *config);
 
 /* Bytes of metadata for the RAM spans given (sorted, disjoint, as loam_memblock.ram), at 64-byte
- * alignment; about 1.15 a frame. 0 when the config or the spans are bad or no whole frame lies in
+ * alignment; about 1.2 a frame. 0 when the config or the spans are bad or no whole frame lies in
  * the zone. O(spans). */
 uint64_t loam_zone_measure(const loam_span *ram, size_t count, const loam_zone_config *config);
 
