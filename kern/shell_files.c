@@ -38,6 +38,13 @@ static char type_letter(uint32_t mode)
     }
 }
 
+/* A name is from outside: what would command the terminal is shown as a question mark. */
+static void print_name(const char *name)
+{
+    for (; *name != '\0'; name++)
+        console_put((unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name);
+}
+
 static void do_ls(size_t count, const char *const *word)
 {
     loam_cpio cpio;
@@ -48,8 +55,9 @@ static void do_ls(size_t count, const char *const *word)
         return;
     while ((err = loam_cpio_next(&cpio, &entry)) == LOAM_OK) {
         const char *path = loam_cpio_path(entry.name);
-        kprintf("%c %8U %s\n", type_letter(entry.mode), (uint64_t)entry.size,
-                path[0] != '\0' ? path : ".");
+        kprintf("%c %8U ", type_letter(entry.mode), (uint64_t)entry.size);
+        print_name(path[0] != '\0' ? path : ".");
+        kprintf("\n");
     }
     if (err != LOAM_ENOENT)
         kprintf("%s: the initramfs is broken here: %s\n", word[0], cpio.why);

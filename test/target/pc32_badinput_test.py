@@ -218,6 +218,8 @@ BROKEN = "ls: the initramfs is broken here: "
 ARCHIVES = [
     ("empty of members: nothing is listed", END, [r"> ls\n+loam"], BROKEN),
     ("good: listed", GOOD_MEMBER + END, [r"- +6 motd"], BROKEN),
+    ("a name that commands the terminal: shown without", member(b"a\x1b[2J\rb") + END,
+     [r"- +0 a\?\[2J\?b"], r"a\x1b"),
     ("text in place of one: said", b"this is no archive, " * 20, [BROKEN], "- +6"),
     ("zeros: said", bytes(512), [BROKEN], "- +6"),
     ("a kernel in place of one: said", b"\x7fELF" + bytes(range(256)), [BROKEN], "- +6"),
