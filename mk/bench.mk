@@ -32,6 +32,8 @@ $(BENCH_PROGRAMS): build/host/libloam.a
 # Page faults are counted on the PC, where its emulator is installed.
 BENCH_PC := $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio)
 
+BENCH_QUICK_INSN := object_pair_64,vmap_map_1024,pt_map_1024 # commas would end $(if)'s words
+
 .PHONY: bench bench-insn
 bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## side by side (QUICK=1: 30 s)
 	$(Q)mkdir -p $(BENCH_CSV)
@@ -39,7 +41,7 @@ bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## side by side (QUI
 	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
 	$(Q)$(BENCH_BIN)/bench_vm $(if $(QUICK),--quick) --csv $(BENCH_CSV)/vm.csv
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv \
-	    $(if $(QUICK),--only object_pair_64,vmap_map_1024,pt_map_1024)
+	    $(if $(QUICK),--only $(BENCH_QUICK_INSN))
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
 
 bench-insn: $(BENCH_BIN)/bench_insn $(BENCH_PC) | build/packages/bench ## exact instructions
