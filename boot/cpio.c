@@ -8,11 +8,11 @@
  *            [110 characters][name\0..][data....] [header][name][data] ... [header]["TRAILER!!!"]
  *              070701, 13 numbers of 8 hexadecimal digits
  *
- * RULES  C1  a whole header is there, of type 070701 or 070702
- *        C2  its numbers are hexadecimal digits
- *        C3  the name is not empty, lies inside the archive and ends with a 0
- *        C4  the data lies inside the archive
- *        C5  the data of a file adds up to its checksum (070702)
+ * RULES  N1  a whole header is there, of type 070701 or 070702
+ *        N2  its numbers are hexadecimal digits
+ *        N3  the name is not empty, lies inside the archive and ends with a 0
+ *        N4  the data lies inside the archive
+ *        N5  the data of a file adds up to its checksum (070702)
  *        loam_cpio_next() tests exactly these for each entry and says which one is broken.
  *
  * LOCKS  None: nothing is written.
@@ -108,20 +108,20 @@ static bool cpio_sum_is(const loam_cpio_entry *entry, uint32_t check)
     return sum == check;
 }
 
-/* C1 and C2. */
+/* N1 and N2. */
 static const char *cpio_header(const loam_cpio *cpio, uint32_t number[CPIO_FIELDS], bool *checked)
 {
     static const char magic[] = {'0', '7', '0', '7', '0'};
     const unsigned char *p = cpio->archive + cpio->at;
     if (cpio->len - cpio->at < CPIO_HEADER)
-        return "C1 the archive ends without its trailer";
+        return "N1 the archive ends without its trailer";
     for (unsigned i = 0; i < sizeof magic; i++)
         if (p[i] != (unsigned char)magic[i])
-            return "C1 no entry starts here";
+            return "N1 no entry starts here";
     if (p[5] != '1' && p[5] != '2')
-        return "C1 not of type 070701 or 070702";
+        return "N1 not of type 070701 or 070702";
     *checked = p[5] == '2';
-    return cpio_numbers(p, number) ? NULL : "C2 a number has a character that is no digit";
+    return cpio_numbers(p, number) ? NULL : "N2 a number has a character that is no digit";
 }
 
 void loam_cpio_init(loam_cpio *cpio, const void *archive, size_t len)
@@ -139,9 +139,9 @@ loam_err loam_cpio_next(loam_cpio *cpio, loam_cpio_entry *entry)
     size_t name = cpio->at + CPIO_HEADER, data = name;
     uint32_t name_size = number[CPIO_NAMESIZE];
     if (!cpio_skip(cpio, &data, name_size))
-        return cpio_refuse(cpio, "C3 a name leaves the archive");
+        return cpio_refuse(cpio, "N3 a name leaves the archive");
     if (name_size < 2 || cpio->archive[name] == 0 || cpio->archive[name + name_size - 1] != 0)
-        return cpio_refuse(cpio, "C3 a name is empty or does not end");
+        return cpio_refuse(cpio, "N3 a name is empty or does not end");
     loam_cpio_entry found = {
         .name = (const char *)cpio->archive + name,
         .data = cpio->archive + data,
@@ -155,11 +155,11 @@ loam_err loam_cpio_next(loam_cpio *cpio, loam_cpio_entry *entry)
     };
     size_t next = data;
     if (!cpio_skip(cpio, &next, found.size))
-        return cpio_refuse(cpio, "C4 data leaves the archive");
+        return cpio_refuse(cpio, "N4 data leaves the archive");
     /* A link that waits for its data has a checksum and no data: nothing to compare. */
     if (checked && (found.mode & LOAM_CPIO_TYPE) == LOAM_CPIO_FILE && found.size > 0 &&
         !cpio_sum_is(&found, number[CPIO_CHECK]))
-        return cpio_refuse(cpio, "C5 wrong checksum");
+        return cpio_refuse(cpio, "N5 wrong checksum");
     if (cpio_same(found.name, cpio_trailer))
         return LOAM_ENOENT;
     *entry = found;

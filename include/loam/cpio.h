@@ -13,7 +13,7 @@ typedef struct loam_cpio {
     const unsigned char *archive;
     size_t len;
     size_t at;       /* where the next entry starts */
-    const char *why; /* the broken rule (C1 ... of cpio.c) after LOAM_EFORMAT, else NULL */
+    const char *why; /* the broken rule (N1 ... of cpio.c) after LOAM_EFORMAT, else NULL */
 } loam_cpio;
 
 typedef struct loam_cpio_entry {

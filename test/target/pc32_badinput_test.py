@@ -304,7 +304,7 @@ def refused(tap):
         faults = faults_of(result, [rf"x: cannot be run: {rule}"])
         faults += [] if result[1].count("all are back") == 2 else ["frames are lost"]
         tap.check(not faults, f"program: {name}: refused, named", faults + pc.tail(result[1], 20))
-    for name, data, text in (("no archive", b"z" * 600, "cannot be run: C1 "),
+    for name, data, text in (("no archive", b"z" * 600, "cannot be run: N1 "),
                              ("not in the archive", END, "cannot be run: no such program")):
         result = run_program(data)
         faults = faults_of(result, [text])
@@ -330,7 +330,7 @@ def by_grub(tap):
             machine.command(command)
         machine.type("off\r")
         result = machine.finish()
-    faults = faults_of(result, [BROKEN, "hello: cannot be run: C1 "])
+    faults = faults_of(result, [BROKEN, "hello: cannot be run: N1 "])
     tap.check(not faults, "GRUB: a module that is no archive: said, a shell",
               faults + pc.tail(result[1], 20))
 

@@ -193,7 +193,7 @@ def endless(tap):
 def bad_archives(tap):
     with open(INITRD, "rb") as file:
         good = file.read()
-    for what, data, text in (("garbage", b"garbage!" * 100, "C1"), ("cut", good[:5000], "C[134]")):
+    for what, data, text in (("garbage", b"garbage!" * 100, "N1"), ("cut", good[:5000], "N[134]")):
         with tempfile.NamedTemporaryFile(suffix=".cpio") as file:
             file.write(data)
             file.flush()
