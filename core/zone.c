@@ -5,21 +5,19 @@
  *        one byte.
  *
  * MODEL  Areas are runs of RAM. Each has a buddy (what is free), a table (what is out) and a lock.
- * A front is what one
- *        processor keeps at hand: for orders 0-3 and 9 the blocks of one word of the buddy, and a
- *        short stack.
+ *        A front is what one processor keeps at hand: for orders 0-3 and 9 the blocks of one word
+ *        of the buddy, and a short stack.
  *
- *            cpu 0          cpu 1            alloc: pop the stack, else the lowest start of the
- *            word, else refill
- *            [front]        [front]          free:  the byte must be a head; clear it; push
- *                |  refill, flush |
+ *            cpu 0          cpu 1       alloc: pop the stack, else the lowest start of the word,
+ *            [front]        [front]            else refill
+ *                |  refill, flush |     free:  the byte must be a head; clear it; push
  *            ====v================v=========================  lock of the area
  *            [area 0: buddy bits, table]   [area 1] ...
  *
- *            table:   H2 .  .  .  H0 .  .  R  R  R     H2: head of a block of order 2 that is out,
- *                     R: reserved,
- *            bits:    0  0  0  0  0  1  1  0  0  0     . plain: free if its bit is set or it lies
- *                     in a front
+ *            table:   H2 .  .  .  H0 .  .  R  R  R    H2: head of a block of order 2 that is out
+ *            bits:    0  0  0  0  0  1  1  0  0  0    R: reserved
+ *                                                     . plain: free if its bit is set or it lies
+ *                                                       in a front
  *
  * RULES  Z1  areas ascend, are not empty, and do not overlap
  *        Z2  a free unit's byte reads plain
@@ -27,12 +25,11 @@
  *        Z4  a later piece follows a piece of the same exact block
  *        Z5  a block in a front is aligned, its bytes read plain, and it is not free in the bits
  *        Z6  every plain frame is free, in one front, or inside a block that is out; reserved and
- *        bad are counted
+ *            bad are counted
  *
  * LOCKS  A front belongs to its processor, interrupts off. An area's lock guards its buddy and the
- * bytes of frames that
- *        are free in it. The bytes of a block belong to whoever holds the block. Areas are locked
- *        one at a time, in ascending order when several are.
+ *        bytes of frames that are free in it. The bytes of a block belong to whoever holds the
+ *        block. Areas are locked one at a time, in ascending order when several are.
  * COST   Fast path: no lock, no atomic instruction. Refill and flush: one lock for up to 64 blocks.
  * FROM   Per-CPU page lists of Unix kernels; the byte a frame is a boundary tag kept aside (Knuth
  *        2.5).

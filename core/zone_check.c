@@ -3,8 +3,7 @@
  *
  * WHAT   Reads everything the zone knows and names the first rule that does not hold.
  * MODEL  One pass over each area's table, side by side with the bits; what is plain and neither
- * free nor inside a block
- *        must be in a front, and the sum shows that it is there once:
+ *        free nor inside a block must be in a front, and the sum shows that it is there once:
  *
  *            plain = free in the bits + inner + in fronts
  *

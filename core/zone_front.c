@@ -3,18 +3,16 @@
  *
  * WHAT   Turns many calls on an area into few.
  * MODEL  A queue for each of the orders 0, 1, 2, 3 and 9. A refill takes every block of the order
- * out of one word of the
- *        buddy, one change of that word; a full stack gives its older half back, blocks of one word
- *        together:
+ *        out of one word of the buddy, one change of that word; a full stack gives its older half
+ *        back, blocks of one word together:
  *
  *            starts  1011 0000 ...  @ base          stack  [oldest ... | ... newest]
  *                    ^ next to be given out                 flushed      reused first
  *
  * RULES  Z5, Z6 (zone.c)
  * LOCKS  The front is its processor's, with interrupts off; the area's lock for the exchange.
- * Nobody reaches into another
- *        front: who is short clears `live` there and shuts the window through which the fast
- *        paths see frames, and the owner drains at its next call.
+ *        Nobody reaches into another front: who is short clears `live` there and shuts the window
+ *        through which the fast paths see frames, and the owner drains at its next call.
  * COST   One lock for up to 64 blocks.
  * FROM   Magazines (Bonwick and Adams 2001), here over words of bits.
  * NOT    Balancing between processors.

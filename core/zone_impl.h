@@ -12,8 +12,8 @@ enum {
     ZONE_PLAIN = 0x01, /* free, or inside a block: the bits and the block's head know */
     ZONE_BAD = 0x02,
     ZONE_HOLE = 0x03, /* no RAM: a small gap inside an area */
-    ZONE_SLAB =
-        0x40, /* | order: head of a block of the object layers; | ZONE_MORE: pieces follow */
+    /* | order: head of a block of the object layers; | ZONE_MORE: pieces follow */
+    ZONE_SLAB = 0x40,
     ZONE_HEAD = 0x80,   /* | order, up to 2^40: head of a block that is out */
     ZONE_MULTI = 0xc0,  /* | order, up to 31: head of an exact block of which more pieces follow */
     ZONE_JOINED = 0xe0, /* | order, up to 31: head of a later piece */
@@ -22,16 +22,15 @@ enum {
     ZONE_PIECE_MAX = 31 /* largest order of a piece of an exact block */
 };
 
-/* A run of RAM. Lock order: areas ascending, at most one but in the last pass of zone_alloc_surely.
- * */
+/* A run of RAM. Lock order: areas ascending, at most one but in the last pass of
+ * loam_zone__take_surely. */
 typedef struct zone_area {
     uint64_t first, count; /* [init] frames */
     uint8_t *table; /* [lock] a byte a frame; of a block that is out or in a front: its holder's */
     loam_lock lock;
     uint64_t reserve; /* [init] of the zone's reserve */
-    uint32_t
-        /* [atomic] order of the largest free block plus 1, as of the last unlock: a hint */
-        largest;
+    /* [atomic] order of the largest free block plus 1, as of the last unlock: a hint */
+    uint32_t largest;
     uint64_t low_water; /* [lock] least free_units since the hand-over */
     uint64_t refused;   /* [lock] wrong frees */
     uint64_t reserved;  /* [lock] frames with ZONE_RESERVED */

@@ -4,7 +4,7 @@
  * WHAT   Turns spans of RAM into areas, and one piece of memory into everything that the zone
  *        knows.
  * MODEL  Spans whose gap is small share an area: a gap of 1024 frames costs less than an area of
- * its own.
+ *        its own.
  *
  *            RAM     [====) [==========)                    [=====)
  *            areas   [area 0           )                    [area 1)

@@ -4,12 +4,11 @@
  * WHAT   The buddy neither splits nor merges in steps. A person wants to see the steps all the
  *        same.
  * MODEL  A block cut from a larger one leaves one half of every order between; a block that comes
- * back meets its buddy
- *        at every order below the one it merges to:
+ *        back meets its buddy at every order below the one it merges to:
  *
- *            alloc order 0 from order 2:   - 2 | split, + half of order 1 | split, + half of order
- *            0 free of it:                   merge 0, - its buddy | merge 1, - its buddy | + the
- *            whole of order 2
+ *            alloc order 0 from order 2:   - 2 | split, + half of order 1 | split, + half of 0
+ *            free of it:                   merge 0, - its buddy | merge 1, - its buddy
+ *                                          | + the whole of order 2
  *
  *        Blocks above trace_max_order are seen as rows of blocks of that order.
  * RULES  none of its own

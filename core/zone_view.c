@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* zone_view.c - looking at a zone: states, counts, walks, and the test of its rules.
+/* zone_view.c - looking at a zone: states, counts, walks.
  *
  * WHAT   Answers questions; changes nothing but the fronts that it drains.
  * MODEL  The table and the bits are read side by side, block by block:
@@ -8,9 +8,8 @@
  *            bits:   0  0   1  1  1  1   0  0
  *            walk:   out 2  free 4       reserved 2
  *
- * RULES  Z1 .. Z6 (zone.c): here they are tested.
- * LOCKS  The area's while one area is read: a call-back must not call the zone. check: nobody else
- * inside.
+ * RULES  Z1 .. Z6 (zone.c), tested by zone_check.c.
+ * LOCKS  The area's while one area is read: a call-back must not call the zone.
  * COST   state O(levels + fronts); the rest O(frames) or O(words).
  * FROM   -
  * NOT    -
