@@ -22,6 +22,14 @@
  *                                   on uint32_t *; load acquires, store releases, the rest do both;
  *                                   exchange, or and add return the old value
  *   loam_atomic_peek(p)             load of a uint32_t without order, for hints and flags
+ *   loam_atomic_cas(p, old, v)      bool; *p becomes v if it is old; acquires and releases when it
+ *                                   does, acquires when it does not; false only if *p is not old
+ *   loam_atomic_ptr_load(p) / _ptr_store(p, v) / _ptr_exchange(p, v) / _ptr_cas(p, old, v)
+ *                                   the same on void **
+ *
+ * What several processors share without a lock is touched by these calls alone: a test puts a
+ * scheduler behind them that tries every order (port/explore/). There are none on 64 bits: a
+ * machine of 32 need not have them.
  */
 #include "loam/base.h"
 #include "loam_port.h"

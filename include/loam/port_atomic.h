@@ -4,6 +4,7 @@
 
 /* port_atomic.h - a port's atomics by the compiler's own, for processors on which gcc and clang
  * make them inline: x86-64, AArch64, i486 and up. port.h has their contract. */
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline uint32_t loam_atomic_load(const uint32_t *p)
@@ -34,6 +35,31 @@ static inline uint32_t loam_atomic_or(uint32_t *p, uint32_t v)
 static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
 {
     return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
+{
+    return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static inline void *loam_atomic_ptr_load(void *const *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void loam_atomic_ptr_store(void **p, void *v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline void *loam_atomic_ptr_exchange(void **p, void *v)
+{
+    return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL);
+}
+
+static inline bool loam_atomic_ptr_cas(void **p, void *old, void *v)
+{
+    return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 #endif

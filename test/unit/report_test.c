@@ -100,6 +100,28 @@ static void atomics(tap *t)
     TAP_EQ(t, loam_atomic_peek(&word), 14);
 }
 
+static void compare_and_swap(tap *t)
+{
+    static uint32_t word = 7;
+    TAP_CHECK(t, !loam_atomic_cas(&word, 6, 9));
+    TAP_EQ(t, loam_atomic_load(&word), 7);
+    TAP_CHECK(t, loam_atomic_cas(&word, 7, 9));
+    TAP_EQ(t, loam_atomic_load(&word), 9);
+}
+
+static void pointers(tap *t)
+{
+    static char place[2];
+    static void *p;
+    loam_atomic_ptr_store(&p, place);
+    TAP_CHECK(t, loam_atomic_ptr_load(&p) == place);
+    TAP_CHECK(t, loam_atomic_ptr_exchange(&p, place + 1) == place);
+    TAP_CHECK(t, !loam_atomic_ptr_cas(&p, place, NULL));
+    TAP_CHECK(t, loam_atomic_ptr_load(&p) == place + 1);
+    TAP_CHECK(t, loam_atomic_ptr_cas(&p, place + 1, NULL));
+    TAP_CHECK(t, loam_atomic_ptr_load(&p) == NULL);
+}
+
 static const tap_case cases[] = {
     {"report_text: every part known: every part told", text_full},
     {"report_text: parts unknown: left out", text_short},
@@ -109,5 +131,7 @@ static const tap_case cases[] = {
     {"port_ticks: read in turn: never goes back", ticks},
     {"port_lock: taken and released twice: free for the next", lock},
     {"port_atomics: each operation: old value returned, new one stored", atomics},
+    {"port_atomic_cas: another value there: refused; the same: swapped", compare_and_swap},
+    {"port_atomic_ptr: each operation: old pointer returned, new one stored", pointers},
 };
 TAP_SUITE(report_test, cases);

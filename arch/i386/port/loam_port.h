@@ -106,4 +106,43 @@ static inline uint32_t loam_atomic_add(uint32_t *p, uint32_t v)
     return old;
 }
 
+static inline bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
+{
+    loam_irq irq = loam_port_irq_save();
+    bool same = *p == old;
+    if (same)
+        *p = v;
+    loam_port_irq_restore(irq);
+    return same;
+}
+
+static inline void *loam_atomic_ptr_load(void *const *p)
+{
+    void *v = *(void *const volatile *)p;
+    __asm__ volatile("" : : : "memory");
+    return v;
+}
+
+static inline void loam_atomic_ptr_store(void **p, void *v)
+{
+    __asm__ volatile("" : : : "memory");
+    *(void *volatile *)p = v;
+}
+
+static inline void *loam_atomic_ptr_exchange(void **p, void *v)
+{
+    __asm__ volatile("xchgl %0, %1" : "+r"(v), "+m"(*p) : : "memory");
+    return v;
+}
+
+static inline bool loam_atomic_ptr_cas(void **p, void *old, void *v)
+{
+    loam_irq irq = loam_port_irq_save();
+    bool same = *p == old;
+    if (same)
+        *p = v;
+    loam_port_irq_restore(irq);
+    return same;
+}
+
 #endif
