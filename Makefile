@@ -28,6 +28,8 @@ all: lib driver ## the host library and loam-driver
 JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),2)
 run_tests = $(Q)tools/run_tests.sh -j $(JOBS) $(sort $(1))
 
+# The same random numbers each time, so that a change alone can break it; test-long draws others.
+test: export SEED := $(or $(SEED),1)
 test: $(TESTS) $(TEST_NEEDS) | build/packages/test ## every test; last line: N passed, N failed
 	$(call run_tests,$(TESTS))
 

@@ -212,23 +212,36 @@ static void drop_outside(void)
     }
 }
 
+/* The kernel runs, so where it lies there is RAM: a map without that is of some other machine. */
+static bool image_in_ram(void)
+{
+    return in_ram((loam_span){phys_of(__image_start).v, (uint64_t)(__image_end - __image_start)});
+}
+
+/* Fills the map and finds room for the metadata. NULL, or why this kernel cannot live in it. */
+static const char *try_map(void)
+{
+    loam_err err;
+    hold_own();
+    err = fill_map();
+    if (err != LOAM_OK)
+        return loam_err_name(err);
+    if (!image_in_ram())
+        return "the kernel itself lies outside of it";
+    drop_outside();
+    return handover_measure() ? NULL : "too little is free";
+}
+
 /* The map of the firmware, or else the default one, with room for the metadata in it. */
 void startup_map(void)
 {
-    loam_err err = LOAM_OK;
-    hold_own();
-    err = fill_map();
-    if (err == LOAM_OK)
-        drop_outside();
-    if (err == LOAM_OK && handover_measure())
-        return;
-    if (!kern_this.told)
-        kpanic("no room for the page allocator's metadata: %s", loam_err_name(err));
-    klog("%s: its memory has no room for this kernel (%s): using the default map",
-         board_this.firmware->name, err != LOAM_OK ? loam_err_name(err) : "too little is free");
-    use_default_map();
-    hold_own();
-    err = fill_map();
-    if (err != LOAM_OK || !handover_measure())
-        kpanic("no room for the page allocator's metadata: %s", loam_err_name(err));
+    const char *why = try_map();
+    if (why != NULL && kern_this.told) {
+        klog("%s: its memory has no room for this kernel (%s): using the default map",
+             board_this.firmware->name, why);
+        use_default_map();
+        why = try_map();
+    }
+    if (why != NULL)
+        kpanic("no room for the page allocator's metadata: %s", why);
 }

@@ -92,6 +92,11 @@ def parallel(work, items):
         return list(pool.map(work, items))
 
 
+def seed_word():
+    """For the command line of a kernel that runs tests: " seed=N" when SEED= is given."""
+    return f" seed={os.environ['SEED']}" if os.environ.get("SEED") else ""
+
+
 def warnings():
     """STYLE.md's warning flags, from the one place that names them."""
     text = read(ROOT, "mk/build.mk").replace("\\\n", " ")

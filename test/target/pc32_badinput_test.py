@@ -171,6 +171,8 @@ CASES = [
                + region(0x9F000, 0x61000, 2))),
     case("map: RAM of which nobody can live: said, default map", ["no room.*default map"],
          block(regions=region(0x8000, 0x3000))),
+    case("map: the kernel lies outside of it: said, default map", ["the kernel .*default map"],
+         block(regions=LOW + region(0xC4C99983, 63 * MIB))),
     case("map: RAM that is not there behind the real: no reset", [],
          block(regions=LOW + HIGH + region(4096 * MIB, 4096 * MIB))),
     case("module: inside the kernel: lost, said", ["lies inside the kernel and is lost"],

@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
 from rpi3_kernel_test import segments, suites  # noqa: E402
-from taplib import Tap  # noqa: E402
+from taplib import Tap, seed_word  # noqa: E402
 
 
 def passed(code, output):
@@ -24,7 +24,7 @@ def passed(code, output):
 
 
 def in_kernel(tap):
-    code, output = pc.boot("test", limit=400)
+    code, output = pc.boot("test" + seed_word(), limit=400)
     faults = passed(code, output)
     tap.check(not faults, "kernel: unit tests: all pass, pass line, exit code 33",
               faults + pc.tail(output))

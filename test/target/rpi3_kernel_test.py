@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rpi3_qemu as pi  # noqa: E402
-from taplib import Tap  # noqa: E402
+from taplib import Tap, seed_word  # noqa: E402
 
 CLANG = os.path.join(pi.ROOT, "build/rpi3clang/kernel8.img")
 
@@ -30,7 +30,7 @@ def passed(code, output):
 
 
 def in_kernel(tap):
-    code, output = pi.boot("test", limit=240)
+    code, output = pi.boot("test" + seed_word(), limit=240)
     faults = passed(code, output)
     tap.check(not faults, "kernel: unit tests: all pass, pass line, exit code 0",
               faults + pi.tail(output))
