@@ -9,8 +9,7 @@
 #define GROUND_TABLES 128
 #define GROUND_UNIT   (256 * 1024)
 #include "aspace_ground.h"
-#include "tap.h"
-#include <stdio.h>
+#include "tap_host.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -338,18 +337,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"aspace_fault", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put_char(char c)
-{
-    putchar(c);
-}
-
 int main(int argc, char **argv)
 {
-    const tap_suite *suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, argc > 1 ? argv[1] : NULL,
-                   put_char) == 0
-               ? EXIT_SUCCESS
-               : EXIT_FAILURE;
+    return tap_host_main(&suite, argc, argv);
 }

@@ -5,8 +5,7 @@
  * in a second round every later one, too), until a run needs fewer than n requests. Whatever is
  * refused must leave blocks, counters and rules as they were; in the end nothing is lost. */
 #include "object_machine.h"
-#include "tap.h"
-#include <stdio.h>
+#include "tap_host.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -374,18 +373,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"kmalloc_fault", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put_char(char c)
-{
-    putchar(c);
-}
-
 int main(int argc, char **argv)
 {
-    const tap_suite *suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, argc > 1 ? argv[1] : NULL,
-                   put_char) == 0
-               ? EXIT_SUCCESS
-               : EXIT_FAILURE;
+    return tap_host_main(&suite, argc, argv);
 }

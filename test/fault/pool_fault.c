@@ -5,9 +5,7 @@
  * round every later one, too). A refused call changes nothing, and in the end nothing is lost. */
 #include "loam/pool.h"
 #include "object_machine.h"
-#include "tap.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "tap_host.h"
 
 enum { LIVE = 400, ROUNDS = 2000 };
 
@@ -105,18 +103,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"pool_fault", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put_char(char c)
-{
-    putchar(c);
-}
-
 int main(int argc, char **argv)
 {
-    const tap_suite *suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, argc > 1 ? argv[1] : NULL,
-                   put_char) == 0
-               ? EXIT_SUCCESS
-               : EXIT_FAILURE;
+    return tap_host_main(&suite, argc, argv);
 }

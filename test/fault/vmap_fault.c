@@ -4,9 +4,8 @@
  * A fixed script runs again and again; in run n the n-th request of one kind fails (in a second
  * round every later one, too), until a run needs fewer than n. A call that is refused leaves areas,
  * pages, frames, tables and tags as they were; a free always works. */
-#include "tap.h"
+#include "tap_host.h"
 #include "vmap_machine.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,15 +244,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"vmap_fault", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    const tap_suite *const suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put) != 0;
+    return tap_host_main(&suite, argc, argv);
 }

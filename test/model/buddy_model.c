@@ -4,12 +4,11 @@
  * The oracle knows only which units are free. What the largest block around a unit is, which block
  * a request has to get, what a view has to show: all of it is computed from the flags, the slow
  * way. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "loam/buddy.h"
-#include "tap.h"
+#include "tap_host.h"
 
 enum { UNITS_MAX = 9000, NONE = LOAM_BUDDY_MAX_ORDER + 1 };
 
@@ -310,17 +309,9 @@ static const tap_case cases[] = {
 };
 TAP_SUITE(buddy_model, cases);
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    const tap_suite *suites[] = {&tap_suite_buddy_model};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    unsigned failed = tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put);
+    int code = tap_host_main(&tap_suite_buddy_model, argc, argv);
     free(w.mem);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return code;
 }

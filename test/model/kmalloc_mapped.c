@@ -4,7 +4,7 @@
 #include "vm_ground.h"
 
 #include "../../core/kmalloc_impl.h"
-#include "tap.h"
+#include "tap_host.h"
 
 enum { PAGE = LOAM_PAGE_SIZE, FRAMES = 1024, HIGH = 512, WINDOW = 3 << 20 };
 
@@ -388,14 +388,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"kmalloc_mapped", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    const tap_suite *const suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put) != 0;
+    return tap_host_main(&suite, argc, argv);
 }

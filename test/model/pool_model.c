@@ -7,8 +7,7 @@
  * After both pools have ended the zone's free blocks are those of the start. */
 #include "loam/pool.h"
 #include "object_machine.h"
-#include "tap.h"
-#include <stdio.h>
+#include "tap_host.h"
 #include <stdlib.h>
 
 enum { BLOCKS = 500, STEPS = 3000 };
@@ -160,18 +159,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"pool_model", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put_char(char c)
-{
-    putchar(c);
-}
-
 int main(int argc, char **argv)
 {
-    const tap_suite *suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, argc > 1 ? argv[1] : NULL,
-                   put_char) == 0
-               ? EXIT_SUCCESS
-               : EXIT_FAILURE;
+    return tap_host_main(&suite, argc, argv);
 }

@@ -2,8 +2,7 @@
 /* pt_model.c - random steps on page tables of every format and feature set, and the same on a plain
  * array of pages; a processor in software compares the two after each step (pt_world.h). */
 #include "pt_world.h"
-#include "tap.h"
-#include <stdio.h>
+#include "tap_host.h"
 #include <stdlib.h>
 
 static world w;
@@ -55,18 +54,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"pt_model", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put_char(char c)
-{
-    putchar(c);
-}
-
 int main(int argc, char **argv)
 {
-    const tap_suite *suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, argc > 1 ? argv[1] : NULL,
-                   put_char) == 0
-               ? EXIT_SUCCESS
-               : EXIT_FAILURE;
+    return tap_host_main(&suite, argc, argv);
 }

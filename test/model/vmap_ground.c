@@ -2,7 +2,7 @@
 /* vmap_ground.c - areas that are really touched: contents, guards, stale translations. */
 #include "vm_ground.h"
 
-#include "tap.h"
+#include "tap_host.h"
 
 enum { PAGE = LOAM_PAGE_SIZE, W = LOAM_PT_WRITE, FRAMES = 1024, HIGH = 512, WINDOW = 4 << 20 };
 
@@ -167,14 +167,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"vmap_ground", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    const tap_suite *const suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put) != 0;
+    return tap_host_main(&suite, argc, argv);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* vmap_model.c - random calls on a vmap of each format, and the same on an array of pages
  * (vmap_oracle.h). */
+#include "tap_host.h"
 #include "vmap_oracle.h"
-#include <stdio.h>
 #include <stdlib.h>
 
 static void one_life(tap *t, const vm_kind *k)
@@ -51,15 +51,7 @@ static const tap_case cases[] = {
 };
 static const tap_suite suite = {"vmap_model", cases, LOAM_ARRAY_LEN(cases)};
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    const tap_suite *const suites[] = {&suite};
-    const char *seed = getenv("SEED");
-    return tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put) != 0;
+    return tap_host_main(&suite, argc, argv);
 }

@@ -2,12 +2,11 @@
 /* zone_model.c - random calls on a zone from several processors, and the same on an array.
  *
  * The oracle has one entry a frame: not there, free, or number of the block that it is out in. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "loam/zone.h"
-#include "tap.h"
+#include "tap_host.h"
 
 enum { FRAMES_MAX = 12000, BLOCKS = 4000, HOLE = -2, FREE = -1, RESERVED = -3 };
 
@@ -361,17 +360,9 @@ static const tap_case cases[] = {
 };
 TAP_SUITE(zone_model, cases);
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    const tap_suite *suites[] = {&tap_suite_zone_model};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    unsigned failed = tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put);
+    int code = tap_host_main(&tap_suite_zone_model, argc, argv);
     free(w.mem);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return code;
 }

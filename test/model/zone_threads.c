@@ -4,12 +4,11 @@
  *
  * Also run with the thread sanitizer. */
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "loam/zone.h"
-#include "tap.h"
+#include "tap_host.h"
 
 enum { THREADS = 4, SLOTS = 200, FRAMES = 1 << 14 };
 
@@ -258,17 +257,9 @@ static const tap_case cases[] = {
 };
 TAP_SUITE(zone_threads, cases);
 
-static void put(char c)
+int main(int argc, char **argv)
 {
-    putchar(c);
-}
-
-int main(void)
-{
-    const tap_suite *suites[] = {&tap_suite_zone_threads};
-    const char *seed = getenv("SEED");
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-    unsigned failed = tap_run(suites, 1, seed != NULL ? strtoull(seed, NULL, 0) : 0, NULL, put);
+    int code = tap_host_main(&tap_suite_zone_threads, argc, argv);
     free(mem);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return code;
 }
