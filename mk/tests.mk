@@ -22,13 +22,17 @@ build/$(1)/test/unit/%: build/$(1)/obj/test/unit/%.o build/$(1)/obj/test/main/%.
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
+endef
+$(foreach v,$(VARIANTS),$(eval $(call unit_rules,$(v))))
 
-build/$(1)/test/%: build/$(1)/obj/test/%.o build/$(1)/obj/test/tap.o build/$(1)/libloam.a
+# Programs with a main of their own: variant, folder.
+define program_rules
+build/$(1)/test/$(2)/%: build/$(1)/obj/test/$(2)/%.o build/$(1)/obj/test/tap.o build/$(1)/libloam.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -lpthread -o $$@
 endef
-$(foreach v,$(VARIANTS),$(eval $(call unit_rules,$(v))))
+$(foreach v,$(VARIANTS),$(foreach d,model fault house,$(eval $(call program_rules,$(v),$(d)))))
 .SECONDARY:
 
 TESTS += $(foreach v,host hostclang asan host32,$(UNIT:%=build/$(v)/test/unit/%))
