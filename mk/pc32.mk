@@ -9,8 +9,8 @@
 PC32 := build/pc32
 PC32_TARGET := -m32 -march=i386 -mno-sse -mno-mmx -mno-80387 -fcf-protection=none -ffreestanding \
     -fno-pic -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
-PC32_INCLUDE := -I. -Iinclude -Iarch/i386/port -Iarch/i386 -Ikern -Ikern/drivers -Ikern/drivers/pc \
-    -Ikern/boards/pc32 -Itest
+PC32_INCLUDE := -I. -Iinclude -Iarch/i386/port -Iarch/i386 -Iarch/x86 -Ikern -Ikern/drivers \
+    -Ikern/drivers/pc -Ikern/boards/pc -Ikern/boards/pc32 -Itest
 PC32_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
 
 pc32_CC := gcc
@@ -26,7 +26,8 @@ pc32clang_RT := -fno-builtin
 KERN_PAGED := $(wildcard kern/paging*.c kern/shell_paging.c kern/memview*.c kern/aspace*.c \
     kern/user*.c kern/user/*.c)
 PC32_KERN := $(sort $(wildcard kern/*.c) $(KERN_PAGED) \
-    $(wildcard kern/drivers/pc/*.c kern/boards/pc32/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
+    $(wildcard kern/drivers/pc/*.c kern/boards/pc/*.c kern/boards/pc32/*.c arch/x86/*.c \
+    arch/i386/*.c arch/i386/*.S rt/*.c))
 PC32_UNIT := $(sort $(wildcard test/unit/*_test.c))
 PC32_SRC := $(PC32_KERN) $(CORE_SRC) $(BOOT_SRC) $(PC32_UNIT) test/tap.c $(PC32_EXTRA)
 PC32_OBJ = $(patsubst %,%.o,$(basename $(PC32_SRC)))

@@ -107,10 +107,13 @@ KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/higherhalf/kern
           "compat/shomp/src/kern/", "compat/stacsos/kern.c")
 
 
-# What belongs to one machine; the rest of a kernel is read as the Pi's.
+# What belongs to some machines alone, each file read as of the first that fits; the rest of a
+# kernel is read as the Pi's.
+PC = ("arch/x86/", "kern/boards/pc/", "kern/drivers/pc/")
 MACHINES = {
-    "pc32": (("arch/i386/", "kern/boards/pc32/", "kern/drivers/pc/", "kern/user/"),
+    "pc32": (("arch/i386/", "kern/boards/pc32/", "kern/user/", *PC),
              ["--target=i386-none-elf", "-march=i386"]),
+    "pc64": (("arch/x86_64/", "kern/boards/pc64/", *PC), ["--target=x86_64-none-elf"]),
     "rpi3": (("arch/aarch64/", "kern/boards/rpi3/"), ["--target=aarch64-none-elf"]),
 }
 
@@ -119,9 +122,11 @@ def flags_of(path):
     """How to read a C file without building it: language, target and include folders."""
     flags = ["-std=c11", "-I.", "-Iinclude", "-iquote", os.path.dirname(path), "-iquote", "test"]
     if path.startswith(KERNEL):
-        machine = "pc32" if path.startswith(MACHINES["pc32"][0]) else "rpi3"
-        others = tuple(folder for name, (own, _) in MACHINES.items() if name != machine
-                       for folder in own)
+        fitting = [name for name, (own, _) in MACHINES.items() if path.startswith(own)]
+        machine = fitting[0] if fitting else "rpi3"
+        mine = MACHINES[machine][0]
+        others = tuple(folder for own, _ in MACHINES.values() for folder in own
+                       if folder not in mine)
         folders = sorted({os.path.dirname(header) for header in tree(ROOT, ".h")
                           if header.startswith(KERNEL) and not header.startswith(others)})
         flags += [*MACHINES[machine][1], "-ffreestanding", "-mgeneral-regs-only"]

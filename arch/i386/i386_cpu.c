@@ -10,6 +10,7 @@
 #include "loam/port.h"
 #include "paging.h"
 #include "processor.h"
+#include "x86_clock.h"
 
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
 
@@ -20,7 +21,7 @@ _Noreturn void i386_begin(uint32_t magic, uint32_t info)
     const uintptr_t left[BOARD_FIRMWARE_WORDS] = {magic, info};
     i386_segments_init();
     processor_detect();
-    clock_init();
+    x86_clock_init(processor_this.has_tsc ? processor_tsc : NULL);
     kern_main(left);
     arch_halt();
 }

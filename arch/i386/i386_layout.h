@@ -26,10 +26,9 @@
 #define I386_FAULT_TSS   0x30
 #define I386_SEGMENTS    7
 
-#define I386_EXCEPTIONS 32
-#define I386_IRQ_BASE   32 /* the vector of IRQ 0; there are 16 */
-#define I386_VECTORS    48 /* stubs in i386_vectors.S, I386_SYSCALL besides */
-#define I386_SYSCALL    0x80
-#define I386_STUB_SIZE  16
+#define I386_IRQ_BASE  32 /* the vector of IRQ 0; there are 16 */
+#define I386_VECTORS   48 /* stubs in i386_vectors.S, I386_SYSCALL besides */
+#define I386_SYSCALL   0x80
+#define I386_STUB_SIZE 16
 
 #endif

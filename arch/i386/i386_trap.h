@@ -18,9 +18,6 @@ static inline bool i386_trap_from_user(const i386_trap *t)
     return (t->cs & 3) == 3;
 }
 
-/* Bits of a page fault's error code. */
-enum { I386_PF_PRESENT = 1, I386_PF_WRITE = 2, I386_PF_USER = 4 };
-
 /* segments.c: GDT, IDT, the two TSS. */
 void i386_segments_init(void);
 /* Where the stack pointer goes on a trap from privilege 3. */

@@ -13,54 +13,15 @@
 #include "image.h"
 #include "processor.h"
 #include "user.h"
+#include "x86_exception.h"
 
-enum { VECTOR_INVALID = 6, VECTOR_PAGE_FAULT = 14, REPORTS = 2 };
-
-static const char *const names[I386_EXCEPTIONS] = {
-    "divide error",
-    "debug exception",
-    "non-maskable interrupt",
-    "breakpoint",
-    "overflow",
-    "bound range exceeded",
-    "invalid opcode",
-    "floating point is off",
-    "double fault",
-    "coprocessor segment overrun",
-    "invalid TSS",
-    "segment not present",
-    "stack segment fault",
-    "general protection fault",
-    "page fault",
-    "exception 15",
-    "floating point error",
-    "alignment check",
-    "machine check",
-    "SIMD floating point error",
-    "virtualization exception",
-    "control protection exception",
-    "exception 22",
-    "exception 23",
-    "exception 24",
-    "exception 25",
-    "exception 26",
-    "exception 27",
-    "hypervisor injection",
-    "VMM communication",
-    "security exception",
-    "exception 31",
-};
+enum { REPORTS = 2 };
 
 static const arch_user_hooks *hooks;
 static uint32_t user_kernel_esp; /* where arch_leave_user goes back to; 0: no program is inside */
 
 int i386_user_enter(uint32_t eip, uint32_t esp, uint32_t *kernel_esp);
 _Noreturn void i386_user_leave(uint32_t kernel_esp, int result);
-
-const char *i386_exception_name(uint32_t vector)
-{
-    return vector < I386_EXCEPTIONS ? names[vector] : "interrupt";
-}
 
 static uint32_t fault_address(void)
 {
@@ -99,7 +60,7 @@ static bool give_to_hooks(i386_trap *t)
     bool user = i386_trap_from_user(t);
     if (hooks == NULL)
         return false;
-    if (t->vector == VECTOR_PAGE_FAULT) {
+    if (t->vector == X86_PAGE_FAULT) {
         uint32_t address = fault_address();
         return (user || address < I386_KERNEL_BASE) && hooks->page_fault(t, address);
     }
@@ -118,11 +79,11 @@ static void print_page_fault(const i386_trap *t, uint32_t address)
 {
     const char *why;
     kprintf(" on %s of address 0x%X: %s",
-            (t->error & I386_PF_WRITE) != 0 ? "write"
-            : t->eip == address             ? "execution"
-                                            : "read",
+            (t->error & X86_PF_WRITE) != 0 ? "write"
+            : t->eip == address            ? "execution"
+                                           : "read",
             (uint64_t)address,
-            (t->error & I386_PF_PRESENT) != 0 ? "no right to do that" : "nothing is mapped there");
+            (t->error & X86_PF_PRESENT) != 0 ? "no right to do that" : "nothing is mapped there");
     console_put('\n');
     why = arch_address_note(address);
     if (why != NULL)
@@ -131,10 +92,10 @@ static void print_page_fault(const i386_trap *t, uint32_t address)
 
 static void print_reason(const i386_trap *t)
 {
-    kprintf("\ntrap: %s (vector %u, error code 0x%X), from %s\n", i386_exception_name(t->vector),
+    kprintf("\ntrap: %s (vector %u, error code 0x%X), from %s\n", x86_exception_name(t->vector),
             (int)t->vector, (uint64_t)t->error,
             i386_trap_from_user(t) ? "user code" : "the kernel");
-    if (t->vector == VECTOR_PAGE_FAULT) {
+    if (t->vector == X86_PAGE_FAULT) {
         kprintf("trap: page fault");
         print_page_fault(t, fault_address());
     }
@@ -184,7 +145,7 @@ void i386_trap_handle(i386_trap *t)
                 hooks->interrupted(t);
             return;
         }
-    } else if (t->vector == VECTOR_INVALID && processor_probe_trapped(t->eip, &t->eip)) {
+    } else if (t->vector == X86_INVALID && processor_probe_trapped(t->eip, &t->eip)) {
         return;
     } else if (give_to_hooks(t)) {
         return;

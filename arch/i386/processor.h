@@ -39,9 +39,6 @@ void processor_flush_all(void);
 /* has_tsc is needed. */
 uint64_t processor_tsc(void);
 
-/* clock.c: finds the rate of i386_ticks. */
-void clock_init(void);
-
 /* True when an invalid opcode at this address was the probe's; *resume, otherwise left alone, is
  * then where to go on. */
 bool processor_probe_trapped(uint32_t eip, uint32_t *resume);

@@ -27,9 +27,9 @@ typedef struct arch_user_hooks {
     void (*syscall)(i386_trap *t);
     /* A page fault at privilege 3, or of the kernel on an address below 0xc0000000. true: go on
      * (the instruction is tried again); false: it is the kernel's own fault, and ends it. error:
-     * I386_PF_* in t->error. */
+     * X86_PF_* in t->error. */
     bool (*page_fault)(i386_trap *t, uint32_t address);
-    /* Any other exception at privilege 3; t->vector says which (i386_exception_name). Has to call
+    /* Any other exception at privilege 3; t->vector says which (x86_exception_name). Has to call
      * arch_leave_user or to change the frame. */
     void (*exception)(i386_trap *t);
     /* An interrupt came while a program ran, and has been served; or NULL: nobody wants to know. */
@@ -49,8 +49,5 @@ _Noreturn void arch_leave_user(int result);
 /* Switches the page directory; root is page aligned, and has the kernel's part of
  * kern_this.pt. Flushes the TLB, global pages excepted. */
 void arch_use_root(loam_pa root);
-
-/* "page fault", "divide error", ... */
-const char *i386_exception_name(uint32_t vector);
 
 #endif

@@ -8,6 +8,7 @@
 #include "kern.h"
 #include "process.h"
 #include "user.h"
+#include "x86_exception.h"
 
 enum { WRITE_PART = 256 };
 
@@ -231,7 +232,7 @@ static void on_syscall(i386_trap *t)
 /* i386 tables cannot refuse execution, so a fetch is known by its address alone. */
 static loam_aspace_access access_of(const i386_trap *t, uint32_t address)
 {
-    if ((t->error & I386_PF_WRITE) != 0)
+    if ((t->error & X86_PF_WRITE) != 0)
         return LOAM_ACCESS_WRITE;
     return address == t->eip ? LOAM_ACCESS_EXEC : LOAM_ACCESS_READ;
 }
@@ -261,7 +262,7 @@ static bool on_page_fault(i386_trap *t, uint32_t address)
 
 static void on_exception(i386_trap *t)
 {
-    process_kill(t, "%s, at eip 0x%X", i386_exception_name(t->vector), (uint64_t)t->eip);
+    process_kill(t, "%s, at eip 0x%X", x86_exception_name(t->vector), (uint64_t)t->eip);
 }
 
 /* Each tick is somebody else's turn; Ctrl-C ends them all. */

@@ -55,12 +55,12 @@ static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
     loam_port_irq_restore(irq);
 }
 
-/* The processor's counter where it has one, else the PIT's: clock.c. */
-uint64_t i386_ticks(void);
+/* The processor's counter where it has one, else the PIT's: x86_clock.c. */
+uint64_t x86_ticks(void);
 
 static inline uint64_t loam_port_ticks(void)
 {
-    return i386_ticks();
+    return x86_ticks();
 }
 
 /* Aligned words are read and written whole; the compiler alone has to be kept in order. */

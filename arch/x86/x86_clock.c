@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clock.c - loam_port_ticks on a PC.
+/* x86_clock.c - loam_port_ticks on a PC.
  *
  * From the Pentium on the processor counts its cycles; how fast, is measured once against channel
  * 2 of the PIT, which counts 1193182 times a second and is otherwise the loudspeaker's. Older
@@ -8,11 +8,11 @@
  * second, so no round is missed unless interrupts stay off that long; the clock is slow then, but
  * never goes back.
  */
+#include "x86_clock.h"
 #include "arch.h"
 #include "io.h"
 #include "loam/port.h"
 #include "pit.h"
-#include "processor.h"
 
 enum {
     PIT_CHANNEL2 = 0x42,
@@ -28,7 +28,7 @@ enum {
 static uint64_t pit_total;
 static uint16_t pit_last;
 static uint64_t rate = PIT_HZ;
-static bool by_tsc;
+static uint64_t (*counter)(void); /* NULL: the PIT it is */
 
 static uint16_t pit_count(void)
 {
@@ -48,9 +48,9 @@ static uint64_t pit_ticks(void)
     return total;
 }
 
-uint64_t i386_ticks(void)
+uint64_t x86_ticks(void)
 {
-    return by_tsc ? processor_tsc() : pit_ticks();
+    return counter != NULL ? counter() : pit_ticks();
 }
 
 uint64_t arch_ticks_hz(void)
@@ -58,7 +58,14 @@ uint64_t arch_ticks_hz(void)
     return rate;
 }
 
-void clock_init(void)
+void x86_clock_wait(unsigned microseconds)
+{
+    uint64_t from = pit_ticks(), steps = (uint64_t)microseconds * PIT_HZ / 1000000 + 1;
+    while (pit_ticks() - from < steps)
+        ;
+}
+
+void x86_clock_init(uint64_t (*tsc)(void))
 {
     uint64_t start, from;
     io_write8(SPEAKER, (uint8_t)((io_read8(SPEAKER) & ~SPEAKER_ON) | SPEAKER_GATE));
@@ -66,14 +73,15 @@ void clock_init(void)
     io_write8(PIT_CHANNEL2, 0); /* 65536 */
     io_write8(PIT_CHANNEL2, 0);
     pit_last = pit_count();
-    if (!processor_this.has_tsc)
+    if (tsc == NULL)
         return;
     from = pit_ticks();
-    start = processor_tsc();
+    start = tsc();
     while (pit_ticks() - from < MEASURE)
         ;
-    rate = (processor_tsc() - start) * 100;
-    by_tsc = rate != 0;
-    if (!by_tsc)
+    rate = (tsc() - start) * 100;
+    if (rate != 0)
+        counter = tsc;
+    else
         rate = PIT_HZ;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef LOAM_I386_IO_H
-#define LOAM_I386_IO_H
+#ifndef LOAM_X86_IO_H
+#define LOAM_X86_IO_H
 
 /* io.h - the PC's ports. */
 #include <stdint.h>

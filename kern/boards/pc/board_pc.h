@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_KERN_BOARD_PC_H
+#define LOAM_KERN_BOARD_PC_H
+
+/* board_pc.h - what boards that are PCs share; the most of it is board.h's, done in board_pc.c. */
+
+enum { BOARD_PC_IRQ_BASE = 32 /* the vector of IRQ 0; there are 16 */ };
+
+#endif
