@@ -30,6 +30,9 @@ void loam_bootinfo_init(loam_bootinfo *info)
     info->cmdline = "";
     info->console = LOAM_FDT_NO_NODE;
     info->console_options = "";
+    info->node_count = 1;
+    info->run_count = 1;
+    info->distance[0][0] = LOAM_BOOTINFO_NEAR;
 }
 
 static bool bootinfo_wraps(uint64_t base, uint64_t len)

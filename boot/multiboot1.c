@@ -54,16 +54,6 @@ enum {
     MODULE_LEN = 16
 };
 
-static uint32_t mb1_le32(const unsigned char *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t mb1_le64(const unsigned char *p)
-{
-    return mb1_le32(p) | (uint64_t)mb1_le32(p + 4) << 32;
-}
-
 static const unsigned char *mb1_read(const loam_mb1 *mb, uint64_t at, uint64_t len)
 {
     return mb->memory.read(mb->memory.ctx, at, len);
@@ -89,7 +79,7 @@ static uint32_t mb1_field(mb1_info *info, uint32_t flag, uint32_t offset)
         info->bad = true;
         return 0;
     }
-    return mb1_le32(p);
+    return loam_le32(p);
 }
 
 static bool mb1_fields(loam_mb1 *mb, uint64_t at)
@@ -117,7 +107,7 @@ static uint64_t mb1_entry_len(const loam_mb1 *mb, uint32_t at)
     if (left < SIZE_LEN + ENTRY_LEAST)
         return 0;
     const unsigned char *p = mb1_read(mb, (uint64_t)mb->map + at, SIZE_LEN);
-    uint32_t size = p == NULL ? 0 : mb1_le32(p);
+    uint32_t size = p == NULL ? 0 : loam_le32(p);
     return size < ENTRY_LEAST || size > left - SIZE_LEN ? 0 : (uint64_t)size + SIZE_LEN;
 }
 
@@ -130,7 +120,7 @@ bool loam_mb1_region_next(const loam_mb1 *mb, uint32_t *at, loam_mb1_region *reg
     if (p == NULL)
         return false;
     *region =
-        (loam_mb1_region){.base = mb1_le64(p), .len = mb1_le64(p + 8), .type = mb1_le32(p + 16)};
+        (loam_mb1_region){.base = loam_le64(p), .len = loam_le64(p + 8), .type = loam_le32(p + 16)};
     *at += (uint32_t)len;
     return true;
 }
@@ -159,20 +149,12 @@ loam_mb1_module loam_mb1_module_get(const loam_mb1 *mb, uint32_t index)
     const unsigned char *p = mb1_read(mb, at, MODULE_LEN);
     if (p == NULL)
         return (loam_mb1_module){0, 0, 0};
-    return (loam_mb1_module){mb1_le32(p), mb1_le32(p + 4), mb1_le32(p + 8)};
+    return (loam_mb1_module){loam_le32(p), loam_le32(p + 4), loam_le32(p + 8)};
 }
 
 bool loam_mb1_string(const loam_mb1 *mb, uint32_t at, char *buf, size_t cap)
 {
-    for (size_t i = 0; i < cap; i++) {
-        const char *c = mb->memory.read(mb->memory.ctx, (uint64_t)at + i, 1);
-        buf[i] = '\0';
-        if (c == NULL || *c == '\0')
-            return c != NULL;
-        if (i + 1 < cap)
-            buf[i] = *c;
-    }
-    return false;
+    return loam_phys_string(&mb->memory, at, cap, buf, cap);
 }
 
 static const char *mb1_check(loam_mb1 *mb, uint32_t magic, uint64_t at)
@@ -188,7 +170,7 @@ static const char *mb1_check(loam_mb1 *mb, uint32_t magic, uint64_t at)
     return why;
 }
 
-loam_err loam_mb1_open(loam_mb1 *mb, uint32_t magic, uint64_t at, const loam_mb1_memory *memory,
+loam_err loam_mb1_open(loam_mb1 *mb, uint32_t magic, uint64_t at, const loam_phys *memory,
                        const char **why)
 {
     *mb = (loam_mb1){.memory = *memory};

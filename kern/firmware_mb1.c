@@ -33,7 +33,7 @@ static const char *behind_file_name(const char *line)
 static bool mb1_find(const uintptr_t word[BOARD_FIRMWARE_WORDS], loam_bootinfo *info,
                      const char **why)
 {
-    const loam_mb1_memory memory = {mb1_read, NULL};
+    const loam_phys memory = {mb1_read, NULL};
     loam_err err =
         loam_bootinfo_from_mb1(info, (uint32_t)word[0], loam_pa_of(word[1]), &memory, why);
     info->cmdline = behind_file_name(info->cmdline);

@@ -4,16 +4,17 @@
 
 /* bootinfo.h - what the boot loader told: one result, whatever the loader spoke.
  *
- * A kernel fills it from a device tree or Multiboot information (or by hand, when there is none),
- * adds what it knows itself (where its image and the tree lie), and feeds it to a memblock. Strings
- * point into the device tree and live as long as it does; those of Multiboot are copied into
- * `text`, so that nothing of the loader's has to be kept, and info must not be moved. Not locked:
- * one CPU.
+ * A kernel fills it from a device tree, Multiboot or PVH information (or by hand, when there is
+ * none), adds what it knows itself (where its image and the tree lie), and feeds it to a memblock.
+ * Strings point into the device tree and live as long as it does; those of other loaders are copied
+ * into `text`, so that nothing of the loader's has to be kept, and info must not be moved. Not
+ * locked: one CPU.
  */
 #include "loam/base.h"
 #include "loam/fdt.h"
+#include "loam/fdt_arm.h"
 #include "loam/memblock.h"
-#include "loam/multiboot1.h"
+#include "loam/phys.h"
 
 enum {
     LOAM_BOOTINFO_RAM = 256,
@@ -21,6 +22,10 @@ enum {
     LOAM_BOOTINFO_DYNAMIC = 32,
     LOAM_BOOTINFO_CPUS = 64,
     LOAM_BOOTINFO_MODULES = 16,
+    LOAM_BOOTINFO_NODES = 16,
+    LOAM_BOOTINFO_RUNS = 64,
+    LOAM_BOOTINFO_NEAR = 10,     /* distance of a node to itself */
+    LOAM_BOOTINFO_FAR = 20,      /* and to others, where nobody says more */
     LOAM_BOOTINFO_TEXT = 2048,   /* bytes for copied strings */
     LOAM_BOOTINFO_CMDLINE = 1024 /* of them for the command line, its 0 included */
 };
@@ -50,10 +55,18 @@ typedef struct loam_bootinfo_dynamic {
 } loam_bootinfo_dynamic;
 
 typedef struct loam_bootinfo_cpu {
-    uint64_t id;               /* its reg */
+    uint64_t id;               /* its reg; on a PC the number of its local APIC */
     const char *enable_method; /* "spin-table", "psci", ... or NULL */
     uint64_t release;          /* cpu-release-addr, or 0 */
+    uint32_t node;             /* < node_count */
 } loam_bootinfo_cpu;
+
+/* Addresses from base on, up to the base of the next run (or 2^64): memory there is near the
+ * processors of this node. */
+typedef struct loam_bootinfo_run {
+    uint64_t base;
+    uint32_t node; /* < node_count */
+} loam_bootinfo_run;
 
 /* A file that the loader put into memory, and what it was told about it. */
 typedef struct loam_bootinfo_module {
@@ -70,6 +83,14 @@ typedef struct loam_bootinfo {
     size_t dynamic_count;
     loam_bootinfo_cpu cpu[LOAM_BOOTINFO_CPUS]; /* the first of them */
     size_t cpu_count; /* all that can run; may be more than the array has */
+    /* Memory nodes. One, and one run from 0 on, where nobody says more. Of more, the runs ascend,
+     * the first is at 0, neighbours differ; nodes are in the order of their firmware's numbers. */
+    uint32_t node_count;
+    uint32_t node_id[LOAM_BOOTINFO_NODES]; /* the firmware's numbers */
+    loam_bootinfo_run run[LOAM_BOOTINFO_RUNS];
+    size_t run_count;
+    uint8_t distance[LOAM_BOOTINFO_NODES]
+                    [LOAM_BOOTINFO_NODES];              /* from, to; LOAM_BOOTINFO_NEAR ... */
     loam_bootinfo_module module[LOAM_BOOTINFO_MODULES]; /* the first of them; none is empty */
     size_t module_count;                                /* in the array */
     loam_span initrd;               /* len 0: none. The first module. Is in held, too */
@@ -79,6 +100,9 @@ typedef struct loam_bootinfo {
     const char *console_options;    /* "115200n8", or "" */
     uint32_t nodes;                 /* of the device tree; 0: there was none */
     uint32_t blob_len;              /* bytes of the device tree */
+    loam_fdt_arm arm;               /* devices that the tree names; all 0 where there are none */
+    uint64_t rsdp;                  /* where ACPI begins; 0: not said */
+    uint64_t local_apic;            /* where ACPI says that its registers are; 0: it does not */
     /* The first thing that was malformed and left out, because it does not concern memory. */
     const char *note;
     const char *loader; /* its name, or NULL */
@@ -124,7 +148,27 @@ loam_err loam_bootinfo_from_fdt(loam_bootinfo *info, const void *blob, size_t le
  *   cost        O(map + modules)
  */
 loam_err loam_bootinfo_from_mb1(loam_bootinfo *info, uint32_t magic, loam_pa at,
-                                const loam_mb1_memory *memory, const char **why);
+                                const loam_phys *memory, const char **why);
+
+/* The same from Multiboot 2, and from what starts a kernel by its PVH note (`at` in ebx); ACPI's
+ * tables are read, too, where the loader says that there are some: loam_bootinfo_add_acpi. PVH has
+ * no words on where ACPI begins when info->rsdp is 0; loam_acpi_search may find it.
+ *   returns     as loam_bootinfo_from_mb1
+ */
+loam_err loam_bootinfo_from_mb2(loam_bootinfo *info, uint32_t magic, loam_pa at,
+                                const loam_phys *memory, const char **why);
+loam_err loam_bootinfo_from_pvh(loam_bootinfo *info, loam_pa at, const loam_phys *memory,
+                                const char **why);
+
+/* Adds what ACPI's tables say: processors, memory nodes, distances. Broken tables are left out,
+ * with a note: memory is not concerned. bootinfo_acpi.c says what counts.
+ *   rsdp        address of the first structure
+ *   cost        O(bytes of the tables + processors^2)
+ */
+void loam_bootinfo_add_acpi(loam_bootinfo *info, uint64_t rsdp, const loam_phys *memory);
+
+/* The node of an address, 0 .. node_count - 1. O(runs). */
+uint32_t loam_bootinfo_node_of(const loam_bootinfo *info, loam_pa pa);
 
 /* Forgets a module (or initrd) of which a byte lies in the span, because something else was written
  * there: the kernel's image. To be called until it says false. What it held stays held.

@@ -4,11 +4,10 @@
 
 /* multiboot1.h - what a Multiboot 1 loader leaves in memory, read where it lies.
  *
- * Addresses in it are physical and not to be trusted, so every byte is asked for through a reader
- * of the caller: a kernel answers out of its direct map, a host out of a file. No call writes,
- * allocates, recurses, or reads a byte that the reader did not grant. Context of every call: any.
+ * No call writes, allocates, recurses, or reads a byte that the reader did not grant. Context of
+ * every call: any.
  */
-#include "loam/base.h"
+#include "loam/phys.h"
 
 enum {
     LOAM_MB1_MAGIC = 0x2badb002, /* what eax holds */
@@ -18,16 +17,9 @@ enum {
     LOAM_MB1_BAD = 5
 };
 
-/* How to get at physical memory. read: len bytes at the physical address `at`, any alignment, or
- * NULL when not all of them can be read (or not any more: overwritten by the kernel). len > 0 */
-typedef struct loam_mb1_memory {
-    const void *(*read)(void *ctx, uint64_t at, uint64_t len);
-    void *ctx;
-} loam_mb1_memory;
-
 /* What the information says, as far as its flags do: else 0. */
 typedef struct loam_mb1 {
-    loam_mb1_memory memory;
+    loam_phys memory;
     bool has_sizes;                 /* lower, upper are meant */
     uint32_t lower, upper;          /* KiB from 0, from 1 MiB on */
     uint32_t cmdline, loader;       /* addresses of strings; 0: none */
@@ -52,7 +44,7 @@ typedef struct loam_mb1_module {
  *   returns     LOAM_OK or LOAM_EFORMAT
  *   cost        O(bytes of the map), once
  */
-loam_err loam_mb1_open(loam_mb1 *mb, uint32_t magic, uint64_t at, const loam_mb1_memory *memory,
+loam_err loam_mb1_open(loam_mb1 *mb, uint32_t magic, uint64_t at, const loam_phys *memory,
                        const char **why);
 
 /* The region at *at bytes into the map (0: the first), and *at goes on to the next. false: that

@@ -6,6 +6,7 @@
  * copies of exactly the bytes asked for, so that one byte more is the sanitizer's to report. */
 #include "fuzz.h"
 #include "loam/bootinfo.h"
+#include "loam/multiboot1.h"
 #include <string.h>
 
 enum { BASE = 0x8000, HEAD = 2, GRANTS = 1 << 16 };
@@ -136,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len < HEAD)
         return 0;
     image m = {data + HEAD, len - HEAD};
-    const loam_mb1_memory memory = {grant, &m};
+    const loam_phys memory = {grant, &m};
     uint64_t at = BASE + (data[0] | (uint64_t)data[1] << 8);
     loam_err err = loam_bootinfo_from_mb1(&info, LOAM_MB1_MAGIC, loam_pa_of(at), &memory, &why);
     if (err != LOAM_OK)

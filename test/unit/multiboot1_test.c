@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "loam/bootinfo.h"
+#include "loam/multiboot1.h"
 #include "tap.h"
 
 /* Physical memory of a machine: `memory` lies at BASE, and there is nothing else. */
@@ -20,7 +21,7 @@ static const void *read_memory(void *ctx, uint64_t at, uint64_t len)
     return inside ? memory + (at - BASE) : NULL;
 }
 
-static const loam_mb1_memory reader = {read_memory, NULL};
+static const loam_phys reader = {read_memory, NULL};
 
 /* ---- writing information ---- */
 

@@ -3,6 +3,7 @@
 #include "driver_files.h"
 
 #include "loam/bootinfo.h"
+#include "loam/multiboot1.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +122,7 @@ int driver_file_mb1(const char *path, const char *load, const char *at, const ch
     }
     m.bytes = bytes;
     m.len = len;
-    const loam_mb1_memory memory = {image_read, &m};
+    const loam_phys memory = {image_read, &m};
     loam_err err =
         loam_bootinfo_from_mb1(&info, LOAM_MB1_MAGIC, loam_pa_of(info_at), &memory, &why);
     answer(err, why, width == 0x32 || width == 32 ? 1ULL << 32 : 0);
