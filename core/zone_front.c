@@ -159,7 +159,7 @@ static void zone_drain_queue(loam_zone *zone, zone_queue *queue)
 
 void loam_zone__drain_front(loam_zone *zone, zone_front *front)
 {
-    loam_zone__front_uses(front, zone->live);
+    loam_zone__front_uses(front, front->away ? 0 : zone->live);
     for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++)
         zone_drain_queue(zone, &front->queue[q]);
     front->flushes++;
@@ -183,6 +183,36 @@ void loam_zone_drain(loam_zone *zone)
     if (front != NULL)
         loam_zone__drain_front(zone, front);
     loam_port_irq_restore(irq);
+}
+
+void loam_zone_serve(loam_zone *zone)
+{
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (front != NULL && loam_atomic_peek(&front->live) != zone->live && !front->away)
+        loam_zone__drain_front(zone, front);
+    loam_port_irq_restore(irq);
+}
+
+static void zone_set_away(loam_zone *zone, bool away)
+{
+    loam_irq irq = loam_port_irq_save();
+    zone_front *front = zone_my_front(zone);
+    if (front != NULL) {
+        front->away = away;
+        loam_zone__drain_front(zone, front);
+    }
+    loam_port_irq_restore(irq);
+}
+
+void loam_zone_offline(loam_zone *zone)
+{
+    zone_set_away(zone, true);
+}
+
+void loam_zone_online(loam_zone *zone)
+{
+    zone_set_away(zone, false);
 }
 
 void loam_zone_drain_all(loam_zone *zone)

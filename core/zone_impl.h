@@ -65,6 +65,7 @@ typedef struct zone_front {
     uint8_t *table;
     zone_queue queue[LOAM_ZONE_LIFOS];
     uint64_t refills, flushes;
+    bool away; /* [cpu] offline: keeps nothing */
     uint64_t stack[LOAM_ZONE_LIFO_CAP + 32 + 16 + 16 + 32]; /* zone_queue_cap, summed */
 } __attribute__((aligned(64))) zone_front;
 

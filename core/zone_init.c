@@ -29,6 +29,7 @@ void loam_zone_config_init(loam_zone_config *config)
 {
     *config = (loam_zone_config){
         .name = "normal",
+        .area_shift = 18,
         .ncpus = 1,
         .fronts = true,
         .trace_max_order = LOAM_ZONE_MAX_ORDER,
@@ -87,7 +88,7 @@ static bool zone_spans_ascend(const loam_span *ram, size_t n)
 static bool zone_is_good(const loam_span *ram, size_t n, const loam_zone_config *config)
 {
     return ram != NULL && n != 0 && config->ncpus >= 1 && config->ncpus <= LOAM_PORT_MAX_CPUS &&
-           zone_spans_ascend(ram, n);
+           config->area_shift >= 6 && config->area_shift <= 30 && zone_spans_ascend(ram, n);
 }
 
 /* Areas and frames of a zone, and the bytes that areas need beside their array. */

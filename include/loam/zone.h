@@ -53,6 +53,10 @@ typedef struct loam_zone loam_zone;
 typedef struct loam_zone_config {
     const char *name;      /* "normal", "dma"; a literal */
     uint64_t first, limit; /* frames of this zone: [first, limit); limit 0: no upper limit */
+    unsigned node;         /* memory node, for views */
+    /* log2 of the frames of an area, 6 .. 30: what lies between two multiples of this has a lock of
+     * its own */
+    unsigned area_shift;
     /* fronts, 1 .. LOAM_PORT_MAX_CPUS; with 1, nobody looks for a frame that two free at once */
     unsigned ncpus;
     bool fronts; /* false: every call goes to the areas (compat faces, exact views) */
@@ -67,13 +71,20 @@ typedef struct loam_zone_config {
      * 16 times a request. */
     bool (*shrink)(void *ctx, loam_zone *zone, unsigned order);
     void *shrink_ctx;
+    /* Called again and again while a request hopes that other processors honour its wish for what
+     * their fronts hold; with no lock held, and not from LOAM_ZONE_ATOMIC: let them come to
+     * loam_zone_serve (an interrupt, a pause), serve what else others want of this processor, and
+     * return true; false gives up. NULL: nobody waits, and "no memory" does not count fronts of
+     * others. */
+    bool (*wait)(void *ctx);
+    void *wait_ctx;
     /* Asked at every allocation that a front does not serve; true refuses it. A zone with one keeps
      * nothing in fronts. For tests of what happens without memory; NULL otherwise. */
     bool (*refuse)(void *ctx, unsigned order);
     void *refuse_ctx;
 } loam_zone_config;
 
-/* Sane defaults: name "normal", all frames, 1 CPU, fronts on. */
+/* Sane defaults: name "normal", all frames, 1 CPU, fronts on, areas of 1 GiB. */
 void loam_zone_config_init(loam_zone_config *config);
 
 /* Bytes of metadata for the RAM spans given (sorted, disjoint, as loam_memblock.ram), at 64-byte
@@ -162,6 +173,18 @@ loam_err loam_zone_mark_bad(loam_zone *zone, loam_pfn pfn);
  * processor). O(front). */
 void loam_zone_drain(loam_zone *zone);
 void loam_zone_drain_all(loam_zone *zone);
+
+/* Gives back what this processor's front holds if another processor asked for it since; else
+ * nothing.
+ *   cost        a load when nobody asked      context   any; to be called from the tick and before
+ *               idling: a processor in neither can keep another waiting
+ */
+void loam_zone_serve(loam_zone *zone);
+
+/* This processor leaves: its front is given back, and keeps nothing until loam_zone_online. Its
+ * calls go to the areas meanwhile. */
+void loam_zone_offline(loam_zone *zone);
+void loam_zone_online(loam_zone *zone);
 
 /* Free frames, fronts included. Exact while nobody else is inside the zone. O(areas + cpus). */
 uint64_t loam_zone_free_pages(const loam_zone *zone);

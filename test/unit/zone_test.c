@@ -813,6 +813,25 @@ static bool sum_walk(void *ctx, loam_pfn first, uint64_t count, loam_frame_state
     return true;
 }
 
+static void offline_keeps_nothing(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    put(t, get(t, 0));
+    TAP_CHECK(t, loam_zone__front_frames(&zone->front[0]) != 0);
+    loam_zone_serve(zone); /* nobody asked */
+    TAP_CHECK(t, loam_zone__front_frames(&zone->front[0]) != 0);
+    loam_zone_offline(zone);
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    put(t, get(t, 0));
+    loam_zone_serve(zone);
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    loam_zone_online(zone);
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
 static void walk_covers_everything(tap *t)
 {
     uint64_t sum[LOAM_FRAME_BAD + 1] = {0};
@@ -931,6 +950,7 @@ static const tap_case cases[] = {
     {"zone trace: alloc and free: every split and merge", trace_tells_steps},
     {"zone trace: a block above the view's largest order: its row", trace_tells_rows},
     {"zonelist: two zones: fallback in order, free by frame", zonelist_order},
+    {"zone_offline: drained, and keeps nothing until zone_online", offline_keeps_nothing},
     {"zone_walk: all states: every frame once", walk_covers_everything},
     {"zone_next_free: capped view: exact orders", next_free_of_order},
     {"zone_find_free: a frame, out or inside a free block: its block", find_free_of_frame},
