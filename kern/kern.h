@@ -35,8 +35,8 @@ typedef struct kern {
     loam_vmap *vmap;      /* for anybody; or NULL */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
-    volatile uint64_t ticks;                  /* of the timer, KERN_TICK_HZ a second */
-    void (*volatile on_tick)(void);           /* or NULL; in interrupt context */
+    volatile uint64_t ticks;                  /* of processor 0's timer, KERN_TICK_HZ a second */
+    void (*volatile on_tick)(void);           /* or NULL; in interrupt context on processor 0 */
     const char *(*address_note)(uint64_t va); /* or NULL: more to say of an address that faulted */
 } kern;
 

@@ -4,16 +4,9 @@
 #include "board.h"
 #include "console.h"
 #include "kern.h"
+#include "smp.h"
 
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
-
-/* In interrupt context. */
-static void tick(void)
-{
-    kern_this.ticks++;
-    if (kern_this.on_tick != NULL)
-        kern_this.on_tick();
-}
 
 static bool run_demos(void)
 {
@@ -58,8 +51,9 @@ void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
     startup_memory();
     board_paging();
     startup_objects();
-    board_tick_start(KERN_TICK_HZ, tick);
+    board_tick_start(KERN_TICK_HZ, smp_tick);
     arch_irq_on();
+    smp_start();
     if (kern_this.options.test)
         board_off(tests_run(kern_this.options.test_only, kern_this.options.seed) ? 0 : 1);
     good = !kern_this.options.pgalloc_selftest || run_selftest();

@@ -106,6 +106,11 @@ static const char *set_seed(options *o, const char *value)
     return word_number(value, &o->seed) ? NULL : "seed= wants a number";
 }
 
+static const char *set_cpus(options *o, const char *value)
+{
+    return word_number(value, &o->cpus) && o->cpus != 0 ? NULL : "cpus= wants a number from 1 on";
+}
+
 typedef enum option_form { FLAG = 1, VALUE = 2 } option_form;
 
 typedef struct option {
@@ -122,6 +127,7 @@ static const option known[] = {
     {"slab", VALUE, set_slab},        {"seed", VALUE, set_seed},
     {"play", FLAG | VALUE, set_play}, {"compat", VALUE, set_compat},
     {"pgalloc", VALUE, set_pgalloc},  {"pgalloc-selftest", VALUE, set_pgalloc_selftest},
+    {"cpus", VALUE, set_cpus},
 };
 
 /* A terminated copy of len characters, or NULL when there is no room left. */

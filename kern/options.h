@@ -20,6 +20,7 @@
  *     slab=OPTIONS        guard,poison,quarantine=64K,owner,shift=14,... (include/loam/slab.h)
  *     trace               every event of the allocators as a line, from the first on
  *     seed=NUMBER         of the tests
+ *     cpus=NUMBER         at most so many processors are started
  */
 #include "loam/slab.h"
 
@@ -36,6 +37,7 @@ typedef struct options {
     const char *demo[OPTIONS_DEMOS];
     size_t demo_count;
     uint64_t seed;
+    uint64_t cpus; /* 0: all */
     loam_slab_config slab;
     char text[OPTIONS_CAP]; /* terminated copies of the words; the pointers above point here */
     size_t used;

@@ -67,3 +67,26 @@ bool board_tests_memory(bool wanted)
 {
     return paging_tests_memory(__tests_start, __tests_end, wanted);
 }
+
+/* ---- one processor ---- */
+
+unsigned board_cpus(void)
+{
+    return 1;
+}
+
+bool board_cpu_start(unsigned cpu, void *stack_top)
+{
+    (void)cpu;
+    (void)stack_top;
+    return false;
+}
+
+void board_cpu_init(void)
+{
+}
+
+void board_cpu_interrupt(unsigned cpu)
+{
+    (void)cpu;
+}

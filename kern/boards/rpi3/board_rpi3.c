@@ -181,6 +181,29 @@ bool board_irq(unsigned line)
     return known;
 }
 
+/* ---- one processor ---- */
+
+unsigned board_cpus(void)
+{
+    return 1;
+}
+
+bool board_cpu_start(unsigned cpu, void *stack_top)
+{
+    (void)cpu;
+    (void)stack_top;
+    return false;
+}
+
+void board_cpu_init(void)
+{
+}
+
+void board_cpu_interrupt(unsigned cpu)
+{
+    (void)cpu;
+}
+
 void board_exit_by_semihosting(void)
 {
     by_semihosting = true;
