@@ -120,7 +120,8 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
 {
     uint64_t lo, hi;
     unsigned shift = layer_shift(config, zone), span = shift + SLAB_LEAF_BITS;
-    bool bad = shift < 12 || shift > 16 || (config->modes & ~(unsigned)LOAM_SLAB_ALL_MODES) != 0;
+    bool bad = shift < 12 || shift > 16 || (config->modes & ~(unsigned)LOAM_SLAB_ALL_MODES) != 0 ||
+               config->ncpus == 0 || config->ncpus > LOAM_PORT_MAX_CPUS;
     if (bad || !layer_window(zone, &lo, &hi))
         return NULL;
     lo = loam_align_down(lo, 1ULL << span);
@@ -139,6 +140,21 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
     layer_set_window(s, loam_zone_config_of(zone), lo, hi);
     layer_set_modes(s, config);
     return s;
+}
+
+void loam_slabs_serve(loam_slabs *s)
+{
+    (void)s;
+}
+
+void loam_slabs_offline(loam_slabs *s)
+{
+    (void)s;
+}
+
+void loam_slabs_online(loam_slabs *s)
+{
+    (void)s;
 }
 
 void loam_slabs_set_trace(loam_slabs *s, loam_trace *trace)

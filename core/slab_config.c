@@ -30,7 +30,7 @@ typedef struct option_row {
         {name, "no", help}, OPTION_MODE, mode, 0, 1                                                \
     }
 
-enum { OPTION_ROWS = 9 };
+enum { OPTION_ROWS = 10 };
 
 static const option_row option_table[OPTION_ROWS] = {
     {{"shift", "0", "slab size 2^N bytes, 12 to 16; 0: by RAM"}, OPTION_SHIFT, 0, 0, 16},
@@ -44,6 +44,7 @@ static const option_row option_table[OPTION_ROWS] = {
     OPTION_MODE_ROW("zero", LOAM_SLAB_ZERO, "blocks read 0 when given out"),
     OPTION_MODE_ROW("random", LOAM_SLAB_RANDOM, "any free slot, not the lowest"),
     OPTION_MODE_ROW("owner", LOAM_SLAB_OWNER, "call site of each block, for leak reports"),
+    OPTION_MODE_ROW("hardened", LOAM_SLAB_HARDENED, "double frees over processors found at once"),
     {{"keep_empty", "yes", "a class keeps its last empty slab"}, OPTION_KEEP, 0, 0, 1},
     {{"seed", "0", "of the random mode; 0: a fixed one"}, OPTION_SEED, 0, 0, UINT64_MAX},
 };
@@ -55,7 +56,7 @@ const loam_slab_option *loam_slab_option_at(unsigned i)
 
 void loam_slab_config_init(loam_slab_config *config)
 {
-    *config = (loam_slab_config){.quarantine_bytes = 65536, .keep_empty = true};
+    *config = (loam_slab_config){.quarantine_bytes = 65536, .keep_empty = true, .ncpus = 1};
 }
 
 /* ---- words ---- */

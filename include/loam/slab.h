@@ -10,8 +10,20 @@
  * LOAM_EINVAL. Damage that a mode finds (magic overwritten, a write after free) is
  * loam_port_corrupt.
  *
- * Context: any, interrupts too; they are kept off for a handful of instructions at a time. One
- * layer has one front for now: threads and processors that share it lock outside.
+ * Many processors: each has a front of its own, with slabs of its own. Alloc, and free of what its
+ * own slabs gave out, need no lock and no locked instruction. A free of another processor's object
+ * is gathered, and told to the owner many at a time: until then, and until the owner has looked,
+ * it counts as out. loam_slabs_serve does both.
+ *
+ * A double free is refused at once on the processor that owns the slab, and where both frees were
+ * gathered by one other; split over two processors it is found when the second is told to the
+ * owner or taken by it, unless the object was given out in between. LOAM_SLAB_HARDENED tells at
+ * once and looks everywhere.
+ *
+ * Context: any, interrupts too; they are kept off for a handful of instructions at a time. Any
+ * processor may make any call at any time, unless the call says otherwise. A layer of one
+ * processor (ncpus 1, the default) has no locks: threads that share it lock outside. Modes other
+ * than LOAM_SLAB_HARDENED take the layer's lock when it has several processors.
  */
 #include "loam/base.h"
 #include "loam/trace.h"
@@ -28,7 +40,8 @@ typedef enum loam_slab_mode {
     LOAM_SLAB_ZERO = 8,       /* blocks read 0 when given out. Not objects with a constructor */
     LOAM_SLAB_RANDOM = 16,    /* which slot, which word */
     LOAM_SLAB_OWNER = 32,     /* call site of each block; leak report */
-    LOAM_SLAB_ALL_MODES = 63
+    LOAM_SLAB_HARDENED = 64, /* frees of others' objects are told at once, and looked for at free */
+    LOAM_SLAB_ALL_MODES = 127
 } loam_slab_mode;
 
 typedef struct loam_slab_config {
@@ -42,11 +55,15 @@ typedef struct loam_slab_config {
     /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to
      * the zone with the last free */
     bool keep_empty;
-    uint64_t seed;     /* of the random mode; 0: a fixed one */
+    uint64_t seed; /* of the random mode; 0: a fixed one */
+    /* fronts, 1 .. LOAM_PORT_MAX_CPUS, for processors 0 .. ncpus - 1; others use a shared one, with
+     * a lock. With 1 every caller uses the one front. */
+    unsigned ncpus;
     loam_trace *trace; /* or NULL */
 } loam_slab_config;
 
-/* No mode, slab size by RAM, quarantine (when turned on) of 64 KiB, empty slabs kept, no trace. */
+/* No mode, slab size by RAM, quarantine (when turned on) of 64 KiB, empty slabs kept, no trace, one
+ * processor. */
 void loam_slab_config_init(loam_slab_config *config);
 
 /* Sets options by text: "guard", "poison=no", "quarantine=64K", "owner", "shift=14",
@@ -147,8 +164,29 @@ typedef bool loam_slab_fn(void *ctx, const void *base, unsigned slots, size_t st
 void loam_cache_each_slab(loam_cache *cache, loam_slab_fn *fn, void *ctx);
 
 /* Gives back all that is not in use: what waits in quarantine, empty slabs of every cache, unused
- * leaves and line frames. May be a zone's shrinker. O(caches + map / 64 slabs). */
+ * leaves and line frames. May be a zone's shrinker. Of other processors only what they gave up:
+ * they are asked, and answer at their next loam_slabs_serve. O(caches + map / 64 slabs). */
 void loam_slabs_shrink(loam_slabs *slabs);
+
+/* ---- many processors ---- */
+
+/* This processor tells the others of the frees that it gathered, takes back what they freed of its
+ * own, and, if memory is short elsewhere, hands over what it does not need. For the timer tick,
+ * and before a processor idles or a thread waits for long. Nothing to do costs a few instructions.
+ *   cost        O(frees gathered and told)      context   any, interrupts too
+ */
+void loam_slabs_serve(loam_slabs *slabs);
+
+/* This processor leaves: its slabs and what it gathered go to the shared front, from which others
+ * take them as they need them; frees that arrive later go there, too. Until it is online again it
+ * may still make any call: they take the shared front's lock. A thread that ends is a processor
+ * that leaves; its number may then be another's.
+ *   cost        O(its slabs)      context   on the processor itself; twice is once
+ */
+void loam_slabs_offline(loam_slabs *slabs);
+
+/* It is back, with an empty front. Processors start online. O(caches). */
+void loam_slabs_online(loam_slabs *slabs);
 
 /* The first broken rule (S1 ... of slab_check.c), or NULL. Nobody else inside. O(map / slab size +
  * slots), with guard or poison O(bytes). */

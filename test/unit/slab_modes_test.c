@@ -481,7 +481,7 @@ static void options_listed(tap *t)
                          c.quarantine_bytes == start.quarantine_bytes);
         TAP_CHECK(t, o->help[0] != '\0');
     }
-    TAP_EQ(t, n, 9);
+    TAP_EQ(t, n, 10);
     TAP_CHECK(t, loam_slab_option_at(~0U) == NULL);
 }
 
