@@ -116,6 +116,7 @@ static loam_err map_refuse(loam_kmalloc *k, const void *p, slab_fault fault,
         .size = area->wanted,
         .site = area->site,
         .caller = caller,
+        .rule = "K5",
     };
     loam_irq irq = loam_port_irq_save();
     k->slabs->refusals++;

@@ -309,7 +309,8 @@ static LOAM_NOINLINE loam_err pool_refuse(loam_pool *pool, const void *p, const 
                           .value = (uintptr_t)p,
                           .state = at->state,
                           .name = pool->name,
-                          .caller = caller};
+                          .caller = caller,
+                          .rule = "P5"};
     pool->refusals++;
     loam_port_misuse(&report);
     return LOAM_EINVAL;

@@ -9,7 +9,7 @@
  *            zone: double free: frame 1a2b, free, caller 0x80412c
  *            slab: overrun: address 4f00, out, kmalloc-64, 64 bytes, allocated by 0x80399c, ...
  *            |     |        |                |    |                                |
- *            unit  what     object, value   state name, size                      site, caller
+ *            unit  what     object, value   state name, size             site, caller, rule
  *
  * RULES  None: nothing is kept.
  * LOCKS  None.
@@ -49,4 +49,6 @@ void loam_report_text(loam_text *out, const loam_report *report)
         loam_text_fmt(out, ", allocated by %p", report->site);
     if (report->caller != NULL)
         loam_text_fmt(out, ", caller %p", report->caller);
+    if (report->rule != NULL)
+        loam_text_fmt(out, ", rule %s", report->rule);
 }

@@ -110,6 +110,15 @@ const char *loam_slab__what(slab_fault fault, bool freeing)
     return text[fault][freeing];
 }
 
+const char *loam_slab__rule_at_risk(slab_fault fault)
+{
+    static const char *const rule[SLAB_FAULTS] = {
+        [SLAB_IS_FREE] = "S3",       [SLAB_IS_WAITING] = "S11", [SLAB_IS_INNER] = "S3",
+        [SLAB_IS_MISALIGNED] = "S3", [SLAB_IS_FOREIGN] = "S1",  [SLAB_IS_OTHERS] = "S8",
+    };
+    return rule[fault];
+}
+
 /* The state of a foreign address: what its frame is. */
 static const char *find_frame_state(const loam_slabs *s, const void *p)
 {
@@ -151,7 +160,8 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
                      .object = "address",
                      .value = (uintptr_t)p,
                      .state = state[fault],
-                     .caller = caller};
+                     .caller = caller,
+                     .rule = loam_slab__rule_at_risk(fault)};
     if (at->desc != NULL)
         loam_slab__describe(at, &r);
     else

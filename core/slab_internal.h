@@ -311,6 +311,8 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
                            bool freeing, const void *caller);
 /* The words for a fault: of a free, else of another use. */
 const char *loam_slab__what(slab_fault fault, bool freeing);
+/* The rule that a free of such an address would break. */
+const char *loam_slab__rule_at_risk(slab_fault fault);
 /* Name, size and site of what lies there, for a report. */
 void loam_slab__describe(const slab_place *at, loam_report *r);
 /* Bytes that the owner of the block may use. */

@@ -244,6 +244,7 @@ static bool frames_can_be_given(loam_vmap *v, const loam_pfn *pfn, size_t n, con
         .object = "frame",
         .value = pfn[i].v,
         .caller = caller,
+        .rule = "V5",
     };
     loam_irq irq = vmap_lock(v);
     v->refusals++;

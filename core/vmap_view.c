@@ -147,7 +147,8 @@ static void view_describe_locked(const loam_vmap *v, uint64_t va, bool freeing, 
 
 loam_err loam_vmap__refuse(loam_vmap *v, uint64_t va, bool freeing, const void *caller)
 {
-    loam_report report = {.unit = "vmap", .object = "address", .value = va, .caller = caller};
+    loam_report report = {
+        .unit = "vmap", .object = "address", .value = va, .caller = caller, .rule = "V1"};
     loam_irq irq = vmap_lock(v);
     v->refusals++;
     view_describe_locked(v, va, freeing, &report);

@@ -17,16 +17,35 @@
  */
 #include "zone_impl.h"
 
+/* What would not hold any more if a frame in this state were freed. */
+static const char *zone_rule_at_risk(loam_frame_state state)
+{
+    switch (state) {
+    case LOAM_FRAME_OUTSIDE:
+        return "Z1";
+    case LOAM_FRAME_FREE:
+    case LOAM_FRAME_RESERVED:
+    case LOAM_FRAME_BAD:
+        return "Z6";
+    case LOAM_FRAME_JOINED:
+        return "Z4";
+    default:
+        return "Z3";
+    }
+}
+
 loam_err loam_zone__refuse(loam_zone *zone, uint64_t frame, const char *what, const void *caller)
 {
+    loam_frame_state state = loam_zone_state(zone, loam_pfn_of(frame));
     loam_report report = {
         .unit = "zone",
         .what = what,
         .object = "frame",
         .value = frame,
-        .state = loam_frame_state_name(loam_zone_state(zone, loam_pfn_of(frame))),
+        .state = loam_frame_state_name(state),
         .name = zone->config.name,
         .caller = caller,
+        .rule = zone_rule_at_risk(state),
     };
     zone_area *area = loam_zone__area(zone, frame);
     if (area != NULL) {

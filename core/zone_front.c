@@ -90,6 +90,7 @@ static void zone_report_late(const loam_zone *zone, uint64_t frame)
         .state = loam_frame_state_name(loam_zone_state(zone, loam_pfn_of(frame))),
         .name = zone->config.name,
         .caller = __builtin_return_address(0),
+        .rule = "Z5",
     };
     loam_port_misuse(&report);
 }

@@ -8,9 +8,14 @@
 /* One line about the state the kernel runs in: "aarch64, EL1, MMU and caches on". */
 const char *arch_describe(void);
 
-/* Calls fn with the return addresses on the current stack, innermost first, starting at the frame
- * pointer fp (0: of the caller). Follows only pointers that lie on a kernel stack and ascend. */
-void arch_backtrace(uintptr_t fp, void (*fn)(uintptr_t pc));
+/* The registers of one moment: those that a trap saved, or those of arch_with_registers. */
+typedef struct arch_registers arch_registers;
+/* Calls fn(r, ctx) with the registers as they are at this call. */
+void arch_with_registers(void (*fn)(const arch_registers *r, void *ctx), void *ctx);
+/* All of them, some lines on the console. */
+void arch_registers_print(const arch_registers *r);
+uintptr_t arch_registers_pc(const arch_registers *r);
+uintptr_t arch_registers_fp(const arch_registers *r); /* the frame pointer, for stacks_backtrace */
 
 /* Rate of loam_port_ticks(). */
 uint64_t arch_ticks_hz(void);

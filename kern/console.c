@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* console.c - text out, the boot log, and panics. */
+/* console.c - text out, the boot log, keys in. */
 #include "console.h"
 #include "arch.h"
 #include "board.h"
-#include "image.h"
 #include "loam/port.h"
 
 void console_put(char c)
@@ -78,53 +77,4 @@ void klog(const char *fmt, ...)
     vprint(fmt, ap);
     console_put('\n');
     __builtin_va_end(ap);
-}
-
-static unsigned backtrace_depth;
-
-static void print_frame(uintptr_t pc)
-{
-    uint64_t offset = 0;
-    /* by the call, not by what follows it: behind a call that never returns another function begins
-     */
-    const char *name = image_symbol_of((uint64_t)pc - 1, &offset);
-    if (name == NULL)
-        kprintf("  #%u 0x%X\n", backtrace_depth++, (uint64_t)pc);
-    else
-        kprintf("  #%u 0x%X %s+0x%X\n", backtrace_depth++, (uint64_t)pc, name, offset + 1);
-}
-
-void console_backtrace(uintptr_t fp)
-{
-    backtrace_depth = 0;
-    kprintf("backtrace (addr2line -e %s ADDRESS gives the line):\n", board_this.elf);
-    arch_backtrace(fp != 0 ? fp : (uintptr_t)__builtin_frame_address(0), print_frame);
-}
-
-static bool panicking;
-
-_Noreturn void kpanic_at(uintptr_t fp, const char *why)
-{
-    (void)loam_port_irq_save();
-    if (panicking) {
-        console_write("\npanic: again, while panicking: stopped\n");
-        board_off(1);
-    }
-    panicking = true;
-    kprintf("\npanic: %s\n", why);
-    console_backtrace(fp);
-    console_write("panic: stopped\n");
-    board_off(1);
-}
-
-_Noreturn void kpanic(const char *fmt, ...)
-{
-    char why[CONSOLE_LINE];
-    loam_text t;
-    __builtin_va_list ap;
-    loam_text_init(&t, why, sizeof(why));
-    __builtin_va_start(ap, fmt);
-    loam_text_vfmt(&t, fmt, ap);
-    __builtin_va_end(ap);
-    kpanic_at((uintptr_t)__builtin_frame_address(0), why);
 }

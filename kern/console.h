@@ -2,7 +2,7 @@
 #ifndef LOAM_KERN_CONSOLE_H
 #define LOAM_KERN_CONSOLE_H
 
-/* console.h - text out, characters in, and the two ways to stop. */
+/* console.h - text out, characters in, and the way to stop. */
 #include "loam/base.h"
 
 void console_put(char c); /* a newline becomes CR LF */
@@ -23,12 +23,8 @@ void kprintf(const char *fmt, ...);
 /* A line of the boot log: "[    0.012] text". No newline in the text. */
 void klog(const char *fmt, ...);
 
-/* Writes "  #0 0xaddress name+0x12" lines for the stack at frame pointer fp, 0: the caller's. */
-void console_backtrace(uintptr_t fp);
-
-/* Prints why, a backtrace from fp (0: the caller's), and ends the machine with code 1. A panic
- * inside a panic stops at once. */
-_Noreturn void kpanic_at(uintptr_t fp, const char *why);
+/* Stops the other processors, tells why, on which core, the registers and the calls that led here
+ * (panic.h), and ends the machine with code 1. */
 _Noreturn void kpanic(const char *fmt, ...);
 
 #endif

@@ -3,8 +3,10 @@
 #include "arch.h"
 #include "board.h"
 #include "console.h"
+#include "image.h"
 #include "kern.h"
 #include "smp.h"
+#include "stacks.h"
 
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
 
@@ -46,6 +48,8 @@ static bool run_selftest(void)
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
 {
     bool good;
+    (void)stacks_add("main stack", 0, __stack_bottom, __stack_top);
+    (void)stacks_add("trap stack", 0, __trap_stack_bottom, __trap_stack_top);
     board_early();
     startup_find(word);
     startup_memory();

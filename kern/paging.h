@@ -37,7 +37,7 @@ void paging_clear_frame(void *ctx, loam_pfn pfn);
 void paging_copy_frame(void *ctx, loam_pfn to, loam_pfn from);
 
 /* "a guard page of vmap's area at ...", for fault messages; NULL: nothing to say. */
-const char *paging_note(uint64_t va);
+const char *paging_note(uint64_t va) __attribute__((weak));
 
 /* Where page tables come from: frames that have an address. For other roots, too. */
 extern const loam_pt_memory paging_memory;

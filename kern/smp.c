@@ -27,6 +27,7 @@
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
+#include "stacks.h"
 
 enum { STACK_ORDER = 3, STOP_MS = 100, COME_MS = 1000 };
 _Static_assert(LOAM_PORT_MAX_CPUS <= 32, "a set of processors is a word of the port's atomics");
@@ -254,6 +255,7 @@ static bool make_stack(cpu *c)
         c->stack = (uintptr_t)virt_of(loam_pfn_to_pa(pfn));
     }
     c->stack_end = c->stack + (uintptr_t)size;
+    (void)stacks_add("stack", (unsigned)(c - cpus), (void *)c->stack, (void *)c->stack_end);
     return true;
 }
 
@@ -304,14 +306,6 @@ void smp_start(void)
     if (named > most)
         klog("processors: %u of %u are used", (int)most, (int)named);
     kprintf("cpus: %u online\n", (int)smp_online());
-}
-
-bool smp_on_stack(uintptr_t p, size_t len)
-{
-    for (unsigned c = 0; c < LOAM_PORT_MAX_CPUS; c++)
-        if (p >= cpus[c].stack && p < cpus[c].stack_end && len <= cpus[c].stack_end - p)
-            return true;
-    return false;
 }
 
 static bool stopped(unsigned c)

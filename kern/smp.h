@@ -68,9 +68,6 @@ void smp_tick(void);
  * already, this one stops here instead. May be called again. */
 void smp_stop_others(void);
 
-/* Whether [p, p + len) lies on the stack of a processor that smp_start started. */
-bool smp_on_stack(uintptr_t p, size_t len);
-
 /* One processor's part, for the word `cpus`. */
 typedef struct smp_view {
     const char *state; /* "online", "offline", "did not come", "stopped", "not started" */

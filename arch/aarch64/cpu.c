@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* cpu.c - the processor's part of kern/arch.h: frames, ticks, waiting, faults on purpose. */
+/* cpu.c - the processor's part of kern/arch.h: ticks, waiting, faults on purpose. */
 #include "arch.h"
 #include "image.h"
 
 const char *arch_describe(void)
 {
     return "aarch64, EL1, MMU and caches on, identity map";
-}
-
-static bool on_stack(uintptr_t p)
-{
-    return (p >= (uintptr_t)__stack_bottom && p + 16 <= (uintptr_t)__stack_top) ||
-           (p >= (uintptr_t)__trap_stack_bottom && p + 16 <= (uintptr_t)__trap_stack_top);
-}
-
-/* A frame record is two words at x29: the caller's x29 and the return address. */
-void arch_backtrace(uintptr_t fp, void (*fn)(uintptr_t pc))
-{
-    enum { DEEPEST = 32 };
-    if (fp == 0)
-        fp = (uintptr_t)__builtin_frame_address(0);
-    for (unsigned i = 0; i < DEEPEST && on_stack(fp) && fp % 8 == 0; i++) {
-        const uintptr_t *record = (const uintptr_t *)fp;
-        if (record[1] == 0)
-            return;
-        fn(record[1]);
-        if (record[0] <= fp) /* stacks grow down: callers lie above */
-            return;
-        fp = record[0];
-    }
 }
 
 uint64_t arch_ticks_hz(void)

@@ -7,21 +7,21 @@
 #include "arch.h"
 #include "board.h"
 #include "console.h"
-#include "image.h"
 #include "loam/base.h"
+#include "panic.h"
 #include "trap_layout.h"
 
-typedef struct trap_frame {
+struct arch_registers {
     uint64_t x[31];
     uint64_t sp;
     uint64_t elr, spsr;
     uint64_t esr, far;
-} trap_frame;
-_Static_assert(sizeof(trap_frame) == TRAP_FRAME_SIZE, "vectors.S stores this many bytes");
+};
+_Static_assert(sizeof(arch_registers) == TRAP_FRAME_SIZE, "vectors.S stores this many bytes");
 
 enum { TRAP_KINDS = 4, TRAP_IRQ = 1, TRAP_FAR_EC_MASK = 0x3f };
 
-void trap_handle(trap_frame *f, uint64_t entry);
+void trap_handle(arch_registers *f, uint64_t entry);
 
 static const char *class_name(uint64_t ec)
 {
@@ -91,19 +91,13 @@ static bool is_abort(uint64_t ec)
     return ec == 0x20 || ec == 0x21 || ec == 0x24 || ec == 0x25;
 }
 
-static bool is_guard(uint64_t far)
-{
-    uint64_t main_guard = (uintptr_t)__stack_bottom, trap_guard = (uintptr_t)__trap_stack_bottom;
-    return (far < main_guard && far >= main_guard - LOAM_PAGE_SIZE) ||
-           (far < trap_guard && far >= trap_guard - LOAM_PAGE_SIZE);
-}
-
-static void print_reason(const trap_frame *f, uint64_t entry)
+static void print_reason(const arch_registers *f, uint64_t entry)
 {
     static const char *const kind[] = {"synchronous", "IRQ", "FIQ", "SError"};
     static const char *const from[] = {"the kernel", "a trap", "64-bit user code",
                                        "32-bit user code"};
     uint64_t ec = f->esr >> 26 & TRAP_FAR_EC_MASK, status = f->esr & 0x3f;
+    const char *note;
     kprintf("\ntrap: %s, from %s\n", kind[entry % TRAP_KINDS], from[entry / TRAP_KINDS % 4]);
     if (entry % TRAP_KINDS != 0)
         return;
@@ -115,13 +109,12 @@ static void print_reason(const trap_frame *f, uint64_t entry)
                                    : "read",
                 f->far, abort_reason(status), (unsigned)(status & 3));
     console_put('\n');
-    if (is_abort(ec) && f->far < LOAM_PAGE_SIZE)
-        console_write("trap: that is the first page: a NULL pointer\n");
-    if (is_abort(ec) && is_guard(f->far))
-        console_write("trap: that is the guard page below a stack: stack overflow\n");
+    note = is_abort(ec) ? panic_address_note((uintptr_t)f->far) : NULL;
+    if (note != NULL)
+        kprintf("trap: that is %s\n", note);
 }
 
-static void print_registers(const trap_frame *f)
+void arch_registers_print(const arch_registers *f)
 {
     for (unsigned i = 0; i < 31; i++)
         kprintf("%s%u %016X%s", i < 10 ? " x" : "x", i, f->x[i], i % 4 == 3 ? "\n" : "  ");
@@ -129,20 +122,21 @@ static void print_registers(const trap_frame *f)
     kprintf("elr %016X  spsr %08X  esr %08X  far %016X\n", f->elr, f->spsr, f->esr, f->far);
 }
 
-static unsigned depth; /* traps that have not returned */
-
-void trap_handle(trap_frame *f, uint64_t entry)
+uintptr_t arch_registers_pc(const arch_registers *f)
 {
-    uint64_t offset = 0;
-    const char *name;
+    return (uintptr_t)f->elr;
+}
+
+uintptr_t arch_registers_fp(const arch_registers *f)
+{
+    return (uintptr_t)f->x[29];
+}
+
+void trap_handle(arch_registers *f, uint64_t entry)
+{
     if (entry == TRAP_IRQ && board_irq(0))
         return;
-    if (++depth > 2) /* the report itself traps: be quiet */
-        board_off(1);
+    panic_begin();
     print_reason(f, entry);
-    print_registers(f);
-    name = image_symbol_of(f->elr, &offset);
-    if (name != NULL)
-        kprintf("at %s+0x%X, called from:\n", name, offset);
-    kpanic_at((uintptr_t)f->x[29], depth > 1 ? "trap inside a trap" : "trap in the kernel");
+    panic_tell(f, "trap in the kernel");
 }

@@ -3,7 +3,8 @@
  *
  * Four groups of four: from EL1 on SP_EL0 (the kernel itself), from EL1 on SP_EL1 (a trap inside a
  * trap), from 64-bit and from 32-bit EL0 (never). In each: synchronous, IRQ, FIQ, SError. Every
- * entry saves all registers as a struct trap_frame (trap.h) and calls trap_handle(frame, entry).
+ * entry saves all registers as a struct arch_registers (traps.c) and calls trap_handle(frame,
+ * entry).
  */
 #include "trap_layout.h"
 
@@ -88,3 +89,42 @@ trap_save:
     ldp     x0, x1, [sp, #0]
     add     sp, sp, #TRAP_FRAME_SIZE
     eret
+
+// void arch_with_registers(void (*fn)(const arch_registers *r, void *ctx), void *ctx)
+// The same, of the caller: its place as elr, its state as spsr; no syndrome, no address.
+.section .text
+.global arch_with_registers
+arch_with_registers:
+    sub     sp, sp, #TRAP_FRAME_SIZE
+    stp     x0, x1, [sp, #0]
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    stp     x18, x19, [sp, #144]
+    stp     x20, x21, [sp, #160]
+    stp     x22, x23, [sp, #176]
+    stp     x24, x25, [sp, #192]
+    stp     x26, x27, [sp, #208]
+    stp     x28, x29, [sp, #224]
+    add     x2, sp, #TRAP_FRAME_SIZE
+    stp     x30, x2, [sp, #240]
+    mrs     x2, nzcv
+    mrs     x3, daif
+    orr     x2, x2, x3
+    mrs     x3, CurrentEL
+    orr     x2, x2, x3
+    mrs     x3, spsel
+    orr     x2, x2, x3
+    stp     x30, x2, [sp, #256]
+    stp     xzr, xzr, [sp, #272]
+    mov     x2, x0
+    mov     x0, sp
+    blr     x2
+    ldr     x30, [sp, #240]
+    add     sp, sp, #TRAP_FRAME_SIZE
+    ret

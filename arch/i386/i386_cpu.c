@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* i386_cpu.c - the processor's part of kern/arch.h: the first C function, frames, waiting, faults
- * on purpose. */
+/* i386_cpu.c - the processor's part of kern/arch.h: the first C function, waiting, faults on
+ * purpose. */
 #include "arch.h"
 #include "board.h"
-#include "i386_layout.h"
 #include "i386_trap.h"
-#include "image.h"
-#include "kern.h"
 #include "loam/port.h"
-#include "paging.h"
 #include "processor.h"
 #include "x86_clock.h"
 
@@ -40,29 +36,6 @@ const char *arch_describe(void)
     }
 }
 
-static bool on_stack(uintptr_t p)
-{
-    return (p >= (uintptr_t)__stack_bottom && p + 8 <= (uintptr_t)__stack_top) ||
-           (p >= (uintptr_t)__trap_stack_bottom && p + 8 <= (uintptr_t)__trap_stack_top);
-}
-
-/* A frame is two words at ebp: the caller's ebp and the return address. */
-void arch_backtrace(uintptr_t fp, void (*fn)(uintptr_t pc))
-{
-    enum { DEEPEST = 32 };
-    if (fp == 0)
-        fp = (uintptr_t)__builtin_frame_address(0);
-    for (unsigned i = 0; i < DEEPEST && on_stack(fp) && fp % 4 == 0; i++) {
-        const uintptr_t *frame = (const uintptr_t *)fp;
-        if (frame[1] == 0)
-            return;
-        fn(frame[1]);
-        if (frame[0] <= fp) /* stacks grow down: callers lie above */
-            return;
-        fp = frame[0];
-    }
-}
-
 /* `sti` lets an interrupt in only after the next instruction: none is missed before the `hlt`. */
 void arch_wait(void)
 {
@@ -80,25 +53,6 @@ _Noreturn void arch_halt(void)
 {
     for (;;)
         __asm__ volatile("cli\n\thlt" : : : "memory");
-}
-
-static bool in_page_below(uintptr_t address, const char *bottom)
-{
-    return address < (uintptr_t)bottom && address >= (uintptr_t)bottom - LOAM_PAGE_SIZE;
-}
-
-const char *arch_address_note(uintptr_t address)
-{
-    if (address < LOAM_PAGE_SIZE)
-        return "the first page: a NULL pointer";
-    if (in_page_below(address, __stack_bottom) || in_page_below(address, __trap_stack_bottom))
-        return "the guard page below a stack: stack overflow";
-    if (address >= (uintptr_t)__text_start && address < (uintptr_t)__text_end)
-        return "the kernel's code";
-    if (address >= (uintptr_t)__text_end && address < (uintptr_t)__rodata_end)
-        return "the kernel's constants";
-    const char *note = kern_this.address_note != NULL ? kern_this.address_note(address) : NULL;
-    return note != NULL ? note : paging_note(address);
 }
 
 /* ---- faults on purpose, for the shell's word `fault` and the tests ---- */

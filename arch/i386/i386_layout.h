@@ -30,5 +30,6 @@
 #define I386_VECTORS   48 /* stubs in i386_vectors.S, I386_SYSCALL besides */
 #define I386_SYSCALL   0x80
 #define I386_STUB_SIZE 16
+#define I386_NO_TRAP   0x100 /* registers of arch_with_registers */
 
 #endif

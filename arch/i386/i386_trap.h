@@ -3,14 +3,16 @@
 #define LOAM_I386_TRAP_H
 
 /* i386_trap.h - what i386_vectors.S saves, and the hooks into traps. */
+#include "i386_layout.h"
 #include "loam/base.h"
+#include "x86_exception.h"
 
-typedef struct i386_trap {
+typedef struct arch_registers {
     uint32_t gs, fs, es, ds;
     uint32_t edi, esi, ebp, esp_here, ebx, edx, ecx, eax; /* esp_here: inside the stub, of no use */
     uint32_t vector, error;
     uint32_t eip, cs, eflags;
-    uint32_t esp, ss; /* there only when the trap came from privilege 3 */
+    uint32_t esp, ss; /* there only where i386_trap_has_stack() */
 } i386_trap;
 
 static inline bool i386_trap_from_user(const i386_trap *t)
@@ -18,12 +20,17 @@ static inline bool i386_trap_from_user(const i386_trap *t)
     return (t->cs & 3) == 3;
 }
 
+/* A trap from the kernel itself does not switch stacks: esp and ss are not pushed, and what the
+ * kernel had on its stack begins where they would be. */
+static inline bool i386_trap_has_stack(const i386_trap *t)
+{
+    return i386_trap_from_user(t) || t->vector == X86_DOUBLE_FAULT || t->vector == I386_NO_TRAP;
+}
+
 /* segments.c: GDT, IDT, the two TSS. */
 void i386_segments_init(void);
 /* Where the stack pointer goes on a trap from privilege 3. */
 void i386_set_kernel_stack(uint32_t esp);
-/* What lies at an address, for fault messages, or NULL. */
-const char *arch_address_note(uintptr_t address);
 /* The double fault's task runs on this page directory from now on. */
 void i386_set_fault_directory(uint32_t cr3);
 

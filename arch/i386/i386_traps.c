@@ -10,12 +10,10 @@
 #include "console.h"
 #include "i386_layout.h"
 #include "i386_trap.h"
-#include "image.h"
+#include "panic.h"
 #include "processor.h"
 #include "user.h"
 #include "x86_exception.h"
-
-enum { REPORTS = 2 };
 
 static const arch_user_hooks *hooks;
 static uint32_t user_kernel_esp; /* where arch_leave_user goes back to; 0: no program is inside */
@@ -85,7 +83,7 @@ static void print_page_fault(const i386_trap *t, uint32_t address)
             (uint64_t)address,
             (t->error & X86_PF_PRESENT) != 0 ? "no right to do that" : "nothing is mapped there");
     console_put('\n');
-    why = arch_address_note(address);
+    why = panic_address_note(address);
     if (why != NULL)
         kprintf("trap: that is %s\n", why);
 }
@@ -101,8 +99,11 @@ static void print_reason(const i386_trap *t)
     }
 }
 
-static void print_registers(const i386_trap *t, uint32_t esp, uint32_t ss)
+void arch_registers_print(const arch_registers *t)
 {
+    bool stack = i386_trap_has_stack(t);
+    uint32_t esp = stack ? t->esp : (uint32_t)(uintptr_t)&t->esp;
+    uint32_t ss = stack ? t->ss : I386_KERNEL_DATA;
     uint32_t cr0, cr3;
     __asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
     __asm__ volatile("movl %%cr3, %0" : "=r"(cr3));
@@ -111,30 +112,27 @@ static void print_registers(const i386_trap *t, uint32_t esp, uint32_t ss)
     kprintf("esi %08X  edi %08X  ebp %08X  esp %08X\n", (uint64_t)t->esi, (uint64_t)t->edi,
             (uint64_t)t->ebp, (uint64_t)esp);
     kprintf("eip %08X  eflags %08X  cs %02X  ds %02X  ss %02X\n", (uint64_t)t->eip,
-            (uint64_t)t->eflags, (uint64_t)t->cs, (uint64_t)t->ds, (uint64_t)ss);
+            (uint64_t)t->eflags, (uint64_t)(uint16_t)t->cs, (uint64_t)(uint16_t)t->ds,
+            (uint64_t)(uint16_t)ss);
     kprintf("cr0 %08X  cr2 %08X  cr3 %08X\n", (uint64_t)cr0, (uint64_t)fault_address(),
             (uint64_t)cr3);
 }
 
-static void print_place(uint32_t eip)
+uintptr_t arch_registers_pc(const arch_registers *t)
 {
-    uint64_t offset = 0;
-    const char *name = image_symbol_of(eip, &offset);
-    if (name != NULL)
-        kprintf("at %s+0x%X, called from:\n", name, offset);
+    return t->eip;
 }
 
-static unsigned depth; /* reports that have been begun */
-
-static _Noreturn void report(const i386_trap *t, uint32_t esp, uint32_t ss)
+uintptr_t arch_registers_fp(const arch_registers *t)
 {
-    if (++depth > REPORTS) /* the report itself traps: be quiet */
-        board_off(1);
+    return t->ebp;
+}
+
+static _Noreturn void report(const i386_trap *t)
+{
+    panic_begin();
     print_reason(t);
-    print_registers(t, esp, ss);
-    print_place(t->eip);
-    kpanic_at(t->ebp != 0 ? t->ebp : (uintptr_t)__builtin_frame_address(0),
-              depth > 1 ? "trap inside a trap" : "trap in the kernel");
+    panic_tell(t, "trap in the kernel");
 }
 
 void i386_trap_handle(i386_trap *t)
@@ -150,25 +148,19 @@ void i386_trap_handle(i386_trap *t)
     } else if (give_to_hooks(t)) {
         return;
     }
-    if (i386_trap_from_user(t))
-        report(t, t->esp, t->ss);
-    else /* the stack was not switched: what the kernel had begins above the frame */
-        report(t, (uint32_t)(uintptr_t)&t->esp, I386_KERNEL_DATA);
+    report(t);
 }
 
 _Noreturn void i386_double_fault(void)
 {
     i386_trap t;
     const char *why;
+    panic_begin();
     i386_interrupted(&t);
-    if (depth++ > REPORTS)
-        board_off(1);
     kprintf("\ntrap: double fault: a fault could not be reported on the stack at 0x%X\n",
             (uint64_t)t.esp);
-    why = arch_address_note(fault_address());
+    why = panic_address_note(fault_address());
     if (why != NULL)
         kprintf("trap: address 0x%X is %s\n", (uint64_t)fault_address(), why);
-    print_registers(&t, t.esp, t.ss);
-    print_place(t.eip);
-    kpanic_at(t.ebp, "trap in the kernel");
+    panic_tell(&t, "trap in the kernel");
 }

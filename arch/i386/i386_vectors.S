@@ -59,6 +59,33 @@ save:
     addl    $8, %esp                // vector, error code
     iretl
 
+// void arch_with_registers(void (*fn)(const arch_registers *r, void *ctx), void *ctx)
+// The same of the caller: its place as eip, and its stack.
+.global arch_with_registers
+arch_with_registers:
+    pushl   %ss
+    pushl   %esp
+    pushfl
+    addl    $8, 4(%esp)             // esp: as it is when this has returned
+    pushl   %cs
+    pushl   16(%esp)                // eip: the return address
+    pushl   $0
+    pushl   $I386_NO_TRAP
+    pushal
+    pushl   %ds
+    pushl   %es
+    pushl   %fs
+    pushl   %gs
+    movl    %esp, %eax
+    subl    $8, %esp
+    pushl   92(%esp)                // ctx
+    pushl   %eax
+    call    *96(%esp)               // fn
+    addl    $32, %esp               // the four words, and the segments
+    popal
+    addl    $28, %esp
+    ret
+
 // int i386_user_enter(uint32_t eip, uint32_t esp, uint32_t *kernel_esp)
 // Remembers the place to come back to in *kernel_esp and goes to privilege 3. Comes back through
 // i386_user_leave.

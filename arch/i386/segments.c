@@ -15,6 +15,7 @@
 #include "i386_layout.h"
 #include "i386_trap.h"
 #include "image.h"
+#include "x86_exception.h"
 
 typedef struct tss {
     uint32_t back, esp0, ss0, esp1, ss1, esp2, ss2, cr3;
@@ -38,7 +39,6 @@ enum {
     GATE_INTERRUPT = 0x8e, /* present, privilege 0, interrupts off */
     GATE_TASK = 0x85,
     GATE_FROM_USER = 0x60, /* `int` may be used at privilege 3 */
-    DOUBLE_FAULT = 8,
 
     /* a descriptor's access byte */
     CODE = 0x9a,
@@ -91,7 +91,7 @@ static void tables_fill(void)
     gdt[6] = descriptor(address_of(&fault_tss), sizeof(tss) - 1, TSS_FREE, 0);
     for (unsigned i = 0; i < I386_VECTORS; i++)
         gate_set(i, address_of(i386_stubs + i * I386_STUB_SIZE), I386_KERNEL_CODE, GATE_INTERRUPT);
-    gate_set(DOUBLE_FAULT, 0, I386_FAULT_TSS, GATE_TASK);
+    gate_set(X86_DOUBLE_FAULT, 0, I386_FAULT_TSS, GATE_TASK);
     gate_set(I386_SYSCALL, (uint32_t)(uintptr_t)i386_syscall_stub, I386_KERNEL_CODE,
              GATE_INTERRUPT | GATE_FROM_USER);
 }
@@ -160,7 +160,7 @@ void i386_interrupted(i386_trap *t)
         .edx = k->edx,
         .ecx = k->ecx,
         .eax = k->eax,
-        .vector = DOUBLE_FAULT,
+        .vector = X86_DOUBLE_FAULT,
         .eip = k->eip,
         .cs = k->cs,
         .eflags = k->eflags,

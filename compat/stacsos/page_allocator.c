@@ -203,11 +203,23 @@ static const char *free_locked(const stacsos_allocator *a, uint64_t pfn, unsigne
     return NULL;
 }
 
-/* Nothing is locked. */
-static int refuse(const char *what, const char *object, uint64_t value, const void *caller)
+/* The zone's rule that freeing this page would break. */
+static const char *rule_at_risk(const stacsos_allocator *a, uint64_t pfn)
 {
-    loam_report report = {
-        .unit = "stacsos", .what = what, .object = object, .value = value, .caller = caller};
+    loam_frame_state state = loam_zone_state(a->zone, loam_pfn_of(pfn));
+    return state == LOAM_FRAME_FREE || state == LOAM_FRAME_RESERVED ? "Z6" : "Z3";
+}
+
+/* Nothing is locked. */
+static int refuse(const char *what, const char *rule, const char *object, uint64_t value,
+                  const void *caller)
+{
+    loam_report report = {.unit = "stacsos",
+                          .what = what,
+                          .object = object,
+                          .value = value,
+                          .caller = caller,
+                          .rule = rule};
     loam_port_misuse(&report);
     return -1;
 }
@@ -215,20 +227,24 @@ static int refuse(const char *what, const char *object, uint64_t value, const vo
 int stacsos_a_free(stacsos_allocator *a, const struct page *base, int order, const void *caller)
 {
     uint64_t bad, pfn = stacsos_a_pfn(a, base);
+    const char *rule = NULL;
     unsigned merged = 0;
     if (pfn == ~0ULL)
-        return refuse("free of what is no page", "address", (uintptr_t)base, caller);
+        return refuse("free of what is no page", "Z1", "address", (uintptr_t)base, caller);
     if (!is_order(order))
-        return refuse("free with an order out of range", "order", (uint64_t)(int64_t)order, caller);
+        return refuse("free with an order out of range", NULL, "order", (uint64_t)(int64_t)order,
+                      caller);
     if ((pfn & ((1ULL << order) - 1)) != 0 || a->npages - pfn < 1ULL << order)
-        return refuse("free of a block that does not start here", "frame", pfn, caller);
+        return refuse("free of a block that does not start here", "Z3", "frame", pfn, caller);
     loam_irq irq = loam_lock_acquire(&a->lock);
     const char *fault = free_locked(a, pfn, (unsigned)order, &bad);
     if (fault == NULL)
         (void)loam_zone_find_free(a->zone, loam_pfn_of(pfn), NULL, &merged);
+    else
+        rule = rule_at_risk(a, bad);
     loam_lock_release(&a->lock, irq);
     if (fault != NULL)
-        return refuse(fault, "frame", bad, caller);
+        return refuse(fault, rule, "frame", bad, caller);
     return merged < STACSOS_LAST_ORDER ? (int)merged : STACSOS_LAST_ORDER;
 }
 

@@ -33,7 +33,7 @@ typedef enum stacsos_flags {
 /* ---- start ---- */
 
 /* Bytes of memory for the descriptors of pages 0 .. npages - 1 and what belongs to them, aligned to
- * 64; about 1.15 a page. 0: none, or too many. */
+ * 64; about 1.2 a page. 0: none, or too many. */
 uint64_t stacsos_descriptor_bytes(uint64_t npages);
 
 /* Starts with no page free. What was known before is forgotten.

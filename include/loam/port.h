@@ -46,6 +46,7 @@ typedef struct loam_report {
     uint64_t size;      /* bytes of the object, or 0 when it has none */
     const void *site;   /* where it was allocated, or NULL when that is not recorded */
     const void *caller; /* return address of the public function that was called */
+    const char *rule;   /* the rule that the call would have broken: "Z6"; or NULL */
 } loam_report;
 
 /* A caller's bug. The port panics, or returns (policy "report"); then the call is refused and

@@ -22,7 +22,7 @@ FAULTS = {
     "general": r"trap: general protection fault \(vector 13, error code 0x100\)",
     "overflow": r"trap: overflow",
     "fp": r"trap: floating point is off",
-    "stack": r"trap: double fault: .*\n.*guard page below a stack: stack overflow",
+    "stack": r"trap: double fault: .*\n.*guard page below the main stack of core 0: stack overflow",
 }
 REPORT = (r"^trap: ", r"^eax [0-9a-f]{8}  ebx ", r"^eip [0-9a-f]{8}  eflags ", r"^cr0 [0-9a-f]{8} ",
           r"panic: trap in the kernel", r"#\d 0x[0-9a-f]+ shell_run\+0x",

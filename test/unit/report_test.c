@@ -22,9 +22,10 @@ static void text_full(tap *t)
                                  .name = "kmalloc-64",
                                  .size = 64,
                                  .site = (void *)0x80399c,
-                                 .caller = (void *)0x80412c}),
+                                 .caller = (void *)0x80412c,
+                                 .rule = "S9"}),
             "slab: overrun: address 4f00, out, kmalloc-64, 64 bytes, allocated by 0x80399c, "
-            "caller 0x80412c");
+            "caller 0x80412c, rule S9");
 }
 
 static void text_short(tap *t)
