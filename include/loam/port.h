@@ -26,10 +26,15 @@
  *                                   does, acquires when it does not; false only if *p is not old
  *   loam_atomic_ptr_load(p) / _ptr_store(p, v) / _ptr_exchange(p, v) / _ptr_cas(p, old, v)
  *                                   the same on void **
+ *   loam_atomic_ptr_peek(p)         load of a void * without order
+ *   loam_atomic_peek64(p) / _poke64(p, v)
+ *                                   load and store of a uint64_t without order, for words that one
+ *                                   processor writes and others look at: each half is whole, the
+ *                                   two may be of different times
  *
  * What several processors share without a lock is touched by these calls alone: a test puts a
- * scheduler behind them that tries every order (port/explore/). There are none on 64 bits: a
- * machine of 32 need not have them.
+ * scheduler behind them that tries every order (port/explore/). None of them is atomic on 64 bits:
+ * a machine of 32 need not have that.
  */
 #include "loam/base.h"
 #include "loam_port.h"

@@ -47,6 +47,11 @@ static inline void *loam_atomic_ptr_load(void *const *p)
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
+static inline void *loam_atomic_ptr_peek(void *const *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
 static inline void loam_atomic_ptr_store(void **p, void *v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELEASE);
@@ -61,5 +66,37 @@ static inline bool loam_atomic_ptr_cas(void **p, void *old, void *v)
 {
     return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
+
+#if UINTPTR_MAX > 0xffffffffU
+
+static inline uint64_t loam_atomic_peek64(const uint64_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void loam_atomic_poke64(uint64_t *p, uint64_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+#else
+
+typedef uint32_t __attribute__((may_alias)) loam_atomic_half;
+
+static inline uint64_t loam_atomic_peek64(const uint64_t *p)
+{
+    const loam_atomic_half *half = (const loam_atomic_half *)p;
+    uint64_t low = __atomic_load_n(&half[0], __ATOMIC_RELAXED);
+    return (uint64_t)__atomic_load_n(&half[1], __ATOMIC_RELAXED) << 32 | low;
+}
+
+static inline void loam_atomic_poke64(uint64_t *p, uint64_t v)
+{
+    loam_atomic_half *half = (loam_atomic_half *)p;
+    __atomic_store_n(&half[0], (uint32_t)v, __ATOMIC_RELAXED);
+    __atomic_store_n(&half[1], (uint32_t)(v >> 32), __ATOMIC_RELAXED);
+}
+
+#endif
 
 #endif

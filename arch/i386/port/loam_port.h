@@ -123,6 +123,22 @@ static inline void *loam_atomic_ptr_load(void *const *p)
     return v;
 }
 
+static inline void *loam_atomic_ptr_peek(void *const *p)
+{
+    return *(void *const volatile *)p;
+}
+
+/* One processor: whoever looks is the one who wrote. */
+static inline uint64_t loam_atomic_peek64(const uint64_t *p)
+{
+    return *p;
+}
+
+static inline void loam_atomic_poke64(uint64_t *p, uint64_t v)
+{
+    *p = v;
+}
+
 static inline void loam_atomic_ptr_store(void **p, void *v)
 {
     __asm__ volatile("" : : : "memory");
