@@ -27,13 +27,15 @@
  * LOCKS  None.
  * COST   O(blob): each node of the first two levels is looked at a constant number of times.
  * FROM   The Devicetree Specification, chapter 3, and the reserved-memory and chosen bindings.
- * NOT    linux,usable-memory, hot-plug, memory behind a bus, phandles to regions, NUMA distances.
+ * NOT    linux,usable-memory, hot-plug, memory behind a bus, phandles to regions; memory nodes and
+ *        their distances (bootinfo_fdt_numa.c).
  */
-#include "loam/bootinfo.h"
+#include "bootinfo_numa.h"
 
 typedef struct tree {
     loam_fdt fdt;
     loam_bootinfo *info;
+    numa_reading numa;
     const char *why;
 } tree;
 
@@ -159,6 +161,7 @@ static loam_err tree_memory_pass(tree *t, bool by_name, unsigned *found)
         loam_err err = tree_reg(t, &reg, cells, NULL);
         if (err != LOAM_OK)
             return err;
+        loam_bootinfo__numa_fdt_memory(&t->numa, &t->fdt, node, &reg, cells);
     }
     return LOAM_OK;
 }
@@ -304,7 +307,8 @@ static bool tree_cpu_can_run(const tree *t, loam_fdt_node node, const char *enab
 static void tree_cpu(tree *t, loam_fdt_node cpus, loam_fdt_node node)
 {
     loam_bootinfo *info = t->info;
-    loam_bootinfo_cpu cpu = {.enable_method = loam_fdt_str(&t->fdt, node, "enable-method")};
+    loam_bootinfo_cpu cpu = {.enable_method = loam_fdt_str(&t->fdt, node, "enable-method"),
+                             .node = NUMA_NO_NODE};
     loam_fdt_cells cells = tree_cells(t, cpus);
     loam_fdt_prop prop;
     if (cpu.enable_method == NULL)
@@ -320,6 +324,7 @@ static void tree_cpu(tree *t, loam_fdt_node cpus, loam_fdt_node node)
     if (loam_fdt_prop_get(&t->fdt, node, "cpu-release-addr", &prop) &&
         !loam_fdt_prop_u64(&prop, &cpu.release))
         tree_note(t, "cpus: a release address is not a number");
+    loam_bootinfo__numa_fdt_cpu(&t->numa, &t->fdt, node, info->cpu_count);
     if (info->cpu_count < LOAM_BOOTINFO_CPUS)
         info->cpu[info->cpu_count] = cpu;
     info->cpu_count++;
@@ -360,11 +365,13 @@ static LOAM_NOINLINE void tree_read_rest(tree *t)
     t->info->blob_len = t->fdt.size;
     tree_console(t, chosen);
     tree_cpus(t);
+    loam_bootinfo__numa_fdt_end(&t->numa, &t->fdt);
+    loam_fdt_arm_read(&t->fdt, t->info->console, &t->info->arm);
 }
 
 loam_err loam_bootinfo_from_fdt(loam_bootinfo *info, const void *blob, size_t len, const char **why)
 {
-    tree t = {.info = info};
+    tree t = {.info = info, .numa = {.info = info}};
     loam_bootinfo_init(info);
     loam_err err = loam_fdt_open(&t.fdt, blob, len, &t.why);
     if (err == LOAM_OK)

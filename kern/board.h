@@ -28,6 +28,7 @@ typedef struct board {
     const loam_span *default_ram;   /* used when the firmware says nothing that can be used */
     size_t default_ram_count;
     loam_linear mapped;      /* RAM that has a kernel address for as long as the kernel runs */
+    uint64_t early_len;      /* bytes of it that have one before board_paging; 0: all */
     const board_zone *zones; /* ascending; together all the RAM this kernel can use */
     size_t zone_count;
     const board_span *held; /* taken on every machine of this kind */

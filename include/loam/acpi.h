@@ -22,6 +22,7 @@ typedef struct loam_acpi {
 typedef struct loam_acpi_table {
     uint64_t at;
     uint32_t len; /* its header of 36 bytes included */
+    unsigned revision;
 } loam_acpi_table;
 
 /* Looks for the first structure where a PC's BIOS leaves it: the first KiB of the extended BIOS

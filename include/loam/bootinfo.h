@@ -61,6 +61,12 @@ typedef struct loam_bootinfo_cpu {
     uint32_t node;             /* < node_count */
 } loam_bootinfo_cpu;
 
+/* Memory that the firmware says is near a node; it need not be RAM. */
+typedef struct loam_bootinfo_near {
+    loam_span span; /* len > 0, does not wrap */
+    uint32_t node;  /* < node_count */
+} loam_bootinfo_near;
+
 /* Addresses from base on, up to the base of the next run (or 2^64): memory there is near the
  * processors of this node. */
 typedef struct loam_bootinfo_run {
@@ -83,14 +89,15 @@ typedef struct loam_bootinfo {
     size_t dynamic_count;
     loam_bootinfo_cpu cpu[LOAM_BOOTINFO_CPUS]; /* the first of them */
     size_t cpu_count; /* all that can run; may be more than the array has */
-    /* Memory nodes. One, and one run from 0 on, where nobody says more. Of more, the runs ascend,
-     * the first is at 0, neighbours differ; nodes are in the order of their firmware's numbers. */
+    /* Memory nodes: one, with one run from 0 on, where nobody says more. Of more, nodes are in the
+     * order of their firmware's numbers; near ascends; so do the runs, and the first begins at 0. */
     uint32_t node_count;
     uint32_t node_id[LOAM_BOOTINFO_NODES]; /* the firmware's numbers */
-    loam_bootinfo_run run[LOAM_BOOTINFO_RUNS];
+    loam_bootinfo_near near[LOAM_BOOTINFO_RUNS];
+    size_t near_count;
+    loam_bootinfo_run run[LOAM_BOOTINFO_RUNS]; /* made of near: every address has a node */
     size_t run_count;
-    uint8_t distance[LOAM_BOOTINFO_NODES]
-                    [LOAM_BOOTINFO_NODES];              /* from, to; LOAM_BOOTINFO_NEAR ... */
+    uint8_t distance[LOAM_BOOTINFO_NODES][LOAM_BOOTINFO_NODES]; /* from, to: 10 to itself, .. 255 */
     loam_bootinfo_module module[LOAM_BOOTINFO_MODULES]; /* the first of them; none is empty */
     size_t module_count;                                /* in the array */
     loam_span initrd;               /* len 0: none. The first module. Is in held, too */

@@ -23,7 +23,7 @@ typedef enum loam_arm_timer { /* the order of the timer's interrupts */
  * 16 .. 31 private to a processor, 32 and up shared. */
 typedef struct loam_fdt_arm {
     loam_psci psci; /* how to call the firmware; its functions have the numbers of PSCI 0.2 */
-    unsigned gic;   /* version of the interrupt controller: 2 or 3 */
+    unsigned gic;   /* version of the interrupt controller: 2 or 3; 0: no field of it is meant */
     loam_span gic_dist;
     loam_span gic_cpu;                      /* of version 2 */
     loam_span gic_redist[LOAM_ARM_REDISTS]; /* of version 3 */
