@@ -27,6 +27,8 @@ typedef struct board {
     const board_firmware *firmware; /* who tells what memory there is */
     const loam_span *default_ram;   /* used when the firmware says nothing that can be used */
     size_t default_ram_count;
+    const loam_bootinfo_cpu *default_cpu; /* goes with it: the processors; or NULL */
+    size_t default_cpu_count;
     loam_linear mapped;      /* RAM that has a kernel address for as long as the kernel runs */
     uint64_t early_len;      /* bytes of it that have one before board_paging; 0: all */
     const board_zone *zones; /* ascending; together all the RAM this kernel can use */

@@ -37,6 +37,8 @@ static void use_default_map(void)
     for (size_t i = 0; i < board_this.default_ram_count; i++)
         (void)loam_bootinfo_add(&k->bootinfo, loam_pa_of(board_this.default_ram[i].base),
                                 board_this.default_ram[i].len);
+    for (size_t i = 0; i < board_this.default_cpu_count; i++)
+        k->bootinfo.cpu[k->bootinfo.cpu_count++] = board_this.default_cpu[i];
 }
 
 static void ignore_option(const char *why, const char *word)

@@ -25,7 +25,7 @@ rpi3clang_RT := -fno-builtin
 
 # Without what stands on page tables of the kernel's own making.
 RPI3_KERN := $(filter-out $(KERN_PAGED),$(sort $(wildcard kern/*.c kern/drivers/*.c \
-    kern/boards/rpi3/*.c arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
+    kern/boards/rpi3/*.c kern/boards/rpi3/*.S arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
 RPI3_UNIT := $(sort $(wildcard test/unit/*_test.c))
 RPI3_SRC := $(RPI3_KERN) $(CORE_SRC) $(BOOT_SRC) $(RPI3_UNIT) test/tap.c $(RPI3_EXTRA)
 RPI3_OBJ = $(patsubst %,%.o,$(basename $(RPI3_SRC)))

@@ -9,6 +9,7 @@
  *                   guard pages         nothing                 /
  *     0x3f000000  peripherals (device memory)
  *     0x40000000  the cores' local peripherals, one block
+ *     0x7fe00000  the first 2 MiB again: for who starts the other cores
  *
  * One level-1 table (1 GiB an entry), two of level 2 (2 MiB blocks), a few of level 3. Runs once
  * with the MMU off: no other data than the tables is touched, no lock is taken.
@@ -51,7 +52,9 @@ typedef struct mmu_tables {
 static mmu_tables tables __attribute__((section(".noinit"), aligned(4096)));
 
 extern const char __text_start[], __text_end[], __rodata_end[];
-extern const char __stack_guard[], __trap_stack_guard[];
+extern const char __stack_guard[], __stack_bottom[];
+extern const char __trap_stack_guard[], __trap_stack_bottom[], __trap_stack_top[];
+extern const char __trap_stacks_end[];
 
 /* Builds the map and turns MMU and caches on. Called once, by start.S, with all of them off. */
 void mmu_on(void);
@@ -61,9 +64,18 @@ static uint64_t addr(const void *p)
     return (uint64_t)(uintptr_t)p;
 }
 
+/* The pages below the main stack and below each of the trap stacks. */
+static bool is_guard(uint64_t pa)
+{
+    uint64_t first = addr(__trap_stack_guard);
+    uint64_t step = addr(__trap_stack_top) - first;
+    return pa == addr(__stack_guard) ||
+           (pa >= first && pa < addr(__trap_stacks_end) && (pa - first) % step == 0);
+}
+
 static uint64_t page_descriptor(uint64_t pa)
 {
-    if (pa == 0 || pa == addr(__stack_guard) || pa == addr(__trap_stack_guard))
+    if (pa == 0 || is_guard(pa))
         return 0;
     if (pa >= addr(__text_start) && pa < addr(__text_end))
         return pa | RAM_TEXT | DESC_PAGE;
@@ -74,6 +86,8 @@ static uint64_t page_descriptor(uint64_t pa)
 
 static uint64_t block_descriptor(uint64_t pa)
 {
+    if (pa == BOARD_LOW_ALIAS)
+        return DEVICE_RW | DESC_BLOCK; /* who reads there has no caches */
     if (pa < BOARD_RAM_END)
         return pa | RAM_RW | DESC_BLOCK;
     if (pa < BOARD_DEVICE_END)

@@ -13,9 +13,15 @@ enum {
     IRQ_ENABLE1 = 0x3f00b210,
     IRQ_DISABLE1 = 0x3f00b21c,
 
-    LOCAL_TIMER_CONTROL = 0x40000040, /* core 0 */
+    LOCAL_TIMER_CONTROL = 0x40000040, /* of core 0; the others' follow, a word each */
+    LOCAL_MAIL_CONTROL = 0x40000050,
     LOCAL_IRQ_SOURCE = 0x40000060,
     LOCAL_VIRTUAL_TIMER = 1 << 3,
+    LOCAL_MAIL_0 = 1 << 4,
+    MAIL_0_CONTROL = 1 << 0,
+    MAIL_0_SET = 0x40000080, /* of core 0; four mailboxes a core */
+    MAIL_0_CLEAR = 0x400000c0,
+    MAIL_STEP = 16,
 
     PM_RSTC = 0x3f10001c,
     PM_RSTS = 0x3f100020,
@@ -63,14 +69,34 @@ bool bcm_irq_pending(bcm_irq irq)
     return (pending & 1U << ((unsigned)irq % 32)) != 0;
 }
 
-void bcm_timer_irq_enable(void)
+void bcm_timer_irq_enable(unsigned core)
 {
-    mmio_write(LOCAL_TIMER_CONTROL, LOCAL_VIRTUAL_TIMER);
+    mmio_write(LOCAL_TIMER_CONTROL + 4 * core, LOCAL_VIRTUAL_TIMER);
 }
 
-bool bcm_timer_irq_pending(void)
+bool bcm_timer_irq_pending(unsigned core)
 {
-    return (mmio_read(LOCAL_IRQ_SOURCE) & LOCAL_VIRTUAL_TIMER) != 0;
+    return (mmio_read(LOCAL_IRQ_SOURCE + 4 * core) & LOCAL_VIRTUAL_TIMER) != 0;
+}
+
+void bcm_mail_irq_enable(unsigned core)
+{
+    mmio_write(LOCAL_MAIL_CONTROL + 4 * core, MAIL_0_CONTROL);
+}
+
+bool bcm_mail_irq_pending(unsigned core)
+{
+    return (mmio_read(LOCAL_IRQ_SOURCE + 4 * core) & LOCAL_MAIL_0) != 0;
+}
+
+void bcm_mail_send(unsigned core)
+{
+    mmio_write(MAIL_0_SET + MAIL_STEP * core, 1);
+}
+
+void bcm_mail_take(unsigned core)
+{
+    mmio_write(MAIL_0_CLEAR + MAIL_STEP * core, ~0U);
 }
 
 void bcm_reset(bool halt)

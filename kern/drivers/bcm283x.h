@@ -15,9 +15,17 @@ void bcm_irq_enable(bcm_irq irq);
 void bcm_irq_disable(bcm_irq irq);
 bool bcm_irq_pending(bcm_irq irq);
 
-/* Core 0's own virtual timer. */
-void bcm_timer_irq_enable(void);
-bool bcm_timer_irq_pending(void);
+/* ---- a core's own interrupts; core is 0 .. 3 ---- */
+
+/* Its virtual timer's. */
+void bcm_timer_irq_enable(unsigned core);
+bool bcm_timer_irq_pending(unsigned core);
+
+/* Its mailbox 0 as an interrupt from other cores. */
+void bcm_mail_irq_enable(unsigned core);
+bool bcm_mail_irq_pending(unsigned core);
+void bcm_mail_send(unsigned core);
+void bcm_mail_take(unsigned core); /* by the core itself: lowers the line */
 
 /* Resets the chip through the watchdog; halt: the firmware stops instead of booting again. */
 void bcm_reset(bool halt);

@@ -3,7 +3,7 @@
 #include "gtimer.h"
 #include <stdint.h>
 
-static uint64_t period; /* ticks between two interrupts */
+static uint64_t period; /* ticks between two interrupts, on every processor */
 
 void gtimer_start(unsigned hz)
 {

@@ -4,7 +4,8 @@
 
 /* gtimer.h - the ARM generic timer's virtual timer as a periodic tick. */
 
-/* The interrupt line rises hz times a second from now on; hz > 0. */
+/* The calling processor's interrupt line rises hz times a second from now on; hz > 0, the same for
+ * all. */
 void gtimer_start(unsigned hz);
 /* Lowers the line and sets the next moment. */
 void gtimer_next(void);

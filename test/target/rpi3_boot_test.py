@@ -122,6 +122,43 @@ def no_tree(tap):
               pi.with_tree(blob, level=level).finish(), "device tree: at", "EL1")
 
 
+SPIN = """cpus { #address-cells = <1>; #size-cells = <0>;
+    cpu@0 { device_type = "cpu"; reg = <0>; };
+    cpu@1 { device_type = "cpu"; reg = <1>; enable-method = "spin-table";
+            cpu-release-addr = <0x0 0xe0>; };
+    cpu@2 { device_type = "cpu"; reg = <2>; %s };
+    cpu@3 { device_type = "cpu"; reg = <3>; enable-method = "spin-table";
+            cpu-release-addr = <0x0 0xf0>; };
+};
+"""
+
+
+def cores(tap):
+    """The other three: from the firmware's spin table, or arrived with the first one."""
+    clean(tap, "cores: released through the device tree: four", pi.boot("off"),
+          "cpus: 4 online")
+    clean(tap, "cores: cpus=2: two are used", pi.boot("off cpus=2"), "cpus: 2 online")
+    clean(tap, "cores: PL011 as console: all the same",
+          pi.boot("off console=pl011", serial=("stdio", "null")), "cpus: 4 online")
+    machine = pi.console("", kernel=pi.KERNEL[:-3] + "elf", dtb=None, initrd=None)
+    clean(tap, "cores: an ELF's arrive together: four", pi.ends(machine), "cpus: 4 online")
+    source = pi.tree_source([(0, 0x3C000000)])
+    end = source.rindex("};")
+    for level in (1, 2, 3):
+        blob = pi.dtb(source[:end] + SPIN % (
+            'enable-method = "spin-table"; cpu-release-addr = <0x0 0xe8>;') + source[end:])
+        clean(tap, f"cores: all arrive at EL{level}: four",
+              pi.with_tree(blob, level=level).finish(), "cpus: 4 online")
+    for name, text in (("no release address", 'enable-method = "spin-table";'),
+                       ("a release address that is odd",
+                        'enable-method = "spin-table"; cpu-release-addr = <0x0 0xe7>;'),
+                       ("a release address elsewhere",
+                        'enable-method = "spin-table"; cpu-release-addr = <0x1 0x80000>;')):
+        blob = pi.dtb(source[:end] + SPIN % text + source[end:])
+        clean(tap, f"cores: {name}: said, three", pi.with_tree(blob).finish(),
+              r"processor 2: the firmware refuses", "cpus: 3 online")
+
+
 def broken_trees():
     """(name, blob, x0): none of these is a device tree."""
     good = pi.dtb(pi.tree_source([(0, 0x3C000000)]))
@@ -178,7 +215,8 @@ def maps():
         ("nothing below 1 GiB", source([(4 * gib, gib)]), ["no room.*default map"], default),
         ("everything reserved", source([(0, 0x3C000000)], reserve=[(0, 0x3C000000)]),
          ["no room.*default map"], default),
-        ("without the kernel's own place", source([(0x10000000, 0x10000000)]), [], 0x10000),
+        ("without the kernel's own place", source([(0x10000000, 0x10000000)]),
+         ["default map"], default),
         ("initramfs inside the kernel", source([(0, 0x3C000000)], chosen=(
             "linux,initrd-start = <0x90000>; linux,initrd-end = <0x91000>;")),
          ["inside the kernel and is lost"], default),
@@ -236,7 +274,7 @@ def by_make(tap):
 
 def main():
     tap = Tap()
-    for part in (by_make, plain, tour, words, reserved, no_tree, broken, memory):
+    for part in (by_make, plain, tour, words, reserved, no_tree, cores, broken, memory):
         part(tap)
     tap.done()
 

@@ -8,14 +8,14 @@
 #include "loam/base.h"
 #include "loam/port_atomic.h"
 
-enum { LOAM_PORT_MAX_CPUS = 4 };
+enum { LOAM_PORT_MAX_CPUS = 16 };
 
-/* MPIDR_EL1, affinity level 0: the number of the core in its cluster. */
+/* start.S has put it into the register that is there for such things. */
 static inline unsigned loam_port_cpu(void)
 {
-    uint64_t mpidr;
-    __asm__ volatile("mrs %0, mpidr_el1" : "=r"(mpidr));
-    return (unsigned)(mpidr & (LOAM_PORT_MAX_CPUS - 1));
+    uint64_t cpu;
+    __asm__ volatile("mrs %0, tpidr_el1" : "=r"(cpu));
+    return (unsigned)cpu;
 }
 
 typedef uint64_t loam_irq; /* DAIF as it was */

@@ -6,5 +6,6 @@
  */
 #define BOARD_RAM_END    0x3f000000ULL /* below: RAM, mapped as normal memory */
 #define BOARD_DEVICE_END 0x40200000ULL /* up to here: peripherals, and the cores' own */
+#define BOARD_LOW_ALIAS  0x7fe00000ULL /* the first 2 MiB once more */
 
 #endif

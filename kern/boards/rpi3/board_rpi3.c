@@ -6,14 +6,20 @@
  *     0x08000000  initramfs, device tree (QEMU)
  *     0x3c000000  the graphics processor's share (as much as config.txt says)
  *     0x3f000000  peripherals;   0x40000000  the cores' own: timers, mailboxes
+ *
+ * A core is released by its word in the spin table, whose place is the device tree's to say
+ * (cpu-release-addr), and interrupted through its mailbox 0. Its number in the chip, which the
+ * local registers go by, is the low byte of its affinity.
  */
 #include "arch.h"
 #include "bcm283x.h"
 #include "board.h"
 #include "board_map.h"
+#include "cpus.h"
 #include "gtimer.h"
 #include "loam/port.h"
 #include "semihost.h"
+#include "smp.h"
 #include "uart.h"
 
 enum { PL011_BASE = 0x3f201000, AUX_BASE = 0x3f215000, INPUT_CAP = 256 };
@@ -21,6 +27,11 @@ enum { PL011_BASE = 0x3f201000, AUX_BASE = 0x3f215000, INPUT_CAP = 256 };
 static const board_span held[] = {{{0, 0x1000}, "spin tables"}};
 
 static const loam_span default_ram[] = {{0, 0x3c000000}};
+#define CORE(n)                                                                                    \
+    {                                                                                              \
+        .id = (n), .enable_method = "spin-table", .release = 0xd8 + 8 * (n)                        \
+    }
+static const loam_bootinfo_cpu default_cpu[] = {CORE(0), CORE(1), CORE(2), CORE(3)};
 static const board_zone zones[] = {{"normal", {0, BOARD_RAM_END}, true}};
 
 const board board_this = {
@@ -29,6 +40,8 @@ const board board_this = {
     .firmware = &firmware_fdt,
     .default_ram = default_ram,
     .default_ram_count = LOAM_ARRAY_LEN(default_ram),
+    .default_cpu = default_cpu,
+    .default_cpu_count = LOAM_ARRAY_LEN(default_cpu),
     .mapped = {0, BOARD_RAM_END, 0}, /* identity */
     .zones = zones,
     .zone_count = LOAM_ARRAY_LEN(zones),
@@ -70,6 +83,7 @@ static void console_open(const port_choice *port)
 
 void board_early(void)
 {
+    cpus_init();
     console_open(&ports[0]);
 }
 
@@ -157,51 +171,87 @@ bool board_tests_memory(bool wanted)
     return true;
 }
 
+/* ---- processors ---- */
+
+enum { LOCAL_CORES = 4 /* with timers and mailboxes of their own, in any such chip */ };
+
+static unsigned core_of(unsigned cpu)
+{
+    return (unsigned)cpus_affinity(cpu) % LOCAL_CORES;
+}
+
+unsigned board_cpus(void)
+{
+    unsigned count = cpus_count();
+    return count < LOCAL_CORES ? count : (unsigned)LOCAL_CORES;
+}
+
+/* The release word lies in the first page, which is mapped for nobody but us. */
+bool board_cpu_start(unsigned cpu, void *stack_top)
+{
+    const loam_bootinfo_cpu *info = cpus_info(cpu);
+    volatile uint64_t *word;
+    if (info == NULL || info->release == 0 || info->release % sizeof(*word) != 0 ||
+        info->release >= LOAM_PAGE_SIZE)
+        return false;
+    cpus_expect(cpu, stack_top);
+    word = (volatile uint64_t *)(uintptr_t)(BOARD_LOW_ALIAS + info->release);
+    *word = (uintptr_t)cpus_entry;
+    __asm__ volatile("dsb sy\n\tsev" : : : "memory");
+    bcm_mail_send(core_of(cpu)); /* it may sleep deeper than an event reaches: cores.S */
+    return true;
+}
+
+static unsigned tick_hz;
+
+static void own_interrupts(void)
+{
+    unsigned core = core_of(loam_port_cpu());
+    bcm_mail_take(core);
+    bcm_mail_irq_enable(core);
+    bcm_timer_irq_enable(core);
+    gtimer_start(tick_hz);
+}
+
+void board_cpu_init(void)
+{
+    own_interrupts();
+}
+
+void board_cpu_interrupt(unsigned cpu)
+{
+    bcm_mail_send(core_of(cpu));
+}
+
 void board_tick_start(unsigned hz, void (*fn)(void))
 {
     on_tick = fn;
-    bcm_timer_irq_enable();
-    gtimer_start(hz);
+    tick_hz = hz;
+    own_interrupts();
 }
 
+/* The controller of the peripherals interrupts core 0 alone. */
 bool board_irq(unsigned line)
 {
     (void)line; /* the interrupt controller knows */
+    unsigned core = core_of(loam_port_cpu());
     bool known = false;
-    if (bcm_timer_irq_pending()) {
+    if (bcm_mail_irq_pending(core)) {
+        bcm_mail_take(core);
+        smp_interrupted();
+        known = true;
+    }
+    if (bcm_timer_irq_pending(core)) {
         gtimer_next();
         if (on_tick != NULL)
             on_tick();
         known = true;
     }
-    if (bcm_irq_pending(console->irq)) {
+    if (loam_port_cpu() == 0 && bcm_irq_pending(console->irq)) {
         collect_input();
         known = true;
     }
     return known;
-}
-
-/* ---- one processor ---- */
-
-unsigned board_cpus(void)
-{
-    return 1;
-}
-
-bool board_cpu_start(unsigned cpu, void *stack_top)
-{
-    (void)cpu;
-    (void)stack_top;
-    return false;
-}
-
-void board_cpu_init(void)
-{
-}
-
-void board_cpu_interrupt(unsigned cpu)
-{
-    (void)cpu;
 }
 
 void board_exit_by_semihosting(void)

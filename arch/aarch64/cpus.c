@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* cpus.c - who is who among the processors, and what a new one needs before it has an MMU.
+ *
+ *     firmware's list   [ 0x0 ][ 0x1 ][ 0x100 ][ 0x101 ]      MPIDR affinities
+ *     numbers              1      2       0        3           when 0x100 booted
+ *     cpus_table        [ row 0 ][ row 1 ][ row 2 ][ row 3 ]   key, stacks, paging registers
+ *
+ * A row is written by the starting processor through its caches, then cleaned to memory: the new
+ * one reads it with its own caches off (start.S), finds its number by its affinity, and is at home.
+ */
+#include "cpus.h"
+#include "cpus_layout.h"
+#include "image.h"
+#include "kern.h"
+#include "loam/port.h"
+#include "stacks.h"
+
+typedef struct cpus_row {
+    uint64_t key; /* affinity | CPUS_VALID; 0: nobody is expected */
+    uint64_t stack, trap_stack;
+    uint64_t ttbr0, tcr, mair, sctlr;
+    uint64_t unused;
+} cpus_row;
+
+_Static_assert(sizeof(cpus_row) == CPUS_ROW && offsetof(cpus_row, stack) == CPUS_STACK &&
+                   offsetof(cpus_row, trap_stack) == CPUS_TRAP_STACK &&
+                   offsetof(cpus_row, ttbr0) == CPUS_TTBR0 && offsetof(cpus_row, tcr) == CPUS_TCR &&
+                   offsetof(cpus_row, mair) == CPUS_MAIR && offsetof(cpus_row, sctlr) == CPUS_SCTLR,
+               "start.S reads rows");
+_Static_assert(CPUS_ROWS == LOAM_PORT_MAX_CPUS, "a row for each");
+
+enum { LINE = 64 };
+
+cpus_row cpus_table[CPUS_ROWS] __attribute__((aligned(LINE)));
+
+static uint64_t boot_affinity;
+
+void cpus_init(void)
+{
+    uint64_t mpidr;
+    __asm__ volatile("mrs %0, mpidr_el1" : "=r"(mpidr));
+    boot_affinity = mpidr & CPUS_AFFINITY;
+}
+
+static size_t listed(void)
+{
+    const loam_bootinfo *info = &kern_this.bootinfo;
+    return info->cpu_count < LOAM_BOOTINFO_CPUS ? info->cpu_count : LOAM_BOOTINFO_CPUS;
+}
+
+/* Place of the booting processor in the firmware's list, or its length. */
+static size_t place_of_boot(void)
+{
+    const loam_bootinfo *info = &kern_this.bootinfo;
+    size_t i = 0;
+    while (i < listed() && info->cpu[i].id != boot_affinity)
+        i++;
+    return i;
+}
+
+unsigned cpus_count(void)
+{
+    size_t count = listed();
+    if (place_of_boot() == count) /* it is not even named: it is there all the same */
+        count++;
+    return count < LOAM_PORT_MAX_CPUS ? (unsigned)count : (unsigned)LOAM_PORT_MAX_CPUS;
+}
+
+const loam_bootinfo_cpu *cpus_info(unsigned cpu)
+{
+    size_t boot = place_of_boot(), at = cpu == 0 ? boot : cpu <= boot ? cpu - 1 : cpu;
+    return at < listed() ? &kern_this.bootinfo.cpu[at] : NULL;
+}
+
+uint64_t cpus_affinity(unsigned cpu)
+{
+    const loam_bootinfo_cpu *info = cpus_info(cpu);
+    return info != NULL ? info->id & CPUS_AFFINITY : boot_affinity;
+}
+
+/* ---- a row ---- */
+
+void cpus_clean(const void *p, uint64_t len)
+{
+    uintptr_t at = loam_align_down((uintptr_t)p, LINE);
+    for (; at < (uintptr_t)p + len; at += LINE)
+        __asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+    __asm__ volatile("dsb sy" : : : "memory");
+}
+
+/* Trap stacks follow one another, each with its guard page: the linker script has them. */
+static const char *trap_stack(unsigned cpu)
+{
+    size_t len = (size_t)(__trap_stack_top - __trap_stack_bottom);
+    const char *bottom = __trap_stack_bottom + cpu * (len + LOAM_PAGE_SIZE);
+    if (cpus_table[cpu].key == 0)
+        (void)stacks_add("trap stack", cpu, bottom, bottom + len);
+    return bottom + len;
+}
+
+void cpus_expect(unsigned cpu, void *stack_top)
+{
+    cpus_row *row = &cpus_table[cpu];
+    row->stack = (uintptr_t)stack_top;
+    row->trap_stack = (uintptr_t)trap_stack(cpu);
+    __asm__ volatile("mrs %0, ttbr0_el1" : "=r"(row->ttbr0));
+    __asm__ volatile("mrs %0, tcr_el1" : "=r"(row->tcr));
+    __asm__ volatile("mrs %0, mair_el1" : "=r"(row->mair));
+    __asm__ volatile("mrs %0, sctlr_el1" : "=r"(row->sctlr));
+    row->key = cpus_affinity(cpu) | CPUS_VALID;
+    cpus_clean(cpus_table, sizeof(cpus_table));
+}
