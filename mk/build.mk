@@ -38,8 +38,8 @@ host32_GROUP := host32
 
 CORE_SRC := $(shell cat core/sources.list)
 BOOT_SRC := $(sort $(wildcard boot/*.c))
+LIB_SRC := $(CORE_SRC) $(BOOT_SRC)
 PORT_SRC := $(sort $(wildcard port/hosted/*.c))
-LIB_SRC := $(CORE_SRC) $(BOOT_SRC) $(PORT_SRC)
 
 # packages of a group, once: `target: | build/packages/<group>`
 build/packages/%: tools/packages.sh
@@ -56,7 +56,7 @@ build/$(1)/obj/%.o: %.c | build/packages/$($(1)_GROUP)
 	$$(Q)$($(1)_CC) $$(C_STD) $$(if $$(filter $$(FREESTANDING),$$<),-ffreestanding) \
 	    $($(1)_CFLAGS) $(or $($(1)_INCLUDE),$(HOST_INCLUDE)) -Itest -MMD -MP -c $$< -o $$@
 
-build/$(1)/libloam.a: $(call objects,$(1),$(LIB_SRC))
+build/$(1)/libloam.a: $(call objects,$(1),$(LIB_SRC) $(or $($(1)_PORT_SRC),$(PORT_SRC)))
 	$$(call say,AR $(1),$$@)
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 endef

@@ -131,7 +131,8 @@ def flags_of(path):
                           if header.startswith(KERNEL) and not header.startswith(others)})
         flags += [*MACHINES[machine][1], "-ffreestanding", "-mgeneral-regs-only"]
         return flags + [f"-I{folder}" for folder in folders]
-    return flags + ["-Iport/hosted", "-DTAP_SUITE_NAME=base_test"]
+    port = "explore" if path.startswith(("port/explore/", "test/explore/")) else "hosted"
+    return flags + [f"-Iport/{port}", "-DTAP_SUITE_NAME=base_test"]
 
 
 def core_objects(variant):
