@@ -72,15 +72,37 @@ const char *panic_address_note(uintptr_t address)
 
 /* ---- the telling ---- */
 
-static unsigned calls; /* printed so far */
+enum { CALLS = 32 };
 
+static struct {
+    uintptr_t last;
+    uint64_t same;  /* the last one came so often again */
+    unsigned lines; /* printed */
+} calls;
+
+static void print_same(void)
+{
+    if (calls.same > 0)
+        kprintf("     and %U times more\n", calls.same);
+    calls.same = 0;
+}
+
+/* A function that calls itself fills a stack: its line is printed once. */
 static void print_call(uintptr_t pc)
 {
     char line[CONSOLE_LINE];
     loam_text t;
+    if (calls.lines > 0 && pc == calls.last) {
+        calls.same++;
+        return;
+    }
+    print_same();
+    calls.last = pc;
+    if (calls.lines == CALLS)
+        return;
     loam_text_init(&t, line, sizeof(line));
     panic_call(&t, pc);
-    kprintf("  #%u 0x%X %s\n", calls++, (uint64_t)pc, line);
+    kprintf("  #%u 0x%X %s\n", calls.lines++, (uint64_t)pc, line);
 }
 
 static void print_core(uintptr_t fp)
@@ -104,8 +126,10 @@ _Noreturn void panic_tell(const arch_registers *r, const char *why)
     panic_place(&t, arch_registers_pc(r));
     kprintf("at %s, called from:\n", line);
     kprintf("backtrace (addr2line -e %s ADDRESS gives the line):\n", board_this.elf);
-    calls = 0;
+    calls.lines = 0;
+    calls.same = 0;
     stacks_backtrace(fp, print_call);
+    print_same();
     console_write("panic: stopped\n");
     board_off(1);
 }

@@ -2,10 +2,12 @@
 /* shell_system.c - commands for the machine: help, demos, tests, faults, the end. */
 #include "arch.h"
 #include "board.h"
+#include "bugs.h"
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
 #include "shell.h"
+#include "smp.h"
 #include "words.h"
 
 static void do_help(size_t count, const char *const *word)
@@ -73,6 +75,23 @@ static void do_fault(size_t count, const char *const *word)
     kprintf("%s: '%s' is not one of: %s\n", word[0], word[1], arch_fault_names);
 }
 
+static void do_bug(size_t count, const char *const *word)
+{
+    uint64_t cpu = 0;
+    bool all = count == 3 && word_is(word[2], "all");
+    if (count == 3 && !all && !shell_number(word[0], word[2], &cpu))
+        return;
+    if (!all && (cpu >= 64 || (smp_online_set() >> cpu & 1) == 0)) {
+        kprintf("%s: no processor %U is online\n", word[0], cpu);
+        return;
+    }
+    if (count > 1)
+        bug_make(word[1], all ? BUG_EVERYWHERE : (unsigned)cpu);
+    if (count > 1)
+        kprintf("%s: '%s' is none of:\n", word[0], word[1]);
+    bug_list();
+}
+
 static void do_reboot(size_t count, const char *const *word)
 {
     (void)count;
@@ -97,6 +116,7 @@ const shell_command shell_system_commands[] = {
     {"play", 0, 1, "[grow|guard]", "take and free blocks by keys", do_play},
     {"test", 0, 1, "[TEXT]", "the core's tests, or those whose name has TEXT", do_test},
     {"fault", 1, 1, "NAME", "cause an exception on purpose", do_fault},
+    {"bug", 0, 2, "[NAME [CORE|all]]", "make a bug on purpose, or list them", do_bug},
     {"panic", 0, 0, "", "stop with a backtrace", do_panic},
     {"reboot", 0, 0, "", "start again", do_reboot},
     {"off", 0, 0, "", "end", do_off},

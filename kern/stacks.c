@@ -11,7 +11,7 @@
  * On one stack callers lie above: whatever points down has been overwritten, or is the end. */
 #include "stacks.h"
 
-enum { DEEPEST = 32, GUARD = 4096 };
+enum { DEEPEST = 4096, GUARD = 4096 };
 
 static kern_stack stacks[KERN_STACKS];
 static size_t stack_count;

@@ -23,7 +23,7 @@ const kern_stack *stacks_find_guard(uintptr_t address);
 
 /* Calls fn with return addresses, innermost first, starting at the frame whose pointer is fp. A
  * frame is two words, on every processor we know: the caller's frame pointer, the return address.
- * Only such as lie on a known stack are read, and no more than 32. */
+ * Only such as lie on a known stack are read, and no more than 4096. */
 void stacks_backtrace(uintptr_t fp, void (*fn)(uintptr_t pc));
 
 #endif

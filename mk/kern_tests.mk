@@ -2,7 +2,7 @@
 # Tests of what a kernel computes without its machine: test/kern/x_test.c over the pure files of
 # kern/, one suite each, no libc: host, hostclang, asan, host32.
 
-KERN_PURE := $(addprefix kern/drivers/pc/,scancode.c screen.c) kern/memview_picture.c
+KERN_PURE := $(addprefix kern/drivers/pc/,scancode.c screen.c) kern/memview_picture.c kern/stacks.c
 KERN_TESTS := $(patsubst test/kern/%.c,%,$(sort $(wildcard test/kern/*_test.c)))
 KERN_VARIANTS := host hostclang asan host32
 FREESTANDING += $(KERN_PURE) test/kern/%
