@@ -36,17 +36,18 @@ struct loam_vmap {
 static inline loam_irq vmap_lock(loam_vmap *v)
 {
     loam_irq irq = loam_lock_acquire(&v->lock);
-    loam_atomic_store(&v->holder, loam_port_cpu() + 1);
+    loam_atomic_store(&v->holder, loam_port_cpu() + 1); /* no order: asked about by itself alone */
     return irq;
 }
 
 static inline void vmap_unlock(loam_vmap *v, loam_irq irq)
 {
-    loam_atomic_store(&v->holder, 0);
+    loam_atomic_store(&v->holder, 0); /* no order: as above */
     loam_lock_release(&v->lock, irq);
 }
 
-/* Is this a fault handler, or a report, in the middle of a change by this very processor? */
+/* Is this a fault handler, or a report, in the middle of a change by this very processor? no order:
+ * what this processor stored it sees, and any other's number is a no. */
 static inline bool vmap_is_mine(const loam_vmap *v)
 {
     return loam_atomic_peek(&v->holder) == loam_port_cpu() + 1;
