@@ -29,8 +29,12 @@ typedef struct board {
     size_t default_ram_count;
     const loam_bootinfo_cpu *default_cpu; /* goes with it: the processors; or NULL */
     size_t default_cpu_count;
-    loam_linear mapped;      /* RAM that has a kernel address for as long as the kernel runs */
-    uint64_t early_len;      /* bytes of it that have one before board_paging; 0: all */
+    loam_linear mapped; /* RAM that has a kernel address for as long as the kernel runs */
+    loam_linear image;  /* the kernel image's own addresses, where it is mapped elsewhere; or 0 */
+    uint64_t early_len; /* bytes of mapped that have an address before map_ram; 0: all */
+    /* Gives an address to all the others, out of the boot map, before anything of them is used; or
+     * NULL: the start code did. */
+    void (*map_ram)(void);
     const board_zone *zones; /* ascending; together all the RAM this kernel can use */
     size_t zone_count;
     const board_span *held; /* taken on every machine of this kind */
@@ -38,12 +42,14 @@ typedef struct board {
     const char *initrd_place;             /* where a loader may put it: for messages */
     const char *console_default;          /* a word that board_console takes */
     const char *console_names;            /* all of them, for messages */
-    const struct shell_command *commands; /* of the shell, on this board alone; or NULL */
+    const struct shell_command *commands; /* of the shell, on this kind of board; or NULL */
+    const struct shell_command *more_commands;
 } board;
 
 extern const board board_this;
 
-/* A physical address inside board_this.mapped as the kernel's, and back. */
+/* A physical address inside board_this.mapped as the kernel's; and one of the kernel's, an image's
+ * too, as a physical one. */
 static inline void *virt_of(loam_pa pa)
 {
     return board_this.mapped.va + (uintptr_t)(pa.v - board_this.mapped.pa);
@@ -51,7 +57,10 @@ static inline void *virt_of(loam_pa pa)
 
 static inline loam_pa phys_of(const void *va)
 {
-    return loam_pa_of((uintptr_t)va - (uintptr_t)board_this.mapped.va + board_this.mapped.pa);
+    const loam_linear *image = &board_this.image;
+    bool inside = (uintptr_t)va - (uintptr_t)image->va < image->len;
+    const loam_linear *in = inside ? image : &board_this.mapped;
+    return loam_pa_of((uintptr_t)va - (uintptr_t)in->va + in->pa);
 }
 
 /* Makes the default console work; nothing has been printed before. */

@@ -191,6 +191,8 @@ void startup_memory(void)
 
     (void)kern_misuse_default(false);
     startup_map();
+    if (board_this.map_ram != NULL)
+        board_this.map_ram();
     log_metadata(&taken);
     if (loam_trace_init(&k->trace, 1, KERN_TRACE_EVENTS, virt_of(taken.trace)) != LOAM_OK)
         kpanic("the trace ring cannot be made");

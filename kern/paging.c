@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* paging.c - the final page tables of the kernel's half.
+/* paging.c - the final page tables of the kernel's half, here a 32-bit PC's:
  *
  *     0xc0000000  low      BIOS data, video memory          read-write
  *                 text                                       read-only, executable
@@ -24,7 +24,13 @@
  *                                                   while the first slab of tags is made
  *
  * Nothing on an arrow's left ever asks for something on its right. Tables are written through the
- * direct map, in which every frame of kern_this.mapped lies from the first instruction on.
+ * direct map, in which every frame of kern_this.mapped lies from the first instruction on. Where
+ * the boot tables are too small for that (a PC with 64 bits and more than 4 GiB), direct map and
+ * image are mapped before there are zones: with tables that the boot map gives, of memory within
+ * reach, which count as metadata and stay.
+ *
+ * An image that is mapped elsewhere than in the direct map (board.image) does not lie in that, too:
+ * there is one address for each of its bytes, with the rights of its part.
  */
 #include "paging.h"
 #include "board.h"
@@ -36,6 +42,8 @@
 enum { DIRECT_FLAGS = LOAM_PT_WRITE | LOAM_PT_GLOBAL };
 
 static const paging_layout *where;
+static uint64_t early_limit,
+    early_tables; /* paging_early: where tables may lie; how many there are */
 
 /* ---- tables are frames of the zones that have addresses ---- */
 
@@ -63,6 +71,27 @@ static void *table_at(void *ctx, loam_pa table)
 
 const loam_pt_memory paging_memory = {NULL, table_alloc, table_free, table_at};
 
+static bool early_alloc(void *ctx, loam_pa *table)
+{
+    (void)ctx;
+    if (loam_memblock_alloc(&kern_this.map, LOAM_PAGE_SIZE, LOAM_PAGE_SIZE, loam_pa_of(0),
+                            loam_pa_of(early_limit), LOAM_MEMBLOCK_BOTTOM_UP, table) != LOAM_OK)
+        return false;
+    __builtin_memset(virt_of(*table), 0, LOAM_PAGE_SIZE);
+    early_tables++;
+    return true;
+}
+
+/* The direct map is never unmapped: only what a refused change had taken already comes here, and
+ * that is followed by a panic. */
+static void early_free(void *ctx, loam_pa table)
+{
+    (void)ctx;
+    (void)table;
+}
+
+static const loam_pt_memory early_memory = {NULL, early_alloc, early_free, table_at};
+
 /* ---- the direct map ---- */
 
 static void need(loam_err err, const char *what)
@@ -76,12 +105,22 @@ static uint64_t direct_va(uint64_t pa)
     return (uintptr_t)virt_of(loam_pa_of(pa));
 }
 
+static void map_piece(loam_pt_batch *batch, uint64_t base, uint64_t end)
+{
+    if (base < end)
+        need(loam_pt_map(&kern_this.pt, direct_va(base), loam_pa_of(base), end - base, DIRECT_FLAGS,
+                         batch),
+             "the direct map");
+}
+
 /* Maps whole pages of [base, base + len) that have an address and lie behind *done, which ends up
- * behind them: spans ascend, and may share a page at their edges. */
+ * behind them: spans ascend, and may share a page at their edges. An image that has addresses of
+ * its own is left out. */
 static void map_direct(loam_pt_batch *batch, uint64_t base, uint64_t len, uint64_t *done)
 {
     uint64_t end = loam_align_up(base + len, LOAM_PAGE_SIZE);
     uint64_t limit = board_this.mapped.pa + board_this.mapped.len;
+    uint64_t image = phys_of(__image_start).v, image_end = phys_of(__image_end).v;
     base = loam_align_down(base, LOAM_PAGE_SIZE);
     if (base < *done)
         base = *done;
@@ -89,9 +128,12 @@ static void map_direct(loam_pt_batch *batch, uint64_t base, uint64_t len, uint64
         end = limit;
     if (base >= end)
         return;
-    need(loam_pt_map(&kern_this.pt, direct_va(base), loam_pa_of(base), end - base, DIRECT_FLAGS,
-                     batch),
-         "the direct map");
+    if (board_this.image.len == 0 || image_end <= base || image >= end) {
+        map_piece(batch, base, end);
+    } else {
+        map_piece(batch, base, image);
+        map_piece(batch, image_end, end);
+    }
     *done = end;
 }
 
@@ -121,6 +163,10 @@ static void unmap_guard(loam_pt_batch *batch, const char *stack_bottom)
 
 static void map_image(loam_pt_batch *batch)
 {
+    if (board_this.image.len != 0)
+        need(loam_pt_map(&kern_this.pt, (uintptr_t)__image_start, phys_of(__image_start),
+                         (uint64_t)(__image_end - __image_start), DIRECT_FLAGS, batch),
+             "the image");
     set_rights(batch, __image_start, __text_start, LOAM_PT_READ, "boot code");
     set_rights(batch, __text_start, __text_end, LOAM_PT_EXEC, "text");
     set_rights(batch, __text_end, __rodata_end, LOAM_PT_READ, "constants");
@@ -195,25 +241,35 @@ static void give_back(loam_span boot_tables)
     klog("paging: boot tables gone: %U pages are free", count);
 }
 
-void paging_init(const paging_layout *layout, loam_span boot_tables)
+/* Direct map and image, and the switch. */
+static void make_tables(const paging_layout *layout, const loam_pt_memory *memory)
 {
     kern *k = &kern_this;
     unsigned features;
     const loam_pt_format *format = arch_pt_format(&features);
     loam_pt_batch batch;
-    char text[160];
-    loam_text t;
     where = layout;
-    need(loam_pt_init(&k->pt, format, features, &paging_memory), "the root");
+    need(loam_pt_init(&k->pt, format, features, memory), "the root");
     loam_pt_batch_init(&batch);
     map_ram(&batch);
     map_image(&batch);
-    make_windows(&batch);
-    need(loam_pt_prepare(&k->pt, layout->vmap_base, paging_vmap_len(layout)), "vmap's window");
     arch_paging_begin(k->pt.root); /* forgets all that was: nothing is left to flush */
     loam_pt_release(&k->pt, &batch);
-    arch_tlb_init(&k->tlb);
-    give_back(boot_tables);
+}
+
+void paging_early(const paging_layout *layout, uint64_t reached)
+{
+    early_limit = reached;
+    make_tables(layout, &early_memory);
+    klog("metadata: %U pages of tables, %U KiB: all RAM has an address", early_tables,
+         early_tables * (LOAM_PAGE_SIZE >> 10));
+}
+
+static void log_tables(void)
+{
+    const kern *k = &kern_this;
+    char text[160];
+    loam_text t;
     loam_text_init(&t, text, sizeof(text));
     arch_paging_describe(&t);
     klog("paging: final tables, %U pages of them; %s", k->pt.tables, text);
@@ -221,6 +277,39 @@ void paging_init(const paging_layout *layout, loam_span boot_tables)
         klog("paging: up to %u pages are flushed one by one, more at once", (int)k->tlb.threshold);
     else
         klog("paging: this processor can only forget all pages at once");
+}
+
+void paging_init(const paging_layout *layout, loam_span boot_tables)
+{
+    kern *k = &kern_this;
+    loam_pt_batch batch;
+    if (k->pt.format == NULL)
+        make_tables(layout, &paging_memory);
+    k->pt.memory = paging_memory;
+    loam_pt_batch_init(&batch);
+    if (layout->window != 0)
+        make_windows(&batch);
+    need(loam_pt_prepare(&k->pt, layout->vmap_base, paging_vmap_len(layout)), "vmap's window");
+    arch_tlb_init(&k->tlb);
+    loam_tlb_flush(&k->tlb, &k->pt, &batch);
+    if (boot_tables.len != 0)
+        give_back(boot_tables);
+    log_tables();
+}
+
+void *paging_map_device(loam_pa pa, uint64_t len)
+{
+    const loam_linear *mapped = &board_this.mapped;
+    uint64_t base = loam_align_down(pa.v, LOAM_PAGE_SIZE);
+    uint64_t end = loam_align_up(pa.v + len, LOAM_PAGE_SIZE);
+    loam_pt_batch batch;
+    loam_pt_batch_init(&batch);
+    if (base < mapped->pa || end <= base || end > mapped->pa + mapped->len ||
+        loam_pt_map(&kern_this.pt, direct_va(base), loam_pa_of(base), end - base,
+                    DIRECT_FLAGS | LOAM_PT_DEVICE, &batch) != LOAM_OK)
+        return NULL;
+    loam_tlb_flush(&kern_this.tlb, &kern_this.pt, &batch);
+    return virt_of(pa);
 }
 
 /* ---- memory of the unit tests ---- */

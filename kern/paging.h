@@ -15,13 +15,24 @@ enum { PAGING_WINDOWS = 2 };
  */
 typedef struct paging_layout {
     uint64_t vmap_base, vmap_end; /* at most so much */
-    uint64_t window;              /* PAGING_WINDOWS pages, in a root entry of their own */
+    uint64_t vmap_step;           /* what a root entry spans */
+    uint64_t window;              /* PAGING_WINDOWS pages, in a root entry of their own; 0: none */
     loam_span low;                /* physical: mapped although it is not all RAM (BIOS, video) */
 } paging_layout;
 
-/* Makes the final tables from frames of kern_this.mapped, switches to them, and gives the boot
- * tables' frames back. Panics when there is no memory for them. Uses kern_this.pt, .tlb. */
+/* Makes the final tables of direct map and image, before there are zones, and switches to them:
+ * where the boot tables do not reach all RAM. Tables are early memory of the boot map below
+ * `reached`, where the boot tables do. layout has to stay. Panics when there is no memory. */
+void paging_early(const paging_layout *layout, uint64_t reached);
+
+/* The same from frames of kern_this.mapped, unless paging_early did; then all the rest, and gives
+ * the boot tables' frames back (len 0: they stay). Panics when there is no memory for it. Uses
+ * kern_this.pt, .tlb. */
 void paging_init(const paging_layout *layout, loam_span boot_tables);
+
+/* Maps a device's registers at their place of the direct map, not cached, for good, after
+ * paging_init; [pa, pa + len) is no RAM. NULL: no memory, or out of reach. */
+void *paging_map_device(loam_pa pa, uint64_t len);
 
 /* Makes kern_this.vmap, and gives it to kmalloc for large blocks. */
 void paging_vmap(void);
@@ -30,7 +41,7 @@ void paging_vmap(void);
 bool paging_tests_memory(const char *from, const char *to, bool wanted);
 
 /* A frame of any zone as bytes, for a moment: until the same slot is opened again. slot below
- * PAGING_WINDOWS. LOAM_NO_FRAME closes it, and answers NULL. Not from interrupts. */
+ * PAGING_WINDOWS; the layout has to have a window. LOAM_NO_FRAME closes it, and answers NULL. Not from interrupts. */
 unsigned char *paging_window(unsigned slot, loam_pfn pfn);
 /* Contents of frames through windows; ctx is not used (loam_aspace_config, loam_vmap_config). */
 void paging_clear_frame(void *ctx, loam_pfn pfn);

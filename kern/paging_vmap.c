@@ -2,8 +2,9 @@
 /* paging_vmap.c - the kernel's vmap: its window, its tags, and what it says of an address. Large
  * blocks of kmalloc and other areas lie in it side by side.
  *
- * The window grows with the RAM, because every 4 MiB of it take a table that is made at boot: so
- * later mappings need no table, and every root that shares the kernel's half sees them at once.
+ * Every root entry of the window gets a table at boot, so that every root which shares the kernel's
+ * half sees later mappings at once. With two levels that is a table for each 4 MiB, and the window
+ * grows with the RAM; with four it is one for 512 GiB, and the window is that large.
  *
  *     RAM       16 MiB   64 MiB   >= 160 MiB
  *     window    64 MiB  256 MiB      640 MiB      (4 times the RAM; at least 64 MiB)
@@ -20,8 +21,7 @@
 enum {
     WINDOW_LEAST = 64 << 20,
     WINDOW_TO_RAM = 4,
-    WINDOW_STEP = 4 << 20, /* what a root entry spans */
-    PAGES_TO_TABLE = 4,    /* a table for so many free pages that could be one: a huge initrd */
+    PAGES_TO_TABLE = 4, /* a table for so many free pages that could be one: a huge initrd */
 
     /* Tags that need no slab. An area takes at most two (itself, and what is free behind it), the
      * empty window one. */
@@ -48,17 +48,17 @@ static uint64_t mapped_pages(void)
 
 static uint64_t window_of(const paging_layout *layout)
 {
+    uint64_t step = layout->vmap_step;
     uint64_t most = layout->vmap_end - layout->vmap_base;
     uint64_t tables = mapped_pages() / PAGES_TO_TABLE;
     uint64_t len = (kern_this.sum.total << LOAM_PAGE_SHIFT) * WINDOW_TO_RAM;
-    _Static_assert(WINDOW_LEAST % WINDOW_STEP == 0, "whole tables");
     if (len < WINDOW_LEAST)
         len = WINDOW_LEAST;
     if (len > most)
         len = most;
-    if (len > tables * WINDOW_STEP)
-        len = tables * WINDOW_STEP;
-    return len < WINDOW_STEP ? WINDOW_STEP : loam_align_down(len, WINDOW_STEP);
+    if (len / step > tables)
+        len = tables * step;
+    return len < step ? step : loam_align_down(len, step);
 }
 
 /* Decided at the first call: free memory changes, the window does not. */

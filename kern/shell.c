@@ -12,14 +12,16 @@ enum { WORDS = 8 };
 static const shell_command *const tables[] = {shell_memory_commands, shell_file_commands,
                                               shell_driver_commands, shell_system_commands};
 
-enum { TABLES = LOAM_ARRAY_LEN(tables) + 1 }; /* the board's own, too */
+enum { TABLES = LOAM_ARRAY_LEN(tables) + 2 }; /* the board's own, too */
 
 static const shell_command *table(size_t t)
 {
     static const shell_command none = {NULL, 0, 0, NULL, NULL, NULL};
+    const shell_command *own;
     if (t < LOAM_ARRAY_LEN(tables))
         return tables[t];
-    return board_this.commands != NULL ? board_this.commands : &none;
+    own = t == LOAM_ARRAY_LEN(tables) ? board_this.commands : board_this.more_commands;
+    return own != NULL ? own : &none;
 }
 
 static const shell_command *find(const char *name)

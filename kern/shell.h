@@ -19,6 +19,7 @@ extern const shell_command shell_system_commands[];
 extern const shell_command shell_file_commands[];
 extern const shell_command shell_driver_commands[];
 extern const shell_command shell_paging_commands[]; /* where a board's .commands says so */
+extern const shell_command shell_user_commands[];   /* where there is a user mode */
 
 /* Reads a number, or prints why it is none. */
 bool shell_number(const char *command, const char *word, uint64_t *value);

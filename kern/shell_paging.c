@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* shell_paging.c - commands of boards whose kernel makes its own page tables. */
 #include "arch.h"
-#include "aspace_view.h"
 #include "console.h"
 #include "image.h"
 #include "kern.h"
 #include "memview.h"
 #include "paging.h"
-#include "programs.h"
 #include "shell.h"
 #include "words.h"
 
@@ -129,10 +127,6 @@ static void do_vmap(size_t count, const char *const *word)
 const shell_command shell_paging_commands[] = {
     {"memview", 0, 1, "[text|churn]", "a picture of all of memory", memview_command},
     {"vmap", 0, 2, "[alloc BYTES|free ADDRESS]", "areas of the kernel's windows", do_vmap},
-    {"aspace", 0, 0, "", "what the last programs had in their spaces", aspace_view_command},
     {"tlb", 0, 0, "", "how page tables are flushed, and how often", do_tlb},
-    {"run", 1, 6, "PROGRAM [ARGUMENTS]", "a program of the initrd, in user mode",
-     programs_command_run},
-    {"programs", 0, 0, "", "programs of the initrd", programs_command_list},
     {NULL, 0, 0, NULL, NULL, NULL},
 };

@@ -21,6 +21,7 @@ DRIVER_WORDS := $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages dr
     driver_vm)
 RPI3_EXTRA += $(DRIVER_WORDS)
 PC32_EXTRA += $(DRIVER_WORDS)
+PC64_EXTRA += $(DRIVER_WORDS)
 
 all: driver
 TESTS += $(sort $(wildcard test/driver/check_*.py))

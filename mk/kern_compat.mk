@@ -5,7 +5,9 @@ SHOMP_KERN := $(addprefix compat/shomp/src/,memory/heap.c memory/guard.c memory/
     kern/kern.c)
 RPI3_EXTRA += $(SHOMP_KERN)
 PC32_EXTRA += $(SHOMP_KERN)
+PC64_EXTRA += $(SHOMP_KERN)
 
 STACSOS_KERN := $(addprefix compat/stacsos/,page_allocator.c view.c selftest.c kern.c)
 RPI3_EXTRA += $(STACSOS_KERN)
 PC32_EXTRA += $(STACSOS_KERN)
+PC64_EXTRA += $(STACSOS_KERN)

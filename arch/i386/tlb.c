@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* tlb.c - this processor's page tables: what they can do, the switch, and what a flush costs.
+/* tlb.c - this processor's page tables: what they can do, the switch, and how they are flushed.
  *
- * An 80386 can only forget everything, by loading CR3. From the 486 on `invlpg` forgets one page.
- * Forgetting all costs the pages that have to be looked up again as well; so up to some number of
- * pages one by one is cheaper. That number is measured here, once:
- *
- *     one    time to forget a page and read it again, less the time to read it
- *     all    time to forget everything and read TOUCHED pages again, less the time to read them
- *     threshold = all / one
- */
+ * An 80386 can only forget everything, by loading CR3. From the 486 on `invlpg` forgets one page;
+ * up to how many pages that is better is measured (x86_tlb.c). */
 #include "i386_layout.h"
 #include "i386_trap.h"
-#include "image.h"
-#include "loam/port.h"
 #include "paging.h"
 #include "processor.h"
 #include "user.h"
-
-enum { TOUCHED = 32, ROUNDS = 64 };
+#include "x86_tlb.h"
 
 const loam_pt_format *arch_pt_format(unsigned *features)
 {
@@ -61,43 +52,9 @@ static void flush_all(void *ctx)
     processor_flush_all();
 }
 
-static void touch(uint32_t pages)
+static void forget(uintptr_t va)
 {
-    const volatile char *p = __text_start;
-    for (uint32_t i = 0; i < pages; i++)
-        (void)p[i * LOAM_PAGE_SIZE];
-}
-
-/* Ticks for ROUNDS times: flush one page, or all, and read `pages` pages. */
-typedef enum what { NOTHING, ONE, ALL } what;
-static uint64_t time_of(what flush, uint32_t pages)
-{
-    uint64_t start = loam_port_ticks();
-    for (uint32_t i = 0; i < ROUNDS; i++) {
-        if (flush == ONE)
-            processor_flush_page((uint32_t)(uintptr_t)__text_start);
-        else if (flush == ALL)
-            processor_flush_all();
-        touch(pages);
-    }
-    return loam_port_ticks() - start;
-}
-
-static uint32_t measure_threshold(void)
-{
-    loam_irq irq = loam_port_irq_save();
-    uint64_t one, all, plain_one, plain_all;
-    touch(TOUCHED);
-    plain_one = time_of(NOTHING, 1);
-    one = time_of(ONE, 1);
-    plain_all = time_of(NOTHING, TOUCHED);
-    all = time_of(ALL, TOUCHED);
-    loam_port_irq_restore(irq);
-    one = one > plain_one ? one - plain_one : 1;
-    all = all > plain_all ? all - plain_all : 1;
-    if (all / one >= LOAM_PT_BATCH)
-        return LOAM_PT_BATCH;
-    return all > one ? (uint32_t)(all / one) : 1;
+    processor_flush_page(va);
 }
 
 void arch_tlb_init(loam_tlb *tlb)
@@ -106,5 +63,5 @@ void arch_tlb_init(loam_tlb *tlb)
     if (!processor_this.has_invlpg)
         return;
     tlb->page = flush_page;
-    tlb->threshold = measure_threshold();
+    tlb->threshold = x86_tlb_threshold(forget, processor_flush_all);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* program_words.c - programs for the shell, the demo and the tests: which there are, and how each
  * of them has to end. */
+#include "aspace_view.h"
 #include "console.h"
 #include "process.h"
 #include "programs.h"
+#include "shell.h"
 #include "words.h"
 
 typedef struct expected {
@@ -134,3 +136,11 @@ unsigned user_tests(void)
     kprintf("user tests: %u of %u as they should be\n", (int)(t.run - t.wrong), (int)t.run);
     return t.wrong;
 }
+
+const shell_command shell_user_commands[] = {
+    {"aspace", 0, 0, "", "what the last programs had in their spaces", aspace_view_command},
+    {"run", 1, 6, "PROGRAM [ARGUMENTS]", "a program of the initrd, in user mode",
+     programs_command_run},
+    {"programs", 0, 0, "", "programs of the initrd", programs_command_list},
+    {NULL, 0, 0, NULL, NULL, NULL},
+};

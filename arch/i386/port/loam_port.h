@@ -6,6 +6,7 @@
  * nor xadd; with one processor, nothing can come between two instructions but an interrupt, so
  * interrupts off is an atomic operation, and a lock. The contract is in include/loam/port.h. */
 #include "loam/base.h"
+#include "x86_clock.h"
 
 enum { LOAM_PORT_MAX_CPUS = 1 };
 
@@ -55,9 +56,7 @@ static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
     loam_port_irq_restore(irq);
 }
 
-/* The processor's counter where it has one, else the PIT's: x86_clock.c. */
-uint64_t x86_ticks(void);
-
+/* The processor's counter where it has one, else the PIT's. */
 static inline uint64_t loam_port_ticks(void)
 {
     return x86_ticks();

@@ -40,6 +40,7 @@ const board board_this = {
     .console_default = "both",
     .console_names = "serial vga both",
     .commands = shell_paging_commands,
+    .more_commands = shell_user_commands,
 };
 
 extern const char boot_directory[], boot_tables_end[];
@@ -50,6 +51,7 @@ void board_paging(void)
     static const paging_layout layout = {
         .vmap_base = I386_VMAP_BASE,
         .vmap_end = I386_VMAP_END,
+        .vmap_step = MIB(4),
         .window = I386_WINDOW,
         .low = {0, MIB(1)},
     };
