@@ -324,9 +324,9 @@ static void tree_cpu(tree *t, loam_fdt_node cpus, loam_fdt_node node)
     if (loam_fdt_prop_get(&t->fdt, node, "cpu-release-addr", &prop) &&
         !loam_fdt_prop_u64(&prop, &cpu.release))
         tree_note(t, "cpus: a release address is not a number");
-    loam_bootinfo__numa_fdt_cpu(&t->numa, &t->fdt, node, info->cpu_count);
     if (info->cpu_count < LOAM_BOOTINFO_CPUS)
         info->cpu[info->cpu_count] = cpu;
+    loam_bootinfo__numa_fdt_cpu(&t->numa, &t->fdt, node, info->cpu_count);
     info->cpu_count++;
 }
 
