@@ -34,7 +34,9 @@
  *
  * What several processors share without a lock is touched by these calls alone: a test puts a
  * scheduler behind them that tries every order (port/explore/). None of them is atomic on 64 bits:
- * a machine of 32 need not have that.
+ * a machine of 32 need not have that. In the core the comment of such a field begins with [atomic],
+ * and one beside each call says "pairs with the load in FUNCTION", which says the same in return,
+ * or "no order: why" where nothing else hangs on the value.
  */
 #include "loam/base.h"
 #include "loam_port.h"

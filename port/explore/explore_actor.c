@@ -151,14 +151,15 @@ static uint64_t op_read(explore_op op, const void *word, uint32_t bytes, const v
     return seen_by(self->plan->cpu, word, bytes);
 }
 
-static void op_store(void *word, uint64_t value, uint32_t bytes, const void *site)
+static void op_store(explore_op op, void *word, uint64_t value, uint32_t bytes, const void *site)
 {
-    point(OP_STORE, word, site);
+    point(op, word, site);
     if (self == NULL) {
         explore_write(word, value, bytes);
         return;
     }
-    explore_note(word, bytes, ACCESS_RELEASE, site);
+    if (op == OP_STORE)
+        explore_note(word, bytes, ACCESS_RELEASE, site);
     explore_note(word, bytes, ACCESS_ATOMIC_WRITE, site);
     store_now(word, value, bytes);
 }
@@ -198,7 +199,7 @@ uint32_t loam_atomic_peek(const uint32_t *p)
 
 void loam_atomic_store(uint32_t *p, uint32_t v)
 {
-    op_store(p, v, 4, SITE);
+    op_store(OP_STORE, p, v, 4, SITE);
 }
 
 uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v)
@@ -230,6 +231,21 @@ bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
     return same;
 }
 
+uint64_t loam_atomic_peek64(const uint64_t *p)
+{
+    return op_read(OP_PEEK, p, 8, SITE);
+}
+
+void loam_atomic_poke64(uint64_t *p, uint64_t v)
+{
+    op_store(OP_POKE, p, v, 8, SITE);
+}
+
+void *loam_atomic_ptr_peek(void *const *p)
+{
+    return (void *)(uintptr_t)op_read(OP_PEEK, p, sizeof *p, SITE);
+}
+
 void *loam_atomic_ptr_load(void *const *p)
 {
     return (void *)(uintptr_t)op_read(OP_LOAD, p, sizeof *p, SITE);
@@ -237,7 +253,7 @@ void *loam_atomic_ptr_load(void *const *p)
 
 void loam_atomic_ptr_store(void **p, void *v)
 {
-    op_store(p, (uintptr_t)v, sizeof *p, SITE);
+    op_store(OP_STORE, p, (uintptr_t)v, sizeof *p, SITE);
 }
 
 void *loam_atomic_ptr_exchange(void **p, void *v)

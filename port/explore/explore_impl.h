@@ -21,6 +21,7 @@ typedef enum explore_op {
     OP_LOAD,
     OP_PEEK,
     OP_STORE,
+    OP_POKE, /* a store without order */
     OP_EXCHANGE,
     OP_OR,
     OP_ADD,

@@ -95,11 +95,11 @@ const char *explore_tell_site(const void *site, char *text, size_t size)
 }
 
 static const char *const op_names[] = {
-    [OP_START] = "starts",     [OP_LOAD] = "load",         [OP_PEEK] = "peek",
-    [OP_STORE] = "store",      [OP_EXCHANGE] = "exchange", [OP_OR] = "or",
-    [OP_ADD] = "add",          [OP_CAS] = "cas",           [OP_LOCK] = "lock",
-    [OP_IRQ_OFF] = "irqs off", [OP_REST] = "rests",        [OP_YIELD] = "yields",
-    [OP_DONE] = "through",
+    [OP_START] = "starts", [OP_LOAD] = "load",        [OP_PEEK] = "peek",
+    [OP_STORE] = "store",  [OP_POKE] = "poke",        [OP_EXCHANGE] = "exchange",
+    [OP_OR] = "or",        [OP_ADD] = "add",          [OP_CAS] = "cas",
+    [OP_LOCK] = "lock",    [OP_IRQ_OFF] = "irqs off", [OP_REST] = "rests",
+    [OP_YIELD] = "yields", [OP_DONE] = "through",
 };
 
 /* choice: an actor; or EXPLORE_ACTORS + cpu, whose oldest store is let out. */
