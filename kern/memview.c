@@ -192,7 +192,7 @@ void memview_command(size_t count, const char *const *word)
         churned[i] = LOAM_NO_FRAME;
     look();
     print_text();
-    if (!text && vga_text_is_there())
+    if (!text && vga_text_is_there != NULL && vga_text_is_there())
         live(busy);
     churn_empty();
 }

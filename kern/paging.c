@@ -38,6 +38,7 @@
 #include "image.h"
 #include "kern.h"
 #include "paging_impl.h"
+#include "stacks.h"
 
 enum { DIRECT_FLAGS = LOAM_PT_WRITE | LOAM_PT_GLOBAL };
 
@@ -124,6 +125,8 @@ static void map_direct(loam_pt_batch *batch, uint64_t base, uint64_t len, uint64
     base = loam_align_down(base, LOAM_PAGE_SIZE);
     if (base < *done)
         base = *done;
+    if (base < board_this.mapped.pa)
+        base = board_this.mapped.pa;
     if (end > limit)
         end = limit;
     if (base >= end)
@@ -146,19 +149,33 @@ static void map_ram(loam_pt_batch *batch)
         map_direct(batch, ram->span[i].base, ram->span[i].len, &done);
 }
 
+static void map_devices(loam_pt_batch *batch)
+{
+    for (size_t i = 0; i < where->device_count; i++) {
+        loam_span at = where->device[i];
+        need(loam_pt_map(&kern_this.pt, direct_va(at.base), loam_pa_of(at.base), at.len,
+                         DIRECT_FLAGS | LOAM_PT_DEVICE, batch),
+             "registers of devices");
+    }
+}
+
 static void set_rights(loam_pt_batch *batch, const char *from, const char *to, unsigned flags,
                        const char *what)
 {
-    need(loam_pt_protect(&kern_this.pt, (uintptr_t)from, (uint64_t)(to - from),
-                         flags | LOAM_PT_GLOBAL, batch),
-         what);
+    if (from != to)
+        need(loam_pt_protect(&kern_this.pt, (uintptr_t)from, (uint64_t)(to - from),
+                             flags | LOAM_PT_GLOBAL, batch),
+             what);
 }
 
-static void unmap_guard(loam_pt_batch *batch, const char *stack_bottom)
+/* Nobody but the image has stacks yet. */
+static void unmap_guards(loam_pt_batch *batch)
 {
-    need(loam_pt_unmap(&kern_this.pt, (uintptr_t)stack_bottom - LOAM_PAGE_SIZE, LOAM_PAGE_SIZE,
-                       NULL, NULL, batch),
-         "a guard page");
+    const kern_stack *stack;
+    for (size_t i = 0; (stack = stacks_get(i)) != NULL; i++)
+        need(loam_pt_unmap(&kern_this.pt, stack->bottom - LOAM_PAGE_SIZE, LOAM_PAGE_SIZE, NULL,
+                           NULL, batch),
+             "a guard page");
 }
 
 static void map_image(loam_pt_batch *batch)
@@ -170,8 +187,7 @@ static void map_image(loam_pt_batch *batch)
     set_rights(batch, __image_start, __text_start, LOAM_PT_READ, "boot code");
     set_rights(batch, __text_start, __text_end, LOAM_PT_EXEC, "text");
     set_rights(batch, __text_end, __rodata_end, LOAM_PT_READ, "constants");
-    unmap_guard(batch, __stack_bottom);
-    unmap_guard(batch, __trap_stack_bottom);
+    unmap_guards(batch);
 }
 
 /* ---- windows ---- */
@@ -252,6 +268,7 @@ static void make_tables(const paging_layout *layout, const loam_pt_memory *memor
     need(loam_pt_init(&k->pt, format, features, memory), "the root");
     loam_pt_batch_init(&batch);
     map_ram(&batch);
+    map_devices(&batch);
     map_image(&batch);
     arch_paging_begin(k->pt.root); /* forgets all that was: nothing is left to flush */
     loam_pt_release(&k->pt, &batch);

@@ -18,6 +18,8 @@ typedef struct paging_layout {
     uint64_t vmap_step;           /* what a root entry spans */
     uint64_t window;              /* PAGING_WINDOWS pages, in a root entry of their own; 0: none */
     loam_span low;                /* physical: mapped although it is not all RAM (BIOS, video) */
+    const loam_span *device;      /* physical, whole pages: registers needed from the switch on */
+    size_t device_count;
 } paging_layout;
 
 /* Makes the final tables of direct map and image, before there are zones, and switches to them:
@@ -26,7 +28,8 @@ typedef struct paging_layout {
 void paging_early(const paging_layout *layout, uint64_t reached);
 
 /* The same from frames of kern_this.mapped, unless paging_early did; then all the rest, and gives
- * the boot tables' frames back (len 0: they stay). Panics when there is no memory for it. Uses
+ * the boot tables' frames back (len 0: they stay). Guard pages are those below the stacks that are
+ * known by then (stacks.h). Panics when there is no memory for it. Uses
  * kern_this.pt, .tlb. */
 void paging_init(const paging_layout *layout, loam_span boot_tables);
 
@@ -64,5 +67,7 @@ void arch_paging_begin(loam_pa root);
 void arch_each_table(loam_pa root, void (*fn)(loam_pa table));
 /* How this processor flushes, and up to how many pages one by one: measured. */
 void arch_tlb_init(loam_tlb *tlb);
+/* What it is called: "invlpg"; and with all, by what everything is forgotten: "CR3". */
+const char *arch_tlb_word(bool all);
 
 #endif

@@ -30,10 +30,11 @@ static void do_tlb(size_t count, const char *const *word)
     kprintf("tables: %s, %U pages of them; %s\n", loam_pt_format_name(k->pt.format), k->pt.tables,
             text);
     if (k->tlb.page != NULL)
-        kprintf("a batch of up to %u pages: one by one with invlpg; more: everything, by CR3\n",
-                (int)k->tlb.threshold);
+        kprintf("a batch of up to %u pages: one by one with %s; more: everything, by %s\n",
+                (int)k->tlb.threshold, arch_tlb_word(false), arch_tlb_word(true));
     else
-        kprintf("no invlpg, an 80386: every batch flushes everything, by CR3\n");
+        kprintf("no %s, an 80386: every batch flushes everything, by %s\n", arch_tlb_word(false),
+                arch_tlb_word(true));
     print_flushes(&k->tlb.stats);
 }
 

@@ -24,6 +24,11 @@ bool stacks_add(const char *name, unsigned cpu, const void *bottom, const void *
     return true;
 }
 
+const kern_stack *stacks_get(size_t i)
+{
+    return i < stack_count ? &stacks[i] : NULL;
+}
+
 const kern_stack *stacks_find(uintptr_t address)
 {
     for (size_t i = 0; i < stack_count; i++)

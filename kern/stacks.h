@@ -17,6 +17,9 @@ enum { KERN_STACKS = 160 }; /* up to five a processor */
  * but its calls are not shown.  context: one processor at a time */
 bool stacks_add(const char *name, unsigned cpu, const void *bottom, const void *top);
 
+/* The i-th that was made known; NULL: there are fewer. */
+const kern_stack *stacks_get(size_t i);
+
 /* The stack that holds an address, or whose guard page does; NULL: none. */
 const kern_stack *stacks_find(uintptr_t address);
 const kern_stack *stacks_find_guard(uintptr_t address);

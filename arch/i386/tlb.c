@@ -57,6 +57,11 @@ static void forget(uintptr_t va)
     processor_flush_page(va);
 }
 
+const char *arch_tlb_word(bool all)
+{
+    return all ? "CR3" : "invlpg";
+}
+
 void arch_tlb_init(loam_tlb *tlb)
 {
     *tlb = (loam_tlb){.all = flush_all};

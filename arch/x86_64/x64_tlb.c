@@ -99,6 +99,11 @@ static void flush_all(void *ctx)
     forget_all();
 }
 
+const char *arch_tlb_word(bool all)
+{
+    return all ? "CR3" : "invlpg";
+}
+
 void arch_tlb_init(loam_tlb *tlb)
 {
     *tlb = (loam_tlb){.page = flush_page, .all = flush_all};

@@ -12,7 +12,8 @@ enum { VGA_TEXT_MEMORY = 0xb8000 }; /* physical */
  * nothing. */
 bool vga_text_init(volatile uint16_t *at);
 
-bool vga_text_is_there(void);
+/* In kernels without such a driver this one is NULL, and so are the picture's calls below. */
+bool vga_text_is_there(void) __attribute__((weak));
 
 /* Prints a character (screen.h says which are special). */
 void vga_text_put(char c);
@@ -22,7 +23,7 @@ void vga_text_cursor(void);
 
 /* A picture over all of the screen, SCREEN_CELLS cells, for as long as vga_text_put is not called
  * and vga_text_restore neither, which brings the text back. The cursor is hidden. */
-void vga_text_picture(const uint16_t *cell);
-void vga_text_restore(void);
+void vga_text_picture(const uint16_t *cell) __attribute__((weak));
+void vga_text_restore(void) __attribute__((weak));
 
 #endif
