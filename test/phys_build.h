@@ -31,7 +31,7 @@ static inline void pb_start(phys_build *b)
 static inline void pb_put(phys_build *b, uint32_t at, uint64_t value, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes && at + i < PB_CAP; i++)
-        b->bytes[at + i] = (unsigned char)(value >> 8 * i);
+        b->bytes[at + i] = (unsigned char)(i < 8 ? value >> 8 * i : 0);
 }
 
 static inline uint64_t pb_get(const phys_build *b, uint32_t at, unsigned bytes)
@@ -42,7 +42,7 @@ static inline uint64_t pb_get(const phys_build *b, uint32_t at, unsigned bytes)
     return value;
 }
 
-/* Appends a number. */
+/* Appends a number; zeros behind its eighth byte. */
 static inline void pb_add(phys_build *b, uint64_t value, unsigned bytes)
 {
     pb_put(b, b->used, value, bytes);
