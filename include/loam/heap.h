@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_HEAP_H
+#define LOAM_HEAP_H
+
+/* heap.h - bytes of any size out of an arena that the caller has: no operating system, no page,
+ * no other unit of Loam but the buddy. For small machines, and wherever all blocks shall go at
+ * once.
+ *
+ *     static _Alignas(16) unsigned char arena[32 * 1024];
+ *     static loam_heap heap;
+ *     loam_heap_init(&heap, arena, sizeof(arena), "radio");
+ *     packet = loam_heap_alloc(&heap, 300);
+ *
+ * Every call is bounded by the logarithm of the arena, whatever happened before; none looks at a
+ * block's own bytes but calloc and a realloc that moves. What is free is kept in bits outside of
+ * the blocks: a wrong free is refused with loam_port_misuse and LOAM_EINVAL, and nothing changes.
+ *
+ * Not locked: the owner serialises all calls on one heap, interrupts included.
+ */
+#include "loam/base.h"
+#include "loam/buddy.h"
+
+enum {
+    LOAM_HEAP_GRAIN = 16, /* bytes: blocks start at multiples of it, and are rounded up to it */
+    LOAM_HEAP_LEVELS = 8, /* of the marks */
+    LOAM_HEAP_TRIES = 64  /* free stretches that are looked at when no power of two is free */
+};
+
+/* The caller's, to be kept as long as the heap is; the members are the unit's. */
+typedef struct loam_heap {
+    const char *name;
+    uint64_t first, count;            /* grains [first, first + count) of the address space */
+    uint64_t *mark[LOAM_HEAP_LEVELS]; /* bit i of mark[0]: a block or a free stretch starts here */
+    unsigned levels;
+    loam_buddy buddy; /* what is free; units are grains */
+    void *meta;
+    size_t meta_len;
+    uint64_t blocks, low_water; /* out; least free grains ever */
+    uint64_t allocs, failures, refusals;
+} loam_heap;
+
+/* Bytes of metadata for an arena of so many bytes wherever it lies, to be aligned to 64; 0 when it
+ * is too small (16 bytes) or too large. About a 50th of the arena, and 300 bytes. O(1). */
+size_t loam_heap_measure(size_t len);
+
+/* Makes a heap of [mem, mem + len), any alignment; its metadata take the first bytes.
+ *   name        a literal or a string that lives as long as the heap, for reports
+ *   returns     LOAM_OK; LOAM_EINVAL: NULL, a wrap, or an arena that leaves no block at all
+ *   cost        O(metadata)
+ */
+loam_err loam_heap_init(loam_heap *heap, void *mem, size_t len, const char *name);
+
+/* The same with the metadata elsewhere, where no block's owner can overrun them.
+ *   meta        loam_heap_measure(len) bytes aligned to 64, outside of [mem, mem + len)
+ *   returns     LOAM_EINVAL also when meta is short, misaligned, or inside of mem
+ */
+loam_err loam_heap_init_apart(loam_heap *heap, void *meta, size_t meta_len, void *mem, size_t len,
+                              const char *name);
+
+/* Gives out a block of at least size bytes, aligned to 16; its bytes are what they were.
+ *   returns     its address; NULL: size 0, size above PTRDIFF_MAX, or no room: no free power of two
+ *               of at least size bytes, and none of the first LOAM_HEAP_TRIES free stretches is
+ *               long enough. A size of at most loam_heap_stats.largest never fails
+ *   cost        O(log arena)
+ */
+void *loam_heap_alloc(loam_heap *heap, size_t size);
+
+/* The same for n * size bytes, all 0. NULL also when the product overflows. O(size) */
+void *loam_heap_calloc(loam_heap *heap, size_t n, size_t size);
+
+/* The same at a multiple of align, a power of two; NULL also for any other align. */
+void *loam_heap_aligned(loam_heap *heap, size_t size, size_t align);
+
+/* Changes the size of a block, in place when it shrinks or what follows it is free, else by moving
+ * it. The first bytes, as many as both sizes have, stay the same.
+ *   p           a block of this heap, or NULL: an allocation
+ *   size        0: the block is freed, the answer is NULL
+ *   returns     the block's address; NULL: no room or misuse, and p stays as it was. Making a block
+ *               smaller never fails
+ *   cost        O(log arena) in place, else O(size)
+ */
+void *loam_heap_realloc(loam_heap *heap, void *p, size_t size);
+
+/* Takes back a block. NULL is LOAM_OK.
+ *   returns     LOAM_OK; LOAM_EINVAL after misuse: double free, inner, misaligned, foreign
+ *   cost        O(log arena)
+ */
+loam_err loam_heap_free(loam_heap *heap, void *p);
+
+/* Bytes of the block that may be used; 0 for NULL, and 0 after misuse for any other address that is
+ * no block. O(log arena). */
+size_t loam_heap_size(loam_heap *heap, const void *p);
+
+/* Takes back every block at once: the heap is as after init, but for its figures.
+ *   returns     how many blocks were out
+ *   cost        O(metadata)
+ */
+uint64_t loam_heap_reset(loam_heap *heap);
+
+typedef struct loam_heap_stats {
+    const char *name;
+    uint64_t capacity;  /* bytes that blocks can have in all */
+    uint64_t free;      /* of those */
+    uint64_t low_water; /* the least that was ever free */
+    uint64_t largest;   /* bytes of a block that is certain to succeed now, aligned to as much */
+    uint64_t blocks;    /* out */
+    uint64_t metadata;  /* bytes, without the loam_heap itself */
+    uint64_t allocs, failures, refusals; /* since init; a realloc that moves is an alloc */
+} loam_heap_stats;
+/* O(1). */
+void loam_heap_stat(const loam_heap *heap, loam_heap_stats *stats);
+
+/* Every block and every free stretch by address; fn returns false to stop, and may not use the
+ * heap. O(blocks x log arena). */
+typedef bool loam_heap_fn(void *ctx, void *p, size_t size, bool is_free);
+void loam_heap_each(const loam_heap *heap, loam_heap_fn *fn, void *ctx);
+
+/* The first broken rule (H1 ... of heap.c, B1 ... of buddy.c), or NULL. O(arena). */
+const char *loam_heap_check(const loam_heap *heap);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/* heap_test.c - bytes out of an arena: blocks, bounds, refusals, rules. */
+#include "../../core/heap_impl.h"
+#include "tap.h"
+
+enum { ARENA = 16 * 1024, META = 2048, GRAIN = LOAM_HEAP_GRAIN };
+
+static _Alignas(4096) unsigned char arena[ARENA];
+static _Alignas(64) unsigned char meta[META];
+static loam_heap heap;
+
+static void sound(tap *t)
+{
+    TAP_RULE(t, loam_heap_check(&heap), NULL);
+}
+
+/* A heap of so many bytes, its metadata apart. */
+static void start(tap *t, size_t len)
+{
+    TAP_EQ(t, loam_heap_init_apart(&heap, meta, META, arena, len, "test"), LOAM_OK);
+    sound(t);
+}
+
+static loam_heap_stats stats(void)
+{
+    loam_heap_stats s;
+    loam_heap_stat(&heap, &s);
+    return s;
+}
+
+static void *alloc(tap *t, size_t size)
+{
+    void *p = loam_heap_alloc(&heap, size);
+    TAP_CHECK(t, p != NULL && (uintptr_t)p % GRAIN == 0);
+    TAP_CHECK(t, loam_heap_size(&heap, p) >= size && loam_heap_size(&heap, p) < size + GRAIN);
+    sound(t);
+    return p;
+}
+
+static void give(tap *t, void *p)
+{
+    TAP_EQ(t, loam_heap_free(&heap, p), LOAM_OK);
+    sound(t);
+}
+
+/* Nothing is out, and it is all one stretch again. */
+static void all_free(tap *t)
+{
+    TAP_EQ(t, stats().free, stats().capacity);
+    TAP_EQ(t, stats().blocks, 0);
+    TAP_EQ(t, heap_next(&heap, 1), heap.count);
+    sound(t);
+}
+
+/* ---- init ---- */
+
+static void init_arguments(tap *t)
+{
+    loam_heap h;
+    TAP_EQ(t, loam_heap_init(&h, NULL, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init(&h, arena, 0, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init(&h, arena, 64, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init(&h, arena, SIZE_MAX, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(NULL, meta, META, arena, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, NULL, META, arena, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, meta + 8, META - 8, arena, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, meta, 64, arena, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, arena + 64, META, arena, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, meta, META, arena, GRAIN - 1, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, meta, META, arena + 1, 2 * GRAIN - 2, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_measure(0), 0);
+    TAP_EQ(t, loam_heap_measure(GRAIN - 1), 0);
+    TAP_CHECK(t, sizeof(size_t) == 4 || loam_heap_measure(SIZE_MAX) == 0);
+}
+
+/* Metadata inside the arena, wherever it begins, and outside of it nothing is touched. */
+static void init_anywhere(tap *t)
+{
+    for (size_t skip = 0; skip < 70; skip++) {
+        __builtin_memset(arena, 0xa5, ARENA);
+        TAP_EQ(t, loam_heap_init(&heap, arena + skip, 4096, "test"), LOAM_OK);
+        sound(t);
+        TAP_CHECK(t, stats().capacity + stats().metadata <= 4096);
+        TAP_CHECK(t, stats().capacity >= 3072);
+        unsigned char *p = alloc(t, 100);
+        TAP_CHECK(t, p >= arena + skip && p + 100 <= arena + skip + 4096);
+        for (size_t i = 0; i < skip; i++)
+            TAP_EQ(t, arena[i], 0xa5);
+        for (size_t i = skip + 4096; i < ARENA; i += 64)
+            TAP_EQ(t, arena[i], 0xa5);
+    }
+}
+
+static void init_measured(tap *t)
+{
+    for (size_t len = GRAIN; len <= ARENA; len = len * 5 / 4 + 1) {
+        for (size_t skip = 0; skip < 64; skip += 7) {
+            size_t need = loam_heap_measure(len);
+            TAP_CHECK(t, need != 0 && need <= META);
+            bool fits = skip + len <= ARENA && len >= 2 * GRAIN;
+            if (fits)
+                TAP_EQ(t, loam_heap_init_apart(&heap, meta, need, arena + skip, len, "m"), LOAM_OK);
+        }
+    }
+    TAP_CHECK(t, loam_heap_measure(1 << 20) <= (1 << 20) / 40);
+}
+
+static void smallest(tap *t)
+{
+    start(t, GRAIN);
+    TAP_EQ(t, stats().largest, GRAIN);
+    void *p = alloc(t, 1);
+    TAP_CHECK(t, p == arena && loam_heap_alloc(&heap, 1) == NULL);
+    TAP_EQ(t, stats().largest, 0);
+    give(t, p);
+    all_free(t);
+}
+
+/* ---- alloc, free ---- */
+
+static void alloc_arguments(tap *t)
+{
+    start(t, ARENA);
+    TAP_CHECK(t, loam_heap_alloc(&heap, 0) == NULL);
+    TAP_CHECK(t, loam_heap_alloc(&heap, SIZE_MAX) == NULL);
+    TAP_CHECK(t, loam_heap_alloc(&heap, ARENA + 1) == NULL);
+    TAP_CHECK(t, loam_heap_aligned(&heap, 1, 0) == NULL);
+    TAP_CHECK(t, loam_heap_aligned(&heap, 1, 48) == NULL);
+    TAP_CHECK(t, loam_heap_aligned(&heap, 1, SIZE_MAX / 2 + 1) == NULL);
+    TAP_CHECK(t, loam_heap_calloc(&heap, SIZE_MAX / 2, 3) == NULL);
+    TAP_CHECK(t, loam_heap_calloc(&heap, 0, 8) == NULL);
+    TAP_EQ(t, stats().failures, 8);
+    TAP_EQ(t, loam_heap_free(&heap, NULL), LOAM_OK);
+    TAP_EQ(t, loam_heap_size(&heap, NULL), 0);
+    all_free(t);
+}
+
+/* A block takes its grains and no more: the tail of the power of two goes back. */
+static void alloc_exact(tap *t)
+{
+    start(t, ARENA);
+    for (size_t size = 1; size < ARENA; size = size * 3 / 2 + 1) {
+        void *p = alloc(t, size);
+        TAP_EQ(t, stats().free, ARENA - loam_align_up(size, GRAIN));
+        give(t, p);
+        all_free(t);
+    }
+}
+
+static void alloc_fills(tap *t)
+{
+    void *all[ARENA / 512];
+    start(t, ARENA);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(all); i++)
+        all[i] = alloc(t, 512);
+    TAP_CHECK(t, loam_heap_alloc(&heap, 1) == NULL);
+    TAP_EQ(t, stats().largest, 0);
+    TAP_EQ(t, stats().low_water, 0);
+    TAP_EQ(t, stats().blocks, LOAM_ARRAY_LEN(all));
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(all); i += 2)
+        give(t, all[i]);
+    TAP_CHECK(t, loam_heap_alloc(&heap, 513) == NULL);
+    for (unsigned i = 1; i < LOAM_ARRAY_LEN(all); i += 2)
+        give(t, all[i]);
+    all_free(t);
+    TAP_EQ(t, stats().low_water, 0);
+}
+
+/* More than half of an arena that is no power of two: no free block of the buddy is that large. */
+static void alloc_odd_arena(tap *t)
+{
+    start(t, 7000);
+    TAP_EQ(t, stats().largest, 4096);
+    void *p = alloc(t, 6992);
+    TAP_CHECK(t, p == arena);
+    TAP_EQ(t, stats().free, 0);
+    give(t, p);
+    p = loam_heap_aligned(&heap, 5000, 512);
+    TAP_CHECK(t, p != NULL && (uintptr_t)p % 512 == 0);
+    sound(t);
+    give(t, p);
+    all_free(t);
+}
+
+/* A stretch behind LOAM_HEAP_TRIES shorter ones is not looked for, one in front of it is. */
+static void alloc_tries(tap *t)
+{
+    enum { HOLES = LOAM_HEAP_TRIES, LONG = 7, ALL = 2 * HOLES + LONG };
+    start(t, (size_t)ALL * GRAIN);
+    for (unsigned i = 0; i < ALL; i++)
+        alloc(t, 1);
+    for (unsigned i = 0; i < ALL; i += i < 2 * HOLES ? 2 : 1)
+        give(t, arena + (size_t)i * GRAIN);
+    TAP_EQ(t, stats().largest, 4 * GRAIN);
+    TAP_CHECK(t, loam_heap_alloc(&heap, LONG * GRAIN) == NULL);
+    give(t, arena + GRAIN); /* two holes become one */
+    TAP_CHECK(t, loam_heap_alloc(&heap, LONG * GRAIN) == arena + 2 * HOLES * GRAIN);
+    TAP_EQ(t, stats().largest, 2 * GRAIN);
+    sound(t);
+}
+
+static void alloc_aligned(tap *t)
+{
+    start(t, ARENA);
+    void *first = alloc(t, 24);
+    for (size_t align = 1; align <= 4096; align *= 2) {
+        void *p = loam_heap_aligned(&heap, 40, align);
+        TAP_CHECK(t, p != NULL && (uintptr_t)p % align == 0);
+        TAP_EQ(t, loam_heap_size(&heap, p), 48);
+        sound(t);
+        give(t, p);
+    }
+    give(t, first);
+    all_free(t);
+}
+
+static void calloc_zeroes(tap *t)
+{
+    start(t, ARENA);
+    __builtin_memset(arena, 0xff, ARENA);
+    unsigned char *p = loam_heap_calloc(&heap, 10, 11);
+    TAP_CHECK(t, p != NULL);
+    for (unsigned i = 0; i < 110; i++)
+        TAP_EQ(t, p[i], 0);
+    TAP_EQ(t, p[112], 0xff);
+    give(t, p);
+}
+
+/* ---- refusals ---- */
+
+static void refused(tap *t, void *p, const char *what)
+{
+    loam_heap_stats before = stats();
+    tap_catch(t);
+    TAP_EQ(t, loam_heap_free(&heap, p), LOAM_EINVAL);
+    TAP_EQ(t, tap_caught(t), 1);
+    TAP_STR(t, t->report.what, what);
+    TAP_STR(t, t->report.name, "test");
+    TAP_EQ(t, t->report.value, (uintptr_t)p);
+    tap_catch(t);
+    TAP_CHECK(t, loam_heap_realloc(&heap, p, 100) == NULL);
+    TAP_EQ(t, loam_heap_size(&heap, p), 0);
+    TAP_EQ(t, tap_caught(t), 2);
+    TAP_EQ(t, stats().free, before.free);
+    TAP_EQ(t, stats().refusals, before.refusals + 3);
+    sound(t);
+}
+
+static void wrong_frees(tap *t)
+{
+    start(t, ARENA);
+    unsigned char *p = alloc(t, 100), *q = alloc(t, 100);
+    refused(t, p + 16, "inner free");
+    refused(t, p + 1, "misaligned free");
+    refused(t, meta, "foreign free");
+    refused(t, &heap, "foreign free");
+    refused(t, (void *)(uintptr_t)16, "foreign free");
+    refused(t, arena + ARENA, "foreign free");
+    refused(t, arena + ARENA - 1, "double free"); /* never given out: as free as one given back */
+    give(t, p);
+    refused(t, p, "double free");
+    refused(t, p + 16, "double free");
+    give(t, q);
+    refused(t, q, "double free");
+    all_free(t);
+}
+
+/* ---- another size ---- */
+
+static void fill(unsigned char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        p[i] = (unsigned char)(i * 7 + 1);
+}
+
+static bool filled(const unsigned char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (p[i] != (unsigned char)(i * 7 + 1))
+            return false;
+    return true;
+}
+
+static void realloc_in_place(tap *t)
+{
+    start(t, ARENA);
+    unsigned char *p = alloc(t, 200);
+    fill(p, 200);
+    for (size_t size = 200; size < 9000; size += 333) {
+        TAP_CHECK(t, loam_heap_realloc(&heap, p, size) == p);
+        TAP_EQ(t, stats().free, ARENA - loam_align_up(size, GRAIN));
+        sound(t);
+    }
+    TAP_CHECK(t, loam_heap_realloc(&heap, p, ARENA) == p);
+    TAP_EQ(t, stats().free, 0);
+    TAP_CHECK(t, loam_heap_realloc(&heap, p, 17) == p);
+    TAP_EQ(t, stats().free, ARENA - 32);
+    TAP_CHECK(t, filled(p, 17));
+    sound(t);
+    TAP_CHECK(t, loam_heap_realloc(&heap, p, 0) == NULL);
+    all_free(t);
+    TAP_CHECK(t, loam_heap_realloc(&heap, NULL, 5) != NULL);
+    TAP_EQ(t, stats().blocks, 1);
+}
+
+static void realloc_moves(tap *t)
+{
+    start(t, ARENA);
+    unsigned char *p = alloc(t, 64), *wall = alloc(t, 64);
+    fill(p, 64);
+    unsigned char *q = loam_heap_realloc(&heap, p, 500);
+    TAP_CHECK(t, q != NULL && q != p && filled(q, 64));
+    TAP_EQ(t, stats().blocks, 2);
+    sound(t);
+    TAP_CHECK(t, loam_heap_realloc(&heap, q, ARENA) == NULL);
+    TAP_CHECK(t, loam_heap_realloc(&heap, q, SIZE_MAX) == NULL);
+    TAP_CHECK(t, filled(q, 64));
+    give(t, wall);
+    give(t, q);
+    all_free(t);
+}
+
+/* ---- all at once, views ---- */
+
+static void reset_all(tap *t)
+{
+    start(t, ARENA);
+    for (unsigned i = 0; i < 20; i++)
+        alloc(t, 10 + 13 * i);
+    TAP_EQ(t, loam_heap_reset(&heap), 20);
+    all_free(t);
+    TAP_EQ(t, stats().allocs, 20);
+    TAP_EQ(t, loam_heap_reset(&heap), 0);
+}
+
+static struct {
+    unsigned calls, stop;
+    uint64_t used, free, end;
+} seen;
+
+static bool see(void *ctx, void *p, size_t size, bool is_free)
+{
+    (void)ctx;
+    if (seen.calls != 0 && (uintptr_t)p != seen.end)
+        seen.calls += 1000; /* a gap */
+    seen.end = (uintptr_t)p + size;
+    *(is_free ? &seen.free : &seen.used) += size;
+    return ++seen.calls != seen.stop;
+}
+
+static void each_in_order(tap *t)
+{
+    start(t, ARENA);
+    alloc(t, 100);
+    void *hole = alloc(t, 48);
+    alloc(t, 200);
+    give(t, hole);
+    __builtin_memset(&seen, 0, sizeof(seen));
+    loam_heap_each(&heap, see, NULL);
+    TAP_EQ(t, seen.used, 112 + 208);
+    TAP_EQ(t, seen.free, stats().free);
+    TAP_EQ(t, seen.end, (uintptr_t)arena + ARENA);
+    TAP_CHECK(t, seen.calls >= 4 && seen.calls < 1000);
+    __builtin_memset(&seen, 0, sizeof(seen));
+    seen.stop = 2;
+    loam_heap_each(&heap, see, NULL);
+    TAP_EQ(t, seen.calls, 2);
+}
+
+/* ---- rules ---- */
+
+static void rules(tap *t)
+{
+    start(t, ARENA);
+    unsigned char *p = alloc(t, 100);
+    uint64_t at = (uintptr_t)p / GRAIN - heap.first, end = heap_next(&heap, at + 1);
+    heap.mark[1][0] ^= 1ULL << 9;
+    TAP_RULE(t, loam_heap_check(&heap), "H1");
+    heap.mark[1][0] ^= 1ULL << 9;
+    heap.mark[0][heap.count >> 6] |= 1ULL << 63;
+    TAP_RULE(t, loam_heap_check(&heap), "H2");
+    heap.mark[0][heap.count >> 6] &= ~(1ULL << 63);
+    heap_mark(&heap, end + 1);
+    TAP_RULE(t, loam_heap_check(&heap), "H3");
+    heap_unmark(&heap, end + 1);
+    heap_unmark(&heap, end);
+    TAP_RULE(t, loam_heap_check(&heap), "H4");
+    heap_mark(&heap, end);
+    heap.blocks++;
+    TAP_RULE(t, loam_heap_check(&heap), "H5");
+    heap.blocks--;
+    heap_mark(&heap, at + 1); /* one block as two */
+    TAP_RULE(t, loam_heap_check(&heap), "H5");
+    heap_unmark(&heap, at + 1);
+    sound(t);
+    heap.buddy.free_units++;
+    TAP_RULE(t, loam_heap_check(&heap), "B6");
+    heap.buddy.free_units--;
+    sound(t);
+}
+
+static const tap_case cases[] = {
+    {"heap_init: bad arguments, too small, overlapping: refused", init_arguments},
+    {"heap_init: any alignment: nothing outside is touched", init_anywhere},
+    {"heap_measure: enough wherever the arena lies", init_measured},
+    {"heap: one grain", smallest},
+    {"heap_alloc: bad arguments: NULL, nothing changed", alloc_arguments},
+    {"heap_alloc: every size: whole grains and no more", alloc_exact},
+    {"heap_alloc: to the last grain, and back in two halves", alloc_fills},
+    {"heap_alloc: more than the largest power of two", alloc_odd_arena},
+    {"heap_alloc: bounded search", alloc_tries},
+    {"heap_aligned: every power of two", alloc_aligned},
+    {"heap_calloc: zeroes, and no byte behind", calloc_zeroes},
+    {"heap_free: double, inner, misaligned, foreign: refused, named", wrong_frees},
+    {"heap_realloc: in place, both ways", realloc_in_place},
+    {"heap_realloc: moves, or stays when there is no room", realloc_moves},
+    {"heap_reset: all at once", reset_all},
+    {"heap_each: ascending, no gap, stopped", each_in_order},
+    {"heap_check: each rule broken: named", rules},
+};
+
+TAP_SUITE(heap_test, cases);
