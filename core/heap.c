@@ -104,22 +104,28 @@ static void heap_take(loam_heap *h, uint64_t at, uint64_t count)
     }
 }
 
-/* Looks into the first free stretches for one that holds count grains from a multiple of align on:
- * for what no single free block of the buddy is large enough. */
+/* Does the stretch [start, end) hold count grains from a multiple of align on? */
+static bool heap_holds(const loam_heap *h, uint64_t start, uint64_t end, uint64_t count,
+                       uint64_t align, uint64_t *at)
+{
+    *at = loam_align_up(h->first + start, align) - h->first;
+    return *at < end && count <= end - *at;
+}
+
+/* Looks into the first free stretches, for what no single free block of the buddy is large enough
+ * for. */
 static bool heap_search(loam_heap *h, uint64_t count, uint64_t align, uint64_t *at)
 {
-    uint64_t start = 0;
-    for (unsigned tries = 0; tries < LOAM_HEAP_TRIES && start < h->count;) {
-        uint64_t end = heap_next(h, start + 1);
-        if (heap_is_free(h, start)) {
-            *at = loam_align_up(h->first + start, align) - h->first;
-            if (*at < end && count <= end - *at) {
-                heap_take(h, *at, count);
-                return true;
-            }
-            tries++;
+    uint64_t start = 0, end;
+    for (unsigned tries = 0; tries < LOAM_HEAP_TRIES && start < h->count; start = end) {
+        end = heap_next(h, start + 1);
+        if (!heap_is_free(h, start))
+            continue;
+        if (heap_holds(h, start, end, count, align, at)) {
+            heap_take(h, *at, count);
+            return true;
         }
-        start = end;
+        tries++;
     }
     return false;
 }

@@ -2,7 +2,8 @@
 #ifndef LOAM_TEST_ASPACE_START_H
 #define LOAM_TEST_ASPACE_START_H
 
-/* aspace_start.h - begin and end of a test of one address space on the machine of aspace_ground.h. */
+/* aspace_start.h - begin and end of a test of one address space on the machine of
+ * aspace_ground.h. */
 #include "aspace_ground.h"
 #include "tap.h"
 
