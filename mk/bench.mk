@@ -22,8 +22,14 @@ $(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report o
 $(BENCH_BIN)/bench_vm: $(call bench_objects_of,bench_vm bench_report harness areas spans)
 $(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm insn_tables \
     areas spans $(BENCH_FRAMES) $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_locked: $(call bench_objects_of,bench_locked bench_report step $(BENCH_FRAMES) \
+    $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_free: $(call bench_objects_of,bench_free bench_report step frames_stacsos_work \
+    frames_walk frames_walk_work $(BENCH_FRAMES)) $(call objects,host,$(addprefix \
+    compat/stacsos/,page_allocator.c view.c))
 
-BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_vm bench_insn)
+BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_vm bench_insn \
+    bench_locked bench_free)
 $(BENCH_PROGRAMS): build/host/libloam.a
 	$(call say,LD host,$@)
 	$(Q)mkdir -p $(@D)
@@ -40,6 +46,8 @@ bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## side by side (QUI
 	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
 	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
 	$(Q)$(BENCH_BIN)/bench_vm $(if $(QUICK),--quick) --csv $(BENCH_CSV)/vm.csv
+	$(Q)$(BENCH_BIN)/bench_free $(if $(QUICK),--quick) --csv $(BENCH_CSV)/free.csv
+	$(Q)$(BENCH_BIN)/bench_locked $(if $(QUICK),--ops 32) --csv $(BENCH_CSV)/locked.csv
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv \
 	    $(if $(QUICK),--only $(BENCH_QUICK_INSN))
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
