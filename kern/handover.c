@@ -38,13 +38,25 @@ static bool shrink_slabs(void *ctx, loam_zone *zone, unsigned order)
     return loam_zone_free_pages(zone) > before;
 }
 
+/* One past the last byte of RAM in a span: a zone reaches no further, so that what grows with its
+ * addresses does not grow with those that there might have been. */
+static uint64_t ram_end(const loam_span *span)
+{
+    const loam_spanset *ram = &kern_this.map.ram;
+    uint64_t limit = span->base + span->len, end = span->base + LOAM_PAGE_SIZE;
+    for (size_t i = 0; i < ram->count && ram->span[i].base < limit; i++)
+        if (ram->span[i].base + ram->span[i].len > end)
+            end = ram->span[i].base + ram->span[i].len;
+    return end < limit ? loam_align_up(end, LOAM_PAGE_SIZE) : limit;
+}
+
 static loam_zone_config zone_config(const board_zone *zone)
 {
     loam_zone_config config;
     loam_zone_config_init(&config);
     config.name = zone->name;
     config.first = zone->span.base >> LOAM_PAGE_SHIFT;
-    config.limit = (zone->span.base + zone->span.len) >> LOAM_PAGE_SHIFT;
+    config.limit = ram_end(&zone->span) >> LOAM_PAGE_SHIFT;
     if (zone->mapped)
         config.linear = board_this.mapped;
     config.trace = &kern_this.trace;
@@ -53,12 +65,20 @@ static loam_zone_config zone_config(const board_zone *zone)
     return config;
 }
 
-static bool take(uint64_t len, loam_pa *at)
+static bool take_from(uint64_t first, uint64_t len, loam_pa *at)
 {
     const loam_linear *mapped = &board_this.mapped;
-    return loam_memblock_alloc(&kern_this.map, len, LOAM_PAGE_SIZE, loam_pa_of(mapped->pa),
+    return loam_memblock_alloc(&kern_this.map, len, LOAM_PAGE_SIZE, loam_pa_of(first),
                                loam_pa_of(mapped->pa + mapped->len), LOAM_MEMBLOCK_BOTTOM_UP,
                                at) == LOAM_OK;
+}
+
+/* The lowest zone is for devices that reach no other memory: metadata lies above it, if it can. */
+static bool take(uint64_t len, loam_pa *at)
+{
+    uint64_t above = board_this.zone_count > 1 ? board_this.zones[1].span.base : 0;
+    return (above != 0 && board_this.zones[1].mapped && take_from(above, len, at)) ||
+           take_from(board_this.mapped.pa, len, at);
 }
 
 bool handover_measure(void)

@@ -76,7 +76,7 @@ static bool early_alloc(void *ctx, loam_pa *table)
 {
     (void)ctx;
     if (loam_memblock_alloc(&kern_this.map, LOAM_PAGE_SIZE, LOAM_PAGE_SIZE, loam_pa_of(0),
-                            loam_pa_of(early_limit), LOAM_MEMBLOCK_BOTTOM_UP, table) != LOAM_OK)
+                            loam_pa_of(early_limit), LOAM_MEMBLOCK_TOP_DOWN, table) != LOAM_OK)
         return false;
     __builtin_memset(virt_of(*table), 0, LOAM_PAGE_SIZE);
     early_tables++;
