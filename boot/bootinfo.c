@@ -65,6 +65,23 @@ loam_err loam_bootinfo_hold(loam_bootinfo *info, loam_pa base, uint64_t len, con
     return LOAM_OK;
 }
 
+void loam_bootinfo_boot_cpu(loam_bootinfo *info, uint64_t id)
+{
+    loam_bootinfo_cpu booted = {.id = id};
+    size_t n = info->cpu_count < LOAM_BOOTINFO_CPUS ? info->cpu_count : LOAM_BOOTINFO_CPUS, i = 0;
+    while (i < n && info->cpu[i].id != id)
+        i++;
+    if (i < n)
+        booted = info->cpu[i];
+    else
+        info->cpu_count++;
+    if (i == LOAM_BOOTINFO_CPUS) /* the last is not listed any more */
+        i--;
+    for (; i > 0; i--)
+        info->cpu[i] = info->cpu[i - 1];
+    info->cpu[0] = booted;
+}
+
 static bool bootinfo_touch(loam_span a, loam_span b)
 {
     return a.len > 0 && b.len > 0 && a.base <= b.base + (b.len - 1) &&

@@ -28,6 +28,6 @@ extern const board_firmware firmware_fdt;  /* word[0]: address of a device tree 
 extern const board_firmware firmware_mb1;  /* Multiboot 1: magic, address of its information */
 extern const board_firmware firmware_mb2;  /* Multiboot 2: the same two words */
 extern const board_firmware firmware_pvh;  /* PVH: address of its information in word[1] */
-extern const board_firmware firmware_pc64; /* Multiboot 2 where word[0] is its magic, else PVH */
+extern const board_firmware firmware_pc64; /* Multiboot 2 or PVH, as word[0] says */
 
 #endif

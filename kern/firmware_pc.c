@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* firmware_pc.c - what the loaders of a PC have in common, and the choice between those of 64
- * bits. */
+/* firmware_pc.c - what the loaders of a PC have in common. */
 #include "firmware_pc.h"
 #include "board.h"
 #include "console.h"
 #include "image.h"
-#include "loam/multiboot2.h"
 
 static const void *pc_read(void *ctx, uint64_t at, uint64_t len)
 {
@@ -60,22 +58,3 @@ const char *firmware_pc_console(const loam_bootinfo *info)
     (void)info;
     return NULL;
 }
-
-/* ---- Multiboot 2 or PVH ---- */
-
-static const board_firmware *pc64_from = &firmware_pvh;
-
-static bool pc64_find(const uintptr_t word[BOARD_FIRMWARE_WORDS], loam_bootinfo *info,
-                      const char **why)
-{
-    pc64_from = (uint32_t)word[0] == LOAM_MB2_MAGIC ? &firmware_mb2 : &firmware_pvh;
-    return pc64_from->find(word, info, why);
-}
-
-static void pc64_log(const loam_bootinfo *info)
-{
-    pc64_from->log(info);
-}
-
-const board_firmware firmware_pc64 = {
-    "boot loader", "eax", pc64_find, pc64_log, firmware_pc_hold, firmware_pc_console};

@@ -174,6 +174,10 @@ loam_err loam_bootinfo_from_pvh(loam_bootinfo *info, loam_pa at, const loam_phys
  */
 void loam_bootinfo_add_acpi(loam_bootinfo *info, uint64_t rsdp, const loam_phys *memory);
 
+/* The processor of this id is the one that booted: it comes first, the others keep their order. One
+ * that is not listed, is then. O(processors). */
+void loam_bootinfo_boot_cpu(loam_bootinfo *info, uint64_t id);
+
 /* The node of an address, 0 .. node_count - 1. O(runs). */
 uint32_t loam_bootinfo_node_of(const loam_bootinfo *info, loam_pa pa);
 

@@ -114,7 +114,7 @@ void board_wait_input(void)
 
 /* ---- interrupts ---- */
 
-void board_tick_start(unsigned hz, void (*fn)(void))
+void board_pc_tick_start(unsigned hz, void (*fn)(void))
 {
     on_tick = fn;
     pit_start(hz);

@@ -6,4 +6,7 @@
 
 enum { BOARD_PC_IRQ_BASE = 32 /* the vector of IRQ 0; there are 16 */ };
 
+/* board_tick_start by the PIT, for boards and processors that have nothing better. */
+void board_pc_tick_start(unsigned hz, void (*fn)(void));
+
 #endif

@@ -70,6 +70,11 @@ bool board_tests_memory(bool wanted)
     return paging_tests_memory(__tests_start, __tests_end, wanted);
 }
 
+void board_tick_start(unsigned hz, void (*fn)(void))
+{
+    board_pc_tick_start(hz, fn);
+}
+
 /* ---- one processor ---- */
 
 unsigned board_cpus(void)

@@ -12,6 +12,7 @@
 #include "board.h"
 #include "board_pc.h"
 #include "paging.h"
+#include "processors_pc64.h"
 #include "shell.h"
 #include "x64_layout.h"
 
@@ -69,6 +70,7 @@ extern const char __tests_start[], __tests_end[];
 void board_paging(void)
 {
     paging_init(&layout, (loam_span){0, 0});
+    processors_pc64_init();
 }
 
 void board_vmap(void)
@@ -79,27 +81,4 @@ void board_vmap(void)
 bool board_tests_memory(bool wanted)
 {
     return paging_tests_memory(__tests_start, __tests_end, wanted);
-}
-
-/* ---- one processor ---- */
-
-unsigned board_cpus(void)
-{
-    return 1;
-}
-
-bool board_cpu_start(unsigned cpu, void *stack_top)
-{
-    (void)cpu;
-    (void)stack_top;
-    return false;
-}
-
-void board_cpu_init(void)
-{
-}
-
-void board_cpu_interrupt(unsigned cpu)
-{
-    (void)cpu;
 }
