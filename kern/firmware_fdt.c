@@ -11,9 +11,8 @@ static const void *tree_blob; /* NULL: none that can be used */
 static uint64_t readable_at(uint64_t address)
 {
     const loam_linear *mapped = &board_this.mapped;
-    bool inside = address >= mapped->pa + LOAM_PAGE_SIZE &&
-                  address < mapped->pa + mapped->len - 8; /* not the first page: never mapped */
-    return inside ? mapped->pa + mapped->len - address : 0;
+    uint64_t end = mapped->pa + (board_this.early_len != 0 ? board_this.early_len : mapped->len);
+    return address >= mapped->pa && address < end - 8 ? end - address : 0;
 }
 
 static bool fdt_find(const uintptr_t word[BOARD_FIRMWARE_WORDS], loam_bootinfo *info,

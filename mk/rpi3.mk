@@ -11,8 +11,10 @@ RPI3_CLANG := clang --target=aarch64-none-elf
 RPI3_TARGET := -mgeneral-regs-only -mcpu=cortex-a53 -mstrict-align -ffreestanding -fno-pic \
     -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
 RPI3_INCLUDE := -I. -Iinclude -Iarch/aarch64/port -Iarch/aarch64 -Ikern -Ikern/drivers \
-    -Ikern/boards/rpi3 -Itest
+    -Ikern/boards/arm -Ikern/boards/rpi3 -Itest
 RPI3_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
+
+RPI3_LD += -Wl,--defsym=image_base=0x80000,--defsym=image_limit=0x8000000
 
 rpi3_CC := $(RPI3_GCC)
 rpi3_CFLAGS := -O2 -g -fno-pie -mno-outline-atomics
@@ -23,9 +25,9 @@ rpi3clang_CFLAGS := -O2 -g
 rpi3clang_LDFLAGS := -fuse-ld=lld
 rpi3clang_RT := -fno-builtin
 
-# Without what stands on page tables of the kernel's own making.
-RPI3_KERN := $(filter-out $(KERN_PAGED),$(sort $(wildcard kern/*.c kern/drivers/*.c \
-    kern/boards/rpi3/*.c kern/boards/rpi3/*.S arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
+# No user mode here.
+RPI3_KERN := $(filter-out kern/aspace% kern/user%,$(sort $(wildcard kern/*.c kern/drivers/*.c \
+    kern/boards/arm/*.c kern/boards/rpi3/*.c kern/boards/rpi3/*.S arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
 RPI3_UNIT := $(sort $(wildcard test/unit/*_test.c))
 RPI3_SRC := $(RPI3_KERN) $(CORE_SRC) $(BOOT_SRC) $(RPI3_UNIT) test/tap.c $(RPI3_EXTRA)
 RPI3_OBJ = $(patsubst %,%.o,$(basename $(RPI3_SRC)))
@@ -59,12 +61,12 @@ build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py
 
 RPI3_LINK_$(1) = $(RPI3_OBJ:%=build/$(1)/obj/%) build/$(1)/gen/suites.o
 
-build/$(1)/gen/kernel0.elf: $$(RPI3_LINK_$(1)) build/$(1)/gen/symbols0.o kern/boards/rpi3/rpi3.ld
-	$$(Q)$($(1)_CC) $(RPI3_LD) $($(1)_LDFLAGS) -T kern/boards/rpi3/rpi3.ld $$(filter %.o,$$^) -o $$@
+build/$(1)/gen/kernel0.elf: $$(RPI3_LINK_$(1)) build/$(1)/gen/symbols0.o arch/aarch64/aarch64.ld
+	$$(Q)$($(1)_CC) $(RPI3_LD) $($(1)_LDFLAGS) -T arch/aarch64/aarch64.ld $$(filter %.o,$$^) -o $$@
 
-build/$(1)/kernel8.elf: $$(RPI3_LINK_$(1)) build/$(1)/gen/symbols.o kern/boards/rpi3/rpi3.ld
+build/$(1)/kernel8.elf: $$(RPI3_LINK_$(1)) build/$(1)/gen/symbols.o arch/aarch64/aarch64.ld
 	$$(call say,LD $(1),$$@)
-	$$(Q)$($(1)_CC) $(RPI3_LD) $($(1)_LDFLAGS) -T kern/boards/rpi3/rpi3.ld $$(filter %.o,$$^) -o $$@
+	$$(Q)$($(1)_CC) $(RPI3_LD) $($(1)_LDFLAGS) -T arch/aarch64/aarch64.ld $$(filter %.o,$$^) -o $$@
 
 build/$(1)/kernel8.img: build/$(1)/kernel8.elf
 	$$(call say,IMG,$$@)

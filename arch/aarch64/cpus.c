@@ -33,6 +33,17 @@ enum { LINE = 64 };
 
 cpus_row cpus_table[CPUS_ROWS] __attribute__((aligned(LINE)));
 
+static size_t trap_stack_len(void)
+{
+    return (size_t)(__trap_stack_top - __trap_stack_bottom);
+}
+
+/* Trap stacks follow one another, each with its guard page: the linker script has them. */
+static const char *trap_stack(unsigned cpu)
+{
+    return __trap_stack_bottom + cpu * (trap_stack_len() + LOAM_PAGE_SIZE);
+}
+
 static uint64_t boot_affinity;
 
 void cpus_init(void)
@@ -40,6 +51,8 @@ void cpus_init(void)
     uint64_t mpidr;
     __asm__ volatile("mrs %0, mpidr_el1" : "=r"(mpidr));
     boot_affinity = mpidr & CPUS_AFFINITY;
+    for (unsigned cpu = 1; cpu < CPUS_ROWS; cpu++)
+        (void)stacks_add("trap stack", cpu, trap_stack(cpu), trap_stack(cpu) + trap_stack_len());
 }
 
 static size_t listed(void)
@@ -88,21 +101,11 @@ void cpus_clean(const void *p, uint64_t len)
     __asm__ volatile("dsb sy" : : : "memory");
 }
 
-/* Trap stacks follow one another, each with its guard page: the linker script has them. */
-static const char *trap_stack(unsigned cpu)
-{
-    size_t len = (size_t)(__trap_stack_top - __trap_stack_bottom);
-    const char *bottom = __trap_stack_bottom + cpu * (len + LOAM_PAGE_SIZE);
-    if (cpus_table[cpu].key == 0)
-        (void)stacks_add("trap stack", cpu, bottom, bottom + len);
-    return bottom + len;
-}
-
 void cpus_expect(unsigned cpu, void *stack_top)
 {
     cpus_row *row = &cpus_table[cpu];
     row->stack = (uintptr_t)stack_top;
-    row->trap_stack = (uintptr_t)trap_stack(cpu);
+    row->trap_stack = (uintptr_t)trap_stack(cpu) + trap_stack_len();
     __asm__ volatile("mrs %0, ttbr0_el1" : "=r"(row->ttbr0));
     __asm__ volatile("mrs %0, tcr_el1" : "=r"(row->tcr));
     __asm__ volatile("mrs %0, mair_el1" : "=r"(row->mair));

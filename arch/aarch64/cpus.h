@@ -6,7 +6,8 @@
  * booted, the others follow in the order of the firmware's list. */
 #include "loam/bootinfo.h"
 
-/* By the booting processor, before anything else here. */
+/* By the booting processor, before anything else here, and before there are final page tables: the
+ * guard pages of all trap stacks become known. */
 void cpus_init(void);
 
 /* How many there are: at least 1, at most LOAM_PORT_MAX_CPUS. Valid once bootinfo is. */

@@ -6,6 +6,7 @@
  *     0x08000000  initramfs, device tree (QEMU)
  *     0x3c000000  the graphics processor's share (as much as config.txt says)
  *     0x3f000000  peripherals;   0x40000000  the cores' own: timers, mailboxes
+ *     MMU_OWN     the spin tables once more, not cached: for who releases a core
  *
  * A core is released by its word in the spin table, whose place is the device tree's to say
  * (cpu-release-addr), and interrupted through its mailbox 0. Its number in the chip, which the
@@ -14,17 +15,31 @@
 #include "arch.h"
 #include "bcm283x.h"
 #include "board.h"
-#include "board_map.h"
+#include "board_arm.h"
+#include "console.h"
 #include "cpus.h"
 #include "gtimer.h"
+#include "kern.h"
 #include "loam/port.h"
+#include "mmu.h"
+#include "paging.h"
 #include "semihost.h"
+#include "shell.h"
 #include "smp.h"
-#include "uart.h"
 
-enum { PL011_BASE = 0x3f201000, AUX_BASE = 0x3f215000, INPUT_CAP = 256 };
+enum {
+    PL011_BASE = 0x3f201000,
+    AUX_BASE = 0x3f215000,
+    RAM_END = 0x3f000000, /* at most; below: RAM */
+    LOCAL_END = 0x40200000
+};
 
-static const board_span held[] = {{{0, 0x1000}, "spin tables"}};
+const mmu_region mmu_regions[MMU_REGIONS] = {
+    {0, RAM_END, false},
+    {RAM_END, LOCAL_END - RAM_END, true},
+};
+
+static const board_span held[] = {{{0, LOAM_PAGE_SIZE}, "spin tables"}};
 
 static const loam_span default_ram[] = {{0, 0x3c000000}};
 #define CORE(n)                                                                                    \
@@ -32,7 +47,7 @@ static const loam_span default_ram[] = {{0, 0x3c000000}};
         .id = (n), .enable_method = "spin-table", .release = 0xd8 + 8 * (n)                        \
     }
 static const loam_bootinfo_cpu default_cpu[] = {CORE(0), CORE(1), CORE(2), CORE(3)};
-static const board_zone zones[] = {{"normal", {0, BOARD_RAM_END}, true}};
+static const board_zone zones[] = {{"normal", {0, RAM_END}, true}};
 
 const board board_this = {
     .name = "Raspberry Pi 3",
@@ -42,7 +57,8 @@ const board board_this = {
     .default_ram_count = LOAM_ARRAY_LEN(default_ram),
     .default_cpu = default_cpu,
     .default_cpu_count = LOAM_ARRAY_LEN(default_cpu),
-    .mapped = {0, BOARD_RAM_END, 0}, /* identity */
+    /* identity; the first page is nobody's, so that NULL faults */
+    .mapped = {LOAM_PAGE_SIZE, RAM_END - LOAM_PAGE_SIZE, (unsigned char *)LOAM_PAGE_SIZE},
     .zones = zones,
     .zone_count = LOAM_ARRAY_LEN(zones),
     .initrd_place = "at 0x8000000",
@@ -50,125 +66,82 @@ const board board_this = {
     .held_count = LOAM_ARRAY_LEN(held),
     .console_default = "mini-uart",
     .console_names = "mini-uart pl011",
+    .commands = shell_paging_commands,
 };
 
-typedef struct port_choice {
-    const uart *uart;
-    uintptr_t base;
+/* ---- serial ports: both are on the same pins ---- */
+
+typedef struct bcm_port {
+    board_arm_port port;
     bcm_pins pins;
     bcm_irq irq;
-    const char *names[4]; /* what a command line or the end of a stdout-path calls it */
-} port_choice;
+} bcm_port;
 
-static const port_choice ports[] = {
-    {&uart_mini, AUX_BASE, BCM_PINS_MINI, BCM_IRQ_AUX, {"mini-uart", "uart1", "serial@7e215040"}},
-    {&uart_pl011, PL011_BASE, BCM_PINS_PL011, BCM_IRQ_PL011, {"pl011", "uart0", "serial@7e201000"}},
-};
-
-static const port_choice *console = &ports[0];
-static void (*on_tick)(void);
-static bool by_semihosting;
-
-/* What has come and nobody has read: filled by the interrupt, emptied by board_getc. */
-static char input[INPUT_CAP];
-static uint32_t input_head, input_tail;
-
-static void console_open(const port_choice *port)
+static void port_open(const board_arm_port *port)
 {
-    console = port;
-    bcm_uart_pins(port->pins);
-    port->uart->init(port->base);
-    bcm_irq_enable(port->irq);
+    bcm_uart_pins(LOAM_CONTAINER_OF(port, bcm_port, port)->pins);
 }
+
+static void port_irq(const board_arm_port *port, bool on)
+{
+    bcm_irq irq = LOAM_CONTAINER_OF(port, bcm_port, port)->irq;
+    if (on)
+        bcm_irq_enable(irq);
+    else
+        bcm_irq_disable(irq);
+}
+
+static const bcm_port ports[] = {
+    {{&uart_mini, AUX_BASE, {"mini-uart", "uart1", "serial@7e215040"}, port_open, port_irq},
+     BCM_PINS_MINI,
+     BCM_IRQ_AUX},
+    {{&uart_pl011, PL011_BASE, {"pl011", "uart0", "serial@7e201000"}, port_open, port_irq},
+     BCM_PINS_PL011,
+     BCM_IRQ_PL011},
+};
 
 void board_early(void)
 {
     cpus_init();
-    console_open(&ports[0]);
-}
-
-static bool ends_in(const char *s, const char *tail)
-{
-    size_t n = 0, m = 0;
-    while (s[n] != '\0' && s[n] != ':') /* "serial1:115200n8": the baud rate is ours */
-        n++;
-    while (tail[m] != '\0')
-        m++;
-    if (m > n)
-        return false;
-    for (size_t i = 0; i < m; i++)
-        if (s[n - m + i] != tail[i])
-            return false;
-    return true;
+    board_arm_console(&ports[0].port);
 }
 
 bool board_console(const char *name)
 {
     for (size_t i = 0; i < LOAM_ARRAY_LEN(ports); i++)
-        for (size_t k = 0; ports[i].names[k] != NULL; k++)
-            if (ends_in(name, ports[i].names[k])) {
-                if (console != &ports[i]) {
-                    console->uart->flush(console->base);
-                    console_open(&ports[i]);
-                }
-                return true;
-            }
+        if (board_arm_is_called(&ports[i].port, name)) {
+            if (board_arm_console_now() != &ports[i].port)
+                board_arm_console(&ports[i].port);
+            return true;
+        }
     return false;
 }
 
-void board_putc(char c)
+/* ---- paging ---- */
+
+static void map_spin_table(void)
 {
-    console->uart->put(console->base, c);
+    loam_pt_batch batch;
+    loam_pt_batch_init(&batch);
+    if (loam_pt_map(&kern_this.pt, MMU_OWN, loam_pa_of(0), LOAM_PAGE_SIZE,
+                    LOAM_PT_WRITE | LOAM_PT_DEVICE | LOAM_PT_GLOBAL, &batch) != LOAM_OK)
+        kpanic("page tables: the spin table");
+    loam_tlb_flush(&kern_this.tlb, &kern_this.pt, &batch);
 }
 
-/* When nobody reads, the interrupt goes silent and the rest waits in the device, which holds up the
- * sender where it can (QEMU does). */
-static void collect_input(void)
-{
-    char c;
-    while (input_head - input_tail < INPUT_CAP && console->uart->get(console->base, &c))
-        input[input_head++ % INPUT_CAP] = c;
-    if (input_head - input_tail == INPUT_CAP)
-        bcm_irq_disable(console->irq);
-}
-
-bool board_getc(char *c)
-{
-    loam_irq irq = loam_port_irq_save();
-    bool any, was_full;
-    collect_input();
-    any = input_head != input_tail;
-    was_full = input_head - input_tail == INPUT_CAP;
-    if (any)
-        *c = input[input_tail++ % INPUT_CAP];
-    if (was_full)
-        bcm_irq_enable(console->irq);
-    loam_port_irq_restore(irq);
-    return any;
-}
-
-void board_wait_input(void)
-{
-    loam_irq irq = loam_port_irq_save();
-    collect_input();
-    if (input_head == input_tail)
-        arch_wait(); /* wakes up for a masked interrupt too, so none is missed in between */
-    loam_port_irq_restore(irq);
-}
-
-/* mmu.c made the tables, and the tests' memory is in the image. */
 void board_paging(void)
 {
-}
-
-void board_vmap(void)
-{
-}
-
-bool board_tests_memory(bool wanted)
-{
-    (void)wanted;
-    return true;
+    static const loam_span device[] = {{RAM_END, LOCAL_END - RAM_END}};
+    static const paging_layout layout = {
+        .vmap_base = MMU_VMAP_BASE,
+        .vmap_end = MMU_VMAP_END,
+        .vmap_step = MMU_ROOT_SPAN,
+        .window = MMU_WINDOW,
+        .device = device,
+        .device_count = LOAM_ARRAY_LEN(device),
+    };
+    paging_init(&layout, mmu_boot_tables());
+    map_spin_table();
 }
 
 /* ---- processors ---- */
@@ -195,7 +168,7 @@ bool board_cpu_start(unsigned cpu, void *stack_top)
         info->release >= LOAM_PAGE_SIZE)
         return false;
     cpus_expect(cpu, stack_top);
-    word = (volatile uint64_t *)(uintptr_t)(BOARD_LOW_ALIAS + info->release);
+    word = (volatile uint64_t *)(uintptr_t)(MMU_OWN + info->release);
     *word = (uintptr_t)cpus_entry;
     __asm__ volatile("dsb sy\n\tsev" : : : "memory");
     bcm_mail_send(core_of(cpu)); /* it may sleep deeper than an event reaches: cores.S */
@@ -203,6 +176,7 @@ bool board_cpu_start(unsigned cpu, void *stack_top)
 }
 
 static unsigned tick_hz;
+static void (*on_tick)(void);
 
 static void own_interrupts(void)
 {
@@ -230,6 +204,11 @@ void board_tick_start(unsigned hz, void (*fn)(void))
     own_interrupts();
 }
 
+static bcm_irq console_irq(void)
+{
+    return LOAM_CONTAINER_OF(board_arm_console_now(), bcm_port, port)->irq;
+}
+
 /* The controller of the peripherals interrupts core 0 alone. */
 bool board_irq(unsigned line)
 {
@@ -247,22 +226,23 @@ bool board_irq(unsigned line)
             on_tick();
         known = true;
     }
-    if (loam_port_cpu() == 0 && bcm_irq_pending(console->irq)) {
-        collect_input();
+    if (loam_port_cpu() == 0 && bcm_irq_pending(console_irq())) {
+        board_arm_input();
         known = true;
     }
     return known;
 }
 
-void board_exit_by_semihosting(void)
+static void flush(void)
 {
-    by_semihosting = true;
+    const board_arm_port *port = board_arm_console_now();
+    port->uart->flush(port->base);
 }
 
 _Noreturn void board_off(int code)
 {
-    console->uart->flush(console->base);
-    if (by_semihosting)
+    flush();
+    if (board_arm_by_semihosting())
         semihost_exit(code);
     if (code == 0)
         bcm_reset(true);
@@ -271,7 +251,7 @@ _Noreturn void board_off(int code)
 
 _Noreturn void board_reboot(void)
 {
-    console->uart->flush(console->base);
+    flush();
     bcm_reset(false);
     arch_halt();
 }
