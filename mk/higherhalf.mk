@@ -49,5 +49,5 @@ test-higherhalf: $(HH_PROGRAMS) $(HH_NEEDS) ## the tests of compat/higherhalf al
 
 run-higherhalf: | build/packages/pc32
 run-higherhalf: $(addprefix build/pc32/,kernel.elf initrd.cpio) ## boot the higher half: eight steps
-	$(Q)tools/run_pc32.sh 'compat=higherhalf' -kernel build/pc32/kernel.elf \
+	$(Q)tools/run_pc.sh 'compat=higherhalf' -kernel build/pc32/kernel.elf \
 	    -initrd build/pc32/initrd.cpio

@@ -86,8 +86,9 @@ $(PC32)/initrd.cpio: $(INITRAMFS_FILES) tools/initrd.sh | build/packages/pc32
 GRUB_MODULES := multiboot multiboot2 mmap iso9660 biosdisk normal
 grub_iso = bash tools/grub_iso.sh $(1) $(2) $(3) $(4) "$(GRUB_MODULES)"
 
-$(PC32)/grub.cfg: kern/boards/pc32/grub.cfg
-	$(Q)mkdir -p $(@D) && sed -e 's/@TIMEOUT@/0/' -e 's/@WORDS@/demo=tour shell/' $< >$@
+$(PC32)/grub.cfg: kern/boards/pc/grub.cfg
+	$(Q)mkdir -p $(@D) && sed -e 's/@TIMEOUT@/0/' -e 's/@WORDS@/demo=tour shell/' \
+	    -e 's/@KERNEL@/multiboot/' -e 's/@MODULE@/module/' $< >$@
 
 $(PC32)/loam.iso: $(PC32)/kernel.elf $(PC32)/initrd.cpio $(PC32)/grub.cfg tools/grub_iso.sh \
     | build/packages/pc32
@@ -118,7 +119,7 @@ iso-pc32: $(PC32)/loam.iso ## build/pc32/loam.iso: the PC's kernel with GRUB, fo
 
 run-pc32: | build/packages/pc32
 run-pc32: $(PC32_IMAGES) ## boot the PC in QEMU: in a window where there is a display
-	$(Q)tools/run_pc32.sh 'demo=tour $(kernel-args)' -kernel $(PC32)/kernel.elf \
+	$(Q)tools/run_pc.sh 'demo=tour $(kernel-args)' -kernel $(PC32)/kernel.elf \
 	    -initrd $(PC32)/initrd.cpio
 
 TEST_NEEDS += $(PC32_IMAGES) build/pc32clang/kernel.elf

@@ -68,7 +68,7 @@ endef
 PC64_CFLAGS_test_unit := -O1
 $(foreach v,pc64 pc64clang,$(eval $(call pc64_rules,$(v))))
 
-# ---- the initrd ----
+# ---- the initrd and the GRUB image ----
 
 PC64_INITRD_FILES +=
 
@@ -76,17 +76,27 @@ $(PC64)/initrd.cpio: $(INITRAMFS_FILES) tools/initrd.sh | build/packages/pc64
 	$(call say,CPIO,$@)
 	$(Q)bash tools/initrd.sh $@ kern/initramfs $(PC64_INITRD_FILES)
 
+$(PC64)/grub.cfg: kern/boards/pc/grub.cfg
+	$(Q)mkdir -p $(@D) && sed -e 's/@TIMEOUT@/0/' -e 's/@WORDS@/demo=tour shell/' \
+	    -e 's/@KERNEL@/multiboot2/' -e 's/@MODULE@/module2/' $< >$@
+
+$(PC64)/loam.iso: $(PC64)/kernel.elf $(PC64)/initrd.cpio $(PC64)/grub.cfg tools/grub_iso.sh \
+    | build/packages/pc64
+	$(call say,ISO,$@)
+	$(Q)$(call grub_iso,$@,$(PC64)/kernel.elf,$(PC64)/initrd.cpio,$(PC64)/grub.cfg)
+
 # ---- what a person types ----
 
-PC64_IMAGES := $(addprefix $(PC64)/,kernel.elf initrd.cpio)
+PC64_IMAGES := $(addprefix $(PC64)/,kernel.elf initrd.cpio loam.iso)
 
-.PHONY: pc64 run-pc64
+.PHONY: pc64 run-pc64 iso-pc64
 all: pc64
-pc64: $(PC64_IMAGES) ## the 64-bit PC's kernel, in build/pc64/
+pc64: $(PC64_IMAGES) ## the 64-bit PC's kernel and its GRUB image, in build/pc64/
+iso-pc64: $(PC64)/loam.iso ## build/pc64/loam.iso: the 64-bit PC's kernel with GRUB, for a CD drive
 
 run-pc64: | build/packages/pc64
 run-pc64: $(PC64_IMAGES) ## boot the 64-bit PC in QEMU: in a window where there is a display
-	$(Q)QEMU=qemu-system-x86_64 tools/run_pc32.sh 'demo=tour $(kernel-args)' \
-	    -kernel $(PC64)/kernel.elf -initrd $(PC64)/initrd.cpio
+	$(Q)QEMU=qemu-system-x86_64 MEMORY=$${MEMORY:-256} CPUS=$${CPUS:-4} \
+	    tools/run_pc.sh 'demo=tour $(kernel-args)' -kernel $(PC64)/kernel.elf -initrd $(PC64)/initrd.cpio
 
 TEST_NEEDS += $(PC64_IMAGES) build/pc64clang/kernel.elf

@@ -45,7 +45,7 @@ build/host/libstacsos.a: $(call objects,host,$(STACSOS_LIB))
 run-stacsos: kernel-args ?= pgalloc=buddy pgalloc-selftest=yes
 run-stacsos: | build/packages/pc32
 run-stacsos: $(addprefix build/pc32/,kernel.elf initrd.cpio) ## boot the page allocator of stacsos
-	$(Q)tools/run_pc32.sh '$(kernel-args)' -kernel build/pc32/kernel.elf \
+	$(Q)tools/run_pc.sh '$(kernel-args)' -kernel build/pc32/kernel.elf \
 	    -initrd build/pc32/initrd.cpio
 
 STACSOS_SUITES := $(patsubst test/stacsos/%.c,%,$(sort $(wildcard test/stacsos/*_test.c)))

@@ -119,27 +119,27 @@ def huge_initrd(tap):
               r"zone low: 0 pages free", r"vmap: \[0xd0000000, 0xd[0-7]")
 
 
-def words(tap):
+def words(tap, boot=pc.boot):
     clean(tap, "command line: unknown and wrong words: a warning each",
-          pc.boot("off florble slab=nonsense misuse=maybe exit=never demo seed=x"),
+          boot("off florble slab=nonsense misuse=maybe exit=never demo seed=x"),
           "unknown word: 'florble'", "bad slab option: 'slab'", "misuse= knows", "exit= knows",
           "a value is missing: 'demo'", "seed= wants a number")
-    code, output = pc.boot("test=florble off")[:2]
+    code, output = boot("test=florble off")[:2]
     tap.check(code == pc.BAD and "no test has 'florble' in its name" in output,
               "command line: test=: no test of this name: not a pass", output.splitlines()[-3:])
-    clean(tap, "command line: the kernel's file name is none of its words", pc.boot("off"),
+    clean(tap, "command line: the kernel's file name is none of its words", boot("off"),
           r"command line: off\n(?!.*unknown word)")
     clean(tap, "command line: slab modes: accepted, kmalloc works",
-          pc.boot("slab=guard,poison,quarantine=64K,owner demo=objects off"), "kmalloc\\(24\\) -> ")
-    clean(tap, "command line: trace: events from the hand-over on", pc.boot("trace off"),
+          boot("slab=guard,poison,quarantine=64K,owner demo=objects off"), "kmalloc\\(24\\) -> ")
+    clean(tap, "command line: trace: events from the hand-over on", boot("trace off"),
           "list_add order")
-    clean(tap, "console: serial alone", pc.boot("off console=serial"), r"command line: off console")
-    clean(tap, "console: unknown name: a warning", pc.boot("off console=teletype"),
+    clean(tap, "console: serial alone", boot("off console=serial"), r"command line: off console")
+    clean(tap, "console: unknown name: a warning", boot("off console=teletype"),
           "console=teletype is not one of: serial vga both")
-    code, output = pc.boot("demo=nonsense off")
+    code, output = boot("demo=nonsense off")
     tap.check(code == pc.BAD and "no demo of this name" in output,
               "demo: unknown: said, failing exit code", pc.tail(output))
-    code, output = pc.boot("demo=misuse demo=osc4 off")
+    code, output = boot("demo=misuse demo=osc4 off")
     tap.check(code == pc.GOOD and "refused: 7 of 7" in output, "demo: misuse, osc4: pass",
               pc.tail(output))
 
@@ -188,11 +188,11 @@ def told(tap):
         clean(tap, f"told: {name}: said, and a shell or off", result, *texts)
 
 
-def make(terminal):
-    """`make run-pc32` without and with a terminal: what it printed and its exit code."""
+def make(target, terminal):
+    """`make TARGET` without and with a terminal: what it printed and its exit code."""
     environment = {k: v for k, v in os.environ.items()
                    if not k.startswith(("MAKE", "MFLAGS", "DISPLAY", "WAYLAND"))}
-    command = ["timeout", "100", "make", "-s", "run-pc32"]
+    command = ["timeout", "100", "make", "-s", target]
     if not terminal:
         done = subprocess.run(command, cwd=pc.ROOT, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -214,11 +214,11 @@ def make(terminal):
     return process.wait(), output.decode("ascii", "replace").replace("\r", "")
 
 
-def by_make(tap):
-    clean(tap, "make run-pc32: no terminal: the tour, then off", make(False), "page_split",
+def by_make(tap, target="run-pc32"):
+    clean(tap, f"make {target}: no terminal: the tour, then off", make(target, False), "page_split",
           "page_merge", "tour: done", r"\] off", code=0)
-    clean(tap, "make run-pc32: on a terminal: says how to leave, the tour, a shell", make(True),
-          "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off", code=0)
+    clean(tap, f"make {target}: on a terminal: says how to leave, the tour, a shell",
+          make(target, True), "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off", code=0)
 
 
 def main():

@@ -7,7 +7,9 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import pc32_qemu as pc  # noqa: E402
+import pc32_qemu  # noqa: E402
+from pc_qemu import BAD, GOOD, PROMPT, ends  # noqa: E402
+from rpi3_qemu import tail  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 FAULTS = {
@@ -29,9 +31,9 @@ REPORT = (r"^trap: ", r"^eax [0-9a-f]{8}  ebx ", r"^eip [0-9a-f]{8}  eflags ", r
           r"#\d 0x[0-9a-f]+ kern_main\+0x", r"panic: stopped")
 
 
-def stopped(command, cpu=None):
-    machine = pc.console("", cpu=cpu)
-    machine.wait_for(pc.PROMPT)
+def stopped(pc, command, **options):
+    machine = pc.console("", **options)
+    machine.wait_for(PROMPT)
     machine.type(command + "\r")
     return machine.finish()
 
@@ -39,39 +41,49 @@ def stopped(command, cpu=None):
 def missing(result, *texts):
     code, output = result
     faults = [f"missing: {text}" for text in texts if not re.search(text, output, re.M)]
-    return ([f"exit code {code}"] if code != pc.BAD else []) + faults
+    return ([f"exit code {code}"] if code != BAD else []) + faults
+
+
+def each(tap, pc, faults, report, **options):
+    """Every fault by name; gives the results by name."""
+    names = list(faults)
+    results = parallel(lambda name: stopped(pc, f"fault {name}", **options), names)
+    for name, result in zip(names, results):
+        bad = missing(result, faults[name], *report)
+        tap.check(not bad, f"fault {name}: named, registers, calls, exit code 35",
+                  bad + tail(result[1], 30))
+    results = dict(zip(names, results))
+    tap.check(not missing(results["divide"], r"at fault_divide\+0x"),
+              "fault divide: the function is named", tail(results["divide"][1], 20))
+    return results
+
+
+def ways_to_end(tap, pc):
+    result = stopped(pc, "panic")
+    faults = missing(result, r"panic: as asked for", r"#\d 0x[0-9a-f]+ do_panic\+0x",
+                     "panic: stopped")
+    tap.check(not faults, "panic: reason, backtrace, exit code 35", faults + tail(result[1], 20))
+    machine = pc.console("")
+    machine.wait_for(PROMPT)
+    text = machine.command("fault nonsense")
+    tap.check("is not one of: null invalid" in text, "fault: unknown: the names are listed", [text])
+    code, output = ends(machine)
+    tap.check(code == GOOD, "fault: unknown: the shell goes on", tail(output))
+    machine = pc.console("")
+    machine.wait_for(PROMPT)
+    machine.type("reboot\r")
+    code, output = machine.finish()
+    tap.check(code == 0 and output.rstrip().endswith("reboot"), "reboot: the machine resets",
+              [f"exit code {code}", *tail(output)])
 
 
 def main():
     tap = Tap()
-    names = list(FAULTS)
-    results = parallel(lambda name: stopped(f"fault {name}"), names)
-    for name, result in zip(names, results):
-        faults = missing(result, FAULTS[name], *REPORT)
-        tap.check(not faults, f"fault {name}: named, registers, calls, exit code 35",
-                  faults + pc.tail(result[1], 30))
-    results = dict(zip(names, results))
-    tap.check(not missing(results["divide"], r"at fault_divide\+0x"),
-              "fault divide: the function is named", pc.tail(results["divide"][1], 20))
-    result = stopped("fault stack", cpu="486")
+    each(tap, pc32_qemu, FAULTS, REPORT)
+    result = stopped(pc32_qemu, "fault stack", cpu="486")
     tap.check(not missing(result, FAULTS["stack"], *REPORT), "fault stack: on a 486, too",
-              pc.tail(result[1], 30))
-    result = stopped("panic")
-    faults = missing(result, r"panic: as asked for", r"#\d 0x[0-9a-f]+ do_panic\+0x",
-                     "panic: stopped")
-    tap.check(not faults, "panic: reason, backtrace, exit code 35", faults + pc.tail(result[1], 20))
-    machine = pc.console("")
-    machine.wait_for(pc.PROMPT)
-    text = machine.command("fault nonsense")
-    tap.check("is not one of: null invalid" in text, "fault: unknown: the names are listed", [text])
-    code, output = pc.ends(machine)
-    tap.check(code == pc.GOOD, "fault: unknown: the shell goes on", pc.tail(output))
-    machine = pc.console("")
-    machine.wait_for(pc.PROMPT)
-    machine.type("reboot\r")
-    code, output = machine.finish()
-    tap.check(code == 0 and output.rstrip().endswith("reboot"), "reboot: the machine resets",
-              [f"exit code {code}", *pc.tail(output)])
+              tail(result[1], 30))
+    ways_to_end(tap, pc32_qemu)
     tap.done()
 
 

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The PC in QEMU, for tests: boots by -kernel and by GRUB, a serial line.
-
-A pass is exit code 33 and a line, never one of them alone: a machine that resets ends with 0 under
--no-reboot.
-"""
+"""The PC with 32 bits in QEMU, for tests (pc_qemu.py), and a loader of our own."""
 import os
 import re
 import subprocess
@@ -11,60 +7,12 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import rpi3_qemu as qemu  # noqa: E402
+from pc_qemu import BAD, GOOD, LIMIT, Pc, ends  # noqa: E402, F401
 from rpi3_qemu import PROMPT, ROOT, frames, tail  # noqa: E402, F401
 
-BUILD = os.path.join(ROOT, "build/pc32")
-KERNEL = os.path.join(BUILD, "kernel.elf")
-CLANG = os.path.join(ROOT, "build/pc32clang/kernel.elf")
-ISO = os.path.join(BUILD, "loam.iso")
-LIMIT = 90
-GOOD, BAD = 33, 35
-
-
-class Machine(qemu.Machine):
-    BASE = ["qemu-system-i386", "-display", "none", "-monitor", "none", "-no-reboot", "-serial",
-            "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
-
-
-def console(words, kernel=KERNEL, memory="64", cpu=None, initrd=None, more=(), limit=LIMIT):
-    """Boots by -kernel; words is the kernel command line."""
-    arguments = ["-kernel", kernel, "-m", memory, *more]
-    arguments += ["-append", words] if words else []
-    arguments += ["-cpu", cpu] if cpu else []
-    arguments += ["-initrd", initrd] if initrd else []
-    return Machine(arguments, limit)
-
-
-def boot(words, **options):
-    """(exit code, output) of a boot that ends by itself."""
-    return console(words, **options).finish()
-
-
-def ends(machine):
-    """Types `off` at the shell's prompt; (exit code, output)."""
-    if machine.wait_for(PROMPT):
-        machine.type("off\r")
-    return machine.finish()
-
-
-def grub(words=None, menu=None, memory="64", cpu=None, kernel=KERNEL, initrd=None, limit=LIMIT):
-    """Boots by real GRUB from an ISO made for the purpose, or from loam.iso when neither words nor
-    a menu is given."""
-    more = ["-cpu", cpu] if cpu else []
-    if words is None and menu is None:
-        return Machine(["-cdrom", ISO, "-m", memory, *more], limit)
-    with tempfile.TemporaryDirectory(prefix="loam-grub-") as folder:
-        image, config = os.path.join(folder, "k.iso"), os.path.join(folder, "grub.cfg")
-        with open(config, "w", encoding="ascii") as file:
-            file.write("set timeout=0\nmenuentry k {\n%s\n}\n" % (menu or (
-                f"multiboot /boot/kernel.elf {words}\nmodule /boot/initrd.cpio initrd")))
-        subprocess.run([os.path.join(ROOT, "tools/grub_iso.sh"), image, kernel,
-                        initrd or os.path.join(BUILD, "initrd.cpio"), config,
-                        "multiboot multiboot2 mmap iso9660 biosdisk normal"], check=True)
-        machine = Machine(["-cdrom", image, "-m", memory, *more], limit)
-        machine.wait_for("Loam")  # GRUB has read the files by then
-        return machine
+PC = Pc("pc32", "qemu-system-i386", "64", "multiboot", "module")
+BUILD, KERNEL, CLANG, ISO = PC.build, PC.kernel, PC.clang, PC.iso
+Machine, console, boot, grub = PC.machine, PC.console, PC.boot, PC.grub
 
 
 # A loader of our own: enters the kernel with whatever registers and information a test wants.

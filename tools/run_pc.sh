@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run_pc32.sh WORDS QEMU-ARGUMENT... - a PC in QEMU, for a person.
+# run_pc.sh WORDS QEMU-ARGUMENT... - a PC in QEMU, for a person: qemu-system-i386, or $QEMU with
+# $MEMORY MiB and $CPUS processors.
 #
 # With a display: a window, and the same on serial. Without one: serial alone, on this terminal. On
 # a terminal the kernel command line gets `shell`, else `off`, and there is nobody to see a window.
@@ -13,7 +14,7 @@ words=$1
 shift
 end=off
 [ -t 0 ] && end=shell
-qemu=(qemu-system-i386 -m "${MEMORY:-64}" -no-reboot
+qemu=("${QEMU:-qemu-system-i386}" -m "${MEMORY:-64}" -smp "${CPUS:-1}" -no-reboot
     -device "isa-debug-exit,iobase=0xf4,iosize=0x04" "$@")
 case " $* " in *' -kernel '*) qemu+=(-append "$words $end") ;; esac
 
@@ -36,5 +37,5 @@ case $code in
 33) exit 0 ;;
 0) [ "$end" = shell ] && exit 0 ;; # the person closed it
 esac
-echo "run_pc32: QEMU ended with code $code" >&2
+echo "run_pc: QEMU ended with code $code" >&2
 exit 1
