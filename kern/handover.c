@@ -12,13 +12,17 @@
  *
  * A zone in which there is no RAM does not exist.
  */
+#include "arch.h"
 #include "board.h"
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
 #include "startup.h"
 
-enum { LEAST_FREE = 256 /* frames that a map must leave for this kernel to be of any use */ };
+enum {
+    LEAST_FREE = 256,        /* frames that a map must leave for this kernel to be of any use */
+    CHECKED_FRAMES = 1 << 21 /* up to 8 GiB all rules are checked at boot */
+};
 
 typedef struct metadata {
     loam_pa zone[BOARD_ZONES], trace;
@@ -140,10 +144,34 @@ static void make_zones(const metadata *m)
     }
 }
 
+/* How long it took, in ticks; the lines about it do not count. */
+static uint64_t making, giving;
+
 static loam_err give(void *zones, loam_pfn first, uint64_t count)
 {
     klog("hand over: frames [0x%X, 0x%X), %U pages", first.v, first.v + count, count);
-    return loam_zonelist_give(zones, first, count);
+    uint64_t start = loam_port_ticks();
+    loam_err err = loam_zonelist_give(zones, first, count);
+    giving += loam_port_ticks() - start;
+    return err;
+}
+
+static uint64_t microseconds(uint64_t ticks)
+{
+    uint64_t hz = arch_ticks_hz();
+    return ticks / hz * 1000000 + ticks % hz * 1000000 / hz;
+}
+
+static void log_cost(const metadata *m)
+{
+    const kern *k = &kern_this;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < board_this.zone_count; i++)
+        bytes += m->zone_len[i];
+    klog("hand over: %U us to make the zones, %U us to give the frames", microseconds(making),
+         microseconds(giving));
+    klog("metadata: %U bytes for %U pages, %U thousandths of a byte each", bytes, k->sum.total,
+         bytes * 1000 / k->sum.total);
 }
 
 /* The zone for slabs: they need addresses, and as much as there is. */
@@ -218,15 +246,28 @@ void startup_memory(void)
         kpanic("the trace ring cannot be made");
     loam_trace_set_sink(&k->trace, loam_trace_sink_lines, &lines);
     loam_trace_set_on(&k->trace, k->options.trace);
+    making = loam_port_ticks();
     make_zones(&taken);
+    making = loam_port_ticks() - making;
     hand_over();
+    log_cost(&taken);
     log_zones();
+}
+
+/* Every rule, unless there is so much memory that looking at all of it would be most of the boot:
+ * the word `check` does it then. */
+static void check_rules(void)
+{
+    const char *broken = kern_this.sum.total <= CHECKED_FRAMES ? kern_check() : NULL;
+    if (broken != NULL)
+        kpanic("after the boot a rule is broken: %s", broken);
+    if (kern_this.sum.total > CHECKED_FRAMES)
+        klog("rules: not checked at boot, %U pages are many", kern_this.sum.total);
 }
 
 void startup_objects(void)
 {
     kern *k = &kern_this;
-    const char *broken;
     k->options.slab.trace = &k->trace;
     k->slabs = loam_slabs_init(k->zone, &k->options.slab);
     k->kmalloc = k->slabs != NULL ? loam_kmalloc_init(k->slabs) : NULL;
@@ -234,7 +275,5 @@ void startup_objects(void)
         kpanic("no memory for the object allocator");
     board_vmap();
     klog("kmalloc: ready");
-    broken = kern_check();
-    if (broken != NULL)
-        kpanic("after the boot a rule is broken: %s", broken);
+    check_rules();
 }
