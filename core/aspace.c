@@ -238,7 +238,7 @@ loam_aspace_world *loam_aspace_world_init(const loam_aspace_config *config)
     if (w == NULL)
         return NULL;
     w->config = *config;
-    w->lock = (loam_lock)LOAM_LOCK_INIT;
+    w->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_WORLD);
     loam_list_init(&w->spaces);
     loam_pt_batch_init(&w->batch);
     aspace_measure(w);

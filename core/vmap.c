@@ -59,7 +59,7 @@ loam_vmap *loam_vmap_init(void *mem, size_t len, const loam_vmap_config *config)
         return NULL;
     __builtin_memset(v, 0, sizeof(*v));
     v->config = *config;
-    v->lock = (loam_lock)LOAM_LOCK_INIT;
+    v->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_VMAP);
     loam_pt_batch_init(&v->batch);
     const loam_range_source stock = {
         .ctx = v, .get = loam_vmap__stock_get, .put = loam_vmap__stock_put};

@@ -151,6 +151,7 @@ static unsigned char *zone_init_area(zone_area *area, uint64_t first, uint64_t c
 {
     uint64_t table = zone_line(count);
     area->first = first;
+    area->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_AREA);
     area->count = count;
     area->table = mem;
     area->reserved = count;

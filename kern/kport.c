@@ -4,6 +4,11 @@
 #include "console.h"
 #include "loam/port.h"
 #include "panic.h"
+#include "smp.h"
+
+#if LOAM_LOCK_ORDER
+loam_lock_held loam_port_held[LOAM_PORT_MAX_CPUS];
+#endif
 
 static loam_policy policy = LOAM_POLICY_PANIC;
 static loam_report_fn *listener; /* NULL: print */
@@ -20,6 +25,14 @@ void loam_port_on_report(loam_report_fn *fn, void *ctx)
 {
     listener = fn;
     listener_ctx = ctx;
+}
+
+/* Ports with one processor never wait. */
+void loam_port_lock_wait(void);
+void loam_port_lock_wait(void)
+{
+    smp_serve();
+    loam_port_relax();
 }
 
 static void tell(const char *kind, const loam_report *report)

@@ -24,9 +24,9 @@ hostclang_CC := clang
 hostclang_CFLAGS := -O2 -g -fstack-usage
 asan_CC := gcc
 asan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-    -fno-sanitize-recover=all
+    -fno-sanitize-recover=all -DLOAM_LOCK_ORDER=1
 tsan_CC := gcc
-tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DLOAM_LOCK_ORDER=1
 host32_CC := gcc
 host32_CFLAGS := -m32 -O2 -g -fstack-usage
 

@@ -4,7 +4,7 @@
 #     build/pc32/kernel.elf     what GRUB and QEMU's -kernel start (Multiboot 1)
 #     build/pc32/loam.iso       the same with GRUB, for a CD drive
 #     build/pc32/floppy.img     the same with a boot sector of our own, for an 80386
-#     build/pc32clang/          the kernel built by clang and lld, to see that it can be
+#     build/pc32clang/          the kernel built by clang and lld, which looks at the order of locks
 
 PC32 := build/pc32
 PC32_TARGET := -m32 -march=i386 -mno-sse -mno-mmx -mno-80387 -fcf-protection=none -ffreestanding \
@@ -18,7 +18,7 @@ pc32_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
 pc32_LDFLAGS := -m32 -no-pie
 pc32_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 pc32clang_CC := clang --target=i386-none-elf
-pc32clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables
+pc32clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
 pc32clang_LDFLAGS := -fuse-ld=lld
 pc32clang_RT := -fno-builtin
 

@@ -3,7 +3,7 @@
 #
 #     build/rpi3/kernel8.img    what the firmware, QEMU and the boot loader start
 #     build/rpi3/kernel8.elf    the same with symbols
-#     build/rpi3clang/          the kernel built by clang and lld, to see that it can be
+#     build/rpi3clang/          the kernel built by clang and lld, which looks at the order of locks
 
 RPI3 := build/rpi3
 RPI3_GCC := aarch64-linux-gnu-gcc
@@ -21,7 +21,7 @@ rpi3_CFLAGS := -O2 -g -fno-pie -mno-outline-atomics
 rpi3_LDFLAGS := -no-pie
 rpi3_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 rpi3clang_CC := $(RPI3_CLANG)
-rpi3clang_CFLAGS := -O2 -g
+rpi3clang_CFLAGS := -O2 -g -DLOAM_LOCK_ORDER=1
 rpi3clang_LDFLAGS := -fuse-ld=lld
 rpi3clang_RT := -fno-builtin
 

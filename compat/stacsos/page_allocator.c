@@ -19,7 +19,7 @@
  */
 #include "state.h"
 
-stacsos_allocator stacsos_machine = {LOAM_LOCK_INIT, NULL, NULL, 0, 0};
+stacsos_allocator stacsos_machine = {LOAM_LOCK_OF(LOAM_RANK_FACE), NULL, NULL, 0, 0};
 
 /* ---- start, and from pages to numbers ---- */
 

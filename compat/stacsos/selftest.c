@@ -6,7 +6,7 @@
 enum { TRIAL_PAGES = 2048, TRIAL_BYTES = 16384, LISTS_TEXT = 160 };
 
 static unsigned char trial_memory[TRIAL_BYTES] __attribute__((aligned(64)));
-static stacsos_allocator trial = {LOAM_LOCK_INIT, NULL, NULL, 0, 0};
+static stacsos_allocator trial = {LOAM_LOCK_OF(LOAM_RANK_FACE), NULL, NULL, 0, 0};
 
 typedef enum step_kind { INSERT, REFUSED, ALLOCATE, FREE } step_kind;
 

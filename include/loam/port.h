@@ -15,6 +15,8 @@
  *   loam_lock, LOAM_LOCK_INIT       a lock that also keeps interrupts off while it is held
  *   loam_lock_acquire(lock)         returns loam_irq; waits
  *   loam_lock_release(lock, irq)
+ *   LOAM_LOCK_OF(rank)              may be left out: LOAM_LOCK_INIT for a lock of which it is known
+ *                                   what it guards (port_lock.h), for ports that check holders
  *   loam_port_relax()               a hint inside a waiting loop
  *   loam_port_ticks()               uint64_t, a counter that never goes back; its rate is the
  *                                   port's
@@ -39,7 +41,12 @@
  * or "no order: why" where nothing else hangs on the value.
  */
 #include "loam/base.h"
+#include "loam/port_lock.h"
 #include "loam_port.h"
+
+#ifndef LOAM_LOCK_OF
+#define LOAM_LOCK_OF(rank) LOAM_LOCK_INIT
+#endif
 
 /* What the core tells of a refusal. Texts are literals: short, lower case, without newline. */
 typedef struct loam_report {

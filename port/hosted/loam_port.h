@@ -7,6 +7,7 @@
  * processor 0. */
 #include "loam/base.h"
 #include "loam/port_atomic.h"
+#include "loam/port_lock.h"
 
 enum { LOAM_PORT_MAX_CPUS = 64 };
 
@@ -42,21 +43,69 @@ static inline void loam_port_relax(void)
 #endif
 }
 
-/* A spinlock that gives the processor away after a while: the holder may have been descheduled. */
+/* A spinlock that gives the processor away after a while: the holder may have been descheduled. With
+ * LOAM_LOCK_ORDER it knows the thread that holds it, and the rules of port_lock.c are looked at. */
 typedef struct loam_lock {
     uint32_t held; /* [atomic] 1 while somebody holds it */
+    uint32_t rank; /* [init] */
+    void *owner;   /* [atomic] the holder's loam_hosted_held, with LOAM_LOCK_ORDER; else NULL */
 } loam_lock;
 
-#define LOAM_LOCK_INIT                                                                             \
+#define LOAM_LOCK_OF(rank)                                                                         \
     {                                                                                              \
-        0                                                                                          \
+        0, (rank), NULL                                                                            \
     }
+#define LOAM_LOCK_INIT LOAM_LOCK_OF(LOAM_RANK_NONE)
 
 void loam_hosted_yield(void);
+
+#if LOAM_LOCK_ORDER
+extern _Thread_local loam_lock_held loam_hosted_held;
+
+static inline void loam_hosted_lock_taking(loam_lock *lock)
+{
+    const char *rule = loam_lock_rule_again;
+    if (loam_atomic_ptr_load(&lock->owner) != &loam_hosted_held) /* no other thread writes that */
+        rule = loam_lock_order_take(&loam_hosted_held, lock, lock->rank);
+    if (rule != NULL)
+        loam_lock_broken(rule, lock, lock->rank);
+}
+
+static inline void loam_hosted_lock_taken(loam_lock *lock)
+{
+    loam_atomic_ptr_store(&lock->owner, &loam_hosted_held);
+}
+
+static inline void loam_hosted_lock_dropping(loam_lock *lock)
+{
+    const char *rule = loam_lock_rule_other;
+    if (loam_atomic_ptr_load(&lock->owner) == &loam_hosted_held)
+        rule = loam_lock_order_drop(&loam_hosted_held, lock->rank);
+    if (rule != NULL)
+        loam_lock_broken(rule, lock, lock->rank);
+    loam_atomic_ptr_store(&lock->owner, NULL);
+}
+#else
+static inline void loam_hosted_lock_taking(loam_lock *lock)
+{
+    (void)lock;
+}
+
+static inline void loam_hosted_lock_taken(loam_lock *lock)
+{
+    (void)lock;
+}
+
+static inline void loam_hosted_lock_dropping(loam_lock *lock)
+{
+    (void)lock;
+}
+#endif
 
 static inline loam_irq loam_lock_acquire(loam_lock *lock)
 {
     unsigned spins = 0;
+    loam_hosted_lock_taking(lock);
     while (loam_atomic_exchange(&lock->held, 1) != 0) {
         while (loam_atomic_peek(&lock->held) != 0) {
             loam_port_relax();
@@ -64,12 +113,14 @@ static inline loam_irq loam_lock_acquire(loam_lock *lock)
                 loam_hosted_yield();
         }
     }
+    loam_hosted_lock_taken(lock);
     return 0;
 }
 
 static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
 {
     (void)irq;
+    loam_hosted_lock_dropping(lock);
     loam_atomic_store(&lock->held, 0); /* pairs with the exchange in loam_lock_acquire */
 }
 

@@ -13,6 +13,9 @@
 #include "loam/port.h"
 
 _Thread_local unsigned loam_port_cpu_self;
+#if LOAM_LOCK_ORDER
+_Thread_local loam_lock_held loam_hosted_held;
+#endif
 
 static loam_policy hosted_policy = LOAM_POLICY_PANIC; /* [init] */
 static loam_report_fn *hosted_listener;               /* [init] NULL: print */

@@ -6,6 +6,7 @@
  * nor xadd; with one processor, nothing can come between two instructions but an interrupt, so
  * interrupts off is an atomic operation, and a lock. The contract is in include/loam/port.h. */
 #include "loam/base.h"
+#include "loam/port_lock.h"
 #include "x86_clock.h"
 
 enum { LOAM_PORT_MAX_CPUS = 1 };
@@ -34,24 +35,45 @@ static inline void loam_port_relax(void)
     __asm__ volatile("" : : : "memory");
 }
 
+/* Interrupts off is what locks; `held` is for the rules of port_lock.c, for nobody could ever wait. */
 typedef struct loam_lock {
-    uint32_t held; /* for whoever looks: interrupts off is what locks */
+    uint32_t held; /* 1 while somebody holds it */
+    uint32_t rank; /* [init] */
 } loam_lock;
 
-#define LOAM_LOCK_INIT                                                                             \
+#define LOAM_LOCK_OF(rank)                                                                         \
     {                                                                                              \
-        0                                                                                          \
+        0, (rank)                                                                                  \
     }
+#define LOAM_LOCK_INIT LOAM_LOCK_OF(LOAM_RANK_NONE)
+
+#if LOAM_LOCK_ORDER
+extern loam_lock_held loam_port_held[LOAM_PORT_MAX_CPUS];
+#endif
 
 static inline loam_irq loam_lock_acquire(loam_lock *lock)
 {
     loam_irq irq = loam_port_irq_save();
+    const char *rule = lock->held != 0 ? loam_lock_rule_again : NULL;
+#if LOAM_LOCK_ORDER
+    if (rule == NULL)
+        rule = loam_lock_order_take(loam_port_held, lock, lock->rank);
+#endif
+    if (LOAM_UNLIKELY(rule != NULL))
+        loam_lock_broken(rule, lock, lock->rank);
     lock->held = 1;
     return irq;
 }
 
 static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
 {
+    const char *rule = lock->held == 0 ? loam_lock_rule_other : NULL;
+#if LOAM_LOCK_ORDER
+    if (rule == NULL)
+        rule = loam_lock_order_drop(loam_port_held, lock->rank);
+#endif
+    if (LOAM_UNLIKELY(rule != NULL))
+        loam_lock_broken(rule, lock, lock->rank);
     lock->held = 0;
     loam_port_irq_restore(irq);
 }

@@ -32,7 +32,7 @@
  */
 #include "heap_impl.h"
 
-shomp_heap shomp_x__heap = {.lock = LOAM_LOCK_INIT};
+shomp_heap shomp_x__heap = {.lock = LOAM_LOCK_OF(LOAM_RANK_FACE)};
 static _Alignas(64) unsigned char heap_meta[SHOMP_META];
 
 enum { HEAP_TRIES = 8 }; /* reports of one allocate before it is served all the same */
