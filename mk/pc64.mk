@@ -3,7 +3,7 @@
 #
 #     build/pc64/kernel.elf     what QEMU's -kernel (PVH) and GRUB (Multiboot 2) start
 #     build/pc64/loam.iso       the same with GRUB, for a CD drive
-#     build/pc64clang/          the kernel built by clang and lld, to see that it can be
+#     build/pc64clang/          the kernel built by clang and lld, which looks at the order of locks
 
 PC64 := build/pc64
 PC64_TARGET := -m64 -march=x86-64 -mno-red-zone -mcmodel=kernel -mgeneral-regs-only \
@@ -18,7 +18,7 @@ pc64_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
 pc64_LDFLAGS := -no-pie
 pc64_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 pc64clang_CC := clang --target=x86_64-none-elf
-pc64clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables
+pc64clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
 pc64clang_LDFLAGS := -fuse-ld=lld
 pc64clang_RT := -fno-builtin
 

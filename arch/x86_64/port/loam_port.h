@@ -37,31 +37,7 @@ static inline void loam_port_relax(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-/* A ticket lock: processors are served in the order in which they came. */
-typedef struct loam_lock {
-    uint32_t next;    /* [atomic] the next ticket */
-    uint32_t serving; /* [atomic] the ticket that holds the lock */
-} loam_lock;
-
-#define LOAM_LOCK_INIT                                                                             \
-    {                                                                                              \
-        0, 0                                                                                       \
-    }
-
-static inline loam_irq loam_lock_acquire(loam_lock *lock)
-{
-    loam_irq irq = loam_port_irq_save();
-    uint32_t ticket = loam_atomic_add(&lock->next, 1);
-    while (loam_atomic_load(&lock->serving) != ticket) /* pairs with the store in release */
-        loam_port_relax();
-    return irq;
-}
-
-static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
-{
-    loam_atomic_store(&lock->serving, loam_atomic_peek(&lock->serving) + 1);
-    loam_port_irq_restore(irq);
-}
+#include "arch/ticket_lock.h"
 
 /* The processor's counter of cycles; x86_clock.c found its rate. */
 static inline uint64_t loam_port_ticks(void)
