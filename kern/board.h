@@ -93,10 +93,11 @@ bool board_irq(unsigned line);
 /* How many the firmware names, at least 1; number 0 is the one that booted. Valid after
  * startup_find. A board with one processor answers 1, and the other three are never called. */
 unsigned board_cpus(void);
-/* Starts processor cpu: on this stack, paging and caches on, interrupts off, loam_port_cpu() == cpu,
- * it calls smp_enter(). false: the firmware refused. */
+/* Starts processor cpu: on this stack, paging and caches on, interrupts off, loam_port_cpu() its
+ * own, it calls smp_enter(). false: the firmware refused. */
 bool board_cpu_start(unsigned cpu, void *stack_top);
-/* On the new one, interrupts off: its interrupt controller, and its tick (smp_tick, KERN_TICK_HZ). */
+/* On the new one, interrupts off: its interrupt controller, and its tick (smp_tick, KERN_TICK_HZ).
+ */
 void board_cpu_init(void);
 /* Makes processor cpu call smp_interrupted() as soon as its interrupts are on. Any context. */
 void board_cpu_interrupt(unsigned cpu);

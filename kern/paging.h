@@ -44,7 +44,8 @@ void paging_vmap(void);
 bool paging_tests_memory(const char *from, const char *to, bool wanted);
 
 /* A frame of any zone as bytes, for a moment: until the same slot is opened again. slot below
- * PAGING_WINDOWS; the layout has to have a window. LOAM_NO_FRAME closes it, and answers NULL. Not from interrupts. */
+ * PAGING_WINDOWS; the layout has to have a window. LOAM_NO_FRAME closes it, and answers NULL. Not
+ * from interrupts. */
 unsigned char *paging_window(unsigned slot, loam_pfn pfn);
 /* Contents of frames through windows; ctx is not used (loam_aspace_config, loam_vmap_config). */
 void paging_clear_frame(void *ctx, loam_pfn pfn);

@@ -85,6 +85,8 @@ $(PC64)/loam.iso: $(PC64)/kernel.elf $(PC64)/initrd.cpio $(PC64)/grub.cfg tools/
 	$(call say,ISO,$@)
 	$(Q)$(call grub_iso,$@,$(PC64)/kernel.elf,$(PC64)/initrd.cpio,$(PC64)/grub.cfg)
 
+LONG_TESTS += test/target/pc64_uefi_long.py
+
 # ---- what a person types ----
 
 PC64_IMAGES := $(addprefix $(PC64)/,kernel.elf initrd.cpio loam.iso)
@@ -97,6 +99,7 @@ iso-pc64: $(PC64)/loam.iso ## build/pc64/loam.iso: the 64-bit PC's kernel with G
 run-pc64: | build/packages/pc64
 run-pc64: $(PC64_IMAGES) ## boot the 64-bit PC in QEMU: in a window where there is a display
 	$(Q)QEMU=qemu-system-x86_64 MEMORY=$${MEMORY:-256} CPUS=$${CPUS:-4} \
-	    tools/run_pc.sh 'demo=tour $(kernel-args)' -kernel $(PC64)/kernel.elf -initrd $(PC64)/initrd.cpio
+	    tools/run_pc.sh 'demo=tour $(kernel-args)' -kernel $(PC64)/kernel.elf \
+	    -initrd $(PC64)/initrd.cpio
 
 TEST_NEEDS += $(PC64_IMAGES) build/pc64clang/kernel.elf

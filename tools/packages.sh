@@ -69,6 +69,8 @@ fuzz    device-tree-compiler     dtc
 bench   valgrind                 valgrind
 bench   python3                  python3
 long    dosbox                   dosbox
+long    ovmf                     /usr/share/ovmf/OVMF.fd
+long    grub-efi-amd64-bin       /usr/lib/grub/x86_64-efi/multiboot2.mod
 long    cmake                    cmake
 long    meson                    meson
 long    ninja-build              ninja

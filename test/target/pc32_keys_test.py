@@ -15,9 +15,9 @@ from taplib import Tap  # noqa: E402
 class Session:
     """A PC at its shell's prompt, with a person at the keyboard."""
 
-    def __init__(self, words="shell", **options):
+    def __init__(self, console=pc.console):
         self.monitor = Monitor()
-        self.machine = pc.console(words, more=self.monitor.arguments, **options)
+        self.machine = console("shell", more=self.monitor.arguments)
         self.machine.wait_for(pc.PROMPT)
 
     def type_line(self, text):
@@ -65,8 +65,8 @@ def same_on_both(tap, name, session, text, typed=None):
     return said
 
 
-def typing(tap):
-    session = Session()
+def typing(tap, console=pc.console):
+    session = Session(console)
     said = same_on_both(tap, "keys: help, with a slip taken back: both show it", session,
                         "hxx\b\belp", "help")
     tap.check("  palloc ORDER" in said and "unknown" not in said, "keys: help is understood",
@@ -97,9 +97,9 @@ def typing(tap):
     tap.check(code == pc.GOOD, "keys: off ends with 33", [str(code), *pc.tail(output)])
 
 
-def long_line(tap):
+def long_line(tap, console=pc.console):
     """A line longer than the screen is wide; back over its start; then one that scrolls."""
-    session = Session()
+    session = Session(console)
     session.machine.type("a" * 78)
     good = session.monitor.wait_screen(lambda s: "a" * 4 in s.lines())
     lines = good.lines() if good else []
@@ -133,9 +133,9 @@ def blocks(screen):
     return [(cell.character, cell.ink) for row in rows for cell in row]
 
 
-def picture(tap):
+def picture(tap, console=pc.console):
     """memview on the screen of a PC with 64 MiB: a character is 64 KiB."""
-    session = Session()
+    session = Session(console)
     said = session.machine.command("palloc 10")
     at = int((re.search(r"^0x([0-9a-f]+): 1024 pages", said, re.M) or [0, "0"])[1], 16) >> 16
     session.machine.type("memview\r")
@@ -209,7 +209,6 @@ def typed_ahead(tap):
     tap.check("frames: " in said and said.endswith(pc.PROMPT),
               "memview: no screen: printed once", said.splitlines())
     pc.ends(machine)
-
 
 
 def main():

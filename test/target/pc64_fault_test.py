@@ -14,8 +14,8 @@ FAULTS = {
     "null": r"page fault on write of address 0x8: nothing is mapped.*\n.*a NULL pointer",
     "invalid": r"trap: invalid opcode",
     "divide": r"trap: divide error",
-    "write-text": r"page fault on write of address 0xffffffff80101000: no right.*\n.*kernel's code",
-    "write-rodata": r"page fault on write of address 0xffffffff80[0-9a-f]+: no right.*\n.*constants",
+    "write-text": r"page fault on write of address 0xffffffff80101000: no right.*\n.*'s code",
+    "write-rodata": r"page fault on write of address 0xf{8}80[0-9a-f]+: no right.*\n.*constants",
     "exec": r"page fault on execution of address 0xffffffff80[0-9a-f]+: no right to do that",
     "unmapped": r"page fault on read of address 0x40000000: nothing is mapped",
     "wild": r"trap: general protection fault \(vector 13, error code 0x0\), on core 0",
@@ -28,7 +28,8 @@ FAULTS = {
              r".*guard page below the main stack of core 0: stack overflow",
 }
 REPORT = (r"^trap: .*, on core 0$", r"^panic: on core 0 of 1", r"^rax [0-9a-f]{16}  rbx ",
-          r"^r15 [0-9a-f]{16}  rip [0-9a-f]{16}  rflags ", r"^cr0 [0-9a-f]{8}  cr2 [0-9a-f]{16}  cr3 ",
+          r"^r15 [0-9a-f]{16}  rip [0-9a-f]{16}  rflags ",
+          r"^cr0 [0-9a-f]{8}  cr2 [0-9a-f]{16}  cr3 ",
           r"panic: trap in the kernel", r"#\d 0x[0-9a-f]+ shell_run\+0x",
           r"#\d 0x[0-9a-f]+ kern_main\+0x", r"panic: stopped")
 
