@@ -1,52 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.c - bytes out of a caller's arena, every call bounded.
  *
- * WHAT   Blocks of any size and alignment out of one piece of memory. What is free is known to a
- *        buddy of 16-byte grains; where blocks begin and end, one bit a grain.
+ * WHAT   Blocks of any size and alignment out of one piece of memory, in grains of 16 bytes.
  *
- * MODEL  A stretch is a block that is out, or a run of free grains between two blocks, however many
- *        buddy blocks it is made of. The first grain of each stretch is marked; one mark stands
- *        behind the last grain. So a block ends where the next mark is, and no size is written
- *        anywhere.
+ * MODEL  A stretch is a block that is out, or all that is free between two blocks. The first grain
+ *        of each stretch is marked, and one mark stands behind the last grain; of a free stretch
+ *        the free bit is set, too. So a block ends where the next mark is, its neighbours are the
+ *        marks around it, and no size is written anywhere.
  *
  *            grains   |A A A . . . . B C C . . . . . . |
  *            marks     1     1       1 1   1            1
- *            buddy           [    ]        [  ][      ]       free bits
+ *            free            1             1
  *
- *        Marks have words of words above them, 64 to one, so the next one is found in a step a
- *        level. Alloc takes the smallest power of two that is enough and gives the tail back; free
- *        sets the bits of [p, next mark), and clears the marks between what is free now.
+ *            free B:   1     1         1   1            1      the mark of B goes: it joins the
+ *                            1             1                   stretch before, which only grows
  *
- *            free B:   |A A A . . . . . C C . . . . . . |
- *                       1     1         1   1            1       the mark of B is gone
- *
- *        A request larger than every free power of two may still fit into a stretch that is made of
- *        several: the first LOAM_HEAP_TRIES free stretches are asked.
+ *        Marks have words of words above them, 64 to one, so the next and the last one are found in
+ *        a step a level. Free stretches are entered under their length's class (heap_bits.c), four
+ *        classes a doubling. Alloc asks the first stretch of the size's own class, then takes the
+ *        first of the next class that there is: all of that are long enough. Only then others of
+ *        its own class are asked, at most LOAM_HEAP_TRIES.
  *
  * RULES  H1  a bit of a word of marks stands exactly for a word below that is not 0
- *        H2  the first grain and the place behind the last one are marked, nothing beyond is
- *        H3  of two free grains side by side the second is not marked
- *        H4  a free grain behind one that is out is marked, and so is one that is out behind a free
- *            one
- *        H5  `blocks` is the number of marks of grains that are out
- *        B1 .. B6 of the buddy
+ *        H2  the first grain and the place behind the last one are marked, nothing beyond is; a
+ *            free bit is set only at a mark
+ *        H3  no two free stretches touch
+ *        H4  a class is entered for exactly the words in which one of its stretches starts, in
+ *            every node above them, and in `classes`
+ *        H5  blocks and free_grains count what the marks say
  *
  * LOCKS  None: the owner's.
- * COST   alloc, free: O(log arena): one buddy operation, and one for each binary piece of the tail
- *        or of the block. Space: about two and a half bits a grain.
- * FROM   Knuth's boundary tags (2.5), kept aside as bits; Ogasawara's half fit and TLSF are the
- *        other way to a bound.
+ * COST   alloc, free: O(log arena). Space: two bits a grain, and the classes' nodes.
+ * FROM   Knuth's boundary tags (2.5), kept aside as bits; classes of lengths with bitmaps over them
+ *        from TLSF (Masmano 2004), which links the stretches instead.
  * NOT    Locks, growing, guards around blocks.
  */
 #include "heap_impl.h"
 
 /* ---- places ---- */
 
-static LOAM_NOINLINE void heap_refuse(loam_heap *h, const void *p, const char *what,
-                                      const char *state, const void *caller)
+/* What is wrong with an address at which no block begins; at: its grain. */
+static const char *heap_state(const loam_heap *h, uint64_t address, uint64_t at)
 {
+    if (at >= h->count)
+        return "outside";
+    if (heap_is_free(h, heap_last(h, at)))
+        return "free";
+    return address % LOAM_HEAP_GRAIN != 0 ? "misaligned" : "inner";
+}
+
+static LOAM_NOINLINE void heap_refuse(loam_heap *h, const void *p, uint64_t at, bool freeing,
+                                      const void *caller)
+{
+    static const char *const names[][2] = {
+        {"use of a foreign address", "foreign free"},
+        {"use of a free block", "double free"},
+        {"use of a misaligned address", "misaligned free"},
+        {"use of an address inside a block", "inner free"},
+    };
+    const char *state = heap_state(h, (uintptr_t)p, at);
+    unsigned i = state[0] == 'o' ? 0 : state[0] == 'f' ? 1 : state[0] == 'm' ? 2 : 3;
     loam_report report = {.unit = "heap",
-                          .what = what,
+                          .what = names[i][freeing],
                           .object = "address",
                           .value = (uintptr_t)p,
                           .state = state,
@@ -59,52 +74,19 @@ static LOAM_NOINLINE void heap_refuse(loam_heap *h, const void *p, const char *w
 /* The grain at which the block at p begins; false after a report when no block does. */
 static bool heap_place(loam_heap *h, const void *p, bool freeing, const void *caller, uint64_t *at)
 {
-    uint64_t address = (uintptr_t)p, grain = address / LOAM_HEAP_GRAIN;
-    const char *what = freeing ? "foreign free" : "use of a foreign address", *state = "outside";
-    *at = grain - h->first;
-    if (grain >= h->first && *at < h->count) {
-        if (heap_is_free(h, *at)) {
-            what = freeing ? "double free" : "use of a free block";
-            state = "free";
-        } else if (address % LOAM_HEAP_GRAIN != 0) {
-            what = freeing ? "misaligned free" : "use of a misaligned address";
-            state = "misaligned";
-        } else if (!heap_is_marked(h, *at)) {
-            what = freeing ? "inner free" : "use of an address inside a block";
-            state = "inner";
-        } else {
-            return true;
-        }
-    }
-    heap_refuse(h, p, what, state, caller);
+    uint64_t address = (uintptr_t)p;
+    *at = address / LOAM_HEAP_GRAIN - h->first; /* below first: more than any count */
+    if (LOAM_LIKELY(address % LOAM_HEAP_GRAIN == 0 && *at < h->count && heap_is_marked(h, *at) &&
+                    !heap_is_free(h, *at)))
+        return true;
+    heap_refuse(h, p, *at, freeing, caller);
     return false;
 }
 
 /* ---- taking ---- */
 
-/* Grains [at, at + count) are out from now on, and a block begins there. */
-static void heap_begin(loam_heap *h, uint64_t at, uint64_t count)
-{
-    heap_mark(h, at);
-    if (heap_is_free(h, at + count))
-        heap_mark(h, at + count);
-    if (h->buddy.free_units < h->low_water)
-        h->low_water = h->buddy.free_units;
-}
-
-/* Takes free grains [at, at + count) as their natural blocks. */
-static void heap_take(loam_heap *h, uint64_t at, uint64_t count)
-{
-    uint64_t unit = h->first + at;
-    while (count != 0) {
-        unsigned order = loam_natural_order(unit, count);
-        (void)loam_buddy_take(&h->buddy, unit, order);
-        unit += 1ULL << order;
-        count -= 1ULL << order;
-    }
-}
-
-/* Does the stretch [start, end) hold count grains from a multiple of align on? */
+/* Where in the free stretch [start, end) so many grains lie from a multiple of align on; false:
+ * nowhere. */
 static bool heap_holds(const loam_heap *h, uint64_t start, uint64_t end, uint64_t count,
                        uint64_t align, uint64_t *at)
 {
@@ -112,37 +94,79 @@ static bool heap_holds(const loam_heap *h, uint64_t start, uint64_t end, uint64_
     return *at < end && count <= end - *at;
 }
 
-/* Looks into the first free stretches, for what no single free block of the buddy is large enough
- * for. */
-static bool heap_search(loam_heap *h, uint64_t count, uint64_t align, uint64_t *at)
+/* Takes [at, at + count) out of the free stretch [start, end). */
+static void heap_take(loam_heap *h, uint64_t start, uint64_t end, uint64_t at, uint64_t count)
 {
-    uint64_t start = 0, end;
-    for (unsigned tries = 0; tries < LOAM_HEAP_TRIES && start < h->count; start = end) {
-        end = heap_next(h, start + 1);
-        if (!heap_is_free(h, start))
-            continue;
+    uint64_t rest = at + count;
+    if (at != start)
+        heap_mark(h, at);
+    if (rest != end)
+        heap_mark(h, rest);
+    if (at == start && rest != end) {
+        loam_heap__replace(h, start, end - start, rest, end - rest);
+    } else {
+        loam_heap__remove(h, start, end - start);
+        if (at != start)
+            loam_heap__add(h, start, at - start);
+        if (rest != end)
+            loam_heap__add(h, rest, end - rest);
+    }
+    h->free_grains -= count;
+    if (h->free_grains < h->low_water)
+        h->low_water = h->free_grains;
+}
+
+/* Takes what is wanted out of the first stretch in word w that is long enough; *tries goes down by
+ * those that are not. */
+LOAM_INLINE bool heap_try_word(loam_heap *h, uint64_t w, uint64_t count, uint64_t align,
+                               unsigned *tries, uint64_t *at)
+{
+    for (uint64_t left = h->free[w]; left != 0 && *tries > 0; left &= left - 1, --*tries) {
+        uint64_t start = (w << 6) + loam_ctz64(left), end = heap_end_in(h, w, start);
         if (heap_holds(h, start, end, count, align, at)) {
-            heap_take(h, *at, count);
+            heap_take(h, start, end, *at, count);
             return true;
         }
-        tries++;
     }
     return false;
 }
 
-static bool heap_get(loam_heap *h, uint64_t count, uint64_t align, uint64_t *at)
+/* None is certain to be long enough: the stretches of the classes below are asked, those of the
+ * longest first. */
+static LOAM_NOINLINE bool heap_try_all(loam_heap *h, unsigned least, unsigned above, uint64_t count,
+                                       uint64_t align, uint64_t *at)
 {
-    uint64_t unit;
-    unsigned order = loam_log2_ceil(count < align ? align : count);
-    if (loam_buddy_alloc(&h->buddy, order, &unit) != LOAM_OK)
-        return heap_search(h, count, align, at);
-    if (count < 1ULL << order)
-        (void)loam_buddy_free_range(&h->buddy, unit + count, (1ULL << order) - count);
-    *at = unit - h->first;
-    return true;
+    unsigned tries = LOAM_HEAP_TRIES;
+    uint64_t classes = h->classes & loam_mask64(above) & ~loam_mask64(least);
+    for (; classes != 0; classes &= ~(1ULL << loam_log2_floor(classes))) {
+        unsigned class = loam_log2_floor(classes);
+        for (uint64_t w = 0; tries > 0 && loam_heap__next_word(h, class, &w); w++)
+            if (heap_try_word(h, w, count, align, &tries, at))
+                return true;
+    }
+    return false;
 }
 
-void *loam_heap_aligned(loam_heap *h, size_t size, size_t align)
+/* The first word of the length's own class may have what fits, the first of a class that is certain
+ * has it. */
+static bool heap_get(loam_heap *h, uint64_t count, uint64_t align, uint64_t *at)
+{
+    uint64_t enough = count + (align - 1);
+    unsigned least = heap_class(h, count), in_a_word = 32;
+    /* of this class and those above all are long enough */
+    unsigned certain = enough == 1 ? 0 : heap_class(h, enough - 1) + 1;
+    uint64_t above = h->classes & ~loam_mask64(certain);
+    if ((h->classes >> least & 1) != 0 &&
+        heap_try_word(h, heap_first_word(h, least), count, align, &in_a_word, at))
+        return true;
+    in_a_word = 32;
+    if (above != 0 &&
+        heap_try_word(h, heap_first_word(h, loam_ctz64(above)), count, align, &in_a_word, at))
+        return true;
+    return heap_try_all(h, least, certain, count, align, at);
+}
+
+static void *heap_alloc(loam_heap *h, size_t size, size_t align)
 {
     uint64_t at, grains = align / LOAM_HEAP_GRAIN, count = size / LOAM_HEAP_GRAIN;
     count += size % LOAM_HEAP_GRAIN != 0;
@@ -151,7 +175,6 @@ void *loam_heap_aligned(loam_heap *h, size_t size, size_t align)
         h->failures++;
         return NULL;
     }
-    heap_begin(h, at, count);
     h->blocks++;
     h->allocs++;
     return heap_address(h, at);
@@ -159,14 +182,19 @@ void *loam_heap_aligned(loam_heap *h, size_t size, size_t align)
 
 void *loam_heap_alloc(loam_heap *h, size_t size)
 {
-    return loam_heap_aligned(h, size, LOAM_HEAP_GRAIN);
+    return heap_alloc(h, size, LOAM_HEAP_GRAIN);
+}
+
+void *loam_heap_aligned(loam_heap *h, size_t size, size_t align)
+{
+    return heap_alloc(h, size, align);
 }
 
 void *loam_heap_calloc(loam_heap *h, size_t n, size_t size)
 {
     uint64_t bytes;
     bool wraps = loam_mul_overflows(n, size, &bytes) || bytes > SIZE_MAX;
-    void *p = loam_heap_aligned(h, wraps ? 0 : (size_t)bytes, LOAM_HEAP_GRAIN);
+    void *p = heap_alloc(h, wraps ? 0 : (size_t)bytes, LOAM_HEAP_GRAIN);
     if (p != NULL)
         __builtin_memset(p, 0, (size_t)bytes);
     return p;
@@ -174,41 +202,43 @@ void *loam_heap_calloc(loam_heap *h, size_t n, size_t size)
 
 /* ---- giving back ---- */
 
-/* Frees [at, end), which is the whole of a block or its tail; only what lies there is out. */
-static void heap_release(loam_heap *h, uint64_t at, uint64_t end, const void *caller)
+/* Makes [at, end) free, which is all of a block or its tail: joined to what is free around it. Only
+ * the mark at `at` may be missing yet. */
+static void heap_release(loam_heap *h, uint64_t at, uint64_t end)
 {
-    if (loam_buddy_free_range(&h->buddy, h->first + at, end - at) != LOAM_OK) {
-        loam_report report = {.unit = "heap",
-                              .what = "H4 a mark is missing",
-                              .object = "address",
-                              .value = (uintptr_t)heap_address(h, at),
-                              .name = h->name,
-                              .caller = caller};
-        loam_port_corrupt(&report);
-    }
-    if (at != 0 && heap_is_free(h, at - 1))
-        heap_unmark(h, at);
-    else
-        heap_mark(h, at);
-    if (heap_is_free(h, end))
+    uint64_t before = at == 0 ? 0 : heap_last(h, at - 1), next = end;
+    bool joins_before = at != 0 && heap_is_free(h, before);
+    h->free_grains += end - at;
+    if (heap_is_free(h, end)) {
+        next = heap_next(h, end + 1);
         heap_unmark(h, end);
+    }
+    if (joins_before) {
+        heap_unmark(h, at);
+        if (next != end)
+            loam_heap__remove(h, end, next - end);
+        loam_heap__replace(h, before, at - before, before, next - before);
+    } else if (next != end) {
+        loam_heap__replace(h, end, next - end, at, next - at);
+    } else {
+        loam_heap__add(h, at, end - at);
+    }
 }
 
-static void heap_free_at(loam_heap *h, uint64_t at, const void *caller)
+static void heap_free_at(loam_heap *h, uint64_t at)
 {
-    heap_release(h, at, heap_next(h, at + 1), caller);
+    heap_release(h, at, heap_next(h, at + 1));
     h->blocks--;
 }
 
 loam_err loam_heap_free(loam_heap *h, void *p)
 {
-    const void *caller = __builtin_return_address(0);
     uint64_t at;
     if (p == NULL)
         return LOAM_OK;
-    if (!heap_place(h, p, true, caller, &at))
+    if (!heap_place(h, p, true, __builtin_return_address(0), &at))
         return LOAM_EINVAL;
-    heap_free_at(h, at, caller);
+    heap_free_at(h, at);
     return LOAM_OK;
 }
 
@@ -224,39 +254,42 @@ size_t loam_heap_size(loam_heap *h, const void *p)
 
 /* Makes the block [at, end) count grains long without moving it; false: what follows is not free,
  * or not far enough. */
-static bool heap_resize(loam_heap *h, uint64_t at, uint64_t end, uint64_t count, const void *caller)
+static bool heap_resize(loam_heap *h, uint64_t at, uint64_t end, uint64_t count)
 {
-    if (count < end - at)
-        heap_release(h, at + count, end, caller);
+    if (count < end - at) {
+        heap_mark(h, at + count);
+        heap_release(h, at + count, end);
+    }
     if (count <= end - at)
         return true;
-    if (!heap_is_free(h, end) || heap_next(h, end + 1) - at < count)
+    if (!heap_is_free(h, end))
         return false;
-    heap_take(h, end, at + count - end);
+    uint64_t next = heap_next(h, end + 1);
+    if (next - at < count)
+        return false;
+    heap_take(h, end, next, end, at + count - end);
     heap_unmark(h, end);
-    heap_begin(h, at, count);
     return true;
 }
 
 void *loam_heap_realloc(loam_heap *h, void *p, size_t size)
 {
-    const void *caller = __builtin_return_address(0);
     uint64_t at, count = size / LOAM_HEAP_GRAIN + (size % LOAM_HEAP_GRAIN != 0);
     if (p == NULL)
-        return loam_heap_alloc(h, size);
-    if (!heap_place(h, p, size == 0, caller, &at))
+        return heap_alloc(h, size, LOAM_HEAP_GRAIN);
+    if (!heap_place(h, p, size == 0, __builtin_return_address(0), &at))
         return NULL;
     if (size == 0) {
-        heap_free_at(h, at, caller);
+        heap_free_at(h, at);
         return NULL;
     }
     uint64_t end = heap_next(h, at + 1);
-    if (count <= h->count && heap_resize(h, at, end, count, caller))
+    if (count <= h->count && heap_resize(h, at, end, count))
         return p;
-    void *moved = loam_heap_alloc(h, size);
+    void *moved = heap_alloc(h, size, LOAM_HEAP_GRAIN);
     if (moved != NULL) {
         __builtin_memcpy(moved, p, (size_t)(end - at) * LOAM_HEAP_GRAIN);
-        heap_free_at(h, at, caller);
+        heap_free_at(h, at);
     }
     return moved;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* heap_init.c - a heap's metadata, its start, and its views.
+/* heap_init.c - a heap's metadata, its start, its views, and the test of its rules.
  *
- * WHAT   Lays out marks and the buddy's words, and reads them back for people.
+ * WHAT   Lays out marks, free bits and nodes, and reads them back for people.
  *
- * MODEL      meta   | mark[0] | mark[1] | ... | buddy's |        mem   | grains ...            |
+ * MODEL      meta   | mark[0] | mark[1] | ... | free | node[0] | node[1] | ...
+ *            mem    | grains ...                                            |
  *
  *        With loam_heap_init both lie in one piece, the metadata first.
- * RULES  H1 .. H5 of heap.c, tested in loam_heap_check
+ * RULES  H1 .. H5 of heap.c: here they are tested.
  * LOCKS  None: the owner's.
  * COST   init, reset: O(metadata). check: O(grains).
  * FROM   -
@@ -14,50 +15,58 @@
  */
 #include "heap_impl.h"
 
-enum { HEAP_LINE = 64 };
-#define HEAP_MOST ((uint64_t)1 << 46) /* grains; the buddy takes twice as many */
+#define HEAP_MOST ((uint64_t)1 << 47) /* grains: with one mark more less than 64^8 */
+
+enum {
+    HEAP_FINE_UP_TO = 17 /* log2 of a length; beyond it four classes a doubling are too many */
+};
 
 static uint64_t heap_words(uint64_t bits)
 {
     return (bits + 63) / 64;
 }
 
-/* Bytes of the marks for so many bits. */
-static uint64_t heap_marks_len(uint64_t bits)
+/* The shape of a heap of so many grains; with meta, its pointers too. Returns the words it takes. */
+static uint64_t heap_lay(loam_heap *h, uint64_t count, uint64_t *meta)
 {
-    uint64_t words = 0;
+    uint64_t used = 0, bits = count + 1;
+    h->count = count;
+    h->fine = count >> HEAP_FINE_UP_TO == 0 ? 2 : 1;
+    h->kinds = heap_class(h, count) + 1;
+    h->levels = h->height = 0;
     do {
+        h->mark[h->levels++] = meta == NULL ? NULL : meta + used;
         bits = heap_words(bits);
-        words += bits;
+        used += bits;
     } while (bits > 1);
-    return loam_align_up(words * sizeof(uint64_t), HEAP_LINE);
+    h->free = meta == NULL ? NULL : meta + used;
+    used += heap_words(count + 1);
+    uint64_t nodes = heap_words(count);
+    do {
+        nodes = heap_words(nodes);
+        h->node[h->height++] = meta == NULL ? NULL : meta + used;
+        used += nodes * h->kinds;
+    } while (nodes > 1);
+    return used;
 }
 
-/* The most it can be: of a buddy that begins with the last unit of a word of every level. */
 size_t loam_heap_measure(size_t len)
 {
+    loam_heap h;
     uint64_t count = len / LOAM_HEAP_GRAIN;
     if (count == 0 || count >= HEAP_MOST)
         return 0;
-    return (size_t)(heap_marks_len(count + 1) + loam_buddy_measure(HEAP_MOST - 1, count));
+    return (size_t)(heap_lay(&h, count, NULL) * sizeof(uint64_t));
 }
 
 /* Everything free. The metadata read 0. */
 static void heap_start(loam_heap *h)
 {
-    uint64_t bits = h->count + 1;
-    uint64_t *word = h->meta;
-    h->levels = 0;
-    do {
-        bits = heap_words(bits);
-        h->mark[h->levels++] = word;
-        word += bits;
-    } while (bits > 1);
-    unsigned char *rest = (unsigned char *)h->meta + heap_marks_len(h->count + 1);
-    (void)loam_buddy_init(&h->buddy, h->first, h->count, LOAM_BUDDY_MAX_ORDER + 1, rest);
-    (void)loam_buddy_free_range(&h->buddy, h->first, h->count);
+    h->classes = 0;
     heap_mark(h, 0);
     heap_mark(h, h->count);
+    loam_heap__add(h, 0, h->count);
+    h->free_grains = h->count;
     h->blocks = 0;
 }
 
@@ -65,7 +74,7 @@ loam_err loam_heap_init_apart(loam_heap *h, void *meta, size_t meta_len, void *m
                               const char *name)
 {
     uintptr_t at = (uintptr_t)meta, base = (uintptr_t)mem, end = base + len;
-    if (h == NULL || meta == NULL || mem == NULL || end < base || at % HEAP_LINE != 0)
+    if (h == NULL || meta == NULL || mem == NULL || end < base || at % sizeof(uint64_t) != 0)
         return LOAM_EINVAL;
     if (at + meta_len < at || (at < end && at + meta_len > base))
         return LOAM_EINVAL;
@@ -73,16 +82,13 @@ loam_err loam_heap_init_apart(loam_heap *h, void *meta, size_t meta_len, void *m
     if (end / LOAM_HEAP_GRAIN <= first)
         return LOAM_EINVAL;
     uint64_t count = end / LOAM_HEAP_GRAIN - first;
-    uint64_t need = heap_marks_len(count + 1) + loam_buddy_measure(first, count);
-    if (count >= HEAP_MOST || need > meta_len)
+    size_t need = loam_heap_measure((size_t)(count * LOAM_HEAP_GRAIN));
+    if (need == 0 || need > meta_len)
         return LOAM_EINVAL;
-    *h = (loam_heap){.name = name,
-                     .first = first,
-                     .count = count,
-                     .meta = meta,
-                     .meta_len = (size_t)need,
-                     .low_water = count};
-    __builtin_memset(meta, 0, h->meta_len);
+    __builtin_memset(meta, 0, need);
+    *h = (loam_heap){
+        .name = name, .first = first, .low_water = count, .meta = meta, .meta_len = need};
+    heap_lay(h, count, meta);
     heap_start(h);
     return LOAM_OK;
 }
@@ -90,10 +96,10 @@ loam_err loam_heap_init_apart(loam_heap *h, void *meta, size_t meta_len, void *m
 loam_err loam_heap_init(loam_heap *h, void *mem, size_t len, const char *name)
 {
     uintptr_t base = (uintptr_t)mem;
-    size_t skip = (size_t)(-base & (HEAP_LINE - 1)), need;
+    size_t skip = (size_t)(-base & (sizeof(uint64_t) - 1));
     if (mem == NULL || base + len < base || len <= skip)
         return LOAM_EINVAL;
-    need = loam_heap_measure(len - skip);
+    size_t need = loam_heap_measure(len - skip);
     if (need == 0 || need >= len - skip)
         return LOAM_EINVAL;
     unsigned char *meta = (unsigned char *)mem + skip;
@@ -110,15 +116,29 @@ uint64_t loam_heap_reset(loam_heap *h)
 
 /* ---- views ---- */
 
+/* The longest stretch that starts in the first word of the longest class: alloc looks there first
+ * for a request of its length. */
+static uint64_t heap_largest(const loam_heap *h)
+{
+    uint64_t longest = 0;
+    if (h->classes == 0)
+        return 0;
+    uint64_t w = heap_first_word(h, loam_log2_floor(h->classes));
+    for (uint64_t left = h->free[w]; left != 0; left &= left - 1) {
+        uint64_t start = (w << 6) + loam_ctz64(left), length = heap_end_in(h, w, start) - start;
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
 void loam_heap_stat(const loam_heap *h, loam_heap_stats *stats)
 {
-    int order = loam_buddy_largest(&h->buddy);
     *stats = (loam_heap_stats){
         .name = h->name,
         .capacity = h->count * LOAM_HEAP_GRAIN,
-        .free = h->buddy.free_units * LOAM_HEAP_GRAIN,
+        .free = h->free_grains * LOAM_HEAP_GRAIN,
         .low_water = h->low_water * LOAM_HEAP_GRAIN,
-        .largest = order < 0 ? 0 : (uint64_t)LOAM_HEAP_GRAIN << order,
+        .largest = heap_largest(h) * LOAM_HEAP_GRAIN,
         .blocks = h->blocks,
         .metadata = h->meta_len,
         .allocs = h->allocs,
@@ -139,47 +159,93 @@ void loam_heap_each(const loam_heap *h, loam_heap_fn *fn, void *ctx)
 
 /* ---- rules ---- */
 
-static bool heap_marks_are_summed(const loam_heap *h)
+static bool check_marks(const loam_heap *h)
 {
     uint64_t bits = h->count + 1;
     for (unsigned l = 0; l + 1 < h->levels; l++) {
         bits = heap_words(bits);
-        for (uint64_t i = 0; i < loam_align_up(bits, 64); i++) {
-            bool some = i < bits && h->mark[l][i] != 0;
-            if ((h->mark[l + 1][i >> 6] >> (i & 63) & 1) != some)
+        for (uint64_t i = 0; i < loam_align_up(bits, 64); i++)
+            if (heap_bit(h->mark[l + 1], i) != (i < bits && h->mark[l][i] != 0))
                 return false;
-        }
     }
     return true;
 }
 
-static const char *heap_check_grain(const loam_heap *h, uint64_t at, uint64_t *blocks)
+static bool check_ends(const loam_heap *h)
 {
-    bool marked = heap_is_marked(h, at), is_free = heap_is_free(h, at);
-    bool behind_free = at != 0 && heap_is_free(h, at - 1);
-    *blocks += marked && !is_free;
-    if (is_free && behind_free && marked)
-        return "H3 a mark inside of what is free";
-    if (at != 0 && is_free != behind_free && !marked)
-        return "H4 a mark is missing";
-    return NULL;
+    uint64_t words = heap_words(h->count + 1), tail = (h->count + 1) & 63;
+    for (uint64_t i = 0; i < words; i++)
+        if ((h->free[i] & ~h->mark[0][i]) != 0)
+            return false;
+    return heap_is_marked(h, 0) && heap_is_marked(h, h->count) && !heap_is_free(h, h->count) &&
+           (tail == 0 || h->mark[0][words - 1] >> tail == 0);
+}
+
+/* The classes of the free stretches that start in a word. */
+static uint64_t check_classes_of(const loam_heap *h, uint64_t w)
+{
+    uint64_t classes = 0;
+    for (uint64_t left = h->free[w]; left != 0; left &= left - 1) {
+        uint64_t at = (w << 6) + loam_ctz64(left);
+        classes |= 1ULL << heap_class(h, heap_next(h, at + 1) - at);
+    }
+    return classes;
+}
+
+/* The classes that a level of nodes has entered for a child. */
+static uint64_t check_entered(const loam_heap *h, unsigned level, uint64_t child)
+{
+    uint64_t classes = 0;
+    for (unsigned c = 0; c < h->kinds; c++) {
+        uint64_t word = h->node[level][(child >> 6) * h->kinds + c];
+        classes |= (word >> (child & 63) & 1) << c;
+    }
+    return classes;
+}
+
+/* The classes that a node has at all. */
+static uint64_t check_node(const loam_heap *h, unsigned level, uint64_t i)
+{
+    uint64_t classes = 0;
+    for (unsigned c = 0; c < h->kinds; c++)
+        classes |= (uint64_t)(h->node[level][i * h->kinds + c] != 0) << c;
+    return classes;
+}
+
+static bool check_nodes(const loam_heap *h)
+{
+    uint64_t children = heap_words(h->count);
+    for (unsigned l = 0; l < h->height; l++) {
+        for (uint64_t i = 0; i < loam_align_up(children, 64); i++) {
+            uint64_t below = 0;
+            if (i < children)
+                below = l == 0 ? check_classes_of(h, i) : check_node(h, l - 1, i);
+            if (check_entered(h, l, i) != below)
+                return false;
+        }
+        children = heap_words(children);
+    }
+    return check_node(h, h->height - 1, 0) == h->classes;
 }
 
 const char *loam_heap_check(const loam_heap *h)
 {
-    const char *bad = loam_buddy_check(&h->buddy);
-    uint64_t blocks = 0, tail = (h->count + 1) & 63;
-    if (bad != NULL)
-        return bad;
-    if (!heap_marks_are_summed(h))
+    uint64_t blocks = 0, grains = 0;
+    bool free_before = false;
+    if (!check_marks(h))
         return "H1 a word of marks is not told above";
-    if (!heap_is_marked(h, 0) || !heap_is_marked(h, h->count) ||
-        (tail != 0 && h->mark[0][h->count >> 6] >> tail != 0))
-        return "H2 the marks at both ends";
-    for (uint64_t at = 0; at < h->count; at++) {
-        bad = heap_check_grain(h, at, &blocks);
-        if (bad != NULL)
-            return bad;
+    if (!check_ends(h))
+        return "H2 marks at both ends, and free bits at marks";
+    for (uint64_t at = 0, end; at < h->count; at = end) {
+        bool is_free = heap_is_free(h, at);
+        end = heap_next(h, at + 1);
+        if (is_free && free_before)
+            return "H3 two free stretches touch";
+        blocks += !is_free;
+        grains += is_free ? end - at : 0;
+        free_before = is_free;
     }
-    return blocks == h->blocks ? NULL : "H5 the number of blocks";
+    if (!check_nodes(h))
+        return "H4 the classes of a word";
+    return blocks == h->blocks && grains == h->free_grains ? NULL : "H5 the counts";
 }

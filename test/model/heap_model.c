@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* heap_model.c - random calls on a heap, and the same on an array with a number for each grain.
+/* heap_model.c - random calls on a heap, and the same on an array with a bit for each grain.
  *
- * The array says which block every grain belongs to, so it also knows when a refusal was right: a
- * size for which an aligned power of two is free never fails, nor does one that fits into one of
- * the first LOAM_HEAP_TRIES free stretches. Blocks are filled with bytes that only they have. Wrong
- * addresses come in between: refused, nothing changed. */
+ * The array says what is free, so it also knows what a request may answer: never a block where none
+ * fits, always one where a stretch is a quarter longer than needed, or where no more stretches than
+ * LOAM_HEAP_TRIES are free. Blocks are filled with bytes that only they have. Wrong addresses come
+ * in between: refused, nothing changed. */
 #include "loam/heap.h"
 #include "tap_host.h"
 
@@ -53,19 +53,26 @@ static bool holds(unsigned i, unsigned run, unsigned n, uint64_t align)
     return start - first < run && n <= run - (start - first);
 }
 
-/* Is an allocation of n grains certain to succeed? */
-static bool must_succeed(unsigned n, uint64_t align)
+typedef enum answer { NEVER, PERHAPS, ALWAYS } answer;
+
+/* What a request of n grains must be answered. */
+static answer answer_to(unsigned n, uint64_t align)
 {
-    uint64_t power = 1ULL << loam_log2_ceil(n < align ? align : n);
-    unsigned tries = 0, run;
+    unsigned stretches = 0, enough = n + (unsigned)align - 1, run;
+    bool fits = false, certain = false;
     for (unsigned i = 0; i < grains; i += run + 1) {
         run = free_run(i);
-        if (run != 0 && (holds(i, run, (unsigned)power, power) ||
-                         (tries < LOAM_HEAP_TRIES && holds(i, run, n, align))))
-            return true;
-        tries += run != 0;
+        stretches += run != 0;
+        fits = fits || (run != 0 && holds(i, run, n, align));
+        certain = certain || run > enough + enough / 4;
     }
-    return false;
+    certain = certain || (align == 1 && stretches <= LOAM_HEAP_TRIES);
+    return !fits ? NEVER : certain ? ALWAYS : PERHAPS;
+}
+
+static bool answer_is_right(answer want, bool got)
+{
+    return want == PERHAPS || got == (want == ALWAYS);
 }
 
 static uint64_t free_grains(void)
@@ -110,11 +117,11 @@ static void take(tap *t)
 {
     size_t size = a_size(t);
     uint64_t align = 1ULL << (tap_below(t, 4) == 0 ? tap_below(t, 8) : 0);
-    bool certain = must_succeed(needed(size), align);
+    answer want = answer_to(needed(size), align);
     if (count == BLOCKS)
         return;
     unsigned char *p = loam_heap_aligned(&heap, size, (size_t)align * GRAIN);
-    TAP_EQ(t, p != NULL, certain);
+    TAP_CHECK(t, answer_is_right(want, p != NULL));
     if (p == NULL)
         return;
     block *b = &blocks[count++];
@@ -145,7 +152,7 @@ static void change(tap *t)
     TAP_CHECK(t, p != NULL || !shrinks);
     if (p == NULL) {
         TAP_CHECK(t, intact(b, b->size));
-        TAP_CHECK(t, !must_succeed(needed(size), 1));
+        TAP_CHECK(t, answer_to(needed(size), 1) != ALWAYS);
         return;
     }
     TAP_CHECK(t, p == before.p || !shrinks);
@@ -174,6 +181,13 @@ static void compare(tap *t)
     TAP_RULE(t, loam_heap_check(&heap), NULL);
     TAP_EQ(t, s.blocks, count);
     TAP_EQ(t, s.free, free_grains() * GRAIN);
+    unsigned longest = 0, run;
+    for (unsigned i = 0; i < grains; i += run + 1) {
+        run = free_run(i);
+        longest = run > longest ? run : longest;
+    }
+    TAP_CHECK(t, s.largest <= longest * GRAIN && s.largest + s.largest / 4 >= longest * GRAIN);
+    TAP_EQ(t, answer_to((unsigned)(s.largest / GRAIN), 1) != NEVER, s.largest != 0);
 }
 
 static void step(tap *t, bool filling)

@@ -59,11 +59,11 @@ static void init_arguments(tap *t)
     loam_heap h;
     TAP_EQ(t, loam_heap_init(&h, NULL, ARENA, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init(&h, arena, 0, "x"), LOAM_EINVAL);
-    TAP_EQ(t, loam_heap_init(&h, arena, 64, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init(&h, arena, 40, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init(&h, arena, SIZE_MAX, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init_apart(NULL, meta, META, arena, ARENA, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init_apart(&h, NULL, META, arena, ARENA, "x"), LOAM_EINVAL);
-    TAP_EQ(t, loam_heap_init_apart(&h, meta + 8, META - 8, arena, ARENA, "x"), LOAM_EINVAL);
+    TAP_EQ(t, loam_heap_init_apart(&h, meta + 4, META - 4, arena, ARENA, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init_apart(&h, meta, 64, arena, ARENA, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init_apart(&h, arena + 64, META, arena, ARENA, "x"), LOAM_EINVAL);
     TAP_EQ(t, loam_heap_init_apart(&h, meta, META, arena, GRAIN - 1, "x"), LOAM_EINVAL);
@@ -166,11 +166,11 @@ static void alloc_fills(tap *t)
     TAP_EQ(t, stats().low_water, 0);
 }
 
-/* More than half of an arena that is no power of two: no free block of the buddy is that large. */
+/* All of an arena that is no power of two. */
 static void alloc_odd_arena(tap *t)
 {
     start(t, 7000);
-    TAP_EQ(t, stats().largest, 4096);
+    TAP_EQ(t, stats().largest, 6992);
     void *p = alloc(t, 6992);
     TAP_CHECK(t, p == arena);
     TAP_EQ(t, stats().free, 0);
@@ -182,20 +182,23 @@ static void alloc_odd_arena(tap *t)
     all_free(t);
 }
 
-/* A stretch behind LOAM_HEAP_TRIES shorter ones is not looked for, one in front of it is. */
+/* Lengths 10 and 11 share a class: one of 11 behind LOAM_HEAP_TRIES of 10 is not found, behind one
+ * less it is. */
 static void alloc_tries(tap *t)
 {
-    enum { HOLES = LOAM_HEAP_TRIES, LONG = 7, ALL = 2 * HOLES + LONG };
-    start(t, (size_t)ALL * GRAIN);
-    for (unsigned i = 0; i < ALL; i++)
+    enum { HOLES = LOAM_HEAP_TRIES, SHORT = 10, EACH = (SHORT + 1) * GRAIN, LONG = 11 * GRAIN };
+    start(t, (size_t)(HOLES * EACH + LONG));
+    for (unsigned i = 0; i < HOLES; i++) {
+        TAP_CHECK(t, alloc(t, SHORT * GRAIN) == arena + i * EACH);
         alloc(t, 1);
-    for (unsigned i = 0; i < ALL; i += i < 2 * HOLES ? 2 : 1)
-        give(t, arena + (size_t)i * GRAIN);
-    TAP_EQ(t, stats().largest, 4 * GRAIN);
-    TAP_CHECK(t, loam_heap_alloc(&heap, LONG * GRAIN) == NULL);
-    give(t, arena + GRAIN); /* two holes become one */
-    TAP_CHECK(t, loam_heap_alloc(&heap, LONG * GRAIN) == arena + 2 * HOLES * GRAIN);
-    TAP_EQ(t, stats().largest, 2 * GRAIN);
+    }
+    TAP_EQ(t, stats().largest, LONG);
+    for (unsigned i = 0; i < HOLES; i++)
+        give(t, arena + i * EACH);
+    TAP_EQ(t, stats().largest, SHORT * GRAIN);
+    TAP_CHECK(t, loam_heap_alloc(&heap, LONG) == NULL);
+    TAP_CHECK(t, loam_heap_alloc(&heap, SHORT * GRAIN) == arena);
+    TAP_CHECK(t, loam_heap_alloc(&heap, LONG) == arena + HOLES * EACH);
     sound(t);
 }
 
@@ -369,34 +372,39 @@ static void each_in_order(tap *t)
 
 /* ---- rules ---- */
 
+static void breaks(tap *t, uint64_t *word, uint64_t bits, const char *rule)
+{
+    *word ^= bits;
+    TAP_RULE(t, loam_heap_check(&heap), rule);
+    *word ^= bits;
+    sound(t);
+}
+
 static void rules(tap *t)
 {
     start(t, ARENA);
     unsigned char *p = alloc(t, 100);
-    uint64_t at = (uintptr_t)p / GRAIN - heap.first, end = heap_next(&heap, at + 1);
-    heap.mark[1][0] ^= 1ULL << 9;
-    TAP_RULE(t, loam_heap_check(&heap), "H1");
-    heap.mark[1][0] ^= 1ULL << 9;
-    heap.mark[0][heap.count >> 6] |= 1ULL << 63;
-    TAP_RULE(t, loam_heap_check(&heap), "H2");
-    heap.mark[0][heap.count >> 6] &= ~(1ULL << 63);
-    heap_mark(&heap, end + 1);
+    alloc(t, 100);
+    give(t, p);
+    uint64_t end = heap_next(&heap, 1), last = heap.count >> 6, two = heap_next(&heap, end + 1);
+    unsigned class = heap_class(&heap, end);
+    breaks(t, &heap.mark[1][0], 1ULL << 9, "H1");
+    breaks(t, &heap.mark[0][last], 1ULL << 63, "H2");
+    breaks(t, &heap.mark[0][0], 1, "H2");
+    breaks(t, &heap.free[0], 2, "H2");
+    breaks(t, &heap.free[last], 1ULL << (heap.count & 63), "H2");
+    heap.mark[0][0] ^= 2; /* a stretch as two */
+    heap.free[0] ^= 2;
     TAP_RULE(t, loam_heap_check(&heap), "H3");
-    heap_unmark(&heap, end + 1);
-    heap_unmark(&heap, end);
-    TAP_RULE(t, loam_heap_check(&heap), "H4");
-    heap_mark(&heap, end);
-    heap.blocks++;
-    TAP_RULE(t, loam_heap_check(&heap), "H5");
-    heap.blocks--;
-    heap_mark(&heap, at + 1); /* one block as two */
-    TAP_RULE(t, loam_heap_check(&heap), "H5");
-    heap_unmark(&heap, at + 1);
-    sound(t);
-    heap.buddy.free_units++;
-    TAP_RULE(t, loam_heap_check(&heap), "B6");
-    heap.buddy.free_units--;
-    sound(t);
+    heap.mark[0][0] ^= 2;
+    heap.free[0] ^= 2;
+    breaks(t, &heap.node[0][class], 1, "H4");
+    breaks(t, &heap.node[0][class], 4, "H4");
+    breaks(t, &heap.node[0][class + 1], 1, "H4");
+    breaks(t, &heap.classes, 1ULL << class, "H4");
+    breaks(t, &heap.mark[0][0], 1ULL << (two - 1), "H5"); /* a block as two */
+    breaks(t, &heap.blocks, 1, "H5");
+    breaks(t, &heap.free_grains, 1, "H5");
 }
 
 static const tap_case cases[] = {
@@ -407,7 +415,7 @@ static const tap_case cases[] = {
     {"heap_alloc: bad arguments: NULL, nothing changed", alloc_arguments},
     {"heap_alloc: every size: whole grains and no more", alloc_exact},
     {"heap_alloc: to the last grain, and back in two halves", alloc_fills},
-    {"heap_alloc: more than the largest power of two", alloc_odd_arena},
+    {"heap_alloc: an arena of an odd length, whole", alloc_odd_arena},
     {"heap_alloc: bounded search", alloc_tries},
     {"heap_aligned: every power of two", alloc_aligned},
     {"heap_calloc: zeroes, and no byte behind", calloc_zeroes},
