@@ -102,8 +102,10 @@ typedef struct wanted {
 static void make_here(void *ctx)
 {
     const wanted *w = ctx;
-    if (loam_port_cpu() == w->cpu || w->cpu == BUG_EVERYWHERE)
-        w->bug->make();
+    if (loam_port_cpu() != w->cpu && w->cpu != BUG_EVERYWHERE)
+        return;
+    w->bug->make();
+    kprintf("bug: core %u goes on\n", (int)loam_port_cpu());
 }
 
 void bug_make(const char *name, unsigned cpu)

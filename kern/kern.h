@@ -80,10 +80,12 @@ const char *kern_check(void);
  */
 int shomp_run(const char *how) __attribute__((weak));
 
-/* ---- the self-test of a page allocator; linked when compat/stacsos is ---- */
+/* ---- a page allocator; linked when compat/stacsos is ---- */
 
 /* 0 when every list was as expected. */
 int stacsos_selftest(void) __attribute__((weak));
+/* The page allocator on most of the machine's memory, for a while: 0 when all went well. */
+int stacsos_boot(void) __attribute__((weak));
 
 /* ---- demos.c ---- */
 

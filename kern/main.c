@@ -34,13 +34,19 @@ static bool run_play(const char *how)
     return shomp_run(how) == 0;
 }
 
-static bool run_selftest(void)
+static bool run_pgalloc(void)
 {
-    if (stacsos_selftest == NULL) {
-        klog("command line: pgalloc-selftest is not in this kernel");
+    const options *o = &kern_this.options;
+    bool good = true;
+    if (!o->pgalloc && !o->pgalloc_selftest)
+        return true;
+    if (stacsos_selftest == NULL || stacsos_boot == NULL) {
+        klog("command line: pgalloc is not in this kernel");
         return false;
     }
-    return stacsos_selftest() == 0;
+    if (o->pgalloc_selftest)
+        good = stacsos_selftest() == 0;
+    return (!o->pgalloc || stacsos_boot() == 0) && good;
 }
 
 /* Called by the processor's start code, on the main stack, interrupts off, bss cleared. word:
@@ -60,7 +66,7 @@ void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
     smp_start();
     if (kern_this.options.test)
         board_off(tests_run(kern_this.options.test_only, kern_this.options.seed) ? 0 : 1);
-    good = !kern_this.options.pgalloc_selftest || run_selftest();
+    good = run_pgalloc();
     good = run_demos() && good;
     if (kern_this.options.play != NULL)
         good = run_play(kern_this.options.play) && good;

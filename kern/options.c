@@ -58,8 +58,10 @@ static const char *set_compat(options *o, const char *value)
 
 static const char *set_pgalloc(options *o, const char *value)
 {
-    (void)o;
-    return word_is(value, "buddy") ? NULL : "pgalloc= knows only buddy";
+    if (!word_is(value, "buddy"))
+        return "pgalloc= knows only buddy";
+    o->pgalloc = true;
+    return NULL;
 }
 
 static const char *set_pgalloc_selftest(options *o, const char *value)

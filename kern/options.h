@@ -8,7 +8,8 @@
  *     demo=NAME           a demo; several, in the order given
  *     play  play=HOW      blocks by keys, until the player leaves; HOW is grow or guard
  *     compat=NAME         one of the older systems: its demo; compat=shomp is play
- *     pgalloc=buddy       the page allocator; this kernel has one
+ *     pgalloc=buddy       the page allocator of compat/stacsos on most of the memory, all processors
+ *                         at once, after its self-test
  *     pgalloc-selftest=yes|no
  *                         the self-test of compat/stacsos, before the demos
  *     shell               after that the shell (the default)
@@ -29,7 +30,7 @@ enum { OPTIONS_CAP = 1024, OPTIONS_DEMOS = 8 };
 typedef enum options_misuse { MISUSE_BY_PLACE, MISUSE_PANIC, MISUSE_REPORT } options_misuse;
 
 typedef struct options {
-    bool test, shell, off, semihost, trace, pgalloc_selftest;
+    bool test, shell, off, semihost, trace, pgalloc, pgalloc_selftest;
     options_misuse misuse;
     const char *test_only; /* or NULL */
     const char *console;   /* or NULL */

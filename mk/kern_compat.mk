@@ -7,7 +7,8 @@ RPI3_EXTRA += $(SHOMP_KERN)
 PC32_EXTRA += $(SHOMP_KERN)
 PC64_EXTRA += $(SHOMP_KERN)
 
-STACSOS_KERN := $(addprefix compat/stacsos/,page_allocator.c view.c selftest.c kern.c)
+STACSOS_KERN := $(addprefix compat/stacsos/,page_allocator.c view.c selftest.c kern.c \
+    machine.c)
 RPI3_EXTRA += $(STACSOS_KERN)
 PC32_EXTRA += $(STACSOS_KERN)
 PC64_EXTRA += $(STACSOS_KERN)

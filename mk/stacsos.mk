@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # compat/stacsos: the page allocator of stacsos. A hosted library, its self-test in a process and in
-# the PC's kernel, its tests.
+# the kernels, its tests.
 #
 #     build/host/libstacsos.a     the allocator and what it stands on
 #     build/<v>/stacsos-demo      the self-test in a process
@@ -39,19 +39,19 @@ build/host/libstacsos.a: $(call objects,host,$(STACSOS_LIB))
 	$(call say,AR host,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-# ---- on the PC ----
+# ---- on the PC with 64 bits: the document's machine ----
 
 .PHONY: run-stacsos
 run-stacsos: kernel-args ?= pgalloc=buddy pgalloc-selftest=yes
-run-stacsos: | build/packages/pc32
-run-stacsos: $(addprefix build/pc32/,kernel.elf initrd.cpio) ## boot the page allocator of stacsos
-	$(Q)tools/run_pc.sh '$(kernel-args)' -kernel build/pc32/kernel.elf \
-	    -initrd build/pc32/initrd.cpio
+run-stacsos: | build/packages/pc64
+run-stacsos: $(addprefix build/pc64/,kernel.elf initrd.cpio) ## boot the page allocator of stacsos
+	$(Q)QEMU=qemu-system-x86_64 MEMORY=8G CPUS=4 tools/run_pc.sh '$(kernel-args)' -M q35 \
+	    -kernel build/pc64/kernel.elf -initrd build/pc64/initrd.cpio
 
 STACSOS_SUITES := $(patsubst test/stacsos/%.c,%,$(sort $(wildcard test/stacsos/*_test.c)))
 STACSOS_TESTS := test/stacsos/stacsos_commands.py build/tsan/test/stacsos/stacsos_threads_test \
     $(foreach v,$(STACSOS_VARIANTS),$(STACSOS_SUITES:%=build/$(v)/test/stacsos/%))
-STACSOS_NEEDS := build/host/libstacsos.a $(addprefix build/pc32/,kernel.elf initrd.cpio) \
+STACSOS_NEEDS := build/host/libstacsos.a $(addprefix build/pc64/,kernel.elf initrd.cpio) \
     $(STACSOS_VARIANTS:%=build/%/stacsos-demo)
 TESTS += $(STACSOS_TESTS)
 TEST_NEEDS += $(STACSOS_NEEDS)

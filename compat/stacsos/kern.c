@@ -4,11 +4,10 @@
 #include "kern.h"
 #include "console.h"
 
+#include "glue.h"
 #include "page_allocator.h"
 
 int stacsos_demo(void); /* in the table of kern/demos.c */
-
-enum { LENT_ORDER = 6, LENT = 1 << LENT_ORDER, BLOCK_ORDER = 3 };
 
 static void print(void *ctx, const char *text)
 {
@@ -16,9 +15,16 @@ static void print(void *ctx, const char *text)
     console_write(text);
 }
 
-int stacsos_selftest(void)
+enum { LENT_ORDER = 6, LENT = 1 << LENT_ORDER, BLOCK_ORDER = 3 };
+
+void stacsos_to_console(void)
 {
     stacsos_set_output(print, NULL);
+}
+
+int stacsos_selftest(void)
+{
+    stacsos_to_console();
     return perform_selftest() ? 0 : 1;
 }
 
@@ -57,6 +63,7 @@ int stacsos_demo(void)
     kern_free_lists before, after;
     uint64_t len = stacsos_descriptor_bytes(LENT);
     bool good = stacsos_selftest() == 0;
+    good = stacsos_boot() == 0 && good;
     loam_kmalloc_shrink(kern_this.kmalloc);
     kern_free_lists_read(&before);
     void *descriptors = loam_kmalloc_aligned(kern_this.kmalloc, (size_t)len, 64);

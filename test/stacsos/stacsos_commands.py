@@ -79,6 +79,35 @@ def library(tap):
                       output.splitlines())
 
 
+def machine_faults(output, cores):
+    """What is wrong with a boot of pgalloc=buddy: on the machine's memory, all cores at once."""
+    faults = []
+    done = re.search(r"^pgalloc: (\d+) cores at once: (\d+) calls, (\d+) from interrupts, 0 wrong$",
+                     output, re.M)
+    if done is None or int(done.group(1)) != cores or int(done.group(3)) == 0:
+        faults.append("not all cores, or none of the interrupts, or something went wrong")
+    if f"cpus: {cores} online" not in output or "pgalloc: every page is back" not in output:
+        faults.append("not the cores, or not the pages")
+    # what is excluded, and what is inserted, is all of RAM
+    inserted = re.search(r"page descriptors in \d+ KiB; (\d+) pages inserted$", output, re.M)
+    excluded = re.search(r"^pgalloc: excluded: (\d+) pages below 1 MiB, (\d+) of early tables, (\d+) "
+                         r"of the kernel image, (\d+) of page descriptors, (\d+) that the kernel keeps$",
+                         output, re.M)
+    frames = re.search(r"^frames: (\d+) = ", output, re.M)
+    if None in (inserted, excluded, frames):
+        return [*faults, "lines are missing"]
+    parts = [int(n) for n in excluded.groups()]
+    if int(inserted.group(1)) + sum(parts) != int(frames.group(1)) or 0 in parts[:1] + parts[2:]:
+        faults.append("pages do not add up")
+    dumps = [d.split("stats:")[0] for d in output[inserted.start():].split(TITLE)[1:]]
+    if len(dumps) != 2 or dumps[0] != dumps[1] or f"free={inserted.group(1)}, used=0" not in output:
+        faults.append("the free lists are not as they were")
+    if any(int(first) < 256 for first in re.findall(r" (\d+)", "".join(re.findall(
+            r"^\[\d\d\](.*)$", "".join(dumps), re.M)).replace("--", " "))):
+        faults.append("a page below 1 MiB is free")
+    return faults
+
+
 def commands(tap):
     first = re.search(r"```bash\n(make run [^#\n]*?) *#", read(ROOT, f"{FOLDER}/README.md"))
     tap.check(first is not None and
@@ -91,6 +120,16 @@ def commands(tap):
         tap.check(code == 0 and (selftest_text() in output) == passes and
                   ("pgalloc= knows only buddy" in output) != passes,
                   f"stacsos: make run kernel-args=\"{words}\"", output.splitlines()[-30:])
+        if passes:
+            faults = machine_faults(output, 4)
+            tap.check(not faults and "frames: 20970" in output,
+                      "stacsos: 4 cores, 8 GiB: the machine's memory, and back",
+                      faults + output.splitlines()[-50:])
+    code, output = run([*CLEAN, "make", "--no-print-directory", "run",
+                        "kernel-args=pgalloc=buddy pgalloc-selftest=yes"])
+    faults = machine_faults(output.replace("\r", ""), 4)
+    tap.check(code == 0 and not faults and selftest_text() in output.replace("\r", ""),
+              "stacsos: the same words at the root: on the Pi", faults + output.splitlines()[-50:])
     code, output = run([*CLEAN, "make", "-n", "-C", FOLDER, "test"])
     tap.check(code == 0 and "stacsos_model_test" in output,
               "stacsos: make test: the root's test-stacsos", output.splitlines()[-8:])

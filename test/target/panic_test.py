@@ -9,18 +9,22 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
+import pc64_qemu as pc64  # noqa: E402
 import rpi3_qemu as pi  # noqa: E402
 from taplib import ROOT, Tap, parallel  # noqa: E402
 
 # What the board's machine is started by, its exit code after a panic, the registers of one word and
 # what ends the calls of another core; cores, and those on which bugs are made.
 BOARDS = {
-    "rpi3": {"start": lambda: pi.console("exit=semihost"), "code": 1, "cores": 1, "on": (0,),
+    "rpi3": {"start": lambda: pi.console("exit=semihost"), "code": 1, "cores": 4, "on": (0, 3),
              "registers": (r"^ x0 [0-9a-f]{16} ", r"^elr [0-9a-f]{16}  spsr [0-9a-f]{8} "),
              "elf": "build/rpi3/kernel8.elf"},
     "pc32": {"start": lambda: pc.console(""), "code": pc.BAD, "cores": 1, "on": (0,),
              "registers": (r"^eax [0-9a-f]{8}  ebx ", r"^eip [0-9a-f]{8}  eflags [0-9a-f]{8} "),
              "elf": "build/pc32/kernel.elf"},
+    "pc64": {"start": lambda: pc64.console("", more=("-smp", "4")), "code": pc.BAD, "cores": 4,
+             "on": (0, 2), "elf": "build/pc64/kernel.elf",
+             "registers": (r"^rax [0-9a-f]{16}  rbx ", r"  rip [0-9a-f]{16}  rflags [0-9a-f]{8}$")},
 }
 
 
