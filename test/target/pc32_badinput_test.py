@@ -26,7 +26,8 @@ MAGIC = 0x2BADB002
 INFO = 40 * MIB        # where the block lies, with all it points to behind it
 LOADER = 48 * MIB
 SIZES, CMDLINE, MODULES, MAP, NAME = 1, 1 << 2, 1 << 3, 1 << 6, 1 << 9
-SEED = int(os.environ.get("SEED") or 0) or random.randrange(1, 1 << 32)
+LONG = os.environ.get("LOAM_LONG") == "1"
+SEED = int(os.environ.get("SEED") or 0) or (random.randrange(1, 1 << 32) if LONG else 20261121)
 
 LOADER_CODE = """
 .long 0x1badb002, 0, -0x1badb002
@@ -44,33 +45,34 @@ def entry_of(kernel):
         return struct.unpack_from("<I", file.read(32), 24)[0]
 
 
-def loader(folder, magic, info):
+def loader(folder, magic, info, kernel):
     """The loader as a file that QEMU's -kernel starts."""
     source, elf = os.path.join(folder, "loader.S"), os.path.join(folder, "loader.elf")
     with open(source, "w", encoding="ascii") as file:
-        file.write(LOADER_CODE.format(magic=magic, info=info, entry=entry_of(pc.KERNEL)))
+        file.write(LOADER_CODE.format(magic=magic, info=info, entry=entry_of(kernel)))
     subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,"
                     f"-Ttext={LOADER:#x}", source, "-o", elf], check=True)
     return elf
 
 
-def enter(block, magic=MAGIC, info=INFO, block_at=INFO, commands=("check",), more=()):
+def enter(block, magic=MAGIC, info=INFO, block_at=INFO, commands=("check",), more=(), machine=pc):
     """(exit code, output): enters the kernel; in its shell these commands, then `off`. more: what
     else lies in memory, as (address, bytes)."""
+    kernel = machine.KERNEL
     with tempfile.TemporaryDirectory(prefix="loam-bad-") as folder:
-        arguments = ["-m", "64", "-kernel", loader(folder, magic, info),
-                     "-device", f"loader,file={pc.KERNEL}"]
+        arguments = ["-m", "64", "-kernel", loader(folder, magic, info, kernel),
+                     "-device", f"loader,file={kernel}"]
         for number, (at, what) in enumerate([(block_at, block), *more]):
             path = os.path.join(folder, f"memory{number}.bin")
             with open(path, "wb") as file:
                 file.write(what)
             arguments += ["-device", f"loader,file={path},addr={at:#x},force-raw=on"]
-        machine = pc.Machine(arguments, pc.LIMIT)
-        machine.wait_for(pc.PROMPT)  # QEMU has read the files by then
+        running = machine.Machine(arguments, pc.LIMIT)
+        running.wait_for(pc.PROMPT)  # QEMU has read the files by then
     for command in commands:
-        machine.command(command)
-    machine.type("off\r")
-    return machine.finish()
+        running.command(command)
+    running.type("off\r")
+    return running.finish()
 
 
 def region(base, length, kind=1, size=20):
@@ -350,12 +352,12 @@ def spoiled(rng):
     return bytes(data)
 
 
-def anything(tap):
+def anything(tap, spoil=spoiled, run=lambda data: enter(data, commands=())):
     """Spoiled maps may describe memory that is not there: then a report may end the kernel."""
     rng = random.Random(SEED)
-    count = 60 if os.environ.get("LOAM_LONG") == "1" else 12
-    blocks = [spoiled(rng) for _ in range(count)]
-    results = parallel(lambda data: enter(data, commands=()), blocks)
+    count = 60 if LONG else 12
+    blocks = [spoil(rng) for _ in range(count)]
+    results = parallel(run, blocks)
     bad = [(data, result) for data, result in zip(blocks, results)
            if not (result[0] == pc.GOOD or (result[0] == pc.BAD and "panic:" in result[1]))]
     more = [f"again with SEED={SEED}"]
@@ -364,9 +366,9 @@ def anything(tap):
     tap.check(not bad, f"{count} spoiled blocks: a shell or a report, never a reset", more)
 
 
-def made(tap):
-    results = parallel(lambda c: enter(*c[2], **c[3]), CASES)
-    for (name, texts, _, _), result in zip(CASES, results):
+def made(tap, cases=tuple(CASES), run=enter):
+    results = parallel(lambda c: run(*c[2], **c[3]), cases)
+    for (name, texts, _, _), result in zip(cases, results):
         faults = faults_of(result, texts)
         tap.check(not faults, name, faults + pc.tail(result[1], 20))
 
