@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a loader can do wrong to the 64-bit PC's kernel, by Multiboot 2 and by PVH: each boot ends in
-a clear line and a shell, never in a reset. How it is entered: pc32_badinput_test.py.
+"""What a loader can do wrong to the 64-bit PC's kernel, by Multiboot 2 and by PVH: each boot ends
+in a clear line and a shell, never in a reset. How it is entered: pc32_badinput_test.py.
 
     SEED=7 test/target/pc64_badinput_test.py
 """
@@ -121,8 +121,8 @@ MAP, MODULES, LINE = INFO + 0x100, INFO + 0x1800, INFO + 0x1c00
 def start(regions=LOW + HIGH, modules=(), words=b"misuse=report\0", **fields):
     """A PVH start information at INFO, and behind it all it points to. fields: words of it by name,
     as they shall be; where: that of the modules."""
-    values = {"magic": PVH, "version": 1, "flags": 0, "count": len(modules), "where": MODULES, "cmdline": LINE, "rsdp": 0, "map": MAP,
-              "entries": len(regions) // 24}
+    values = {"magic": PVH, "version": 1, "flags": 0, "count": len(modules), "where": MODULES,
+              "cmdline": LINE, "rsdp": 0, "map": MAP, "entries": len(regions) // 24}
     values.update(fields)
     head = struct.pack("<IIIIQQQQII", *values.values(), 0)
     listing = b"".join(struct.pack("<QQQQ", at, length, text, 0) for at, length, text in modules)
