@@ -30,9 +30,10 @@ BENCHES = [
               "object_pair_64,fill,vmap_map_64_i,pt_unmap_64_i", "--allocators", "loam"],
      {"object_pair_64", "fill", "order9_fill", "vmap_map_64_i386", "pt_unmap_64_i386"}),
     ("faults", ["bench/fault_path.py"], {"fault_touch", "fault_copy", "fault_keep"}),
+    ("boot", ["bench/boot_time.py", "--tiny"], {"zones_kinsn_pc64_64M", "metadata_bytes_pc64_64M"}),
 ]
 
-NEEDED = {"insn": "valgrind", "faults": "qemu-system-i386"}
+NEEDED = {"insn": "valgrind", "faults": "qemu-system-i386", "boot": "qemu-system-x86_64"}
 
 
 def faults_of(path, bench, wanted):

@@ -3,8 +3,8 @@
 #define LOAM_BENCH_FRAMES_WALK_H
 
 /* frames_walk.h - a buddy that finds out whether its buddy is free by walking the free list of that
- * order, as the report behind compat/stacsos describes and regrets: singly linked lists by ascending
- * frame number, orders 0 to 10, no lock. */
+ * order, as the report behind compat/stacsos describes and regrets: singly linked lists by
+ * ascending frame number, orders 0 to 10, no lock. */
 #include "frames.h"
 
 typedef struct walk walk;

@@ -5,7 +5,7 @@
 /* step.h - runs a function one instruction at a time and looks at each before it is executed: an
  * exact count of what really ran, on any machine, without counters of the hardware.
  *
- *     trap flag on -> instruction -> SIGTRAP: the handler decodes the next one -> instruction -> ...
+ *     trap flag on -> instruction -> SIGTRAP: a handler decodes the next one -> instruction -> ...
  *
  * It takes tens of microseconds an instruction, so a few thousand are enough. x86-64 only.
  */

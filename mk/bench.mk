@@ -35,8 +35,10 @@ $(BENCH_PROGRAMS): build/host/libloam.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libloam.a -lpthread -o $@
 
-# Page faults are counted on the PC, where its emulator is installed.
-BENCH_PC := $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio)
+# Page faults are counted on the PC, boots on machines of any size, where emulators are installed.
+BENCH_PC := \
+    $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio) \
+    $(if $(shell command -v qemu-system-x86_64),build/pc64/kernel.elf)
 
 BENCH_QUICK_INSN := object_pair_64,vmap_map_1024,pt_map_1024 # commas would end $(if)'s words
 
@@ -51,6 +53,7 @@ bench: $(BENCH_PROGRAMS) $(BENCH_PC) | build/packages/bench ## side by side (QUI
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv \
 	    $(if $(QUICK),--only $(BENCH_QUICK_INSN))
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
+	$(Q)bench/boot_time.py $(if $(QUICK),--quick) --csv $(BENCH_CSV)/boot.csv
 
 bench-insn: $(BENCH_BIN)/bench_insn $(BENCH_PC) | build/packages/bench ## exact instructions
 	$(Q)mkdir -p $(BENCH_CSV)

@@ -90,9 +90,9 @@ def machine_faults(output, cores):
         faults.append("not the cores, or not the pages")
     # what is excluded, and what is inserted, is all of RAM
     inserted = re.search(r"page descriptors in \d+ KiB; (\d+) pages inserted$", output, re.M)
-    excluded = re.search(r"^pgalloc: excluded: (\d+) pages below 1 MiB, (\d+) of early tables, (\d+) "
-                         r"of the kernel image, (\d+) of page descriptors, (\d+) that the kernel keeps$",
-                         output, re.M)
+    excluded = re.search(r"^pgalloc: excluded: (\d+) pages below 1 MiB, (\d+) of early tables, "
+                         r"(\d+) of the kernel image, (\d+) of page descriptors, (\d+) that the "
+                         r"kernel keeps$", output, re.M)
     frames = re.search(r"^frames: (\d+) = ", output, re.M)
     if None in (inserted, excluded, frames):
         return [*faults, "lines are missing"]
