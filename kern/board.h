@@ -25,6 +25,7 @@ typedef struct board {
     const char *name;
     const char *elf;                /* the kernel with its symbols, for messages */
     const board_firmware *firmware; /* who tells what memory there is */
+    uint64_t tree_place;            /* of a device tree that no register names; 0: nowhere */
     const loam_span *default_ram;   /* used when the firmware says nothing that can be used */
     size_t default_ram_count;
     const loam_bootinfo_cpu *default_cpu; /* goes with it: the processors; or NULL */

@@ -15,10 +15,8 @@ static uint64_t readable_at(uint64_t address)
     return address >= mapped->pa && address < end - 8 ? end - address : 0;
 }
 
-static bool fdt_find(const uintptr_t word[BOARD_FIRMWARE_WORDS], loam_bootinfo *info,
-                     const char **why)
+static bool find_at(uint64_t address, loam_bootinfo *info, const char **why)
 {
-    uint64_t address = word[0];
     size_t len = (size_t)readable_at(address);
     const void *blob = len != 0 ? virt_of(loam_pa_of(address)) : NULL;
     bool good = false;
@@ -29,6 +27,14 @@ static bool fdt_find(const uintptr_t word[BOARD_FIRMWARE_WORDS], loam_bootinfo *
         good = loam_bootinfo_from_fdt(info, blob, len, why) == LOAM_OK;
     tree_blob = good ? blob : NULL;
     return good;
+}
+
+static bool fdt_find(const uintptr_t word[BOARD_FIRMWARE_WORDS], loam_bootinfo *info,
+                     const char **why)
+{
+    const char *not_there;
+    return find_at(word[0], info, why) ||
+           (board_this.tree_place != 0 && find_at(board_this.tree_place, info, &not_there));
 }
 
 static void fdt_log(const loam_bootinfo *info)

@@ -24,9 +24,9 @@ void arch_paging_describe(loam_text *t)
     loam_text_str(t, "pages of 4 KiB, 2 MiB and 1 GiB; what can be written is never executed");
 }
 
-/* Blocks of other sizes than before for the same addresses must not meet in a TLB: so the MMU is off
- * between the two. All of it is in registers, and the code lies where it lies. From here on writable
- * memory is not executable (WXN). */
+/* Blocks of other sizes than before for the same addresses must not meet in a TLB: so the MMU is
+ * off between the two. All of it is in registers, and the code lies where it lies. From here on
+ * writable memory is not executable (WXN). */
 void arch_paging_begin(loam_pa root)
 {
     uint64_t on, off;
