@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* loam_pages.c - a range of addresses from the operating system. The header has the picture. */
+#define _DEFAULT_SOURCE
+#include "loam_pages.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Addresses that the process may still map, by the limit on them and what it has by now. */
+static size_t pages_allowed(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur > SIZE_MAX)
+        return SIZE_MAX;
+    return (size_t)limit.rlim_cur;
+}
+
+/* Maps a multiple of the step at a multiple of it; what lies beside that goes back. */
+static unsigned char *pages_map(size_t len)
+{
+    size_t around = len + LOAM_PAGES_STEP;
+    void *mapped = around < len ? MAP_FAILED
+                                : mmap(NULL, around, PROT_NONE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED)
+        return NULL;
+    uintptr_t from = (uintptr_t)mapped;
+    uintptr_t base = (uintptr_t)loam_align_up(from, LOAM_PAGES_STEP);
+    if (base != from)
+        munmap(mapped, base - from);
+    munmap((void *)(base + len), LOAM_PAGES_STEP - (base - from));
+    return (unsigned char *)base;
+}
+
+loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool huge)
+{
+    size_t quarter = pages_allowed() / 4, len = want < quarter ? want : quarter;
+    *pages = (loam_pages){.base = NULL};
+    if (least == 0 || least > want || want > SIZE_MAX - 2 * LOAM_PAGES_STEP)
+        return LOAM_EINVAL;
+    least = (size_t)loam_align_up(least, LOAM_PAGES_STEP);
+    len = (size_t)loam_align_down(len, LOAM_PAGES_STEP);
+    if (len < least)
+        len = least;
+    while ((pages->base = pages_map(len)) == NULL) {
+        if (len == least)
+            return LOAM_ENOMEM;
+        len = (size_t)loam_align_down(len / 2, LOAM_PAGES_STEP);
+        if (len < least)
+            len = least;
+    }
+    pages->len = len;
+    if (huge)
+        madvise(pages->base, len, MADV_HUGEPAGE); /* where the system knows of it */
+    return LOAM_OK;
+}
+
+loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
+{
+    size_t left = pages->len - pages->ready;
+    pages->asked++;
+    if (bytes > left)
+        return LOAM_EFULL;
+    size_t step = (size_t)loam_align_up(bytes, LOAM_PAGES_STEP);
+    if (pages->refuse_from != 0 && pages->asked >= pages->refuse_from)
+        return LOAM_ENOMEM;
+    if (step != 0 && mprotect(pages->base + pages->ready, step, PROT_READ | PROT_WRITE) != 0)
+        return LOAM_ENOMEM;
+    pages->ready += step;
+    return LOAM_OK;
+}
+
+void loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)pages->base;
+    uintptr_t from = (uintptr_t)loam_align_up((uintptr_t)at, page);
+    uintptr_t to = (uintptr_t)loam_align_down((uintptr_t)at + len, page);
+    if (from >= base && from < to && to - base <= pages->ready)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+void loam_pages_release(loam_pages *pages)
+{
+    if (pages->base != NULL)
+        munmap(pages->base, pages->len);
+    *pages = (loam_pages){.base = NULL};
+}

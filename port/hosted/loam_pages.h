@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_HOSTED_PAGES_H
+#define LOAM_HOSTED_PAGES_H
+
+/* loam_pages.h - a range of addresses from the operating system, which gets memory as it is needed.
+ *
+ *     base                          ready                                   len
+ *      |  readable and writable       |  reserved: no memory, any access faults |
+ *
+ * Reserved addresses cost nothing: not memory, not the system's promise of memory. Growing asks for
+ * that promise in steps of 2 MiB; the memory itself comes when a page is touched.
+ *
+ * Not locked: the owner's; loam_pages_give_back may run beside all other calls.
+ */
+#include "loam/base.h"
+
+#define LOAM_PAGES_STEP ((size_t)2 << 20)
+
+typedef struct loam_pages {
+    unsigned char *base;  /* a multiple of LOAM_PAGES_STEP; NULL: there is no range */
+    size_t len, ready;    /* multiples of it */
+    uint64_t asked;       /* calls of loam_pages_grow */
+    uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
+} loam_pages;
+
+/* Reserves addresses: `want` bytes, or half as many, or a quarter, ... down to `least`, but never
+ * more than a quarter of what the process may still have (RLIMIT_AS), unless that is below `least`.
+ *   huge        asks for huge pages where the system has them
+ *   returns     LOAM_OK; LOAM_EINVAL: least is 0 or above want; LOAM_ENOMEM: not even `least`;
+ *               pages->base is NULL then
+ */
+loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool huge);
+
+/* Makes at least `bytes` more ready to use, right behind what is; they read 0.
+ *   returns     LOAM_OK; LOAM_EFULL: so many are not left in the range; LOAM_ENOMEM: the system has
+ *               no memory to promise (its overcommit rule, a limit). Then nothing has changed
+ *   cost        a system call
+ */
+loam_err loam_pages_grow(loam_pages *pages, size_t bytes);
+
+/* Gives the memory of whole pages inside [at, at + len) back to the system; they stay ready, and
+ * read 0 when they are touched again. A system call; if it is refused nothing has changed. */
+void loam_pages_give_back(const loam_pages *pages, void *at, size_t len);
+
+/* Ends the range; nothing of it may be used any more. */
+void loam_pages_release(loam_pages *pages);
+
+#endif

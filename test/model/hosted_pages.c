@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* hosted_pages.c - the operating system's addresses: reserved, made ready, given back; with limits
+ * and without. Each case under a limit is a process of its own. */
+#define _DEFAULT_SOURCE
+#include "loam_pages.h"
+#include "tap_host.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB ((size_t)1 << 20)
+
+static loam_pages pages;
+
+/* Runs fn in a child whose addresses are limited; 0: the child said so. */
+static int under_limit(size_t limit, int (*fn)(void))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit r = {limit, limit};
+        _exit(setrlimit(RLIMIT_AS, &r) != 0 ? 99 : fn());
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}
+
+/* Is the page that an address lies in in memory? */
+static bool resident(void *at)
+{
+    unsigned char in = 0;
+    return mincore(at, 4096, &in) == 0 && (in & 1) != 0;
+}
+
+static void arguments(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, MIB, 0, false), LOAM_EINVAL);
+    TAP_EQ(t, loam_pages_reserve(&pages, MIB, 2 * MIB, false), LOAM_EINVAL);
+    TAP_EQ(t, loam_pages_reserve(&pages, SIZE_MAX, MIB, false), LOAM_EINVAL);
+    TAP_CHECK(t, pages.base == NULL);
+    loam_pages_release(&pages);
+}
+
+static void grows(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 64 * MIB, 16 * MIB, true), LOAM_OK);
+    TAP_EQ(t, (uintptr_t)pages.base % LOAM_PAGES_STEP, 0);
+    TAP_CHECK(t, pages.len >= 16 * MIB && pages.len <= 64 * MIB && pages.ready == 0);
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_OK);
+    TAP_EQ(t, pages.ready, LOAM_PAGES_STEP);
+    TAP_EQ(t, loam_pages_grow(&pages, LOAM_PAGES_STEP + 1), LOAM_OK);
+    TAP_EQ(t, pages.ready, 3 * LOAM_PAGES_STEP);
+    for (size_t i = 0; i < pages.ready; i += 4096)
+        TAP_EQ(t, pages.base[i], 0);
+    pages.base[0] = 1;
+    pages.base[pages.ready - 1] = 2;
+    TAP_EQ(t, loam_pages_grow(&pages, pages.len - pages.ready + 1), LOAM_EFULL);
+    TAP_EQ(t, loam_pages_grow(&pages, pages.len - pages.ready), LOAM_OK);
+    TAP_EQ(t, pages.ready, pages.len);
+    TAP_EQ(t, loam_pages_grow(&pages, 0), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_EFULL);
+    TAP_EQ(t, pages.base[0], 1);
+    loam_pages_release(&pages);
+    TAP_CHECK(t, pages.base == NULL);
+}
+
+static void gives_back(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 4 * MIB), LOAM_OK);
+    for (size_t i = 0; i < 4 * MIB; i += 4096)
+        pages.base[i] = 9;
+    loam_pages_give_back(&pages, pages.base + 1, 3 * 4096); /* two whole pages lie in it */
+    TAP_CHECK(t, resident(pages.base) && !resident(pages.base + 4096) &&
+                     !resident(pages.base + 8192) && resident(pages.base + 12288));
+    TAP_EQ(t, pages.base[0], 9);
+    TAP_EQ(t, pages.base[4096], 0);
+    TAP_EQ(t, pages.base[12288], 9);
+    loam_pages_give_back(&pages, pages.base + 4 * MIB, MIB); /* not ready: nothing */
+    loam_pages_give_back(&pages, pages.base + 5, 10);
+    TAP_EQ(t, pages.base[4 * MIB - 4096], 9);
+    loam_pages_release(&pages);
+}
+
+static void refuses(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, false), LOAM_OK);
+    pages.refuse_from = 2;
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_ENOMEM);
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_ENOMEM);
+    TAP_EQ(t, pages.ready, LOAM_PAGES_STEP);
+    pages.refuse_from = 0;
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_OK);
+    loam_pages_release(&pages);
+}
+
+/* ---- under limits ---- */
+
+static int quarter(void)
+{
+    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 4 * MIB, false) == LOAM_OK &&
+                pages.len <= 100 * MIB && pages.len > 90 * MIB;
+    return !good;
+}
+
+static int least_beyond_a_quarter(void)
+{
+    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 160 * MIB, false) == LOAM_OK &&
+                pages.len == 160 * MIB && loam_pages_grow(&pages, pages.len) == LOAM_OK;
+    return !good;
+}
+
+static int too_much(void)
+{
+    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 512 * MIB, false) == LOAM_ENOMEM &&
+                pages.base == NULL;
+    return !good;
+}
+
+/* A promise that the system cannot keep: what is promised is limited, what is reserved is not. */
+static int no_promise(void)
+{
+    struct rlimit r = {64 * MIB, 64 * MIB};
+    if (setrlimit(RLIMIT_DATA, &r) != 0 ||
+        loam_pages_reserve(&pages, 256 * MIB, 256 * MIB, false) != LOAM_OK)
+        return 1;
+    while (loam_pages_grow(&pages, 4 * MIB) == LOAM_OK)
+        pages.base[pages.ready - 1] = 1;
+    return !(pages.ready < 64 * MIB && pages.ready > 4 * MIB &&
+             loam_pages_grow(&pages, 4 * MIB) == LOAM_ENOMEM);
+}
+
+static void limits(tap *t)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    tap_note(t, "not with a sanitizer that reserves all addresses");
+    (void)under_limit;
+    (void)quarter;
+    (void)least_beyond_a_quarter;
+    (void)too_much;
+    (void)no_promise;
+#else
+    TAP_EQ(t, under_limit(400 * MIB, quarter), 0);
+    TAP_EQ(t, under_limit(400 * MIB, least_beyond_a_quarter), 0);
+    TAP_EQ(t, under_limit(400 * MIB, too_much), 0);
+    TAP_EQ(t, under_limit(RLIM_INFINITY, no_promise), 0);
+#endif
+}
+
+static const tap_case cases[] = {
+    {"hosted_pages: bad arguments: refused, no range", arguments},
+    {"hosted_pages: grows in steps to the end, reads 0", grows},
+    {"hosted_pages: gives whole pages back, and no others", gives_back},
+    {"hosted_pages: told to refuse: refuses", refuses},
+    {"hosted_pages: limits of the system", limits},
+};
+static const tap_suite suite = {"hosted_pages", cases, LOAM_ARRAY_LEN(cases)};
+
+int main(int argc, char **argv)
+{
+    return tap_host_main(&suite, argc, argv);
+}
