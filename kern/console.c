@@ -4,6 +4,7 @@
 #include "arch.h"
 #include "board.h"
 #include "loam/port.h"
+#include "smp.h"
 
 void console_put(char c)
 {
@@ -48,33 +49,52 @@ char console_key(void)
     return c;
 }
 
-static void vprint(const char *fmt, __builtin_va_list ap)
+/* ---- lines of several processors stay whole ---- */
+
+static loam_lock line_lock = LOAM_LOCK_OF(LOAM_RANK_CONSOLE);
+static uint32_t alone; /* [atomic] 1: a panic has the console for itself */
+
+void console_alone(void)
 {
-    char line[CONSOLE_LINE + 1];
-    loam_text t;
-    loam_text_init(&t, line, sizeof(line));
-    loam_text_vfmt(&t, fmt, ap);
+    loam_atomic_store(&alone, 1); /* others are stopped, maybe with the lock: no partner */
+}
+
+/* With one processor interrupts stay on: one that prints does so in the middle of a line. */
+static void write_whole(const char *line, bool cut)
+{
+    bool many = smp_online() > 1 && loam_atomic_peek(&alone) == 0;
+    loam_irq irq = many ? loam_lock_acquire(&line_lock) : (loam_irq){0};
     console_write(line);
-    if (t.cut)
+    if (cut)
         console_write("...\n");
+    if (many)
+        loam_lock_release(&line_lock, irq);
 }
 
 void kprintf(const char *fmt, ...)
 {
+    char line[CONSOLE_LINE + 1];
+    loam_text t;
     __builtin_va_list ap;
+    loam_text_init(&t, line, sizeof(line));
     __builtin_va_start(ap, fmt);
-    vprint(fmt, ap);
+    loam_text_vfmt(&t, fmt, ap);
     __builtin_va_end(ap);
+    write_whole(line, t.cut);
 }
 
 void klog(const char *fmt, ...)
 {
+    char line[CONSOLE_LINE + 1];
+    loam_text t;
     uint64_t hz = arch_ticks_hz();
     uint64_t ms = hz == 0 ? 0 : loam_port_ticks() * 1000 / hz;
     __builtin_va_list ap;
+    loam_text_init(&t, line, sizeof(line));
+    loam_text_fmt(&t, "[%5U.%03U] ", ms / 1000, ms % 1000);
     __builtin_va_start(ap, fmt);
-    kprintf("[%5U.%03U] ", ms / 1000, ms % 1000);
-    vprint(fmt, ap);
-    console_put('\n');
+    loam_text_vfmt(&t, fmt, ap);
     __builtin_va_end(ap);
+    loam_text_char(&t, '\n');
+    write_whole(line, t.cut);
 }

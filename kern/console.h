@@ -20,6 +20,9 @@ bool console_interrupted(void);
 enum { CONSOLE_LINE = 512 };
 void kprintf(const char *fmt, ...);
 
+/* From now on the console is for this processor, which panics, whoever was printing. */
+void console_alone(void);
+
 /* A line of the boot log: "[    0.012] text". No newline in the text. */
 void klog(const char *fmt, ...);
 

@@ -6,30 +6,29 @@
  *                     16 MiB     256 MiB                          4 GiB      on a PC
  *                    [========= mapped: has an address ==========]
  *
- *     kern_this.zones    all of them, the highest first: pages for anybody
- *     kern_this.mapped   those with addresses, the highest first: page tables
+ *     kern_this.zones    all of them, as processor 0 tries them (zoneplan.c): pages for anybody
+ *     kern_this.local[n] all of them, as processors of node n try them
+ *     kern_this.mapped   those with addresses, in the order of zones: page tables
  *     kern_this.zone     the largest of these: slab and kmalloc stand on it
  *
- * A zone in which there is no RAM does not exist.
+ * Each zone has a front for each processor that may come, and so has the object layer.
  */
 #include "arch.h"
 #include "board.h"
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
+#include "smp.h"
 #include "startup.h"
+#include "zoneplan.h"
 
 enum {
     LEAST_FREE = 256,        /* frames that a map must leave for this kernel to be of any use */
     CHECKED_FRAMES = 1 << 21 /* up to 8 GiB all rules are checked at boot */
 };
 
-typedef struct metadata {
-    loam_pa zone[BOARD_ZONES], trace;
-    uint64_t zone_len[BOARD_ZONES], trace_len; /* 0: no RAM in that zone */
-} metadata;
-
-static metadata taken;
+static zone_plans plans;
+static loam_span trace_rings; /* their place */
 
 static bool shrink_slabs(void *ctx, loam_zone *zone, unsigned order)
 {
@@ -42,31 +41,28 @@ static bool shrink_slabs(void *ctx, loam_zone *zone, unsigned order)
     return loam_zone_free_pages(zone) > before;
 }
 
-/* One past the last byte of RAM in a span: a zone reaches no further, so that what grows with its
- * addresses does not grow with those that there might have been. */
-static uint64_t ram_end(const loam_span *span)
-{
-    const loam_spanset *ram = &kern_this.map.ram;
-    uint64_t limit = span->base + span->len, end = span->base + LOAM_PAGE_SIZE;
-    for (size_t i = 0; i < ram->count && ram->span[i].base < limit; i++)
-        if (ram->span[i].base + ram->span[i].len > end)
-            end = ram->span[i].base + ram->span[i].len;
-    return end < limit ? loam_align_up(end, LOAM_PAGE_SIZE) : limit;
-}
-
-static loam_zone_config zone_config(const board_zone *zone)
+static loam_zone_config zone_config(const zone_plan *plan)
 {
     loam_zone_config config;
     loam_zone_config_init(&config);
-    config.name = zone->name;
-    config.first = zone->span.base >> LOAM_PAGE_SHIFT;
-    config.limit = ram_end(&zone->span) >> LOAM_PAGE_SHIFT;
-    if (zone->mapped)
+    config.name = plan->name;
+    config.first = plan->first;
+    config.limit = plan->limit;
+    config.node = plan->node;
+    config.ncpus = smp_count();
+    if (plan->kind->mapped)
         config.linear = board_this.mapped;
     config.trace = &kern_this.trace;
     config.trace_max_order = KERN_VIEW_ORDER;
     config.shrink = shrink_slabs;
+    config.wait = smp_wait_for_duties;
     return config;
+}
+
+static uint64_t measure_zone(const zone_plan *plan, const loam_span *ram, size_t count)
+{
+    loam_zone_config config = zone_config(plan);
+    return loam_zone_measure(ram, count, &config);
 }
 
 static bool take_from(uint64_t first, uint64_t len, loam_pa *at)
@@ -85,63 +81,88 @@ static bool take(uint64_t len, loam_pa *at)
            take_from(board_this.mapped.pa, len, at);
 }
 
-bool handover_measure(void)
+static bool some_mapped(void)
 {
-    loam_memblock *map = &kern_this.map;
-    loam_memblock_sum sum;
-    metadata *m = &taken;
-    bool some = false;
-    *m = (metadata){.trace_len = (uint64_t)KERN_TRACE_EVENTS * sizeof(loam_trace_event)};
-    loam_memblock_count(map, &sum);
-    if (sum.free < LEAST_FREE)
-        return false;
-    for (size_t i = 0; i < board_this.zone_count; i++) {
-        loam_zone_config config = zone_config(&board_this.zones[i]);
-        uint64_t len = loam_zone_measure(map->ram.span, map->ram.count, &config);
-        m->zone_len[i] = loam_align_up(len, LOAM_PAGE_SIZE);
-        some = some || (len != 0 && board_this.zones[i].mapped);
-    }
-    if (!some)
-        return false;
-    for (size_t i = 0; i < board_this.zone_count; i++)
-        if (m->zone_len[i] != 0 && !take(m->zone_len[i], &m->zone[i]))
-            return false;
-    return take(m->trace_len, &m->trace);
+    for (unsigned i = 0; i < plans.count; i++)
+        if (plans.plan[i].kind->mapped)
+            return true;
+    return false;
 }
 
-static void log_metadata(const metadata *m)
+bool handover_measure(void)
 {
-    bool one = board_this.zone_count == 1;
-    for (size_t i = 0; i < board_this.zone_count; i++) {
-        char note[48];
+    uint64_t rings = (uint64_t)smp_count() * KERN_TRACE_EVENTS * sizeof(loam_trace_event);
+    loam_memblock_sum sum;
+    loam_pa at;
+    loam_memblock_count(&kern_this.map, &sum);
+    if (sum.free < LEAST_FREE || !zoneplan_make(&plans, measure_zone) || !some_mapped())
+        return false;
+    for (unsigned i = 0; i < plans.count; i++)
+        if (!take(plans.plan[i].len, &plans.plan[i].at))
+            return false;
+    if (!take(rings, &at))
+        return false;
+    trace_rings = (loam_span){at.v, rings};
+    return true;
+}
+
+static void log_metadata(void)
+{
+    for (unsigned i = 0; i < plans.count; i++) {
+        const zone_plan *plan = &plans.plan[i];
+        char note[64];
         loam_text t;
         loam_text_init(&t, note, sizeof(note));
-        loam_text_fmt(&t, one ? "page allocator" : "page allocator, zone %s",
-                      board_this.zones[i].name);
-        if (m->zone_len[i] != 0)
-            startup_log_span("metadata:", (loam_span){m->zone[i].v, m->zone_len[i]}, note);
+        loam_text_fmt(&t,
+                      board_this.zone_count == 1 && plans.nodes == 1 ? "page allocator"
+                                                                     : "page allocator, zone %s",
+                      plan->name);
+        startup_log_span("metadata:", (loam_span){plan->at.v, plan->len}, note);
     }
-    startup_log_span("metadata:", (loam_span){m->trace.v, m->trace_len}, "trace ring");
+    startup_log_span("metadata:", trace_rings, "trace ring");
+    if (plans.named > plans.nodes)
+        klog("memory nodes: %u are named, zones are for %u: nodes from %u on count as one",
+             plans.named, plans.nodes, plans.nodes - 1);
 }
 
 /* ---- the hand-over ---- */
 
-static void make_zones(const metadata *m)
+static void make_zone(zone_plan *plan)
+{
+    loam_zone_config config = zone_config(plan);
+    size_t count;
+    const loam_span *ram = zoneplan_ram(&plans, plan, &count);
+    plan->zone = loam_zone_init(virt_of(plan->at), plan->len, false, ram, count, &config);
+    if (plan->zone == NULL)
+        kpanic("zone %s refuses its metadata", config.name);
+}
+
+static bool is_mapped(const loam_zone *zone)
+{
+    return loam_zone_config_of(zone)->linear.len != 0;
+}
+
+static void make_zones(void)
 {
     kern *k = &kern_this;
-    for (size_t i = board_this.zone_count; i-- > 0;) {
-        loam_zone_config config = zone_config(&board_this.zones[i]);
-        loam_zone *zone;
-        if (m->zone_len[i] == 0)
-            continue;
-        zone = loam_zone_init(virt_of(m->zone[i]), m->zone_len[i], false, k->map.ram.span,
-                              k->map.ram.count, &config);
-        if (zone == NULL)
-            kpanic("zone %s refuses its metadata", config.name);
-        (void)loam_zonelist_add_zone(&k->zones, zone);
-        if (board_this.zones[i].mapped)
-            (void)loam_zonelist_add_zone(&k->mapped, zone);
-    }
+    for (unsigned i = 0; i < plans.count; i++)
+        make_zone(&plans.plan[i]);
+    for (unsigned n = 0; n < plans.nodes; n++)
+        zoneplan_list(&plans, n, &k->local[n]);
+    k->zones = k->local[zoneplan_node_of_cpu(&plans, 0)];
+    for (unsigned i = 0; i < k->zones.count; i++)
+        if (is_mapped(k->zones.zone[i]))
+            (void)loam_zonelist_add_zone(&k->mapped, k->zones.zone[i]);
+}
+
+loam_zonelist *kern_zones_here(void)
+{
+    return &kern_this.local[zoneplan_node_of_cpu(&plans, loam_port_cpu())];
+}
+
+unsigned kern_node_of_cpu(unsigned cpu)
+{
+    return zoneplan_node_of_cpu(&plans, cpu);
 }
 
 /* How long it took, in ticks; the lines about it do not count. */
@@ -162,12 +183,12 @@ static uint64_t microseconds(uint64_t ticks)
     return ticks / hz * 1000000 + ticks % hz * 1000000 / hz;
 }
 
-static void log_cost(const metadata *m)
+static void log_cost(void)
 {
     const kern *k = &kern_this;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < board_this.zone_count; i++)
-        bytes += m->zone_len[i];
+    for (unsigned i = 0; i < plans.count; i++)
+        bytes += plans.plan[i].len;
     klog("hand over: %U us to make the zones, %U us to give the frames", microseconds(making),
          microseconds(giving));
     klog("metadata: %U bytes for %U pages, %U thousandths of a byte each", bytes, k->sum.total,
@@ -202,11 +223,37 @@ static void hand_over(void)
 
 static void log_zones(void)
 {
-    const kern *k = &kern_this;
-    for (unsigned i = k->zones.count; i-- > 0 && k->zones.count > 1;)
-        klog("zone %s: %U pages free%s", loam_zone_config_of(k->zones.zone[i])->name,
-             loam_zone_free_pages(k->zones.zone[i]),
-             k->zones.zone[i] == k->zone ? "; kmalloc stands on it" : "");
+    for (unsigned i = 0; i < plans.count && plans.count > 1; i++)
+        klog("zone %s: %U pages free%s", plans.plan[i].name,
+             loam_zone_free_pages(plans.plan[i].zone),
+             plans.plan[i].zone == kern_this.zone ? "; kmalloc stands on it" : "");
+}
+
+static uint64_t free_of_node(unsigned node)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < plans.count; i++)
+        if (plans.plan[i].node == node)
+            pages += loam_zone_free_pages(plans.plan[i].zone);
+    return pages;
+}
+
+/* "node 1: 16384 pages free, processors 2 3, distances 20 10"; nothing where there is one. */
+static void log_nodes(void)
+{
+    for (unsigned n = 0; n < plans.nodes && plans.nodes > 1; n++) {
+        char line[192];
+        loam_text t;
+        loam_text_init(&t, line, sizeof(line));
+        loam_text_fmt(&t, "node %u: %U pages free, processors", n, free_of_node(n));
+        for (unsigned c = 0; c < smp_count(); c++)
+            if (zoneplan_node_of_cpu(&plans, c) == n)
+                loam_text_fmt(&t, " %u", c);
+        loam_text_str(&t, ", distances");
+        for (unsigned to = 0; to < plans.nodes; to++)
+            loam_text_fmt(&t, " %u", kern_this.bootinfo.distance[n][to]);
+        klog("%s", line);
+    }
 }
 
 void kern_trace_lines(bool on)
@@ -241,17 +288,19 @@ void startup_memory(void)
     startup_map();
     if (board_this.map_ram != NULL)
         board_this.map_ram();
-    log_metadata(&taken);
-    if (loam_trace_init(&k->trace, 1, KERN_TRACE_EVENTS, virt_of(taken.trace)) != LOAM_OK)
+    log_metadata();
+    if (loam_trace_init(&k->trace, smp_count(), KERN_TRACE_EVENTS,
+                        virt_of(loam_pa_of(trace_rings.base))) != LOAM_OK)
         kpanic("the trace ring cannot be made");
     loam_trace_set_sink(&k->trace, loam_trace_sink_lines, &lines);
     loam_trace_set_on(&k->trace, k->options.trace);
     making = loam_port_ticks();
-    make_zones(&taken);
+    make_zones();
     making = loam_port_ticks() - making;
     hand_over();
-    log_cost(&taken);
+    log_cost();
     log_zones();
+    log_nodes();
 }
 
 /* Every rule, unless there is so much memory that looking at all of it would be most of the boot:
@@ -269,6 +318,7 @@ void startup_objects(void)
 {
     kern *k = &kern_this;
     k->options.slab.trace = &k->trace;
+    k->options.slab.ncpus = smp_count();
     k->slabs = loam_slabs_init(k->zone, &k->options.slab);
     k->kmalloc = k->slabs != NULL ? loam_kmalloc_init(k->slabs) : NULL;
     if (k->kmalloc == NULL)

@@ -16,7 +16,7 @@
 
 enum {
     KERN_VIEW_ORDER = 10,     /* views and traces show blocks up to 4 MiB */
-    KERN_TRACE_EVENTS = 1024, /* kept in the ring */
+    KERN_TRACE_EVENTS = 1024, /* kept in the ring of each processor */
     KERN_TICK_HZ = 100
 };
 
@@ -27,7 +27,8 @@ typedef struct kern {
     loam_memblock map;
     loam_memblock_sum sum;
     loam_trace trace;
-    loam_zonelist zones;  /* all; those that nobody else needs first */
+    loam_zonelist zones;                      /* all; as processor 0 tries them */
+    loam_zonelist local[LOAM_BOOTINFO_NODES]; /* all; as processors of a node try them */
     loam_zonelist mapped; /* of these, those whose frames have a kernel address */
     loam_zone *zone;      /* one of these: slab's and kmalloc's */
     loam_pt pt;           /* the kernel's tables; format NULL: the start code made them */
@@ -57,6 +58,11 @@ loam_policy kern_misuse_default(bool in_shell);
 
 /* Switches events as lines on the console on or off. */
 void kern_trace_lines(bool on);
+
+/* All zones in the order that is best for this processor: near ones first. */
+loam_zonelist *kern_zones_here(void);
+/* The memory node of a processor. */
+unsigned kern_node_of_cpu(unsigned cpu);
 
 /* Free pages of all zones, fronts included. */
 uint64_t kern_free_pages(void);

@@ -18,6 +18,7 @@ void panic_begin(void)
 {
     (void)loam_port_irq_save();
     smp_stop_others(); /* if another one tells already, this one stops there */
+    console_alone();
     if (++depth > TELLINGS)
         board_off(1);
 }

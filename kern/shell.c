@@ -10,7 +10,8 @@
 enum { WORDS = 8 };
 
 static const shell_command *const tables[] = {shell_memory_commands, shell_file_commands,
-                                              shell_driver_commands, shell_system_commands};
+                                              shell_driver_commands, shell_cpus_commands,
+                                              shell_system_commands};
 
 enum { TABLES = LOAM_ARRAY_LEN(tables) + 2 }; /* the board's own, too */
 

@@ -18,6 +18,7 @@ extern const shell_command shell_memory_commands[];
 extern const shell_command shell_system_commands[];
 extern const shell_command shell_file_commands[];
 extern const shell_command shell_driver_commands[];
+extern const shell_command shell_cpus_commands[];
 extern const shell_command shell_paging_commands[]; /* where a board's .commands says so */
 extern const shell_command shell_user_commands[];   /* where there is a user mode */
 

@@ -29,7 +29,7 @@
 #include "loam/port.h"
 #include "stacks.h"
 
-enum { STACK_ORDER = 3, STOP_MS = 100, COME_MS = 1000 };
+enum { STACK_ORDER = 3, STOP_MS = 100, COME_MS = 1000, DUTY_MS = 500 };
 _Static_assert(LOAM_PORT_MAX_CPUS <= 32, "a set of processors is a word of the port's atomics");
 
 typedef enum cpu_state { NEVER, STARTING, ONLINE, LATE, REFUSED, STOPPED } cpu_state;
@@ -38,6 +38,7 @@ typedef struct cpu {
     uint32_t state;                /* [atomic] cpu_state */
     uint32_t asked;                /* [atomic] bit a: processor a waits for this one */
     uint32_t left;                 /* [atomic] processors that have not done what this one asks */
+    uint32_t duties;               /* [atomic] times that it did its duties; it alone writes */
     uint32_t works_done;           /* [cpu] the last round of smp_run that it did */
     void (*fn)(void *ctx);         /* [cpu] what it asks; others read it while left > 0 */
     void *ctx;                     /* [cpu] */
@@ -71,6 +72,11 @@ unsigned smp_online(void)
 uint64_t smp_online_set(void)
 {
     return loam_atomic_load(&online);
+}
+
+static bool came(unsigned c)
+{
+    return (smp_online_set() & bit(c)) != 0;
 }
 
 unsigned smp_count(void)
@@ -141,6 +147,53 @@ void smp_kick(uint64_t set)
 
 void smp_duties(void)
 {
+    loam_irq irq = loam_port_irq_save();
+    cpu *self = &cpus[loam_port_cpu()];
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        loam_zone_serve(kern_this.zones.zone[i]);
+    if (kern_this.slabs != NULL)
+        loam_slabs_serve(kern_this.slabs);
+    /* pairs with the load in wait_for_duty: what was kept here is back */
+    loam_atomic_store(&self->duties, loam_atomic_peek(&self->duties) + 1);
+    loam_port_irq_restore(irq);
+}
+
+/* Others may wait for this one meanwhile. */
+static void serve_while_waiting(void)
+{
+    loam_irq irq = loam_port_irq_save();
+    smp_serve();
+    smp_duties();
+    loam_port_irq_restore(irq);
+    loam_port_relax();
+}
+
+static bool wait_for_duty(unsigned c, uint32_t before, uint64_t start)
+{
+    uint64_t most = arch_ticks_hz() / 1000 * DUTY_MS;
+    while (came(c) && loam_atomic_load(&cpus[c].duties) == before) { /* pairs with smp_duties */
+        if (loam_port_ticks() - start > most)
+            return false;
+        serve_while_waiting();
+    }
+    return true;
+}
+
+bool smp_wait_for_duties(void *ctx)
+{
+    uint32_t before[LOAM_PORT_MAX_CPUS];
+    uint32_t others = (uint32_t)smp_online_set() & ~bit(loam_port_cpu());
+    uint64_t start = loam_port_ticks();
+    bool all = others != 0;
+    (void)ctx;
+    for (unsigned c = 0; c < LOAM_PORT_MAX_CPUS; c++)
+        before[c] = loam_atomic_load(&cpus[c].duties);
+    smp_kick(others);
+    for (; others != 0 && all; others &= others - 1) {
+        unsigned c = loam_ctz64(others);
+        all = wait_for_duty(c, before[c], start);
+    }
+    return all;
 }
 
 void smp_interrupted(void)
@@ -178,6 +231,26 @@ static void do_work(cpu *self)
         smp_kick(bit(0));
 }
 
+void smp_drain_here(void)
+{
+    if (kern_this.slabs != NULL)
+        loam_slabs_serve(kern_this.slabs);
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        loam_zone_drain(kern_this.zones.zone[i]);
+}
+
+static void drain_work(void *ctx)
+{
+    (void)ctx;
+    smp_drain_here();
+}
+
+void smp_drain_all(void)
+{
+    smp_run(drain_work, NULL); /* frees of others' objects are told to their owners */
+    smp_run(drain_work, NULL); /* who take them */
+}
+
 static bool is_idle(const cpu *self)
 {
     return loam_atomic_load(&work.round) == self->works_done;
@@ -187,8 +260,7 @@ static bool is_idle(const cpu *self)
 static void sleep_unless_work(cpu *self)
 {
     loam_irq irq;
-    for (unsigned i = 0; i < kern_this.zones.count; i++)
-        loam_zone_drain(kern_this.zones.zone[i]);
+    smp_drain_here();
     irq = loam_port_irq_save();
     if (is_idle(self))
         arch_wait(); /* an interrupt that came in between wakes it at once */
@@ -255,7 +327,7 @@ static bool make_stack(cpu *c)
         c->stack = (uintptr_t)virt_of(loam_pfn_to_pa(pfn));
     }
     c->stack_end = c->stack + (uintptr_t)size;
-    (void)stacks_add("stack", (unsigned)(c - cpus), (void *)c->stack, (void *)c->stack_end);
+    (void)stacks_add("main stack", (unsigned)(c - cpus), (void *)c->stack, (void *)c->stack_end);
     return true;
 }
 
@@ -265,11 +337,6 @@ static bool wait_ms(unsigned ms, bool (*done)(unsigned c), unsigned c)
     while (!done(c) && loam_port_ticks() - start < most)
         loam_port_relax();
     return done(c);
-}
-
-static bool came(unsigned c)
-{
-    return (smp_online_set() & bit(c)) != 0;
 }
 
 /* NULL, or why not. */

@@ -60,6 +60,18 @@ void smp_serve(void);
 /* What a processor owes the others: its fronts' drain requests. Timer tick, before sleeping. */
 void smp_duties(void);
 
+/* Until every other processor that is online has done its duties since the call: a zone's
+ * config.wait. This one does its own meanwhile.
+ *   returns     false: there is no other, or one did not come to it within half a second (it may be
+ *               waiting for a lock that the caller holds)
+ *   context     any, no lock of a zone or an object layer held
+ */
+bool smp_wait_for_duties(void *ctx);
+
+/* Gives back what this processor keeps in fronts; what all of them keep, as smp_run. */
+void smp_drain_here(void);
+void smp_drain_all(void);
+
 /* In interrupt context, KERN_TICK_HZ times a second on each processor: boards give this function to
  * their timers. */
 void smp_tick(void);

@@ -3,6 +3,7 @@
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
+#include "smp.h"
 
 const char *kern_check(void)
 {
@@ -41,7 +42,9 @@ static bool add_block(void *ctx, uint64_t unit, unsigned order)
 
 void kern_free_lists_read(kern_free_lists *lists)
 {
-    loam_irq irq = loam_port_irq_save(); /* nothing may refill a front in between */
+    loam_irq irq;
+    smp_drain_all();
+    irq = loam_port_irq_save(); /* nothing may refill a front in between */
     *lists = (kern_free_lists){.fingerprint = 0xcbf29ce484222325ULL};
     for (unsigned i = kern_this.zones.count; i-- > 0;) {
         loam_zone_drain(kern_this.zones.zone[i]);

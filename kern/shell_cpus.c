@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* shell_cpus.c - commands about the processors. */
+#include "console.h"
+#include "kern.h"
+#include "shell.h"
+#include "smp.h"
+
+static uint64_t pages_in_fronts(void)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < kern_this.zones.count; i++) {
+        loam_zone_stats stats;
+        loam_zone_stat(kern_this.zones.zone[i], &stats);
+        pages += stats.in_fronts;
+    }
+    return pages;
+}
+
+static void do_cpus(size_t count, const char *const *word)
+{
+    (void)count;
+    (void)word;
+    kprintf("cpus: %u online\n", (int)smp_online());
+    kprintf("  cpu node  state             ticks  interrupts  requests  rounds\n");
+    for (unsigned c = 0; c < smp_count(); c++) {
+        smp_view v;
+        char line[40];
+        loam_text t;
+        smp_look(c, &v);
+        loam_text_init(&t, line, sizeof(line));
+        loam_text_fmt(&t, "%5u%5u  %s", (int)c, (int)kern_node_of_cpu(c), v.state);
+        while (t.len < 24)
+            loam_text_char(&t, ' ');
+        kprintf("%s %11U %11U %9U %7U\n", line, v.ticks, v.calls, v.served, v.works);
+    }
+    kprintf("in fronts: %U pages\n", pages_in_fronts());
+}
+
+const shell_command shell_cpus_commands[] = {
+    {"cpus", 0, 0, "", "the processors, and what they did", do_cpus},
+    {NULL, 0, 0, NULL, NULL, NULL},
+};
