@@ -111,12 +111,13 @@ static void arm_gic3(arm_reading *r, loam_fdt_node node)
     loam_fdt_arm *arm = r->arm;
     loam_fdt_prop prop;
     uint32_t regions = 1;
+    uint64_t stride = 0;
     loam_span dist;
     bool good = arm_reg(r, node, 0, &dist);
     if (loam_fdt_prop_get(r->fdt, node, "#redistributor-regions", &prop))
         good = loam_fdt_prop_u32(&prop, &regions) && good;
     if (loam_fdt_prop_get(r->fdt, node, "redistributor-stride", &prop))
-        good = loam_fdt_prop_u64(&prop, &arm->gic_stride) && good;
+        good = loam_fdt_prop_u64(&prop, &stride) && good;
     good = good && regions >= 1 && regions <= LOAM_ARM_REDISTS;
     for (uint32_t i = 0; i < regions && good; i++)
         good = arm_reg(r, node, 1 + i, &arm->gic_redist[i]);
@@ -127,6 +128,7 @@ static void arm_gic3(arm_reading *r, loam_fdt_node node)
     arm->gic = 3;
     arm->gic_dist = dist;
     arm->gic_redists = regions;
+    arm->gic_stride = stride;
 }
 
 static void arm_gic(arm_reading *r, loam_fdt_node node, unsigned version)

@@ -5,7 +5,7 @@
  * and ours accepts nothing that libfdt refuses. A tree that both accept is read by both: every
  * node, property, reservation and a few paths must be the same, and bootinfo must say exactly what
  * an independent reading with libfdt's calls says. */
-#include "fuzz.h"
+#include "fuzz_phys.h"
 #include "loam/bootinfo.h"
 #include "loam/fdt.h"
 #include <libfdt.h>
@@ -264,6 +264,8 @@ static void same_bootinfo(const loam_fdt *fdt, const void *blob, size_t len)
     FUZZ_CHECK(err == r.err);
     if (err != LOAM_OK)
         return;
+    fuzz_nodes_hold(&info);
+    FUZZ_CHECK((info.arm.gic == 3) == (info.arm.gic_redists > 0));
     FUZZ_CHECK(info.ram_count == r.ram_count && info.held_count == r.held_count);
     for (size_t i = 0; i < r.ram_count; i++)
         FUZZ_CHECK(memcmp(&info.ram[i], &r.ram[i], sizeof r.ram[i]) == 0);

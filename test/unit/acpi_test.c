@@ -307,6 +307,11 @@ static void bad_nodes(tap *t)
     bad_end();
     one_node_is(t, "memory nodes: ranges of different nodes overlap");
     bad_start();
+    near_memory(0x800, 1, 1, ON);
+    near_memory(0x100, 0x10, 0, ON); /* lies between, and ends before it */
+    bad_end();
+    one_node_is(t, "memory nodes: ranges of different nodes overlap");
+    bad_start();
     near_memory(0x1000, 1, 0, ON);
     near_memory(0, 1, 1, ON);
     bad_end();

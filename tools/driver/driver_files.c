@@ -4,6 +4,7 @@
 
 #include "loam/bootinfo.h"
 #include "loam/multiboot1.h"
+#include "loam/multiboot2.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ int driver_file_dtb(const char *path)
     return 0;
 }
 
-/* ---- Multiboot 1 ---- */
+/* ---- what a PC's loaders leave ---- */
 
 /* A file as physical memory, from an address on. */
 typedef struct image {
@@ -104,7 +105,43 @@ static bool hex(const char *text, uint64_t *value)
     return n > 0 && n <= 16 && text[n] == 0;
 }
 
-int driver_file_mb1(const char *path, const char *load, const char *at, const char *bits)
+static loam_err read_mb1(loam_pa at, const loam_phys *memory, const char **why)
+{
+    return loam_bootinfo_from_mb1(&info, LOAM_MB1_MAGIC, at, memory, why);
+}
+
+static loam_err read_mb2(loam_pa at, const loam_phys *memory, const char **why)
+{
+    return loam_bootinfo_from_mb2(&info, LOAM_MB2_MAGIC, at, memory, why);
+}
+
+static loam_err read_pvh(loam_pa at, const loam_phys *memory, const char **why)
+{
+    return loam_bootinfo_from_pvh(&info, at, memory, why);
+}
+
+typedef struct protocol {
+    const char *name;
+    loam_err (*read)(loam_pa at, const loam_phys *memory, const char **why);
+} protocol;
+
+static const protocol protocols[] = {{"mb1", read_mb1}, {"mb2", read_mb2}, {"pvh", read_pvh}};
+
+static const protocol *protocol_named(const char *name)
+{
+    size_t i = 0;
+    while (i < LOAM_ARRAY_LEN(protocols) && strcmp(protocols[i].name, name) != 0)
+        i++;
+    return i < LOAM_ARRAY_LEN(protocols) ? &protocols[i] : NULL;
+}
+
+bool driver_file_is_protocol(const char *name)
+{
+    return protocol_named(name) != NULL;
+}
+
+int driver_file_boot(const char *name, const char *path, const char *load, const char *at,
+                     const char *bits)
 {
     image m = {0};
     uint64_t info_at, width;
@@ -123,8 +160,7 @@ int driver_file_mb1(const char *path, const char *load, const char *at, const ch
     m.bytes = bytes;
     m.len = len;
     const loam_phys memory = {image_read, &m};
-    loam_err err =
-        loam_bootinfo_from_mb1(&info, LOAM_MB1_MAGIC, loam_pa_of(info_at), &memory, &why);
+    loam_err err = protocol_named(name)->read(loam_pa_of(info_at), &memory, &why);
     answer(err, why, width == 0x32 || width == 32 ? 1ULL << 32 : 0);
     free(bytes);
     return 0;

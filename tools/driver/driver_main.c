@@ -4,7 +4,7 @@
  *     loam-driver [--meta=outside] [--cpus=N] [--slab=OPTIONS]
  *                 [--vm=FORMAT] [--vm-features=N]                  commands on stdin
  *     loam-driver dtb FILE                                         what a device tree hands over
- *     loam-driver mb1 FILE LOADADDR INFOADDR BITS                  what Multiboot 1 hands over
+ *     loam-driver mb1|mb2|pvh FILE LOADADDR INFOADDR BITS          what a PC's loader hands over
  *
  * Numbers, also those of options, are hexadecimal. Answers are flushed line by line.
  */
@@ -135,7 +135,7 @@ static int usage(void)
     fputs("usage: loam-driver [--meta=outside] [--cpus=N] [--slab=OPTIONS]\n"
           "                   [--vm=i386|x86_64|aarch64] [--vm-features=N]\n"
           "       loam-driver dtb FILE\n"
-          "       loam-driver mb1 FILE LOADADDR INFOADDR 32|64\n",
+          "       loam-driver mb1|mb2|pvh FILE LOADADDR INFOADDR 32|64\n",
           stderr);
     return 2;
 }
@@ -171,8 +171,8 @@ int main(int argc, char **argv)
     options o = {.cpus = CPUS};
     if (argc == 3 && strcmp(argv[1], "dtb") == 0)
         return driver_file_dtb(argv[2]);
-    if (argc == 6 && strcmp(argv[1], "mb1") == 0)
-        return driver_file_mb1(argv[2], argv[3], argv[4], argv[5]);
+    if (argc == 6 && driver_file_is_protocol(argv[1]))
+        return driver_file_boot(argv[1], argv[2], argv[3], argv[4], argv[5]);
     for (int i = 1; i < argc; i++)
         if (!parse_option(&o, argv[i]))
             return usage();
