@@ -2,9 +2,10 @@
 # One-token mutants that the tests must kill: test/mutants/*.txt, run by tools/mutants.py.
 
 MUTANT_TESTS := $(sort $(shell sed -n 's/^tests: //p' test/mutants/*.txt))
+MUTANT_WITH := $(sort $(shell sed -n 's/^with: //p' test/mutants/*.txt))
 MUTANT_NEEDS := build/host/libloam.a build/host/obj/test/tap.o \
-    $(MUTANT_TESTS:%=build/host/obj/test/%.o) \
-    $(patsubst unit/%,build/host/obj/test/main/%.o,$(filter unit/%,$(MUTANT_TESTS)))
+    $(MUTANT_TESTS:%=build/host/obj/test/%.o) $(MUTANT_WITH:%.c=build/host/obj/%.o) \
+    $(patsubst %,build/host/obj/test/main/%.o,$(notdir $(filter %_test,$(MUTANT_TESTS))))
 
 TESTS += tools/mutants.py
 TEST_NEEDS += $(MUTANT_NEEDS)

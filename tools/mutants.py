@@ -5,13 +5,15 @@
 test/mutants/<unit>.txt names the tests of a unit and its mutants:
 
     tests: unit/base_test model/x_model
+    with: compat/x/a.c compat/x/b.c
 
     core/base.c
     -     rest %= 10;
     +     rest %= 9;
 
 Text behind `- ` is replaced by the text behind `+ ` and has to stand exactly once in the file: a
-mutant that no longer applies is a failure, to be written anew. `long` behind the file's name keeps
+mutant that no longer applies is a failure, to be written anew. `with` names files that are not in
+the library and belong to the tests (none: no such line). `long` behind the file's name keeps
 a mutant for `make test-long`. A mutant lives in build/mutants alone; it is killed when a test
 fails, crashes or takes too long; one that does not compile is no mutant but a mistake.
 """
@@ -30,9 +32,9 @@ OBJECTS = "build/host/obj/test"
 
 
 class Mutant:
-    def __init__(self, unit, tests, path, is_long, old, new):
+    def __init__(self, unit, tests, path, is_long, old, new, beside=()):
         self.unit, self.tests, self.path, self.is_long = unit, tests, path, is_long
-        self.old, self.new = old, new
+        self.old, self.new, self.beside = old, new, beside
         self.verdict = None  # None: survived
 
     def __str__(self):
@@ -41,8 +43,10 @@ class Mutant:
 
 def parse(unit, text):
     tests = re.search(r"^tests: (.*)$", text, re.M).group(1).split()
+    beside = re.search(r"^with: (.*)$", text, re.M)
+    beside = beside.group(1).split() if beside else []
     found = re.findall(r"^([\w/.]+\.[ch])( long)?\n- (.*)\n\+ ?(.*)$", text, re.M)
-    return [Mutant(unit, tests, path, bool(is_long), old, new)
+    return [Mutant(unit, tests, path, bool(is_long), old, new, beside)
             for path, is_long, old, new in found]
 
 
@@ -63,11 +67,12 @@ def passes(command, limit=None):
     return done.returncode == 0
 
 
-def link(test, changed, program):
+def link(test, changed, beside, program):
     """Links a test with the changed objects in front of the library that has the sound ones."""
-    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", *changed, "build/host/libloam.a"]
-    if test.startswith("unit/"):
-        objects.insert(0, f"{OBJECTS}/main/{test[5:]}.o")
+    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", *changed, *beside, "build/host/libloam.a"]
+    main_object = f"{OBJECTS}/main/{os.path.basename(test)}.o"
+    if os.path.exists(os.path.join(ROOT, main_object)):
+        objects.insert(0, main_object)
     return passes(["gcc", *objects, "-lpthread", "-o", program])
 
 
@@ -102,9 +107,11 @@ def run_mutant(numbered):
                        "-o", changed[-1]]):
             mutant.verdict = "the compiler"
             return mutant
+    beside = [f"build/host/obj/{path[:-2]}.o" for path in mutant.beside
+              if path not in compiled(mutant.path)]
     for test in mutant.tests:
         program = os.path.join(folder, test.replace("/", "+"))
-        if not link(test, changed, program):
+        if not link(test, changed, beside, program):
             mutant.verdict = f"{test} does not link"
         elif not passes([program], LIMIT):
             mutant.verdict = test
@@ -117,7 +124,8 @@ def run_mutant(numbered):
 
 def baseline(mutant):
     """The same file and tests, with nothing changed: they have to pass, or a kill says nothing."""
-    return Mutant(mutant.unit, mutant.tests, mutant.path, False, mutant.old, mutant.old)
+    return Mutant(mutant.unit, mutant.tests, mutant.path, False, mutant.old, mutant.old,
+                  mutant.beside)
 
 
 def is_killed(mutant):

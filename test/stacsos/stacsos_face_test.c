@@ -43,12 +43,15 @@ static uint64_t allocated(int order)
 /* One call that is refused with this text, about this value. */
 static void refused(tap *t, struct page *base, int order, const char *what, uint64_t value)
 {
+    bool is_double = tap_starts(what, "double"), is_never = tap_starts(what, "free of a page that");
     stacsos_stats before = stacsos_stat();
     tap_catch(t);
     TAP_EQ(t, merge_buddies(order, base), (uint64_t)-1);
     TAP_EQ(t, tap_caught(t), 1);
     TAP_STR(t, t->report.what, what);
     TAP_EQ(t, t->report.value, value);
+    if (is_double || is_never)
+        TAP_RULE(t, t->report.rule, "Z6");
     TAP_EQ(t, stacsos_stat().free, before.free);
     TAP_RULE(t, stacsos_check(), NULL);
 }
