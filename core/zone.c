@@ -4,58 +4,46 @@
  * WHAT   Blocks of frames, from several processors at once, where every wrong free is refused by
  *        one byte.
  *
- * MODEL  Areas are runs of RAM. Each has a buddy (what is free), a table (what is out) and a lock.
- *        A front is what one processor keeps at hand: for orders 0-3 and 9 the blocks of one word
- *        of the buddy, and a short stack.
+ * MODEL  Runs of RAM are cut into areas. Each has a buddy (what is free), a table (what is out) and
+ *        a lock; an area that is all free is a bit of the top level. A front is what one processor
+ *        keeps at hand: for orders 0-3 and 9 the blocks of one word of the buddy, and a short
+ *        stack.
  *
  *            cpu 0          cpu 1       alloc: pop the stack, else the lowest start of the word,
  *            [front]        [front]            else refill
  *                |  refill, flush |     free:  the byte must be a head; clear it; push
  *            ====v================v=========================  lock of the area
  *            [area 0: buddy bits, table]   [area 1] ...
+ *            ======^======================== an area and more  lock of the top level
+ *            [top level: 0 1 0 0 1 1 1 1]
  *
  *            table:   H2 .  .  .  H0 .  .  R  R  R    H2: head of a block of order 2 that is out
  *            bits:    0  0  0  0  0  1  1  0  0  0    R: reserved
  *                                                     . plain: free if its bit is set or it lies
  *                                                       in a front
  *
- * RULES  Z1  areas ascend, are not empty, and do not overlap
+ * RULES  Z1  areas ascend, are not empty, do not overlap, and cross no multiple of 2^area_shift
  *        Z2  a free unit's byte reads plain
- *        Z3  a block that is out lies inside its area, and its inner bytes read plain
+ *        Z3  a block that is out lies inside its run, and its inner bytes read plain
  *        Z4  a later piece follows a piece of the same exact block
- *        Z5  a block in a front is aligned, its bytes read plain, and it is not free in the bits
+ *        Z5  a block in a front is aligned, its bytes read plain, and it is not free in the bits; a
+ *            front that says it is empty is
  *        Z6  every plain frame is free, in one front, or inside a block that is out; reserved and
  *            bad are counted
+ *        Z7  an area that is all free and can be joined is one bit of the top level, and its own
+ *            buddy is empty; every bit there is such an area
+ *        Z8  the table of sections leads from a frame to its area
  *
  * LOCKS  A front belongs to its processor, interrupts off. An area's lock guards its buddy and the
  *        bytes of frames that are free in it. The bytes of a block belong to whoever holds the
- *        block. Areas are locked one at a time, in ascending order when several are.
+ *        block. Order: areas ascending, then the top level; one area at a time but for what touches
+ *        several.
  * COST   Fast path: no lock, no atomic instruction. Refill and flush: one lock for up to 64 blocks.
  * FROM   Per-CPU page lists of Unix kernels; the byte a frame is a boundary tag kept aside (Knuth
  *        2.5).
- * NOT    Waiting for memory, moving memory.
+ * NOT    Moving memory.
  */
 #include "zone_impl.h"
-
-/* After a drain of this front and the asking of the others; then the shrinker, as long as it finds
- * something. */
-static bool zone_take_hard(loam_zone *zone, unsigned order, unsigned flags, uint64_t *frame)
-{
-    loam_zone_drain(zone);
-    if (loam_zone__take_surely(zone, order, flags, frame))
-        return true;
-    loam_zone__ask_drain(zone);
-    if ((flags & LOAM_ZONE_ATOMIC) != 0 || zone->config.shrink == NULL)
-        return false;
-    for (unsigned tries = 0; tries < 16; tries++) {
-        if (!zone->config.shrink(zone->config.shrink_ctx, zone, order))
-            return false;
-        loam_zone_drain(zone); /* what the shrinker freed may lie in this front */
-        if (loam_zone__take_surely(zone, order, flags, frame))
-            return true;
-    }
-    return false;
-}
 
 /* A pop for which the front has to be pointed at another area first. Interrupts off. */
 static bool zone_pop_elsewhere(loam_zone *zone, zone_front *front, unsigned q, unsigned flags,
@@ -70,7 +58,7 @@ static bool zone_pop_elsewhere(loam_zone *zone, zone_front *front, unsigned q, u
     } else {
         return false;
     }
-    loam_zone__front_points_to(zone, front, *frame);
+    zone_front_points_to(zone, front, loam_zone__area(zone, *frame));
     front->table[*frame - front->first] = (uint8_t)(zone_mark(flags) | queue->order);
     return true;
 }
@@ -82,11 +70,11 @@ static bool zone_alloc_front(loam_zone *zone, unsigned order, unsigned flags, ui
     bool done = false;
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
-    if (front != NULL && loam_atomic_peek(&front->live) != zone->live)
-        loam_zone__drain_front(zone, front);
-    if (front != NULL && zone_is_live(front, q))
-        done = zone_pop_elsewhere(zone, front, q, flags, frame) ||
-               loam_zone__refill(zone, front, q, flags, frame);
+    if (front != NULL) {
+        zone_front_ready(zone, front);
+        done = zone_is_live(front, q) && (zone_pop_elsewhere(zone, front, q, flags, frame) ||
+                                          loam_zone__refill(zone, front, q, flags, frame));
+    }
     loam_port_irq_restore(irq);
     return done;
 }
@@ -94,22 +82,13 @@ static bool zone_alloc_front(loam_zone *zone, unsigned order, unsigned flags, ui
 /* Everything but a pop: refills, orders without a queue, traces, shortage. */
 static LOAM_NOINLINE loam_pfn zone_alloc_slow(loam_zone *zone, unsigned order, unsigned flags)
 {
-    const loam_zone_config *config = &zone->config;
+    const zone_request want = {.limit = ~0ULL, .order = order, .flags = flags};
     uint64_t frame;
-    unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
-    bool done = zone_alloc_front(zone, order, flags, &frame);
-    if (!done && order <= most &&
-        (config->refuse == NULL || !config->refuse(config->refuse_ctx, order)))
-        done = loam_zone__take(zone, order, flags, &frame) ||
-               zone_take_hard(zone, order, flags, &frame);
-    if (done) {
-        if ((flags & LOAM_ZONE_ZERO) != 0)
-            loam_zone__zero(zone, frame, 1ULL << order);
-        return loam_pfn_of(frame);
-    }
-    loam_atomic_add(&zone->failures, 1);
-    loam_trace_emit(config->trace, LOAM_TRACE_PAGE_FAIL, order, 0, 0);
-    return LOAM_NO_FRAME;
+    if (!zone_alloc_front(zone, order, flags, &frame) && !loam_zone__obtain(zone, &want, &frame))
+        return loam_zone__no_frame(zone, order);
+    if ((flags & LOAM_ZONE_ZERO) != 0)
+        loam_zone__zero(zone, frame, 1ULL << order);
+    return loam_pfn_of(frame);
 }
 
 /* What the fast path does only when asked for. The block is the caller's already. */

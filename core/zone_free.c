@@ -53,7 +53,7 @@ loam_err loam_zone__refuse(loam_zone *zone, uint64_t frame, const char *what, co
         area->refused++;
         zone_area_unlock(area, irq);
     } else {
-        loam_atomic_add(&zone->outside, 1);
+        loam_atomic_add(&zone->outside, 1); /* no order: a counter */
     }
     loam_port_misuse(&report);
     return LOAM_EINVAL;
@@ -84,24 +84,8 @@ typedef struct zone_freed {
     loam_err err;
     unsigned order, merged; /* of the piece given back last */
     bool more;              /* another piece follows */
+    bool late;              /* somebody else got it */
 } zone_freed;
-
-/* Lock held. One piece, whose byte is a head. */
-static zone_freed zone_free_piece(zone_area *area, uint64_t frame)
-{
-    uint8_t *byte = &area->table[frame - area->first];
-    zone_freed freed = {.order = zone_order_of(*byte)};
-    bool multi = zone_is_multi(*byte) || zone_is_joined(*byte);
-    uint64_t next = frame + (1ULL << freed.order);
-    freed.err = loam_buddy_free(&area->buddy, frame, freed.order);
-    if (freed.err != LOAM_OK)
-        return freed;
-    *byte = ZONE_PLAIN;
-    loam_buddy_find(&area->buddy, frame, NULL, &freed.merged);
-    freed.more = multi && next - area->first < area->count &&
-                 zone_is_joined(area->table[next - area->first]);
-    return freed;
-}
 
 static _Noreturn void zone_corrupt(const loam_zone *zone, uint64_t frame, const void *caller)
 {
@@ -131,22 +115,70 @@ static const char *zone_objection(const zone_area *area, uint64_t frame, int wan
     return NULL;
 }
 
-/* The fast path once more, after what it does not do itself: honouring a drain, pointing the front
- * at the area of the frame, and making room on the stack. */
-static bool zone_push_slow(loam_zone *zone, uint64_t frame, uint8_t kind, int want)
+/* Takes the head of a block for this call. With `hardened` of several processors that free it at
+ * once only one gets it; without, an area's lock or a front decides. */
+static bool zone_claim(const loam_zone *zone, uint8_t *byte)
+{
+    if (zone->config.hardened)
+        return loam_atomic_byte_cas(byte, *byte, ZONE_PLAIN); /* pairs with itself */
+    *byte = ZONE_PLAIN;
+    return true;
+}
+
+/* Lock held. One piece, whose byte is a head; the next one becomes the head of what is left. */
+static zone_freed zone_free_piece(loam_zone *zone, zone_area *area, uint64_t frame, uint8_t kind)
+{
+    uint8_t *byte = &area->table[frame - area->first];
+    zone_freed freed = {.order = zone_order_of(*byte)};
+    uint64_t frames = 1ULL << freed.order;
+    bool more = (zone_is_multi(*byte) || zone_is_joined(*byte)) &&
+                zone_run_left(zone, area, frame) > frames && zone_is_joined(byte[frames]);
+    if (!zone_claim(zone, byte)) {
+        freed.late = true;
+        return freed;
+    }
+    freed.err = zone_put(zone, area, frame, freed.order);
+    if (loam_trace_is_on(zone->config.trace))
+        loam_zone__find(zone, area, frame, NULL, &freed.merged);
+    freed.more = more;
+    if (more)
+        byte[frames] = (uint8_t)(byte[frames] & ~ZONE_KIND & ~ZONE_MORE) |
+                       (kind == ZONE_SLAB ? ZONE_SLAB | ZONE_MORE : ZONE_MULTI);
+    return freed;
+}
+
+/* zone_push without the fast path's cap, for a zone that is hardened. Interrupts off. */
+static bool zone_push_hardened(const loam_zone *zone, zone_front *front, uint64_t frame,
+                               uint8_t kind, int want)
+{
+    uint8_t *byte = &front->table[frame - front->first];
+    unsigned order = (unsigned)*byte - kind, q = zone_queue_of(order);
+    zone_queue *queue = &front->queue[q];
+    if ((want >= 0 && order != (unsigned)want) || !zone_is_live(front, q) ||
+        queue->count >= queue->most || !zone_claim(zone, byte))
+        return false;
+    queue->lifo[queue->count++] = frame;
+    return true;
+}
+
+/* The fast path once more, after what it does not do itself: honouring a wish for a drain, pointing
+ * the front at the run of the frame, and making room on the stack. */
+static bool zone_push_slow(loam_zone *zone, const zone_area *area, uint64_t frame, uint8_t kind,
+                           int want)
 {
     bool done = false;
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
     if (front != NULL) {
-        if (loam_atomic_peek(&front->live) != zone->live)
-            loam_zone__drain_front(zone, front);
-        if (loam_zone__front_points_to(zone, front, frame)) {
+        zone_front_ready(zone, front);
+        if (front->uses != 0) {
+            zone_front_points_to(zone, front, area);
             unsigned order = (unsigned)front->table[frame - front->first] - kind,
                      q = zone_queue_of(order);
-            if (zone_is_live(front, q) && front->queue[q].count >= front->queue[q].cap)
+            if (zone_is_live(front, q) && front->queue[q].count >= front->queue[q].most)
                 loam_zone__flush(zone, front, q);
-            done = zone_push(front, frame, kind, want);
+            done = zone->config.hardened ? zone_push_hardened(zone, front, frame, kind, want)
+                                         : zone_push(front, frame, kind, want);
         }
     }
     loam_port_irq_restore(irq);
@@ -156,34 +188,31 @@ static bool zone_push_slow(loam_zone *zone, uint64_t frame, uint8_t kind, int wa
 loam_err loam_zone__free_slow(loam_zone *zone, uint64_t frame, int want, uint8_t kind,
                               const void *caller)
 {
-    if (zone_push_slow(zone, frame, kind, want))
-        return LOAM_OK;
     zone_area *area = loam_zone__area(zone, frame);
     if (area == NULL)
         return loam_zone__refuse(zone, frame, zone_why(zone, frame), caller);
-    zone_freed freed;
-    do {
+    if (zone_push_slow(zone, area, frame, kind, want))
+        return LOAM_OK;
+    for (;;) {
         bool by_state;
+        zone_freed freed = {.more = false};
         loam_irq irq = zone_area_lock(area);
         const char *objection = zone_objection(area, frame, want, kind, &by_state);
-        if (objection != NULL) {
+        if (objection == NULL)
+            freed = zone_free_piece(zone, area, frame, kind);
+        if (objection != NULL || freed.late) {
             zone_area_unlock(area, irq);
-            return loam_zone__refuse(zone, frame, by_state ? zone_why(zone, frame) : objection,
-                                     caller);
+            return loam_zone__refuse(
+                zone, frame, freed.late || by_state ? zone_why(zone, frame) : objection, caller);
         }
-        freed = zone_free_piece(area, frame);
-        if (freed.more) { /* the next piece becomes the head of what is left */
-            uint8_t *next = &area->table[frame + (1ULL << freed.order) - area->first];
-            *next = (uint8_t)(*next & ~ZONE_KIND & ~ZONE_MORE) |
-                    (kind == ZONE_SLAB ? ZONE_SLAB | ZONE_MORE : ZONE_MULTI);
-        }
-        loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
-        zone_area_unlock(area, irq);
+        zone_area_unlock_freed(area, irq);
         if (freed.err != LOAM_OK)
             zone_corrupt(zone, frame, caller);
         if (loam_trace_is_on(zone->config.trace))
             loam_zone__trace_free(zone, frame, freed.order, freed.merged);
+        if (!freed.more)
+            return LOAM_OK;
         frame += 1ULL << freed.order;
-    } while (freed.more);
-    return LOAM_OK;
+        area = loam_zone__area(zone, frame);
+    }
 }

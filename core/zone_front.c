@@ -9,9 +9,12 @@
  *            starts  1011 0000 ...  @ base          stack  [oldest ... | ... newest]
  *                    ^ next to be given out                 flushed      reused first
  *
+ *        used --(others: CAS, then the window shut)--> asked --(owner: drained)--> empty
+ *        empty --(owner, at a slow call, unless one waits)--> used
+ *
  * RULES  Z5, Z6 (zone.c)
  * LOCKS  The front is its processor's, with interrupts off; the area's lock for the exchange.
- *        Nobody reaches into another front: who is short clears `live` there and shuts the window
+ *        Nobody reaches into another front: who is short changes its state and shuts the window
  *        through which the fast paths see frames, and the owner drains at its next call.
  * COST   One lock for up to 64 blocks.
  * FROM   Magazines (Bonwick and Adams 2001), here over words of bits.
@@ -19,63 +22,93 @@
  */
 #include "zone_impl.h"
 
-bool loam_zone__front_points_to(const loam_zone *zone, zone_front *front, uint64_t frame)
+void loam_zone__front_opens(zone_front *front, const zone_run *run)
 {
-    zone_area *area = loam_zone__area(zone, frame);
-    if (area == NULL)
-        return false;
-    if (front->table == area->table && loam_atomic_peek(&front->window) != 0)
-        return true;
-    uint32_t all = area->count < UINT32_MAX ? (uint32_t)area->count : UINT32_MAX;
-    front->first = area->first;
-    front->table = area->table;
+    uint32_t all = run->count < UINT32_MAX ? (uint32_t)run->count : UINT32_MAX;
+    front->first = run->first;
+    front->table = run->table;
     loam_atomic_store(&front->window, all);
-    /* Pairs with the exchange in loam_zone__ask_drain: either this sees `live` cleared, or the
-     * window is shut after it was opened here. */
-    if (loam_atomic_or(&front->live, 0) != zone->live)
+    /* Pairs with the exchange of states in loam_zone__ask_drain: either this sees that somebody
+     * asked, or the window is shut after it was opened here. */
+    if (loam_atomic_or(&front->state, 0) != ZONE_FRONT_USED)
         loam_atomic_store(&front->window, 0);
-    return true;
 }
 
-void loam_zone__front_uses(zone_front *front, uint32_t live)
+static void zone_front_set(const loam_zone *zone, zone_front *front, uint32_t live)
 {
-    for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++)
-        front->queue[q].cap = (live >> q & 1) != 0 ? front->queue[q].most : 0;
-    loam_atomic_store(&front->live, live);
+    front->uses = live;
+    for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++) {
+        bool fast = (live >> q & 1) != 0 && !zone->config.hardened;
+        front->queue[q].cap = fast ? front->queue[q].most : 0;
+    }
 }
 
-/* Lock held. A zone near its reserve serves blocks one by one, so that a refill does not eat it. */
-static uint64_t zone_refill_locked(zone_area *area, zone_queue *queue, unsigned flags)
+/* A front that is empty is used from now on, unless a request waits for what fronts hold. */
+static void zone_front_use(loam_zone *zone, zone_front *front)
 {
-    uint64_t most = 64ULL << queue->shift;
-    if (!zone_affords(area, most, flags))
-        return 0;
-    return loam_buddy_take_runs(&area->buddy, queue->order, &queue->base);
+    if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0)
+        return;
+    /* Pairs with the add in zone_take_hard and the loads in loam_zone__ask_drain: of "used" and
+     * "waits", each written before the other is read, one is seen. */
+    loam_atomic_exchange(&front->state, ZONE_FRONT_USED);
+    if (loam_atomic_add(&zone->waiting, 0) == 0)
+        zone_front_set(zone, front, zone->live);
+    else
+        loam_atomic_store(&front->state, ZONE_FRONT_EMPTY);
+}
+
+void loam_zone__front_settle(loam_zone *zone, zone_front *front)
+{
+    if (loam_atomic_peek(&front->state) == ZONE_FRONT_ASKED)
+        loam_zone__drain_front(zone, front);
+    zone_front_use(zone, front);
+}
+
+/* A word of blocks of the area, whose lock is released. A zone near its reserve serves blocks one
+ * by one, so that a refill does not eat it. */
+static bool zone_refill_here(zone_area *area, zone_queue *queue, unsigned flags, loam_irq irq)
+{
+    uint64_t most = 64ULL << queue->shift, starts = 0;
+    if (zone_affords(area, most, flags)) {
+        starts = loam_buddy_take_runs(&area->buddy, queue->order, &queue->base);
+        zone_note_low(area);
+    }
+    zone_area_unlock(area, irq);
+    queue->starts = starts;
+    return starts != 0;
+}
+
+static LOAM_NOINLINE zone_area *zone_refill_away(loam_zone *zone, zone_front *front,
+                                                 zone_queue *queue, unsigned flags)
+{
+    zone_search search = loam_zone__search_from(zone, front, queue->order);
+    loam_irq irq;
+    for (zone_area *area; (area = loam_zone__search(zone, &search, &irq)) != NULL;) {
+        if (zone_refill_here(area, queue, flags, irq)) {
+            front->home = (uint32_t)(area - zone->area);
+            return area;
+        }
+    }
+    return NULL;
 }
 
 bool loam_zone__refill(loam_zone *zone, zone_front *front, unsigned q, unsigned flags,
                        uint64_t *frame)
 {
     zone_queue *queue = &front->queue[q];
-    uint32_t at = front->home;
-    for (uint32_t n = 0; n < zone->nareas; n++, at = at + 1 == zone->nareas ? 0 : at + 1) {
-        zone_area *area = &zone->area[at];
-        if (loam_atomic_peek(&area->largest) <= queue->order)
-            continue;
-        loam_irq irq = zone_area_lock(area);
-        uint64_t starts = zone_refill_locked(area, queue, flags);
-        zone_area_unlock(area, irq);
-        if (starts == 0)
-            continue;
-        *frame = queue->base + ((uint64_t)loam_ctz64(starts) << queue->shift);
-        queue->starts = starts & (starts - 1);
-        front->home = at;
-        front->refills++;
-        loam_zone__front_points_to(zone, front, *frame);
-        area->table[*frame - area->first] = (uint8_t)(zone_mark(flags) | queue->order);
-        return true;
-    }
-    return false;
+    zone_area *area = zone_home(zone, front, queue->order);
+    if (area == NULL || !zone_refill_here(area, queue, flags, zone_area_lock(area)))
+        area = zone_refill_away(zone, front, queue, flags);
+    if (area == NULL)
+        return false;
+    uint64_t starts = queue->starts;
+    uint64_t first = queue->base + ((uint64_t)loam_ctz64(starts) << queue->shift);
+    queue->starts = starts & (starts - 1);
+    front->refills++;
+    zone_front_points_to(zone, front, area);
+    area->table[first - area->first] = (uint8_t)(zone_mark(flags) | queue->order);
+    *frame = first;
+    return true;
 }
 
 /* A block that two processors freed at the same moment shows here: its byte is a head again, or its
@@ -97,22 +130,39 @@ static void zone_report_late(const loam_zone *zone, uint64_t frame)
 
 enum { ZONE_NONE_BAD = -1 };
 
+/* Brings those of n frames that lie in the area of the first to the front; how many they are. */
+static uint32_t zone_gather_area(const zone_area *area, uint64_t *frame, uint32_t n)
+{
+    uint32_t here = 1;
+    while (here < n && frame[here] - area->first < area->count)
+        here++;
+    for (uint32_t i = here + 1; i < n; i++) {
+        uint64_t at = frame[i];
+        if (at - area->first >= area->count)
+            continue;
+        frame[i] = frame[here];
+        frame[here++] = at;
+    }
+    return here;
+}
+
 /* One lock for the oldest blocks of a stack, at most n > 0, that lie in one area; returns how many.
  * *bad becomes the index of the last of them if that one must not go back. Without a second front
  * no block is freed twice at once: the bytes need not be read again. */
-static uint32_t zone_give_oldest(loam_zone *zone, const zone_queue *queue, uint32_t n, int *bad)
+static uint32_t zone_give_oldest(loam_zone *zone, zone_queue *queue, uint32_t n, int *bad)
 {
-    const uint64_t *frame = queue->lifo;
+    uint64_t *frame = queue->lifo;
     zone_area *area = loam_zone__area(zone, frame[0]);
-    uint32_t good = zone->nfronts == 1 ? n : 0;
+    n = zone->nareas == 1 ? n : zone_gather_area(area, frame, n);
+    uint32_t good = zone->nfronts == 1 ? n : 0, given = 0;
     loam_irq irq = zone_area_lock(area);
-    while (good < n && frame[good] - area->first < area->count &&
-           area->table[frame[good] - area->first] == ZONE_PLAIN)
+    while (good < n && area->table[frame[good] - area->first] == ZONE_PLAIN)
         good++;
-    uint32_t given = (uint32_t)loam_buddy_free_list(&area->buddy, queue->order, frame, good);
-    loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
-    zone_area_unlock(area, irq);
-    if (given == n || frame[given] - area->first >= area->count)
+    if (!zone_is_whole(zone, area))
+        given = (uint32_t)loam_buddy_free_list(&area->buddy, queue->order, frame, good);
+    zone_settle(zone, area);
+    zone_area_unlock_freed(area, irq);
+    if (given == n)
         return given;
     *bad = (int)given;
     return given + 1;
@@ -148,10 +198,12 @@ static void zone_drain_queue(loam_zone *zone, zone_queue *queue)
     if (starts != 0) {
         uint64_t frame = base + ((uint64_t)loam_ctz64(starts) << queue->shift);
         zone_area *area = loam_zone__area(zone, frame);
+        loam_err err = LOAM_EBUSY;
         loam_irq irq = zone_area_lock(area);
-        loam_err err = loam_buddy_free_runs(&area->buddy, queue->order, base, starts);
-        loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
-        zone_area_unlock(area, irq);
+        if (!zone_is_whole(zone, area))
+            err = loam_buddy_free_runs(&area->buddy, queue->order, base, starts);
+        zone_settle(zone, area);
+        zone_area_unlock_freed(area, irq);
         if (err != LOAM_OK)
             zone_report_late(zone, frame);
     }
@@ -160,21 +212,30 @@ static void zone_drain_queue(loam_zone *zone, zone_queue *queue)
 
 void loam_zone__drain_front(loam_zone *zone, zone_front *front)
 {
-    loam_zone__front_uses(front, front->away ? 0 : zone->live);
+    bool outer = front->drains; /* whoever hears of a wrong free may drain once more */
+    front->drains = true;
+    zone_front_set(zone, front, 0);
     for (unsigned q = 0; q < LOAM_ZONE_LIFOS; q++)
         zone_drain_queue(zone, &front->queue[q]);
     front->flushes++;
+    front->drains = outer;
+    loam_atomic_store(&front->state, ZONE_FRONT_EMPTY); /* pairs with loam_zone__ask_drain */
 }
 
-void loam_zone__ask_drain(loam_zone *zone)
+bool loam_zone__ask_drain(loam_zone *zone)
 {
+    bool all_empty = true;
     for (uint32_t i = 0; i < zone->nfronts; i++) {
         zone_front *front = &zone->front[i];
-        if (front == zone_my_front(zone))
+        /* pairs with the store in loam_zone__drain_front: what it held lies in areas */
+        if (front == zone_my_front(zone) || loam_atomic_load(&front->state) == ZONE_FRONT_EMPTY)
             continue;
-        loam_atomic_exchange(&front->live, 0); /* pairs with loam_zone__front_points_to */
-        loam_atomic_store(&front->window, 0);  /* seen by the peeks at the owner's next call */
+        all_empty = false;
+        /* pairs with loam_zone__front_opens */
+        if (loam_atomic_cas(&front->state, ZONE_FRONT_USED, ZONE_FRONT_ASKED))
+            loam_atomic_store(&front->window, 0); /* seen by the peeks at the owner's next call */
     }
+    return all_empty;
 }
 
 void loam_zone_drain(loam_zone *zone)
@@ -190,7 +251,8 @@ void loam_zone_serve(loam_zone *zone)
 {
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
-    if (front != NULL && loam_atomic_peek(&front->live) != zone->live && !front->away)
+    /* pairs with the exchange of states in loam_zone__ask_drain */
+    if (front != NULL && loam_atomic_load(&front->state) == ZONE_FRONT_ASKED)
         loam_zone__drain_front(zone, front);
     loam_port_irq_restore(irq);
 }

@@ -11,7 +11,7 @@ enum {
     ZONE_RESERVED = 0x00,
     ZONE_PLAIN = 0x01, /* free, or inside a block: the bits and the block's head know */
     ZONE_BAD = 0x02,
-    ZONE_HOLE = 0x03, /* no RAM: a small gap inside an area */
+    ZONE_HOLE = 0x03, /* no RAM: a small gap inside a run */
     /* | order: head of a block of the object layers; | ZONE_MORE: pieces follow */
     ZONE_SLAB = 0x40,
     ZONE_HEAD = 0x80,   /* | order, up to 2^40: head of a block that is out */
@@ -22,22 +22,36 @@ enum {
     ZONE_PIECE_MAX = 31 /* largest order of a piece of an exact block */
 };
 
-/* A run of RAM. Lock order: areas ascending, at most one but in the last pass of
- * loam_zone__take_surely. */
+/* RAM without large holes: one table for all of it, so that a front sees a run and not an area. */
+typedef struct zone_run {
+    uint64_t first, count, holes; /* [init] frames */
+    /* [lock] of the area: a byte a frame; of a block that is out or in a front: its holder's */
+    uint8_t *table;
+} zone_run;
+
+enum { ZONE_NO_UNIT = INT32_MAX };
+
+/* What of a run lies between two multiples of 2^area_shift. On lines of its own: its lock is asked
+ * for by processors that want nothing of its neighbours. */
 typedef struct zone_area {
     uint64_t first, count; /* [init] frames */
-    uint8_t *table; /* [lock] a byte a frame; of a block that is out or in a front: its holder's */
+    uint8_t *table;        /* [init] the run's, from the area's first frame on */
     loam_lock lock;
-    uint64_t reserve; /* [init] of the zone's reserve */
-    /* [atomic] order of the largest free block plus 1, as of the last unlock: a hint */
-    uint32_t largest;
-    uint64_t low_water; /* [lock] least free_units since the hand-over */
+    /* [atomic] bit k: a maximal free block of order k, as of the last unlock: a hint. Always raised
+     * before `frees` is. */
+    uint32_t orders;
+    uint32_t frees;     /* [atomic] times that blocks came here; written with the lock */
+    uint32_t run;       /* [init] which */
+    uint32_t unit;      /* [init] its number in the top level, ZONE_NO_UNIT: it never lies there */
+    uint64_t reserve;   /* [init] of the zone's reserve */
+    uint64_t low_water; /* [lock] least free units since the hand-over */
     uint64_t refused;   /* [lock] wrong frees */
     uint64_t reserved;  /* [lock] frames with ZONE_RESERVED */
     uint64_t bad;       /* [lock] frames with ZONE_BAD */
     uint64_t holes;     /* [init] frames with ZONE_HOLE */
-    loam_buddy buddy;   /* [lock] */
-} zone_area;
+    loam_buddy
+        buddy; /* [lock] empty while the area is a bit of the top level, or part of a block */
+} __attribute__((aligned(64))) zone_area;
 
 /* One order in a front: blocks of one word of the buddy, and a stack of blocks freed here. */
 typedef struct zone_queue {
@@ -47,38 +61,64 @@ typedef struct zone_queue {
     uint8_t order; /* [init] */
     uint16_t most; /* [init] room on the stack */
     uint32_t count;
-    uint32_t cap;   /* most; 0 while the queue is not in use */
+    uint32_t cap;   /* for the fast path: most; 0 while it has to leave the queue alone */
     uint64_t *lifo; /* [init] first frames, oldest first */
 } zone_queue;
 
-/* What one processor keeps. Only its owner touches it, with interrupts off; others may clear `live`
- * and `window`. */
+/* What a front may hold. Used to asked: others, who want what it holds. All else: its owner. */
+typedef enum zone_front_state {
+    ZONE_FRONT_ASKED, /* the owner drains it at its next call */
+    ZONE_FRONT_EMPTY, /* nothing, and it keeps nothing */
+    ZONE_FRONT_USED
+} zone_front_state;
+
+/* What one processor keeps. Only its owner touches it, with interrupts off; others may ask for a
+ * drain: `state` and `window`. */
 typedef struct zone_front {
-    /* [atomic] bit s: queue s is in use. Others clear it to ask for a drain; the owner sets it
-     * again. */
-    uint32_t live;
-    uint32_t home; /* index of the area that refills come from */
-    /* The area last used, copied: its first frame, how many the fast paths may take [atomic], its
-     * table. Others shut the window after `live`, so that the next call is no fast one. */
+    uint32_t state; /* [atomic] zone_front_state */
+    uint32_t home;  /* [cpu] index of the area that refills come from */
+    /* The run last used, copied: its first frame, how many the fast paths may take [atomic], its
+     * table. Others shut the window after they have asked, so that the next call is no fast one. */
     uint64_t first;
     uint32_t window;
+    uint32_t uses; /* [cpu] bit q: queue q keeps what comes */
     uint8_t *table;
     zone_queue queue[LOAM_ZONE_LIFOS];
     uint64_t refills, flushes;
-    bool away; /* [cpu] offline: keeps nothing */
+    bool away;   /* [cpu] offline: keeps nothing */
+    bool drains; /* [cpu] in the middle of a drain: keeps nothing */
     uint64_t stack[LOAM_ZONE_LIFO_CAP + 32 + 16 + 16 + 32]; /* zone_queue_cap, summed */
 } __attribute__((aligned(64))) zone_front;
+
+/* The top level: a unit is an area, its order 0 is order area_shift of frames. Numbered so that
+ * areas of one run are in a row, aligned as their frames are, and a number that is no area lies
+ * between two runs: no block crosses from one to the other. */
+typedef struct zone_top {
+    loam_lock lock;
+    uint32_t largest;  /* [atomic] order of the largest block, plus 1, as of the last unlock */
+    uint32_t frees;    /* [atomic] times that areas came here; written with the lock */
+    uint32_t *area_of; /* [init] index of the area of each unit */
+    loam_buddy buddy;  /* [lock] wholly free areas */
+} zone_top;
 
 struct loam_zone {
     loam_zone_config config;
     uint64_t metadata; /* bytes */
-    uint32_t nareas, nfronts;
+    uint32_t nruns, nareas, nfronts;
     uint32_t live; /* [init] queues that a zone of this size affords; 0 while a trace is attached */
-    uint32_t frees;    /* [atomic] times that blocks came back to an area */
-    uint32_t failures; /* [atomic] allocations that found no memory */
-    uint32_t outside;  /* [atomic] refused frees of frames that are in no area */
-    zone_area *area;
+    unsigned piece_max; /* [init] largest order of a piece of a block at a place */
     zone_front *front;
+    zone_area *area;
+    zone_run *run;
+    zone_top *top; /* [init] NULL: no two areas of this zone can be free as one block */
+    /* Areas that touch section s are section[s] .. section[s + 1] - 1. */
+    uint32_t *section;
+    uint64_t sections, section_first;
+    unsigned section_shift; /* area_shift, or more where there is little RAM in much space */
+    /* What calls write lies apart from what the fast path reads. */
+    uint32_t failures __attribute__((aligned(64))); /* [atomic] allocations that found no memory */
+    uint32_t outside; /* [atomic] refused frees of frames that are in no area */
+    uint32_t waiting; /* [atomic] requests for which fronts are to keep nothing */
 };
 
 static inline zone_front *zone_my_front(const loam_zone *zone)
@@ -96,7 +136,7 @@ static inline unsigned zone_queue_of(unsigned order)
 
 static inline bool zone_is_live(const zone_front *front, unsigned q)
 {
-    return (loam_atomic_peek(&front->live) >> q & 1) != 0;
+    return (front->uses >> q & 1) != 0;
 }
 
 /* Puts a block whose byte is a head on a queue's stack, if there is room. */
@@ -114,7 +154,7 @@ LOAM_INLINE bool zone_push_on(zone_front *front, unsigned q, uint64_t frame, uin
 }
 
 /* Puts a block that is out on the stack of its queue: when its byte is a head of this kind, of the
- * order wanted (-1: any), in the area that the front points to, and the stack has room. Order 0 is
+ * order wanted (-1: any), in the run that the front points to, and the stack has room. Order 0 is
  * asked for by itself: that branch is foreseen, and what follows need not wait for a byte of the
  * table to say which queue. Interrupts off. */
 LOAM_INLINE bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, int want)
@@ -153,23 +193,37 @@ static inline unsigned zone_order_of(uint8_t byte)
     return (byte & ZONE_KIND) == ZONE_HEAD ? byte & 0x3fU : byte & 0x1fU;
 }
 
-/* ---- areas: zone_area.c ---- */
-
-zone_area *loam_zone__area(const loam_zone *zone, uint64_t frame);
-/* A block from the area at hand or from any other; the byte of its head becomes `mark | order`. */
-bool loam_zone__take(loam_zone *zone, unsigned order, unsigned flags, uint64_t *frame);
-/* As _take, but answers no only if at some moment no block was free anywhere outside of the fronts.
- * */
-bool loam_zone__take_surely(loam_zone *zone, unsigned order, unsigned flags, uint64_t *frame);
-/* Lock held. Takes the frames if all of them are free, as natural blocks; else nothing. */
-bool loam_zone__take_frames(zone_area *area, uint64_t first, uint64_t count);
-
-static inline bool zone_holds(const zone_area *area, uint64_t first, uint64_t count)
+static inline uint8_t zone_mark(unsigned flags)
 {
-    return area != NULL && count <= area->count - (first - area->first);
+    _Static_assert(ZONE_SLAB == ZONE_HEAD >> 1 && LOAM_ZONE_SLAB == 4, "the flag is the shift");
+    return (uint8_t)(ZONE_HEAD >> (flags >> 2 & 1));
 }
 
-/* Every change of an area's buddy happens between these two. */
+/* ---- areas: zone_area.c ---- */
+
+/* The area of a frame, or NULL. O(1) where areas are as large as sections. */
+zone_area *loam_zone__area(const loam_zone *zone, uint64_t frame);
+
+static inline const zone_run *zone_run_of(const loam_zone *zone, const zone_area *area)
+{
+    return &zone->run[area->run];
+}
+
+/* How many frames of the area's run there are from this one on. */
+static inline uint64_t zone_run_left(const loam_zone *zone, const zone_area *area, uint64_t frame)
+{
+    const zone_run *run = zone_run_of(zone, area);
+    return run->count - (frame - run->first);
+}
+
+/* Do all these frames lie in the run of the area, which has the first? */
+static inline bool zone_holds(const loam_zone *zone, const zone_area *area, uint64_t first,
+                              uint64_t count)
+{
+    return area != NULL && count <= zone_run_left(zone, area, first);
+}
+
+/* Every change of an area's buddy happens between these. */
 static inline loam_irq zone_area_lock(zone_area *area)
 {
     return loam_lock_acquire(&area->lock);
@@ -177,10 +231,25 @@ static inline loam_irq zone_area_lock(zone_area *area)
 
 static inline void zone_area_unlock(zone_area *area, loam_irq irq)
 {
+    /* pairs with the peeks in zone_search.c: no order is needed, `frees` has it */
+    loam_atomic_store(&area->orders, (uint32_t)area->buddy.classes);
+    loam_lock_release(&area->lock, irq);
+}
+
+/* The same after something came back. Who sees `frees` as it is now also sees the hint; who does
+ * not, looks again: pairs with the loads in zone_search.c, zone_count_frees. */
+static inline void zone_area_unlock_freed(zone_area *area, loam_irq irq)
+{
+    loam_atomic_store(&area->orders, (uint32_t)area->buddy.classes);
+    loam_atomic_store(&area->frees, loam_atomic_peek(&area->frees) + 1);
+    loam_lock_release(&area->lock, irq);
+}
+
+/* Lock held, after something was taken. */
+static inline void zone_note_low(zone_area *area)
+{
     if (area->buddy.free_units < area->low_water)
         area->low_water = area->buddy.free_units;
-    loam_atomic_store(&area->largest, (uint32_t)(loam_buddy_largest(&area->buddy) + 1));
-    loam_lock_release(&area->lock, irq);
 }
 
 /* May so many frames go, and leave the reserve? */
@@ -190,18 +259,134 @@ static inline bool zone_affords(const zone_area *area, uint64_t frames, unsigned
            (area->buddy.free_units >= frames && area->buddy.free_units - frames >= area->reserve);
 }
 
+/* Lock held. The maximal free block around a frame of the area; its own or the top level's. */
+bool loam_zone__find(const loam_zone *zone, zone_area *area, uint64_t frame, uint64_t *start,
+                     unsigned *order);
+/* Takes these frames of one run if all of them are free and leave the reserve; else nothing. */
+bool loam_zone__take_frames(loam_zone *zone, uint64_t first, uint64_t count, unsigned flags);
+
+/* ---- the top level: zone_top.c; the area's lock is held, the top level's is taken ---- */
+
+/* The maximal free block of the top level that has the area, in frames. */
+bool loam_zone__find_top(const loam_zone *zone, const zone_area *area, uint64_t *start,
+                         unsigned *order);
+
+/* Is the area a bit of the top level? */
+static inline bool zone_is_whole(const loam_zone *zone, const zone_area *area)
+{
+    return LOAM_UNLIKELY(area->buddy.free_units == 0) && area->unit != ZONE_NO_UNIT &&
+           loam_zone__find_top(zone, area, NULL, NULL);
+}
+
+/* Makes an area that is a bit of the top level an area again, all of it free: false when it is
+ * none. from: the order of the free block that it is cut from. */
+bool loam_zone__open(loam_zone *zone, zone_area *area, unsigned *from);
+/* The same with the lock of the top level held. */
+bool loam_zone__open_locked(loam_zone *zone, zone_area *area, unsigned *from);
+/* The area, which is all free, becomes a bit of the top level. */
+void loam_zone__close(loam_zone *zone, zone_area *area);
+
+/* After something came back. */
+static inline void zone_settle(loam_zone *zone, zone_area *area)
+{
+    if (LOAM_UNLIKELY(area->buddy.free_units >> zone->config.area_shift != 0) &&
+        area->unit != ZONE_NO_UNIT)
+        loam_zone__close(zone, area);
+}
+
+/* Gives back a block of an area or more whose first frame is the area's. */
+loam_err loam_zone__put_top(loam_zone *zone, zone_area *area, unsigned order);
+static inline loam_irq zone_top_lock(zone_top *top)
+{
+    return loam_lock_acquire(&top->lock);
+}
+
+static inline void zone_top_unlock(zone_top *top, loam_irq irq)
+{
+    loam_atomic_store(&top->largest, (uint32_t)(loam_buddy_largest(&top->buddy) + 1));
+    loam_lock_release(&top->lock, irq);
+}
+
+/* As zone_area_unlock_freed, and the same partners. */
+static inline void zone_top_unlock_freed(zone_top *top, loam_irq irq)
+{
+    loam_atomic_store(&top->largest, (uint32_t)(loam_buddy_largest(&top->buddy) + 1));
+    loam_atomic_store(&top->frees, loam_atomic_peek(&top->frees) + 1);
+    loam_lock_release(&top->lock, irq);
+}
+
+/* Gives a block that is in nobody's hands back to the area, or to the top level. As
+ * loam_buddy_free. */
+static inline loam_err zone_put(loam_zone *zone, zone_area *area, uint64_t frame, unsigned order)
+{
+    if (LOAM_UNLIKELY(order >= zone->config.area_shift) && area->unit != ZONE_NO_UNIT)
+        return loam_zone__put_top(zone, area, order);
+    loam_err err =
+        zone_is_whole(zone, area) ? LOAM_EBUSY : loam_buddy_free(&area->buddy, frame, order);
+    zone_settle(zone, area);
+    return err;
+}
+
+static inline zone_area *zone_area_of_unit(const loam_zone *zone, uint64_t unit)
+{
+    return &zone->area[zone->top->area_of[unit]];
+}
+
+/* ---- looking for a block: zone_search.c ---- */
+
+typedef struct zone_request {
+    uint64_t lo, limit; /* it lies in these frames; 0 and ~0: anywhere */
+    unsigned order, flags;
+} zone_request;
+
+/* Hints are read with acquire: who sees an empty place also sees the counts that were raised before
+ * it could be empty. */
+static inline uint32_t zone_hint(const zone_area *area)
+{
+    /* pairs with the stores in zone_area_unlock and loam_zone__open_locked */
+    return loam_atomic_load(&area->orders);
+}
+
+/* The area that this front's requests go to first, if it seems to have a block of this order. */
+static inline zone_area *zone_home(const loam_zone *zone, const zone_front *front, unsigned order)
+{
+    bool first = zone->config.lowest || front == NULL;
+    zone_area *area = &zone->area[first ? 0 : front->home];
+    bool has = order < 32 && zone_hint(area) >> order != 0;
+    return has && (!zone->config.lowest || zone->nareas == 1) ? area : NULL;
+}
+
+/* Where a search stands. */
+typedef struct zone_search {
+    unsigned order, opens;
+    uint32_t at, left;
+    unsigned from; /* order of the block that the area found was cut from just now, or 0 */
+} zone_search;
+
+zone_search loam_zone__search_from(const loam_zone *zone, const zone_front *front, unsigned order);
+/* The next area that seems to have a block of this order: the home, the others, an area of the top
+ * level. Locked, the caller unlocks it; NULL: there is none. */
+zone_area *loam_zone__search(loam_zone *zone, zone_search *search, loam_irq *irq);
+/* A block from anywhere or inside limits; the byte of its head becomes `mark | order`. */
+bool loam_zone__take(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick);
+/* As _take, but answers no only if at some moment no block was free anywhere outside of the fronts.
+ * */
+bool loam_zone__take_surely(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick);
+
+/* ---- shortage: zone_short.c ---- */
+
+/* A block, whatever it takes: a drain here, and there, and the shrinker. Interrupts as the caller
+ * has them, no lock held. */
+bool loam_zone__obtain(loam_zone *zone, const zone_request *want, uint64_t *frame);
+/* Counts and traces a request for which there was no memory. */
+loam_pfn loam_zone__no_frame(loam_zone *zone, unsigned order);
+
 /* ---- what the bits say of splits and merges, told to a trace after the fact, no lock held:
  * zone_trace.c ---- */
 
 void loam_zone__trace_alloc(const loam_zone *zone, const loam_buddy_pick *pick, unsigned order);
 /* merged: order of the maximal free block that the freed block became part of. */
 void loam_zone__trace_free(const loam_zone *zone, uint64_t frame, unsigned order, unsigned merged);
-
-static inline uint8_t zone_mark(unsigned flags)
-{
-    _Static_assert(ZONE_SLAB == ZONE_HEAD >> 1 && LOAM_ZONE_SLAB == 4, "the flag is the shift");
-    return (uint8_t)(ZONE_HEAD >> (flags >> 2 & 1));
-}
 
 /* Sets what lies in the linear map of these frames to 0. */
 void loam_zone__zero(const loam_zone *zone, uint64_t first, uint64_t frames);
@@ -214,17 +399,35 @@ bool loam_zone__refill(loam_zone *zone, zone_front *front, unsigned q, unsigned 
                        uint64_t *frame);
 /* Gives back the older half of a full queue. Interrupts off. */
 void loam_zone__flush(loam_zone *zone, zone_front *front, unsigned q);
-/* Gives everything back and honours a request to drain. Interrupts off. */
+/* Gives everything back; the front is empty then. Interrupts off. */
 void loam_zone__drain_front(loam_zone *zone, zone_front *front);
-/* Asks every other front to drain at its owner's next call. */
-void loam_zone__ask_drain(loam_zone *zone);
+/* Honours a wish for a drain, and uses a front that is empty again if it may. Interrupts off. */
+void loam_zone__front_settle(loam_zone *zone, zone_front *front);
+
+static inline void zone_front_ready(loam_zone *zone, zone_front *front)
+{
+    /* pairs with the exchange of states in loam_zone__ask_drain */
+    if (LOAM_UNLIKELY(loam_atomic_load(&front->state) != ZONE_FRONT_USED))
+        loam_zone__front_settle(zone, front);
+}
+
+/* Asks every other front that may hold something to drain at its owner's next call. true: none
+ * holds anything. */
+bool loam_zone__ask_drain(loam_zone *zone);
 /* Does the frame belong to a block that lies in a front? */
 bool loam_zone__in_front(const loam_zone *zone, uint64_t frame);
 uint64_t loam_zone__front_frames(const zone_front *front);
-/* Lets the front's fast paths take the frames of this one's area; false when it lies in none. */
-bool loam_zone__front_points_to(const loam_zone *zone, zone_front *front, uint64_t frame);
-/* The queues of a front that are in use from now on. */
-void loam_zone__front_uses(zone_front *front, uint32_t live);
+/* Opens the front's window on a run: its fast paths take the frames of that one. */
+void loam_zone__front_opens(zone_front *front, const zone_run *run);
+
+/* Lets the front's fast paths take the frames of the area's run. Interrupts off. */
+static inline void zone_front_points_to(const loam_zone *zone, zone_front *front,
+                                        const zone_area *area)
+{
+    const zone_run *run = zone_run_of(zone, area);
+    if (LOAM_UNLIKELY(front->table != run->table || loam_atomic_peek(&front->window) == 0))
+        loam_zone__front_opens(front, run);
+}
 
 /* ---- refusals: zone_free.c ---- */
 

@@ -15,20 +15,29 @@
  */
 #include "zone_impl.h"
 
-/* Lock held. Writes the heads of a block of count frames. */
-static void zone_mark_pieces(zone_area *area, uint64_t first, uint64_t count, unsigned flags)
+/* The largest piece that starts the rest of an exact block. */
+static unsigned zone_piece_order(const loam_zone *zone, uint64_t first, uint64_t count)
 {
     unsigned order = loam_natural_order(first, count);
-    bool alone = 1ULL << order == count;
-    uint8_t mark = zone_mark(flags);
-    if (!alone)
+    return order < zone->piece_max ? order : zone->piece_max;
+}
+
+/* Writes the heads of a block of count frames, which is the caller's. */
+static void zone_mark_pieces(const loam_zone *zone, uint64_t first, uint64_t count, unsigned flags)
+{
+    const zone_area *area = loam_zone__area(zone, first);
+    uint8_t *byte = &area->table[first - area->first], mark = zone_mark(flags);
+    unsigned order = zone_piece_order(zone, first, count);
+    if (1ULL << order != count)
         mark = mark == ZONE_SLAB ? ZONE_SLAB | ZONE_MORE : ZONE_MULTI;
-    while (count != 0) {
-        area->table[first - area->first] = (uint8_t)(mark | order);
+    for (;;) {
+        *byte = (uint8_t)(mark | order);
+        byte += 1ULL << order;
         first += 1ULL << order;
         count -= 1ULL << order;
-        if (count != 0)
-            order = loam_natural_order(first, count);
+        if (count == 0)
+            return;
+        order = zone_piece_order(zone, first, count);
         mark = ZONE_JOINED;
     }
 }
@@ -41,15 +50,15 @@ static loam_pfn zone_done(loam_zone *zone, uint64_t frame, uint64_t count, unsig
 }
 
 /* Gives the tail [first, first + count) of a fresh block back, piece by piece for the trace. */
-static void zone_return_tail(loam_zone *zone, zone_area *area, uint64_t first, uint64_t count)
+static void zone_return_tail(loam_zone *zone, uint64_t first, uint64_t count)
 {
     while (count != 0) {
-        unsigned order = loam_natural_order(first, count), merged = order;
+        unsigned order = zone_piece_order(zone, first, count), merged = order;
+        zone_area *area = loam_zone__area(zone, first);
         loam_irq irq = zone_area_lock(area);
-        loam_buddy_free(&area->buddy, first, order);
-        loam_buddy_find(&area->buddy, first, NULL, &merged);
-        loam_atomic_add(&zone->frees, 1); /* pairs with the loads in loam_zone__take_surely */
-        zone_area_unlock(area, irq);
+        zone_put(zone, area, first, order);
+        loam_zone__find(zone, area, first, NULL, &merged);
+        zone_area_unlock_freed(area, irq);
         if (loam_trace_is_on(zone->config.trace))
             loam_zone__trace_free(zone, first, order, merged);
         first += 1ULL << order;
@@ -70,89 +79,40 @@ loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
         loam_zone_alloc(zone, order, flags & ~(unsigned)(LOAM_ZONE_ZERO | LOAM_ZONE_SLAB));
     if (loam_pfn_is_none(pfn))
         return pfn;
-    zone_area *area = loam_zone__area(zone, pfn.v);
-    loam_irq irq = zone_area_lock(area);
-    zone_mark_pieces(area, pfn.v, npages, flags);
-    zone_area_unlock(area, irq);
-    zone_return_tail(zone, area, pfn.v + npages, (1ULL << order) - npages);
+    zone_mark_pieces(zone, pfn.v, npages, flags);
+    zone_return_tail(zone, pfn.v + npages, (1ULL << order) - npages);
     return zone_done(zone, pfn.v, npages, flags);
-}
-
-/* One pass over the areas that touch [lo, limit). */
-static bool zone_take_range(loam_zone *zone, unsigned order, uint64_t lo, uint64_t limit,
-                            unsigned flags, loam_buddy_pick *pick)
-{
-    for (uint32_t i = 0; i < zone->nareas; i++) {
-        zone_area *area = &zone->area[i];
-        if (area->first >= limit || area->first + area->count <= lo)
-            continue;
-        loam_irq irq = zone_area_lock(area);
-        bool done = zone_affords(area, 1ULL << order, flags) &&
-                    loam_buddy_peek_within(&area->buddy, order, lo, limit - lo, pick) &&
-                    loam_buddy_take(&area->buddy, pick->unit, order) == LOAM_OK;
-        if (done)
-            area->table[pick->unit - area->first] = (uint8_t)(zone_mark(flags) | order);
-        zone_area_unlock(area, irq);
-        if (done)
-            return true;
-    }
-    return false;
-}
-
-static bool zone_is_refused(const loam_zone *zone, unsigned order)
-{
-    return zone->config.refuse != NULL && zone->config.refuse(zone->config.refuse_ctx, order);
-}
-
-static loam_pfn zone_no_frame(loam_zone *zone, unsigned order)
-{
-    loam_atomic_add(&zone->failures, 1);
-    loam_trace_emit(zone->config.trace, LOAM_TRACE_PAGE_FAIL, order, 0, 0);
-    return LOAM_NO_FRAME;
 }
 
 loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loam_pfn limit,
                                unsigned flags)
 {
-    loam_buddy_pick pick;
-    uint64_t top = limit.v == 0 ? ~0ULL : limit.v;
-    unsigned most = (flags & LOAM_ZONE_SLAB) != 0 ? ZONE_PIECE_MAX : LOAM_ZONE_MAX_ORDER;
-    if (order > most || lo.v >= top || zone_is_refused(zone, order))
-        return zone_no_frame(zone, order);
-    if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
-        loam_zone_drain(zone);
-        if (!zone_take_range(zone, order, lo.v, top, flags, &pick)) {
-            loam_zone__ask_drain(zone);
-            return zone_no_frame(zone, order);
-        }
-    }
-    if (loam_trace_is_on(zone->config.trace))
-        loam_zone__trace_alloc(zone, &pick, order);
-    return zone_done(zone, pick.unit, 1ULL << order, flags);
+    const zone_request want = {lo.v, limit.v == 0 ? ~0ULL : limit.v, order, flags};
+    uint64_t frame;
+    if (want.lo >= want.limit || !loam_zone__obtain(zone, &want, &frame))
+        return loam_zone__no_frame(zone, order);
+    return zone_done(zone, frame, 1ULL << order, flags);
 }
 
 loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, unsigned flags)
 {
-    zone_area *area = loam_zone__area(zone, first.v);
-    if (npages == 0 || npages >> (ZONE_PIECE_MAX + 1) != 0 || !zone_holds(area, first.v, npages))
+    const loam_zone_config *config = &zone->config;
+    if (npages == 0 || npages >> (ZONE_PIECE_MAX + 1) != 0 ||
+        !zone_holds(zone, loam_zone__area(zone, first.v), first.v, npages))
         return LOAM_EINVAL;
-    if (zone_is_refused(zone, loam_log2_ceil(npages)))
+    if (config->refuse != NULL && config->refuse(config->refuse_ctx, loam_log2_ceil(npages)))
         return LOAM_EBUSY;
     loam_zone_drain(zone);
-    loam_irq irq = zone_area_lock(area);
-    bool done = zone_affords(area, npages, flags) && loam_zone__take_frames(area, first.v, npages);
-    if (done)
-        zone_mark_pieces(area, first.v, npages, flags);
-    zone_area_unlock(area, irq);
-    if (!done)
+    if (!loam_zone__take_frames(zone, first.v, npages, flags))
         return LOAM_EBUSY;
+    zone_mark_pieces(zone, first.v, npages, flags);
     zone_done(zone, first.v, npages, flags);
     return LOAM_OK;
 }
 
 /* ---- many at once ---- */
 
-/* Blocks of a front's stack, newest first, as long as they lie in the area that the front points
+/* Blocks of a front's stack, newest first, as long as they lie in the run that the front points
  * to. Interrupts off. */
 static size_t zone_pop_stack(const zone_front *front, zone_queue *queue, loam_pfn *out, size_t n)
 {
@@ -265,21 +225,28 @@ loam_err loam_zone_split(loam_zone *zone, loam_pfn pfn)
         return loam_zone__refuse(zone, pfn.v, "split of a frame that is not managed",
                                  __builtin_return_address(0));
     loam_irq irq = zone_area_lock(area);
-    uint64_t at = pfn.v - area->first;
-    uint8_t byte = area->table[at];
+    uint64_t left = zone_run_left(zone, area, pfn.v), at = 0;
+    uint8_t *table = &area->table[pfn.v - area->first], byte = *table;
     bool multi = zone_is_multi(byte);
     bool head = (byte & ZONE_KIND) == ZONE_HEAD || (multi && (byte & ZONE_KIND) == ZONE_MULTI);
     while (head) {
-        uint64_t frames = 1ULL << zone_order_of(area->table[at]);
-        __builtin_memset(&area->table[at], ZONE_HEAD, (size_t)frames);
+        uint64_t frames = 1ULL << zone_order_of(table[at]);
+        __builtin_memset(&table[at], ZONE_HEAD, (size_t)frames);
         at += frames;
-        head = multi && at < area->count && zone_is_joined(area->table[at]);
+        head = multi && at < left && zone_is_joined(table[at]);
     }
     zone_area_unlock(area, irq);
-    if (at != pfn.v - area->first)
+    if (at != 0)
         return LOAM_OK;
     return loam_zone__refuse(zone, pfn.v, "split of what is not an allocated block",
                              __builtin_return_address(0));
+}
+
+/* Lock held. */
+static void zone_set_bad(zone_area *area, uint8_t *byte)
+{
+    *byte = ZONE_BAD;
+    area->bad++;
 }
 
 loam_err loam_zone_mark_bad(loam_zone *zone, loam_pfn pfn)
@@ -288,16 +255,19 @@ loam_err loam_zone_mark_bad(loam_zone *zone, loam_pfn pfn)
     zone_area *area = loam_zone__area(zone, pfn.v);
     if (area == NULL)
         return LOAM_EINVAL;
-    loam_irq irq = zone_area_lock(area);
     uint8_t *byte = &area->table[pfn.v - area->first];
-    bool done =
-        *byte == (ZONE_HEAD | 0) || (*byte == ZONE_PLAIN && loam_zone__take_frames(area, pfn.v, 1));
-    if (done) {
-        *byte = ZONE_BAD;
-        area->bad++;
-    }
+    loam_irq irq = zone_area_lock(area);
+    bool single = *byte == (ZONE_HEAD | 0), plain = *byte == ZONE_PLAIN;
+    if (single)
+        zone_set_bad(area, byte);
     zone_area_unlock(area, irq);
-    return done ? LOAM_OK : LOAM_EBUSY;
+    if (plain && loam_zone__take_frames(zone, pfn.v, 1, LOAM_ZONE_ATOMIC)) {
+        irq = zone_area_lock(area);
+        zone_set_bad(area, byte);
+        zone_area_unlock(area, irq);
+        return LOAM_OK;
+    }
+    return single ? LOAM_OK : LOAM_EBUSY;
 }
 
 /* ---- several zones ---- */
@@ -312,28 +282,47 @@ loam_err loam_zonelist_add_zone(loam_zonelist *list, loam_zone *zone)
     return LOAM_OK;
 }
 
-/* The part of [first, first + count) that lies in the area: how many frames, from *lo on. */
-static uint64_t zone_part(const zone_area *area, uint64_t first, uint64_t count, uint64_t *lo)
+/* The first frame at `at` or above that is a hole, or is not, up to `end`: the run's, which has no
+ * holes in most zones. Those bytes never change. */
+static uint64_t zone_until(const zone_run *run, uint64_t at, uint64_t end, bool hole)
 {
-    uint64_t hi = first + count, end = area->first + area->count;
-    *lo = first > area->first ? first : area->first;
-    if (hi > end)
-        hi = end;
-    return hi > *lo ? hi - *lo : 0;
+    if (run->holes == 0)
+        return hole ? end : at;
+    while (at < end && (run->table[at - run->first] == ZONE_HOLE) != hole)
+        at++;
+    return at;
 }
 
-/* One pass over all areas: counts the frames that lie in one, or gives them. */
+/* What of [first, first + count) is RAM of the run: counts the frames, or gives them. */
+static loam_err zone_give_run(loam_zone *zone, const zone_run *run, uint64_t first, uint64_t count,
+                              bool give, uint64_t *given)
+{
+    uint64_t end = first + count, last = run->first + run->count;
+    uint64_t at = first > run->first ? first : run->first;
+    if (end > last)
+        end = last;
+    while (at < end) {
+        uint64_t lo = zone_until(run, at, end, false);
+        at = zone_until(run, lo, end, true);
+        loam_err err = give ? loam_zone_add(zone, loam_pfn_of(lo), at - lo) : LOAM_OK;
+        if (err != LOAM_OK)
+            return err;
+        *given += at - lo;
+    }
+    return LOAM_OK;
+}
+
+/* One pass over all runs: counts the frames that lie in one, or gives them. */
 static loam_err zone_give_parts(loam_zonelist *list, uint64_t first, uint64_t count, bool give,
                                 uint64_t *given)
 {
     *given = 0;
     for (unsigned z = 0; z < list->count; z++) {
-        for (uint32_t i = 0; i < list->zone[z]->nareas; i++) {
-            uint64_t lo, part = zone_part(&list->zone[z]->area[i], first, count, &lo);
-            loam_err err = give ? loam_zone_add(list->zone[z], loam_pfn_of(lo), part) : LOAM_OK;
+        loam_zone *zone = list->zone[z];
+        for (uint32_t i = 0; i < zone->nruns; i++) {
+            loam_err err = zone_give_run(zone, &zone->run[i], first, count, give, given);
             if (err != LOAM_OK)
                 return err;
-            *given += part;
         }
     }
     return LOAM_OK;
@@ -354,13 +343,22 @@ loam_pfn loam_zonelist_alloc(loam_zonelist *list, unsigned order, unsigned flags
     return pfn;
 }
 
+/* Has the zone RAM here? In the gaps of a run may lie another zone's; those bytes never change. */
+static bool zone_has(const loam_zone *zone, uint64_t frame)
+{
+    const zone_area *area = loam_zone__area(zone, frame);
+    return area != NULL && area->table[frame - area->first] != ZONE_HOLE;
+}
+
 loam_err loam_zonelist_free(loam_zonelist *list, loam_pfn pfn)
 {
     const void *caller = __builtin_return_address(0);
     loam_zone *owner = list->count == 0 ? NULL : list->zone[0];
-    for (unsigned z = list->count; z-- > 0;) {
-        if (loam_zone_state(list->zone[z], pfn) != LOAM_FRAME_OUTSIDE)
-            owner = list->zone[z];
+    for (unsigned z = 0; z < list->count; z++) {
+        if (!zone_has(list->zone[z], pfn.v))
+            continue;
+        owner = list->zone[z];
+        break;
     }
     return owner == NULL ? LOAM_EINVAL : loam_zone__free_slow(owner, pfn.v, -1, ZONE_HEAD, caller);
 }

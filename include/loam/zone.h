@@ -62,6 +62,10 @@ typedef struct loam_zone_config {
     bool fronts; /* false: every call goes to the areas (compat faces, exact views) */
     /* lowest address for every order; else 2 MiB blocks and larger come from the top */
     bool lowest;
+    /* the byte of a freed block is taken by compare-and-swap, so that of two simultaneous frees of
+     * one block the second is refused at once; else at the latest when a front is flushed. Frees
+     * are slower */
+    bool hardened;
     uint64_t reserve; /* free frames that only LOAM_ZONE_ATOMIC may take */
     loam_linear linear;
     loam_trace *trace;        /* or NULL */

@@ -246,6 +246,14 @@ void *loam_atomic_ptr_peek(void *const *p)
     return (void *)(uintptr_t)op_read(OP_PEEK, p, sizeof *p, SITE);
 }
 
+bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
+{
+    bool same = op_begin(OP_CAS, p, 1, SITE) == old;
+    if (same)
+        op_end(p, v, 1, SITE);
+    return same;
+}
+
 void *loam_atomic_ptr_load(void *const *p)
 {
     return (void *)(uintptr_t)op_read(OP_LOAD, p, sizeof *p, SITE);

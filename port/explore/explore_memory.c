@@ -189,6 +189,8 @@ void explore_note_irq(unsigned cpu, explore_access access)
 
 uint64_t explore_read(const void *word, uint32_t bytes)
 {
+    if (bytes == 1)
+        return *(const uint8_t *)word;
     return bytes == 4 ? *(const uint32_t *)word : *(const uint64_t *)word;
 }
 
@@ -196,7 +198,9 @@ void explore_write(void *word, uint64_t value, uint32_t bytes)
 {
     if (explore_live && explore_in_arena(word))
         remember((uintptr_t)word - (uintptr_t)explore_arena, bytes);
-    if (bytes == 4)
+    if (bytes == 1)
+        *(uint8_t *)word = (uint8_t)value;
+    else if (bytes == 4)
         *(uint32_t *)word = (uint32_t)value;
     else
         *(uint64_t *)word = value;

@@ -68,6 +68,8 @@ static void start(tap *t, uint64_t base, uint64_t count, unsigned holes, unsigne
     loam_zone_config_init(&config);
     config.ncpus = w.ncpus = ncpus;
     config.fronts = fronts;
+    /* areas of 64 frames and more: many, so that blocks of several are out, split and joined */
+    config.area_shift = tap_below(t, 3) == 0 ? 18 : 6 + (unsigned)tap_below(t, 6);
     w.base = base;
     w.count = count;
     memset(w.out, 0, sizeof w.out);
@@ -130,7 +132,7 @@ static void try_alloc(tap *t)
 
 static void try_exact(tap *t)
 {
-    uint64_t n = 1 + tap_below(t, 100);
+    uint64_t n = 1 + tap_below(t, tap_below(t, 4) == 0 ? 2000 : 100);
     loam_pfn pfn = loam_zone_alloc_exact(w.zone, n, 0);
     if (!loam_pfn_is_none(pfn))
         keep(t, pfn.v, n, loam_is_pow2(n) ? (int)loam_log2_floor(n) : -1);
@@ -138,8 +140,9 @@ static void try_exact(tap *t)
 
 static void try_range(tap *t)
 {
-    unsigned order = (unsigned)tap_below(t, 6);
-    uint64_t lo = w.base + tap_below(t, w.count), hi = lo + 1 + tap_below(t, 1000);
+    bool large = tap_below(t, 4) == 0;
+    unsigned order = (unsigned)tap_below(t, large ? 11 : 6);
+    uint64_t lo = w.base + tap_below(t, w.count), hi = lo + 1 + tap_below(t, large ? 6000 : 1000);
     loam_zone_drain_all(w.zone);
     loam_pfn pfn = loam_zone_alloc_range(w.zone, order, loam_pfn_of(lo), loam_pfn_of(hi), 0);
     TAP_EQ(t, !loam_pfn_is_none(pfn), some_free_block(order, lo, hi));
@@ -151,7 +154,8 @@ static void try_range(tap *t)
 
 static void try_at(tap *t)
 {
-    uint64_t first = w.base + tap_below(t, w.count), n = 1 + tap_below(t, 40);
+    uint64_t first = w.base + tap_below(t, w.count);
+    uint64_t n = 1 + tap_below(t, tap_below(t, 4) == 0 ? 1500 : 40);
     loam_zone_drain_all(w.zone);
     bool fits = all(first, n, FREE);
     TAP_EQ(t, loam_zone_alloc_at(w.zone, loam_pfn_of(first), n, 0) == LOAM_OK, fits);
@@ -257,7 +261,8 @@ static void try_wrong_free(tap *t)
 
 static void try_reserve(tap *t)
 {
-    uint64_t first = w.base + tap_below(t, w.count), n = 1 + tap_below(t, 50);
+    uint64_t first = w.base + tap_below(t, w.count);
+    uint64_t n = 1 + tap_below(t, tap_below(t, 4) == 0 ? 700 : 50);
     loam_zone_drain_all(w.zone);
     if (all(first, n, FREE)) {
         TAP_EQ(t, loam_zone_reserve(w.zone, loam_pfn_of(first), n), LOAM_OK);
@@ -271,8 +276,66 @@ static void try_reserve(tap *t)
     }
 }
 
+/* The order of the maximal free block that starts at frame i of the oracle, or -1. Blocks end where
+ * RAM does, for any hole: a hole of one frame is as good as one of many. */
+static int maximal_at(uint64_t i)
+{
+    uint64_t first = w.base + i, size = 1;
+    int order = -1;
+    while ((first & (size - 1)) == 0 && all(first, size, FREE)) {
+        size *= 2;
+        order++;
+    }
+    if (order < 0)
+        return -1;
+    size = 1ULL << (order + 1); /* is the block a half of a larger one? */
+    return all(first & ~(size - 1), size, FREE) ? -1 : order;
+}
+
+typedef struct view {
+    tap *t;
+    uint64_t at; /* the next frame of the oracle */
+    int largest;
+} view;
+
+static bool see_block(void *ctx, uint64_t unit, unsigned order)
+{
+    view *v = ctx;
+    while (v->at < w.count && maximal_at(v->at) < 0)
+        v->at++;
+    TAP_EQ(v->t, unit, w.base + v->at);
+    TAP_EQ(v->t, order, maximal_at(v->at));
+    v->at++;
+    if ((int)order > v->largest)
+        v->largest = (int)order;
+    return v->t->failed == 0;
+}
+
+/* What is free, block by block; and the questions about one. */
+static void compare_blocks(tap *t)
+{
+    static loam_zone_stats stats;
+    view v = {t, 0, -1};
+    loam_zone_drain_all(w.zone);
+    loam_zone_each_free(w.zone, LOAM_ZONE_MAX_ORDER, see_block, &v);
+    while (v.at < w.count && maximal_at(v.at) < 0)
+        v.at++;
+    TAP_EQ(t, v.at, w.count);
+    loam_zone_stat(w.zone, &stats);
+    TAP_EQ(t, stats.largest, v.largest);
+    uint64_t from = tap_below(t, w.count);
+    unsigned order = (unsigned)tap_below(t, 9);
+    loam_pfn next =
+        loam_zone_next_free(w.zone, order, LOAM_ZONE_MAX_ORDER, loam_pfn_of(w.base + from));
+    while (from < w.count && maximal_at(from) != (int)order)
+        from++;
+    TAP_EQ(t, next.v, from < w.count ? w.base + from : LOAM_NO_FRAME.v);
+}
+
 static void compare(tap *t)
 {
+    if (tap_below(t, 4) == 0)
+        compare_blocks(t);
     TAP_EQ(t, loam_zone_free_pages(w.zone), free_frames());
     TAP_RULE(t, loam_zone_check(w.zone), NULL);
     for (unsigned n = 0; n < 20; n++) {

@@ -18,6 +18,20 @@ static uint32_t owner[FRAMES];          /* [atomic] 1 while the frame is out */
 static uint32_t faults;                 /* [atomic] */
 static uint32_t handed[THREADS][SLOTS]; /* [atomic] frames for the next thread to free, plus 1 */
 
+static unsigned area_shift = 18;
+static bool hardened;
+
+/* A request waits for the others' fronts. They come to the zone in no time, unless they are
+ * lost. */
+static bool wait_for_others(void *ctx)
+{
+    uint32_t *waits = ctx;
+    loam_hosted_yield();
+    return loam_atomic_add(waits, 1) < 1U << 28;
+}
+
+static uint32_t waits; /* [atomic] */
+
 static void start(tap *t, uint64_t frames, unsigned ncpus, bool fronts, bool holes)
 {
     loam_span ram[2] = {{0, frames << LOAM_PAGE_SHIFT}, {0, 0}};
@@ -26,6 +40,11 @@ static void start(tap *t, uint64_t frames, unsigned ncpus, bool fronts, bool hol
     loam_zone_config_init(&config);
     config.ncpus = ncpus;
     config.fronts = fronts;
+    config.area_shift = area_shift;
+    config.hardened = hardened;
+    config.wait = area_shift != 18 ? wait_for_others : NULL;
+    config.wait_ctx = &waits;
+    waits = 0;
     if (holes) { /* two areas */
         uint64_t half = frames / 2;
         ram[0].len = half << LOAM_PAGE_SHIFT;
@@ -111,6 +130,7 @@ static void *churn(void *arg)
         if (order[s] >= 0)
             give_up(frame[s], (unsigned)order[s]);
     }
+    loam_zone_offline(zone);
     return NULL;
 }
 
@@ -128,6 +148,34 @@ static void *hold_one(void *arg)
         claim(pfn.v, 0);
         give_up(pfn.v, 0);
     }
+    return NULL;
+}
+
+enum { BLOCK = 10 }; /* order of an area below */
+
+/* Holds at most one thing at a time, a frame or an area: with as many areas as threads it must
+ * always get one, although the fronts keep frames of all of them. */
+static void *hold_one_of_two(void *arg)
+{
+    worker *me = arg;
+    loam_hosted_set_cpu(me->cpu);
+    for (unsigned i = 0; i < me->steps; i++) {
+        unsigned order = below(me, 8) == 0 ? BLOCK : (unsigned)below(me, 4);
+        loam_pfn pfn = loam_zone_alloc(zone, order, 0);
+        if (loam_pfn_is_none(pfn)) {
+            loam_atomic_add(&faults, 1);
+            continue;
+        }
+        claim(pfn.v, order);
+        give_up(pfn.v, order);
+        if (below(me, 16) == 0)
+            loam_zone_serve(zone);
+        if (below(me, 64) == 0) {
+            loam_zone_offline(zone);
+            loam_zone_online(zone);
+        }
+    }
+    loam_zone_offline(zone);
     return NULL;
 }
 
@@ -214,6 +262,74 @@ static void never_a_false_no_areas(tap *t)
     finish(t, THREADS);
 }
 
+static void never_a_false_no_fronts(tap *t)
+{
+    area_shift = BLOCK;
+    start(t, THREADS << BLOCK, THREADS, true, false);
+    run(t, hold_one_of_two, 6000);
+    finish(t, THREADS << BLOCK);
+    TAP_EQ(t, loam_zone_alloc(zone, BLOCK + 2, 0).v, 0);
+    area_shift = 18;
+}
+
+/* The same, each with its own frames: blocks of several areas come and go, too. */
+static void churn_small_areas(tap *t)
+{
+    area_shift = 8;
+    start(t, FRAMES, THREADS, true, true);
+    run(t, churn, 20000);
+    finish(t, FRAMES - 2048);
+    area_shift = 18;
+}
+
+static void churn_hardened(tap *t)
+{
+    hardened = true;
+    start(t, FRAMES, THREADS, true, true);
+    run(t, churn, 10000);
+    finish(t, FRAMES - 2048);
+    hardened = false;
+}
+
+enum { TWICE = 400 };
+static loam_pfn twice[TWICE];
+static uint32_t freed, refused; /* [atomic] */
+
+/* Every thread frees every frame. */
+static void *free_all(void *arg)
+{
+    worker *me = arg;
+    loam_hosted_set_cpu(me->cpu);
+    for (unsigned i = 0; i < TWICE; i++)
+        loam_atomic_add(loam_zone_free(zone, twice[i]) == LOAM_OK ? &freed : &refused, 1);
+    loam_zone_offline(zone);
+    return NULL;
+}
+
+static void hear_nothing(void *ctx, const loam_report *report)
+{
+    (void)ctx;
+    (void)report;
+}
+
+static void freed_at_once_hardened(tap *t)
+{
+    hardened = true;
+    loam_policy before = loam_port_set_policy(LOAM_POLICY_REPORT);
+    loam_port_on_report(hear_nothing, NULL);
+    start(t, FRAMES, THREADS, false, false);
+    loam_hosted_set_cpu(0);
+    freed = refused = 0;
+    TAP_EQ(t, loam_zone_alloc_bulk(zone, 0, 0, twice, TWICE), TWICE);
+    run(t, free_all, 1);
+    loam_port_on_report(NULL, NULL);
+    loam_port_set_policy(before);
+    TAP_EQ(t, freed, TWICE);
+    TAP_EQ(t, refused, (THREADS - 1) * TWICE);
+    finish(t, FRAMES);
+    hardened = false;
+}
+
 static loam_pfn take_half(unsigned cpu)
 {
     loam_hosted_set_cpu(cpu);
@@ -254,6 +370,11 @@ static const tap_case cases[] = {
     {"zone threads: churn without fronts: nothing lost", churn_without_fronts},
     {"zone threads: k frames, k threads that hold one each: never refused", never_a_false_no},
     {"zone threads: k areas of one frame, k threads: never refused", never_a_false_no_areas},
+    {"zone threads: k areas, k threads, frames of all in fronts: never refused",
+     never_a_false_no_fronts},
+    {"zone threads: churn over 64 small areas: nothing lost", churn_small_areas},
+    {"zone threads: churn, hardened: nothing lost", churn_hardened},
+    {"zone threads: hardened, every frame freed by all: by one", freed_at_once_hardened},
 };
 TAP_SUITE(zone_threads, cases);
 

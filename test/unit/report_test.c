@@ -108,6 +108,11 @@ static void compare_and_swap(tap *t)
     TAP_EQ(t, loam_atomic_load(&word), 7);
     TAP_CHECK(t, loam_atomic_cas(&word, 7, 9));
     TAP_EQ(t, loam_atomic_load(&word), 9);
+    static uint8_t byte[2] = {7, 7};
+    TAP_CHECK(t, !loam_atomic_byte_cas(&byte[1], 6, 9));
+    TAP_CHECK(t, loam_atomic_byte_cas(&byte[1], 7, 9));
+    TAP_EQ(t, byte[1], 9);
+    TAP_EQ(t, byte[0], 7);
 }
 
 static void pointers(tap *t)

@@ -874,6 +874,424 @@ static void find_free_of_frame(tap *t)
     TAP_CHECK(t, !loam_zone_find_free(zone, loam_pfn_of(1024), NULL, NULL));
 }
 
+/* ---- areas: of 64 frames here ---- */
+
+static void start_areas(tap *t, const loam_span *frames, size_t n, bool fronts)
+{
+    loam_zone_config_init(&config);
+    config.area_shift = 6;
+    config.fronts = fronts;
+    config.lowest = true;
+    start_spans(t, frames, n);
+}
+
+static void four_areas(tap *t)
+{
+    start_areas(t, &(loam_span){0, 256}, 1, false);
+}
+
+static void expect_largest(tap *t, int largest)
+{
+    static loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.largest, largest);
+    uint64_t frames = 0;
+    for (unsigned k = 0; k <= LOAM_ZONE_MAX_ORDER; k++)
+        frames += stats.blocks[k] << k;
+    TAP_EQ(t, frames, stats.free - stats.in_fronts);
+    TAP_EQ(t, stats.free, loam_zone_free_pages(zone));
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void areas_join(tap *t)
+{
+    loam_pfn first;
+    unsigned order;
+    four_areas(t);
+    expect_largest(t, 8);
+    loam_pfn a = get(t, 0);
+    expect_largest(t, 7);
+    TAP_EQ(t, zone->area[0].buddy.free_units, 63);
+    TAP_CHECK(t, loam_zone_find_free(zone, loam_pfn_of(200), &first, &order));
+    TAP_EQ(t, first.v, 128);
+    TAP_EQ(t, order, 7);
+    loam_pfn b = get(t, 6);
+    TAP_EQ(t, b.v, 64);
+    expect_largest(t, 7);
+    put(t, a);
+    expect_largest(t, 7);
+    put(t, b);
+    expect_largest(t, 8);
+    TAP_CHECK(t, loam_zone_find_free(zone, loam_pfn_of(255), &first, &order));
+    TAP_EQ(t, first.v, 0);
+    TAP_EQ(t, order, 8);
+}
+
+static void blocks_of_areas(tap *t)
+{
+    static loam_zone_stats stats;
+    four_areas(t);
+    loam_pfn all = get(t, 8);
+    TAP_EQ(t, loam_zone_free_pages(zone), 0);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(64)), "free of an inner frame");
+    REFUSED(t, loam_zone_free_order(zone, all, 6), "free with the wrong order");
+    put(t, all);
+    REFUSED(t, loam_zone_free(zone, all), "double free");
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.low_water, 0);
+    TAP_EQ(t, stats.blocks[8], 1);
+    TAP_EQ(t, stats.areas, 4);
+    loam_pfn half = get(t, 7);
+    TAP_EQ(t, loam_zone_split(zone, half), LOAM_OK);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    for (uint64_t i = 0; i < 128; i++)
+        TAP_EQ(t, loam_zone_free_order(zone, loam_pfn_of(half.v + i), 0), LOAM_OK);
+    expect_largest(t, 8);
+}
+
+static void exact_over_areas(tap *t)
+{
+    four_areas(t);
+    for (uint64_t n = 60; n <= 256; n += 7) {
+        loam_pfn pfn = loam_zone_alloc_exact(zone, n, 0);
+        TAP_CHECK(t, !loam_pfn_is_none(pfn));
+        TAP_EQ(t, loam_zone_free_pages(zone), 256 - n);
+        TAP_RULE(t, loam_zone_check(zone), NULL);
+        put(t, pfn);
+        expect_largest(t, 8);
+    }
+}
+
+static void places_over_areas(tap *t)
+{
+    four_areas(t);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(60), 100, 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(150), 100, 0), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_free_pages(zone), 156);
+    expect_largest(t, 6);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(170), 86), LOAM_OK);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(40), 200), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(169), 87), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(170), 87), LOAM_EINVAL);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(170), 86), LOAM_OK);
+    put(t, loam_pfn_of(60));
+    expect_largest(t, 8);
+}
+
+static void ranges_over_areas(tap *t)
+{
+    four_areas(t);
+    TAP_EQ(t, loam_zone_alloc_range(zone, 3, loam_pfn_of(70), loam_pfn_of(0), 0).v, 72);
+    TAP_EQ(t, loam_zone_alloc_range(zone, 7, loam_pfn_of(1), loam_pfn_of(0), 0).v, 128);
+    TAP_CHECK(t,
+              loam_pfn_is_none(loam_zone_alloc_range(zone, 6, loam_pfn_of(1), loam_pfn_of(0), 0)));
+    TAP_EQ(t, loam_zone_alloc_range(zone, 6, loam_pfn_of(0), loam_pfn_of(64), 0).v, 0);
+    put(t, loam_pfn_of(0));
+    put(t, loam_pfn_of(72));
+    TAP_CHECK(
+        t, loam_pfn_is_none(loam_zone_alloc_range(zone, 7, loam_pfn_of(0), loam_pfn_of(127), 0)));
+    TAP_EQ(t, loam_zone_alloc_range(zone, 7, loam_pfn_of(0), loam_pfn_of(128), 0).v, 0);
+    put(t, loam_pfn_of(0));
+    put(t, loam_pfn_of(128));
+    expect_largest(t, 8);
+}
+
+/* Two runs whose areas are numbered in a row: what lies between is RAM of nobody. */
+static void runs_do_not_join(tap *t)
+{
+    static const loam_span frames[] = {{64, 64}, {4096, 128}, {1 << 20, 256}, {1 << 21, 1}};
+    start_areas(t, frames, 4, false);
+    expect_largest(t, 8);
+    TAP_EQ(t, get(t, 8).v, 1 << 20);
+    expect_largest(t, 7);
+    TAP_EQ(t, get(t, 7).v, 4096);
+    expect_largest(t, 6);
+    TAP_EQ(t, get(t, 6).v, 64);
+    TAP_EQ(t, get(t, 0).v, 1 << 21);
+    TAP_EQ(t, loam_zone_free_pages(zone), 0);
+    put(t, loam_pfn_of(64));
+    put(t, loam_pfn_of(4096));
+    expect_largest(t, 7);
+    put(t, loam_pfn_of(1 << 20));
+    expect_largest(t, 8);
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of((1 << 21) + 1)), LOAM_FRAME_OUTSIDE);
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(~0ULL)), LOAM_FRAME_OUTSIDE);
+}
+
+static void lowest_of_all_areas(tap *t)
+{
+    four_areas(t);
+    for (uint64_t first = 0; first < 256; first += 64)
+        TAP_EQ(t, get(t, 6).v, first);
+    put(t, loam_pfn_of(64));
+    TAP_EQ(t, get(t, 5).v, 64);
+    TAP_EQ(t, loam_zone_split(zone, loam_pfn_of(192)), LOAM_OK);
+    put(t, loam_pfn_of(192 + 9));
+    TAP_EQ(t, get(t, 0).v, 192 + 9); /* not cut from the larger one, although that lies lower */
+    TAP_EQ(t, get(t, 0).v, 96);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static bool sum_blocks(void *ctx, uint64_t unit, unsigned order)
+{
+    uint64_t *next = ctx;
+    if (unit != *next)
+        return false;
+    *next += 1ULL << order;
+    return true;
+}
+
+static void views_over_areas(tap *t)
+{
+    uint64_t next = 0, sum[LOAM_FRAME_BAD + 1] = {0};
+    four_areas(t);
+    loam_zone_each_free(zone, LOAM_ZONE_MAX_ORDER, sum_blocks, &next);
+    TAP_EQ(t, next, 256);
+    next = 0;
+    loam_zone_each_free(zone, 5, sum_blocks, &next);
+    TAP_EQ(t, next, 256);
+    next = 1; /* stops at once */
+    loam_zone_each_free(zone, 5, sum_blocks, &next);
+    TAP_EQ(t, next, 1);
+    TAP_EQ(t, loam_zone_next_free(zone, 8, 40, loam_pfn_of(0)).v, 0);
+    TAP_EQ(t, loam_zone_next_free(zone, 5, 5, loam_pfn_of(97)).v, 128);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_next_free(zone, 5, 6, loam_pfn_of(0))));
+    get(t, 0);
+    TAP_EQ(t, loam_zone_next_free(zone, 7, 40, loam_pfn_of(0)).v, 128);
+    TAP_EQ(t, loam_zone_next_free(zone, 5, 40, loam_pfn_of(0)).v, 32);
+    TAP_EQ(t, loam_zone_next_free(zone, 6, 6, loam_pfn_of(65)).v, 128);
+    loam_zone_walk(zone, sum_walk, sum);
+    TAP_EQ(t, sum[LOAM_FRAME_FREE], 255);
+    TAP_EQ(t, sum[LOAM_FRAME_HEAD], 1);
+}
+
+static void trace_over_areas(tap *t)
+{
+    static loam_trace trace;
+    static events e;
+    e.count = 0;
+    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
+    loam_trace_set_sink(&trace, keep_event, &e);
+    loam_zone_config_init(&config);
+    config.trace = &trace;
+    config.lowest = true;
+    config.area_shift = 6;
+    start_spans(t, &(loam_span){0, 256}, 1);
+    loam_trace_set_on(&trace, true);
+    TAP_EQ(t, get(t, 5).v, 0);
+    put(t, loam_pfn_of(0));
+    loam_trace_set_on(&trace, false);
+    expect_event(t, &e, 0, LOAM_TRACE_LIST_REMOVE, 8, 0);
+    expect_event(t, &e, 1, LOAM_TRACE_PAGE_SPLIT, 8, 0);
+    TAP_EQ(t, e.event[1].b, 128);
+    expect_event(t, &e, 3, LOAM_TRACE_PAGE_SPLIT, 7, 0);
+    expect_event(t, &e, 5, LOAM_TRACE_PAGE_SPLIT, 6, 0);
+    expect_event(t, &e, 7, LOAM_TRACE_PAGE_ALLOC, 5, 0);
+    expect_event(t, &e, 8, LOAM_TRACE_PAGE_MERGE, 5, 0);
+    expect_event(t, &e, 10, LOAM_TRACE_PAGE_MERGE, 6, 0);
+    expect_event(t, &e, 12, LOAM_TRACE_PAGE_MERGE, 7, 0);
+    expect_event(t, &e, 14, LOAM_TRACE_LIST_ADD, 8, 0);
+    expect_event(t, &e, 15, LOAM_TRACE_PAGE_FREE, 5, 0);
+    TAP_EQ(t, e.count, 16);
+}
+
+/* No area is large enough for the reserve but a whole one: that one joins no other. */
+static void reserve_among_areas(tap *t)
+{
+    loam_zone_config_init(&config);
+    config.area_shift = 6;
+    config.reserve = 70;
+    start_spans(t, &(loam_span){0, 256}, 1);
+    expect_largest(t, 7);
+    uint64_t n = 0;
+    while (!loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)))
+        n++;
+    TAP_EQ(t, n, 186);
+    for (n = 0; !loam_pfn_is_none(loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC));)
+        n++;
+    TAP_EQ(t, n, 70);
+    loam_zone_config_init(&config);
+    config.area_shift = 6;
+    config.reserve = 20;
+    start_spans(t, &(loam_span){0, 290}, 1); /* the last 34 keep it */
+    expect_largest(t, 8);
+    TAP_EQ(t, zone->area[4].reserve, 20);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(250), 20, 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(270), 1, 0), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(270), 1, LOAM_ZONE_ATOMIC), LOAM_OK);
+    put(t, loam_pfn_of(250));
+    put(t, loam_pfn_of(270));
+    expect_largest(t, 8);
+}
+
+/* Blocks at a place never have a piece that could not be given back as it is. */
+static void pieces_beside_the_reserve(tap *t)
+{
+    loam_zone_config_init(&config);
+    config.area_shift = 6;
+    config.reserve = 64;
+    start_spans(t, &(loam_span){0, 512}, 1);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(0), 512, LOAM_ZONE_ATOMIC), LOAM_OK);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    put(t, loam_pfn_of(0));
+    expect_largest(t, 8);
+    TAP_EQ(t, loam_zone_free_pages(zone), 512);
+}
+
+static void interleaved_zones(tap *t)
+{
+    static unsigned char other[64 * 1024] __attribute__((aligned(64)));
+    loam_zonelist list = {.count = 0};
+    const loam_span even[2] = {{0, 64 << 12}, {128 << 12, 64 << 12}};
+    const loam_span odd[2] = {{64 << 12, 64 << 12}, {192 << 12, 64 << 12}};
+    loam_zone_config_init(&config);
+    config.area_shift = 6;
+    zone = loam_zone_init(mem, sizeof mem, false, even, 2, &config);
+    config.node = 1;
+    loam_zone *second = loam_zone_init(other, sizeof other, false, odd, 2, &config);
+    TAP_EQ(t, loam_zonelist_add_zone(&list, zone), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_add_zone(&list, second), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(10), 246), LOAM_OK);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(0), 257), LOAM_EINVAL);
+    TAP_EQ(t, loam_zonelist_give(&list, loam_pfn_of(0), 10), LOAM_OK);
+    TAP_EQ(t, loam_zone_config_of(second)->node, 1);
+    TAP_EQ(t, loam_zone_free_pages(zone), 128);
+    TAP_EQ(t, loam_zone_free_pages(second), 128);
+    for (uint64_t n = 0; n < 256; n++)
+        TAP_CHECK(t, !loam_pfn_is_none(loam_zonelist_alloc(&list, 0, 0)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zonelist_alloc(&list, 0, 0)));
+    for (uint64_t at = 0; at < 256; at++)
+        TAP_EQ(t, loam_zonelist_free(&list, loam_pfn_of(at)), LOAM_OK);
+    REFUSED(t, loam_zonelist_free(&list, loam_pfn_of(70)), "double free");
+    TAP_EQ(t, loam_zone_free_pages(zone), 128);
+    TAP_EQ(t, loam_zone_free_pages(second), 128);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    TAP_RULE(t, loam_zone_check(second), NULL);
+}
+
+/* ---- others: what a processor sees of them ---- */
+
+/* Two fronts over four areas; the second processor's is played by hand. false: this port has but
+ * one processor. */
+static unsigned wait_count, wait_limit;
+static bool wait_drains;
+
+static bool wait_for_it(void *ctx)
+{
+    loam_zone **z = ctx;
+    if (++wait_count == wait_limit && wait_drains)
+        loam_atomic_store(&(*z)->front[1].state, ZONE_FRONT_EMPTY);
+    return wait_count < wait_limit || wait_drains;
+}
+
+static bool start_waiting(tap *t)
+{
+    loam_zone_config_init(&config);
+    config.area_shift = 8;
+    config.wait = wait_for_it;
+    config.wait_ctx = &zone;
+    config.ncpus = LOAM_PORT_MAX_CPUS > 1 ? 2 : 1;
+    start_spans(t, &(loam_span){0, 1024}, 1);
+    wait_count = 0;
+    wait_limit = 5;
+    return config.ncpus == 2;
+}
+
+static void short_waits_for_fronts(tap *t)
+{
+    if (!start_waiting(t))
+        return;
+    zone_front *other = &zone->front[1];
+    TAP_EQ(t, other->home, 2);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 11, 0)));
+    TAP_EQ(t, wait_count, 0); /* it is empty */
+    other->state = ZONE_FRONT_USED;
+    other->window = 9;
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 11, LOAM_ZONE_ATOMIC)));
+    TAP_EQ(t, wait_count, 0); /* an interrupt asks and does not wait */
+    TAP_EQ(t, other->state, ZONE_FRONT_ASKED);
+    TAP_EQ(t, other->window, 0);
+    wait_drains = false;
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 11, 0)));
+    TAP_EQ(t, wait_count, 5); /* and then it was told to give up */
+    wait_count = 0;
+    wait_drains = true;
+    TAP_CHECK(t,
+              loam_pfn_is_none(loam_zone_alloc_range(zone, 11, loam_pfn_of(0), loam_pfn_of(0), 0)));
+    TAP_EQ(t, wait_count, 5); /* and then it was empty */
+    TAP_EQ(t, zone->waiting, 0);
+    expect_largest(t, 10);
+}
+
+static void one_waits_fronts_keep_nothing(tap *t)
+{
+    if (!start_waiting(t))
+        return;
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64);
+    zone->waiting = 1; /* as another processor would */
+    TAP_CHECK(t, loam_atomic_cas(&zone->front[0].state, ZONE_FRONT_USED, ZONE_FRONT_ASKED));
+    zone->front[0].window = 0;
+    loam_zone_serve(zone);
+    TAP_EQ(t, zone->front[0].state, ZONE_FRONT_EMPTY);
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    put(t, get(t, 0));
+    put(t, get(t, 3));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    expect_largest(t, 10);
+    zone->waiting = 0;
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void homes_are_opened(tap *t)
+{
+    if (!start_waiting(t))
+        return;
+    zone->front[0].home = 2;
+    TAP_EQ(t, get(t, 0).v, 512); /* nobody is in area 2 */
+    TAP_EQ(t, zone->area[0].unit, 0);
+    TAP_EQ(t, zone->top->buddy.free_units, 3);
+    TAP_EQ(t, get(t, 0).v, 513);
+    loam_zone_drain(zone);
+    TAP_EQ(t, zone->top->buddy.free_units, 3);
+    for (unsigned i = 0; i < 31; i++)
+        get(t, 3);
+    TAP_EQ(t, zone->top->buddy.free_units, 3);
+    TAP_EQ(t, get(t, 3).v, 768); /* area 2 is at its end; areas 0 and 1 lie together */
+    TAP_EQ(t, zone->front[0].home, 3);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void wrong_frees_hardened(tap *t)
+{
+    loam_zone_config_init(&config);
+    config.hardened = true;
+    start_spans(t, &(loam_span){0x1000, FRAMES}, 1);
+    loam_pfn a = get(t, 3), b = loam_zone_alloc(zone, 0, LOAM_ZONE_SLAB), c = get(t, 7);
+    REFUSED(t, loam_zone_free(zone, b), "page free of a block of the object layers");
+    REFUSED(t, loam_zone_free_slab(zone, a), "free as an object block of a page block");
+    REFUSED(t, loam_zone_free_order(zone, a, 2), "free with the wrong order");
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(a.v + 1)), "free of an inner frame");
+    TAP_EQ(t, loam_zone_free_order(zone, a, 3), LOAM_OK);
+    REFUSED(t, loam_zone_free(zone, a), "double free");
+    TAP_EQ(t, loam_zone_free_slab(zone, b), LOAM_OK);
+    REFUSED(t, loam_zone_free_slab(zone, b), "double free");
+    put(t, c);
+    REFUSED(t, loam_zone_free(zone, c), "double free");
+    TAP_CHECK(t, loam_zone__front_frames(&zone->front[0]) != 0);
+    for (unsigned i = 0; i < 200; i++) { /* through a full stack, too */
+        static loam_pfn out[100];
+        TAP_EQ(t, loam_zone_alloc_bulk(zone, 0, 0, out, 100), 100);
+        TAP_EQ(t, loam_zone_free_bulk(zone, out, 100), 100);
+    }
+    expect_largest(t, 16);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+}
+
 /* The table byte of a frame, to break a rule by hand. */
 static uint8_t *byte_of(uint64_t frame)
 {
@@ -909,6 +1327,39 @@ static void broken_rules_are_named(tap *t)
     put(t, kept);
     *byte_of(kept.v) = 0x80;
     TAP_RULE(t, loam_zone_check(zone), "Z5");
+    start(t, 0, 1024, true);
+    put(t, get(t, 0));
+    zone->front[0].state = ZONE_FRONT_EMPTY;
+    TAP_RULE(t, loam_zone_check(zone), "Z5");
+}
+
+static void broken_areas_are_named(tap *t)
+{
+    four_areas(t);
+    zone->area[2].first++;
+    TAP_RULE(t, loam_zone_check(zone), "Z1");
+    four_areas(t);
+    zone->area[1].first -= 64;
+    TAP_RULE(t, loam_zone_check(zone), "Z1");
+    four_areas(t);
+    TAP_EQ(t, loam_buddy_take(&zone->top->buddy, 2, 0), LOAM_OK); /* free in itself */
+    TAP_EQ(t, loam_buddy_free(&zone->area[2].buddy, 128, 6), LOAM_OK);
+    TAP_RULE(t, loam_zone_check(zone), "Z7");
+    four_areas(t);
+    TAP_EQ(t, loam_buddy_free(&zone->area[2].buddy, 128, 0), LOAM_OK); /* free twice */
+    TAP_RULE(t, loam_zone_check(zone), "Z7");
+    four_areas(t);
+    zone->top->area_of[1] = 2;
+    TAP_RULE(t, loam_zone_check(zone), "Z7");
+    four_areas(t);
+    zone->area[1].unit = ZONE_NO_UNIT;
+    TAP_RULE(t, loam_zone_check(zone), "Z7");
+    four_areas(t);
+    zone->section[2] = 3;
+    TAP_RULE(t, loam_zone_check(zone), "Z8");
+    four_areas(t);
+    zone->top->buddy.free_units++;
+    TAP_RULE(t, loam_zone_check(zone), "B6");
 }
 
 static const tap_case cases[] = {
@@ -954,6 +1405,26 @@ static const tap_case cases[] = {
     {"zone_walk: all states: every frame once", walk_covers_everything},
     {"zone_next_free: capped view: exact orders", next_free_of_order},
     {"zone_find_free: a frame, out or inside a free block: its block", find_free_of_frame},
+    {"zone: areas, taken from and given back: the top level joins them", areas_join},
+    {"zone: blocks of several areas: out, split, back", blocks_of_areas},
+    {"zone_alloc_exact: counts over several areas: tail back, freed whole", exact_over_areas},
+    {"zone_alloc_at, zone_reserve, zone_add: over several areas: all or nothing",
+     places_over_areas},
+    {"zone_alloc_range: limits over several areas: fitting blocks", ranges_over_areas},
+    {"zone: runs with holes between: their areas never join", runs_do_not_join},
+    {"zone_alloc: lowest: the smallest sufficient block of all areas", lowest_of_all_areas},
+    {"zone views: over areas and the top level: every block once", views_over_areas},
+    {"zone trace: a block cut from several areas: every split and merge", trace_over_areas},
+    {"zone_init: reserve: in the last areas, which join no other", reserve_among_areas},
+    {"zone_alloc_at: over an area with reserve: pieces that can go back",
+     pieces_beside_the_reserve},
+    {"zonelist: zones in each other's gaps: each frame to its own", interleaved_zones},
+    {"zone_alloc: short: waits for the fronts of others, an interrupt does not",
+     short_waits_for_fronts},
+    {"zone: while one waits: fronts keep nothing", one_waits_fronts_keep_nothing},
+    {"zone_alloc: a home that nobody opened: opened", homes_are_opened},
+    {"zone_free: hardened: every wrong free refused and named", wrong_frees_hardened},
     {"zone_check: each rule broken: named", broken_rules_are_named},
+    {"zone_check: each rule of areas broken: named", broken_areas_are_named},
 };
 TAP_SUITE(zone_test, cases);

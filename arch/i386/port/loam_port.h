@@ -137,6 +137,16 @@ static inline bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
     return same;
 }
 
+static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
+{
+    loam_irq irq = loam_port_irq_save();
+    bool same = *p == old;
+    if (same)
+        *p = v;
+    loam_port_irq_restore(irq);
+    return same;
+}
+
 static inline void *loam_atomic_ptr_load(void *const *p)
 {
     void *v = *(void *const volatile *)p;
