@@ -198,8 +198,8 @@ static uint64_t zone_plan_bytes(const zone_plan *plan, const loam_zone_config *c
 }
 
 /* Returns the bytes that the zone needs; 0: what measure says 0 to. */
-static uint64_t zone_plan_of(const loam_span *ram, size_t n, const loam_zone_config *config,
-                             zone_plan *plan)
+static LOAM_NOINLINE uint64_t zone_plan_of(const loam_span *ram, size_t n,
+                                           const loam_zone_config *config, zone_plan *plan)
 {
     uint64_t first, count;
     *plan = (zone_plan){.runs = 0};
@@ -290,7 +290,8 @@ static void zone_mark_holes(loam_zone *zone, zone_area *area, const loam_span *r
 }
 
 /* Runs, their tables, their areas and the holes in them. */
-static void zone_init_runs(loam_zone *zone, const loam_span *ram, size_t count, unsigned char **mem)
+static LOAM_NOINLINE void zone_init_runs(loam_zone *zone, const loam_span *ram, size_t count,
+                                         unsigned char **mem)
 {
     uint64_t first, frames;
     uint32_t r = 0, a = 0;
@@ -343,7 +344,7 @@ static void zone_place_reserve(loam_zone *zone)
 }
 
 /* Numbers the areas that can be whole. */
-static void zone_init_top(loam_zone *zone, const zone_plan *plan, unsigned char **mem)
+static LOAM_NOINLINE void zone_init_top(loam_zone *zone, const zone_plan *plan, unsigned char **mem)
 {
     const loam_zone_config *config = &zone->config;
     uint64_t units = 0, s, full;
