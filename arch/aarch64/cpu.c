@@ -62,7 +62,7 @@ static void fault_exec(void)
 static void fault_unmapped(void)
 {
     uint64_t v;
-    __asm__ volatile("ldr %0, [%1]" : "=r"(v) : "r"(0x80000000UL) : "memory");
+    __asm__ volatile("ldr %0, [%1]" : "=r"(v) : "r"(1UL << 46) : "memory");
 }
 
 static void fault_align(void)

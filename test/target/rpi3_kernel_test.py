@@ -10,7 +10,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rpi3_qemu as pi  # noqa: E402
 from taplib import Tap, seed_word  # noqa: E402
 
-CLANG = os.path.join(pi.ROOT, "build/rpi3clang/kernel8.img")
 
 
 def suites():
@@ -29,8 +28,8 @@ def passed(code, output):
     return faults + [line for line in output.splitlines() if line.startswith("not ok")]
 
 
-def in_kernel(tap):
-    code, output = pi.boot("test" + seed_word(), limit=240)
+def in_kernel(tap, board):
+    code, output = board.boot("test" + seed_word(), limit=240)
     faults = passed(code, output)
     tap.check(not faults, "kernel: unit tests: all pass, pass line, exit code 0",
               faults + pi.tail(output))
@@ -40,15 +39,15 @@ def in_kernel(tap):
     print(f"# {planned} cases ran in the kernel")
 
 
-def chosen(tap):
-    code, output = pi.boot('"test=memblock_add"')
+def chosen(tap, board):
+    code, output = board.boot('"test=memblock_add"')
     names = re.findall(r"^ok \d+ - (\w+)", output, re.M)
     tap.check(code == 0 and names and set(names) == {"memblock_add"},
               "kernel: test=TEXT: only those, and they pass", pi.tail(output))
 
 
-def by_clang(tap):
-    code, output = pi.boot("demo=tour off", kernel=CLANG)
+def by_clang(tap, board):
+    code, output = board.boot("demo=tour off", kernel=board.CLANG)
     tap.check(code == 0 and pi.frames(output) is not None and "tour: done" in output,
               "kernel by clang and lld: boots, the tour passes", pi.tail(output))
 
@@ -59,19 +58,20 @@ def segments(elf):
     return re.findall(r"^ +LOAD .* ([R ][W ][E ]) 0x", text, re.M)
 
 
-def images(tap):
-    for folder in ("rpi3", "rpi3clang"):
-        flags = segments(os.path.join(pi.ROOT, "build", folder, "kernel8.elf"))
+def images(tap, board):
+    for image in (board.KERNEL, board.CLANG):
+        flags = segments(image[:-3] + "elf")
+        folder = os.path.basename(os.path.dirname(image))
         tap.check(len(flags) == 3 and not [f for f in flags if "W" in f and "E" in f],
                   f"image: {folder}: three segments, none both writable and executable", flags)
 
 
-def main():
+def main(board):
     tap = Tap()
     for part in (images, chosen, by_clang, in_kernel):
-        part(tap)
+        part(tap, board)
     tap.done()
 
 
 if __name__ == "__main__":
-    main()
+    main(pi)

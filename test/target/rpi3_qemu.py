@@ -17,6 +17,8 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 BUILD = os.path.join(ROOT, "build/rpi3")
 DTS = os.path.join(ROOT, "kern/boards/rpi3/rpi3.dts")
 KERNEL = os.path.join(BUILD, "kernel8.img")
+CLANG = os.path.join(ROOT, "build/rpi3clang/kernel8.img")
+TEXT = 0x80000
 LIMIT = 60
 TREE_AT = 0x8200000  # where boot_with_tree() puts its blob
 PROMPT = "loam> "

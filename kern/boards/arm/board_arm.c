@@ -10,7 +10,7 @@
 enum { INPUT_CAP = 256 };
 
 static const board_arm_port *console;
-static bool by_semihosting;
+static bool by_semihosting, no_interrupts;
 
 /* What has come and nobody has read: filled by the interrupt, emptied by board_getc. */
 static char input[INPUT_CAP];
@@ -100,9 +100,14 @@ void board_wait_input(void)
 {
     loam_irq irq = loam_port_irq_save();
     board_arm_input();
-    if (input_head == input_tail)
+    if (input_head == input_tail && !no_interrupts)
         arch_wait(); /* wakes up for a masked interrupt too, so none is missed in between */
     loam_port_irq_restore(irq);
+}
+
+void board_arm_no_interrupts(void)
+{
+    no_interrupts = true;
 }
 
 void board_vmap(void)

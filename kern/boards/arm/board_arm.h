@@ -25,6 +25,9 @@ const board_arm_port *board_arm_console_now(void);
  * ":115200n8". */
 bool board_arm_is_called(const board_arm_port *port, const char *name);
 
+/* Nothing will ever interrupt this machine: who waits for input has to go on looking. */
+void board_arm_no_interrupts(void);
+
 /* In interrupt context: something may have come. */
 void board_arm_input(void);
 

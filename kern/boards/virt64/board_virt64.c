@@ -246,6 +246,7 @@ void board_tick_start(unsigned hz, void (*fn)(void))
     if (why != NULL) {
         klog("device tree: %s: there are no interrupts", why);
         kern_this.bootinfo.arm.gic = 0;
+        board_arm_no_interrupts();
         return;
     }
     port_irq(&serial, true);
