@@ -22,8 +22,10 @@ static bool zone_all_reserved(const uint8_t *at, uint64_t count)
     _Static_assert(ZONE_RESERVED == 0, "reserved bytes are compared as a word of 0");
     const uint8_t *end = at + count;
     uint64_t eight, seen = 0;
-    for (; end - at >= 8; at += 8) {
-        __builtin_memcpy(&eight, at, 8);
+    for (; at < end && ((uintptr_t)at & 7) != 0; at++)
+        seen |= *at;
+    for (; end - at >= 8; at += 8) { /* one load, also where no access may be misaligned */
+        __builtin_memcpy(&eight, __builtin_assume_aligned(at, 8), 8);
         seen |= eight;
     }
     for (; at < end; at++)
