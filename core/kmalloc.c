@@ -71,8 +71,8 @@ static bool kmalloc_make_classes(loam_kmalloc *k)
     while (kmalloc_class_fits(k->slabs, k->classes)) {
         unsigned i = k->classes;
         k->max = kmalloc_class_size(i);
-        k->cache[i] =
-            loam_slab__cache_create(k->slabs, kmalloc_class_name(i), k->max, KMALLOC_STEP, k);
+        k->cache[i] = loam_slab__cache_create(k->slabs, kmalloc_class_name(i), k->max, KMALLOC_STEP,
+                                              k, NULL, NULL);
         if (k->cache[i] == NULL)
             return false;
         k->classes++;
@@ -196,7 +196,7 @@ loam_err loam_kmalloc_free(loam_kmalloc *k, void *p)
         slab_desc *d;
         uint64_t *word;
         loam_irq irq = loam_port_irq_save();
-        slab_put put = slab_put_fast(s, off, k, NULL, &d, &word);
+        slab_put put = slab_put_fast(s, off, k, &d, &word);
         if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
             return loam_slab__settle(d, word, irq);
         loam_port_irq_restore(irq);
@@ -235,9 +235,10 @@ static size_t kmalloc_room(const loam_slabs *s, const slab_place *at)
     const slab_desc *d = at->desc;
     if (d->kind == SLAB_LARGE)
         return loam_slab__large_room(s, d);
+    size_t stride = slab_cache_of(d)->stride;
     if ((s->modes & LOAM_SLAB_GUARD) == 0)
-        return d->cache->stride;
-    return d->cache->stride - slab_info_of(d, at->slot)->lead - SLAB_GUARD_TAIL;
+        return stride;
+    return stride - slab_info_of(d, at->slot)->lead - SLAB_GUARD_TAIL;
 }
 
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
@@ -284,12 +285,13 @@ void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
 
 static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)
 {
-    const loam_cache *c = d->cache;
+    const loam_cache *c = slab_cache_of(d);
     const loam_slabs *s = c->slabs;
     bool info = slab_has_info(s), more = true;
     for (unsigned i = 0; i < c->slots && more; i++) {
         const slab_info *slot = info ? slab_info_of(d, i) : NULL;
-        if (slab_slot_is_free(d, i) || (info && slot->state != SLAB_OUT))
+        if (slab_slot_is_free(d, i) || loam_slab__is_told(s, d, i) ||
+            (info && slot->state != SLAB_OUT))
             continue;
         more = fn(ctx, slab_block_of(d, i), info ? slot->size : c->size, c->name,
                   info ? slot->site : NULL);
@@ -299,36 +301,42 @@ static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)
 
 void loam_kmalloc_each(loam_kmalloc *k, loam_kmalloc_fn *fn, void *ctx)
 {
-    uintptr_t index = 0;
-    bool more = true;
-    for (slab_desc *d = loam_slab__next(k->slabs, &index); d != NULL && more;
-         d = loam_slab__next(k->slabs, &index)) {
-        if (d->kind == SLAB_SLOTS && d->cache->owner == k)
-            more = kmalloc_each_in(d, fn, ctx);
-        else if (d->kind == SLAB_LARGE && d->owner == k && d->used == 0)
-            more = fn(ctx, slab_large_block(d), (size_t)d->size, "large", d->site);
+    slab_visit v = {0};
+    while (loam_slab__visit(k->slabs, &v)) {
+        bool more = true;
+        if (v.slab != NULL && slab_cache_of(v.slab)->owner == k)
+            more = kmalloc_each_in(v.slab, fn, ctx);
+        else if (v.slab == NULL && v.owner == k && v.block != NULL)
+            more = fn(ctx, v.block, v.size, "large", v.site);
+        if (!more) {
+            loam_slab__visit_end(k->slabs, &v);
+            return;
+        }
     }
-    if (more)
-        loam_kmalloc__map_each(k, fn, ctx);
+    loam_kmalloc__map_each(k, fn, ctx);
 }
 
 static void kmalloc_add_large(const loam_kmalloc *k, loam_kmalloc_stats *stats)
 {
-    const loam_slabs *s = k->slabs;
+    loam_slabs *s = k->slabs;
+    loam_irq irq = slab_lock(s);
     const loam_list *n = s->large.next;
     for (uint32_t left = s->large_count; left > 0 && n != &s->large; left--, n = n->next) {
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
         if (d->owner != k || d->used != 0)
             continue;
         stats->large_blocks++;
-        stats->large_bytes += (uint64_t)d->npages << LOAM_PAGE_SHIFT;
+        stats->large_bytes += slab_large_bytes(d);
     }
+    stats->quarantined = s->ring.count;
+    stats->refusals = s->refusals;
+    stats->failures = s->failures;
+    slab_unlock(s, irq);
 }
 
 void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats)
 {
-    const loam_slabs *s = k->slabs;
-    *stats = (loam_kmalloc_stats){.quarantined = s->ring.count};
+    *stats = (loam_kmalloc_stats){0};
     for (unsigned i = 0; i < k->classes; i++) {
         loam_cache_stats c;
         loam_cache_stat(k->cache[i], &c);
@@ -340,8 +348,6 @@ void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats)
     loam_kmalloc__map_stat(k, stats);
     stats->used_blocks += stats->large_blocks;
     stats->used_bytes += stats->large_bytes;
-    stats->refusals = s->refusals;
-    stats->failures = s->failures;
 }
 
 void loam_kmalloc_shrink(loam_kmalloc *k)
@@ -358,6 +364,7 @@ static const char *kmalloc_check_classes(const loam_kmalloc *k)
     for (unsigned i = 0; i < k->classes; i++) {
         const loam_cache *c = k->cache[i];
         if (slab_off(k->slabs, c) >= k->slabs->len || c->slabs != k->slabs || c->owner != k ||
+            (c->part[0].key != (uintptr_t)k && !k->slabs->locked) ||
             c->size != kmalloc_class_size(i))
             return "K2 a class is a cache of its size that belongs to this kmalloc";
     }

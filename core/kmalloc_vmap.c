@@ -118,9 +118,7 @@ static loam_err map_refuse(loam_kmalloc *k, const void *p, slab_fault fault,
         .caller = caller,
         .rule = "K5",
     };
-    loam_irq irq = loam_port_irq_save();
-    k->slabs->refusals++;
-    loam_port_irq_restore(irq);
+    loam_slab__count_refusal(k->slabs);
     loam_port_misuse(&report);
     return LOAM_EINVAL;
 }

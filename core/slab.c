@@ -31,203 +31,271 @@
  */
 #include "slab_internal.h"
 
+/* ---- slots ---- */
+
+/* [own] Makes a word the current one, if the front has one. */
+static inline void slab_point(slab_front *f, slab_desc *d, uint64_t *word)
+{
+    if (slab_is_shared(f->cache->slabs, f))
+        return;
+    f->word = word;
+    f->slab = d;
+}
+
+/* Any of the words, any of their bits. The slab has a free slot. */
+static unsigned slab_random_slot(loam_slabs *s, slab_desc *d, uint64_t **word)
+{
+    uint64_t r = loam_slab__random(s);
+    unsigned turn = (unsigned)r & 63;
+    for (unsigned n = 0; n < SLAB_WORDS; n++) {
+        unsigned i = (n + turn) & 63;
+        if ((d->any >> i & 1) != 0 && d->words[i] != 0) {
+            *word = &d->words[i];
+            break;
+        }
+    }
+    uint64_t w = **word;
+    turn = (unsigned)(r >> 6) & 63;
+    uint64_t high = w & ~loam_mask64(turn);
+    return loam_ctz64(high != 0 ? high : w);
+}
+
+/* [own] Takes a slot of a slab of which this word has one. */
+static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
+{
+    loam_slabs *s = f->cache->slabs;
+    bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
+    unsigned bit = random ? slab_random_slot(s, d, &word) : loam_ctz64(*word);
+    loam_atomic_poke64(word, *word & ~(1ULL << bit));
+    d->used++;
+    slab_point(f, d, word);
+    return (unsigned)(word - d->words) * 64 + bit;
+}
+
 /* ---- slabs come and go ---- */
 
-static size_t slab_meta_bytes(const loam_cache *c)
+/* Free words and slots' records; after them, on lines of their own, the remote words. */
+static size_t slab_word_bytes(const loam_cache *c)
 {
     size_t words = slab_word_count(c) * sizeof(uint64_t);
     if (slab_has_info(c->slabs))
         return words + c->slots * sizeof(slab_info);
-    return c->slots <= 64 ? 0 : words;
+    return c->slots <= 64 ? 0 : (size_t)loam_align_up(words, SLAB_LINE);
 }
 
-static void slab_fill_desc(loam_cache *c, slab_desc *d, unsigned char *base, uint64_t *words)
+static size_t slab_meta_bytes(const loam_cache *c)
 {
-    d->base = base;
-    d->cache = c;
-    d->words = words;
-    d->used = 0;
-    d->kind = SLAB_SLOTS;
+    unsigned halves = 2 * slab_word_count(c);
+    bool inside = !slab_has_remote(c->slabs) || halves <= SLAB_OWN_HALVES;
+    return slab_word_bytes(c) + (inside ? 0 : halves * sizeof(uint32_t));
+}
+
+/* Lock held: from here on others can find the slab. */
+static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, void *meta)
+{
+    const loam_cache *c = f->cache;
+    loam_slabs *s = c->slabs;
+    size_t bytes = slab_word_bytes(c);
     unsigned n = slab_word_count(c);
+    d->words = bytes != 0 ? meta : &d->word;
     for (unsigned i = 0; i < n; i++)
-        words[i] = slab_full_word(c, i);
+        loam_atomic_poke64(&d->words[i], slab_full_word(c, i));
+    if (slab_has_info(s))
+        __builtin_memset(d->words + n, 0, c->slots * sizeof(slab_info));
+    uint32_t *half =
+        slab_meta_bytes(c) == bytes ? NULL : (uint32_t *)(void *)((char *)meta + bytes);
+    if (half != NULL)
+        __builtin_memset(half, 0, 2 * n * sizeof(uint32_t));
+    d->base = base;
     d->any = loam_mask64(n);
-    if (slab_has_info(c->slabs))
-        __builtin_memset(words + n, 0, c->slots * sizeof(slab_info));
+    d->used = 0;
+    loam_list_init(&d->link);
+    loam_atomic_ptr_store(&d->front, f);
+    if (slab_is_many(s))
+        loam_slab__remote_start(s, d, half);
+    d->kind = SLAB_SLOTS;
     d->recip = c->recip;
 }
 
-static void slab_construct(const slab_desc *d)
+static void slab_construct(const loam_cache *c, unsigned char *base)
 {
-    const loam_cache *c = d->cache;
     if (c->ctor == NULL)
         return;
     for (unsigned i = 0; i < c->slots; i++)
-        c->ctor(c->ctx, slab_slot_base(d, i) + c->lead);
+        c->ctor(c->ctx, base + (size_t)i * c->stride + c->lead);
 }
 
-/* The parts of a new slab: frames, descriptor, words. NULL: no memory, all given back. */
-static slab_desc *slab_build(loam_cache *c)
+/* The parts of a new slab: frames, descriptor, words. */
+typedef struct slab_parts {
+    unsigned char *base;
+    slab_desc *desc;
+    void *meta;
+} slab_parts;
+
+/* false: no memory, all given back. */
+static bool slab_build(loam_cache *c, slab_parts *parts)
 {
     loam_slabs *s = c->slabs;
-    unsigned char *base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
-    if (base == NULL)
-        return NULL;
     size_t bytes = slab_meta_bytes(c);
-    slab_desc *d = loam_slab__desc_make(s, base);
-    void *meta = d != NULL && bytes != 0 ? loam_slab__meta_alloc(s, bytes) : NULL;
-    if (d == NULL || (bytes != 0 && meta == NULL)) {
-        loam_slab__frames_free(s, base);
-        return NULL;
-    }
-    slab_fill_desc(c, d, base, bytes != 0 ? meta : &d->word);
-    return d;
+    *parts =
+        (slab_parts){loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT)), NULL, NULL};
+    if (parts->base == NULL)
+        return false;
+    parts->desc = loam_slab__desc_make(s, parts->base);
+    if (parts->desc != NULL && bytes != 0)
+        parts->meta = loam_slab__meta_alloc(s, bytes);
+    if (parts->desc != NULL && (bytes == 0 || parts->meta != NULL))
+        return true;
+    loam_slab__frames_free(s, parts->base);
+    return false;
 }
 
-static bool slab_new(loam_cache *c)
+static void slab_building(loam_slabs *s, uint32_t more)
 {
+    loam_irq irq = slab_lock(s);
+    s->building += more;
+    slab_unlock(s, irq);
+}
+
+/* A new slab, and its first slot, which so nobody else can take. */
+static bool slab_new(loam_cache *c, slab_place *at)
+{
+    slab_parts parts;
     loam_slabs *s = c->slabs;
-    loam_irq irq = loam_port_irq_save();
-    s->building++;
-    loam_port_irq_restore(irq);
-    slab_desc *d = slab_build(c);
-    if (d != NULL) {
-        loam_slab__slab_comes(d);
-        slab_construct(d);
-    }
-    irq = loam_port_irq_save();
-    s->building--;
-    if (d != NULL) {
+    slab_building(s, 1);
+    bool built = slab_build(c, &parts);
+    if (built) {
+        loam_slab__slab_comes(c, parts.base);
+        slab_construct(c, parts.base);
+        loam_irq irq = slab_lock(s);
         slab_front *f = slab_front_of(c);
-        loam_list_append(&f->partial, &d->link);
-        f->slabs++;
+        slab_fill_desc(f, parts.desc, parts.base, parts.meta);
+        loam_list_append(&f->partial, &parts.desc->link);
+        slab_count(s, &f->slabs, 1);
+        *at = (slab_place){parts.desc, slab_take(f, parts.desc, parts.desc->words)};
+        slab_unlock(s, irq);
+        irq = loam_port_irq_save();
         loam_trace_emit(s->trace, LOAM_TRACE_SLAB_NEW, s->shift - LOAM_PAGE_SHIFT,
-                        (uintptr_t)d->base, c->slots);
+                        (uintptr_t)parts.base, c->slots);
+        loam_port_irq_restore(irq);
     }
-    loam_port_irq_restore(irq);
-    return d != NULL;
+    slab_building(s, (uint32_t)-1);
+    return built;
 }
 
-/* Takes an empty slab out of its front; interrupts are off. */
-static void slab_unlink(slab_desc *d)
+void loam_slab__release(slab_desc *d)
 {
-    slab_front *f = slab_front_of(d->cache);
-    loam_list_remove(&d->link);
-    f->slabs--;
-    if (f->empty == d)
-        f->empty = NULL;
-    if (f->slab == d) {
-        f->slab = NULL;
-        f->word = &d->cache->slabs->none;
-    }
-}
-
-static void slab_release(slab_desc *d)
-{
-    loam_cache *c = d->cache;
+    slab_front *f = slab_owner_of(d);
+    loam_cache *c = f->cache;
     loam_slabs *s = c->slabs;
     unsigned char *base = d->base;
-    void *words = d->words;
+    void *meta = d->words;
     loam_slab__slab_goes(d);
-    loam_irq irq = loam_port_irq_save();
-    __builtin_memset(d, 0, sizeof(*d));
+    loam_irq irq = slab_lock(s);
+    slab_desc_clear(s, d);
+    if (slab_is_many(s))
+        __builtin_memset(slab_remote_of(d), 0, sizeof(slab_remote));
+    slab_unlock(s, irq);
+    irq = loam_port_irq_save();
     loam_trace_emit(s->trace, LOAM_TRACE_SLAB_RETURN, s->shift - LOAM_PAGE_SHIFT, (uintptr_t)base,
                     c->slots);
     loam_port_irq_restore(irq);
     if (slab_meta_bytes(c) != 0)
-        loam_slab__meta_free(s, words, slab_meta_bytes(c));
+        loam_slab__meta_free(s, meta, slab_meta_bytes(c));
     loam_slab__frames_free(s, base);
+    slab_count(s, &f->slabs, (uint32_t)-1); /* from here on the cache may end */
     if (!s->keep_empty)
         loam_slab__leaf_trim(s, base);
 }
 
-bool loam_slab__drop_empty(loam_cache *c)
-{
-    loam_irq irq = loam_port_irq_save();
-    slab_desc *d = slab_front_of(c)->empty;
-    bool drop = d != NULL && d->used == 0;
-    if (drop)
-        slab_unlink(d);
-    loam_port_irq_restore(irq);
-    if (drop)
-        slab_release(d);
-    return drop;
-}
-
 bool loam_slab__reclaim(loam_slabs *s)
 {
-    bool any = s->ring.count != 0;
-    loam_slab__quarantine_trim(s, 0);
-    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next)
-        any = loam_slab__drop_empty(LOAM_CONTAINER_OF(n, loam_cache, link)) || any;
+    bool any = loam_slab__quarantine_trim(s, 0);
+    if (slab_has_remote(s)) {
+        loam_slab__publish_all(s);
+        any = loam_slab__take_mine(s) || any;
+        loam_slab__ask(s);
+    }
+    any = loam_slab__drop_empty(s, NULL) || any;
     any = loam_slab__leaf_trim(s, NULL) || any;
     return loam_slab__meta_trim(s) || any;
 }
 
 /* ---- free ---- */
 
-/* Which slab is to go now that d is empty: d itself, or the one kept until now, or none. */
-static slab_desc *slab_emptied(slab_front *f, slab_desc *d)
+/* [own] A slot was freed into a word that was empty, or a slab became empty: which is to go? */
+static slab_desc *slab_settled(slab_desc *d, const uint64_t *word)
 {
-    if (!d->cache->slabs->keep_empty)
-        return d;
-    slab_desc *old = f->empty;
-    f->empty = d;
-    return old != NULL && old != d && old->used == 0 ? old : NULL;
+    bool was_full = d->any == 0;
+    d->any |= 1ULL << (word - d->words);
+    if (was_full)
+        loam_slab__list(d);
+    return d->used == 0 ? loam_slab__emptied(d) : NULL;
 }
 
 loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq)
 {
-    slab_front *f = slab_front_of(d->cache);
-    if (d->any == 0) { /* it was full */
-        loam_list_remove(&d->link);
-        loam_list_push(&f->partial, &d->link);
-    }
-    d->any |= 1ULL << (word - d->words);
-    slab_desc *victim = d->used == 0 ? slab_emptied(f, d) : NULL;
-    if (victim != NULL)
-        slab_unlink(victim);
+    slab_desc *victim = slab_settled(d, word);
     loam_port_irq_restore(irq);
     if (victim != NULL)
-        slab_release(victim);
+        loam_slab__release(victim);
     return LOAM_OK;
 }
 
-void loam_slab__put_slot(slab_desc *d, unsigned slot)
+bool loam_slab__put_slot(slab_desc *d, unsigned slot)
 {
-    slab_front *f = slab_front_of(d->cache);
-    uint64_t *word = d->words + (slot >> 6);
-    loam_irq irq = loam_port_irq_save();
-    *word |= 1ULL << (slot & 63);
-    d->used--;
-    f->word = word;
-    f->slab = d;
-    loam_slab__settle(d, word, irq);
+    slab_hold hold;
+    loam_slabs *s = slab_cache_of(d)->slabs;
+    if (!loam_slab__own(d, &hold))
+        return loam_slab__gather(s, d, slot);
+    uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
+    slab_desc *victim = NULL;
+    bool out = (*word & bit) == 0;
+    if (out) {
+        loam_atomic_poke64(word, *word | bit);
+        d->used--;
+        slab_point(slab_owner_of(d), d, word);
+        victim = slab_settled(d, word);
+    }
+    loam_slab__leave(s, &hold);
+    if (victim != NULL)
+        loam_slab__release(victim);
+    return out;
 }
 
-loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, const loam_cache *cache,
-                         const void *caller)
+/* Every mode but hardened keeps something of a block, or writes into it. */
+static bool slab_dresses(const loam_slabs *s)
 {
-    if (p == NULL)
-        return LOAM_OK;
-    slab_place at;
-    slab_fault fault = loam_slab__find(s, p, owner, cache, &at);
-    if (fault != SLAB_FINE)
-        return loam_slab__refuse(s, p, fault, &at, true, caller);
-    if (at.desc->kind == SLAB_LARGE) {
-        loam_slab__large_undress(s, at.desc);
-        return LOAM_OK;
-    }
+    return (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
+}
+
+static bool slab_put_block(loam_slabs *s, const slab_place *at, const void *p)
+{
+    if (at->desc->kind == SLAB_LARGE)
+        return loam_slab__large_undress(s, at->desc, p);
     if (loam_trace_is_on(s->trace)) {
         loam_irq irq = loam_port_irq_save();
-        loam_trace_emit(s->trace, LOAM_TRACE_OBJ_FREE, 0, (uintptr_t)p, at.desc->cache->size);
+        loam_trace_emit(s->trace, LOAM_TRACE_OBJ_FREE, 0, (uintptr_t)p,
+                        slab_cache_of(at->desc)->size);
         loam_port_irq_restore(irq);
     }
-    if (s->modes != 0)
-        loam_slab__undress(at.desc, at.slot);
-    else
-        loam_slab__put_slot(at.desc, at.slot);
-    return LOAM_OK;
+    return slab_dresses(s) ? loam_slab__undress(at->desc, at->slot)
+                           : loam_slab__put_slot(at->desc, at->slot);
+}
+
+loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *cache,
+                         const void *caller)
+{
+    slab_place at;
+    if (p == NULL)
+        return LOAM_OK;
+    if (slab_has_remote(s) && !*s->slow &&
+        loam_slab__free_far(s, slab_off(s, p), cache != NULL ? cache : owner))
+        return LOAM_OK;
+    slab_fault fault = loam_slab__find(s, p, owner, cache, &at);
+    if (fault == SLAB_FINE && slab_put_block(s, &at, p))
+        return LOAM_OK;
+    return loam_slab__refuse(s, p, fault == SLAB_FINE ? SLAB_IS_FREE : fault, &at, true, caller);
 }
 
 loam_err loam_cache_free(loam_cache *c, void *object)
@@ -238,7 +306,7 @@ loam_err loam_cache_free(loam_cache *c, void *object)
         slab_desc *d;
         uint64_t *word;
         loam_irq irq = loam_port_irq_save();
-        slab_put put = slab_put_fast(s, off, NULL, c, &d, &word);
+        slab_put put = slab_put_fast(s, off, c, &d, &word);
         if (put == SLAB_PUT_SETTLE)
             return loam_slab__settle(d, word, irq);
         loam_port_irq_restore(irq);
@@ -250,90 +318,84 @@ loam_err loam_cache_free(loam_cache *c, void *object)
 
 /* ---- alloc ---- */
 
-/* Makes a word of d that has a free slot the current one; words that have none leave `any`. */
-static bool slab_scan(slab_front *f, slab_desc *d)
+/* A word of d that has a free slot; words that have none leave `any`. */
+static uint64_t *slab_scan(slab_desc *d)
 {
-    while (d->any != 0) {
-        unsigned i = loam_ctz64(d->any);
-        if (d->words[i] != 0) {
-            f->word = &d->words[i];
-            f->slab = d;
-            return true;
-        }
-        d->any &= d->any - 1;
+    for (; d->any != 0; d->any &= d->any - 1) {
+        uint64_t *word = &d->words[loam_ctz64(d->any)];
+        if (*word != 0)
+            return word;
     }
-    loam_list_remove(&d->link);
-    loam_list_push(&f->full, &d->link);
-    return false;
+    loam_slab__list(d);
+    return NULL;
 }
 
-/* The current slab first, then the partial ones: each that has nothing leaves the list for good. */
-static bool slab_find_word(loam_cache *c)
-{
-    slab_front *f = slab_front_of(c);
-    if (*f->word != 0)
-        return true;
-    if (f->slab != NULL && f->slab->any != 0 && slab_scan(f, f->slab))
-        return true;
-    for (uint32_t n = f->slabs; n > 0 && !loam_list_is_empty(&f->partial); n--) {
-        if (slab_scan(f, LOAM_CONTAINER_OF(f->partial.next, slab_desc, link)))
-            return true;
-    }
-    return false;
-}
-
-/* Any of the words, any of their bits. The slab has a free slot. */
-static unsigned slab_random_slot(loam_slabs *s, slab_front *f)
+/* [own] The current slab first, then the partial ones: each that has nothing leaves the list for
+ * good. The slab with *word, a word with a free slot; or NULL. */
+static slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
     slab_desc *d = f->slab;
-    uint64_t r = loam_slab__random(s);
-    unsigned turn = (unsigned)r & 63;
-    for (unsigned n = 0; n < SLAB_WORDS; n++) {
-        unsigned i = (n + turn) & 63;
-        if ((d->any >> i & 1) != 0 && d->words[i] != 0) {
-            f->word = &d->words[i];
-            break;
-        }
+    *word = f->word;
+    if (**word != 0)
+        return d;
+    if (d != NULL && d->any != 0 && (*word = slab_scan(d)) != NULL)
+        return d;
+    for (uint32_t n = loam_atomic_peek(&f->slabs); n > 0 && !loam_list_is_empty(&f->partial); n--) {
+        d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link);
+        *word = slab_scan(d);
+        if (*word != NULL)
+            return d;
     }
-    uint64_t w = *f->word;
-    turn = (unsigned)(r >> 6) & 63;
-    uint64_t high = w & ~loam_mask64(turn);
-    return loam_ctz64(high != 0 ? high : w);
+    return NULL;
 }
 
-/* Takes a slot of the front's slab, whose current word has one. Interrupts are off. */
-static unsigned slab_take(loam_cache *c)
-{
-    slab_front *f = slab_front_of(c);
-    unsigned bit = (c->slabs->modes & LOAM_SLAB_RANDOM) != 0 ? slab_random_slot(c->slabs, f)
-                                                             : loam_ctz64(*f->word);
-    *f->word &= ~(1ULL << bit);
-    f->slab->used++;
-    return (unsigned)(f->word - f->slab->words) * 64 + bit;
-}
-
-/* One try with what there is: false when every slab is full. */
+/* One try with what there is: false when every slab of the front is full. */
 static bool slab_try(loam_cache *c, slab_place *at)
 {
-    loam_irq irq = loam_port_irq_save();
-    bool found = slab_find_word(c);
-    if (found) {
-        at->desc = slab_front_of(c)->slab;
-        at->slot = slab_take(c);
-    }
-    loam_port_irq_restore(irq);
-    return found;
+    slab_hold hold;
+    uint64_t *word;
+    slab_front *f = loam_slab__enter(c, &hold);
+    slab_desc *d = slab_find_word(f, &word);
+    if (d != NULL)
+        *at = (slab_place){d, slab_take(f, d, word)};
+    loam_slab__leave(c->slabs, &hold);
+    return d != NULL;
 }
 
+/* The front's slabs, those in which others freed, one that others handed over, a new one. */
 static bool slab_get(loam_cache *c, slab_place *at)
 {
-    if (slab_try(c, at))
+    if (slab_try(c, at) || (loam_slab__take_mine(c->slabs) && slab_try(c, at)))
         return true;
-    if (slab_new(c))
-        return slab_try(c, at);
-    if (!loam_slab__reclaim(c->slabs)) /* what others keep may be enough for a slab, or the slot */
-        return false;
-    return slab_try(c, at) || (slab_new(c) && slab_try(c, at));
+    return (loam_slab__adopt(c) && slab_try(c, at)) || slab_new(c, at);
+}
+
+/* What others keep may be enough for a slab, or the slot: here, then on other processors. */
+static bool slab_get_surely(loam_cache *c, slab_place *at)
+{
+    loam_slabs *s = c->slabs;
+    if (slab_get(c, at) || (loam_slab__reclaim(s) && slab_get(c, at)))
+        return true;
+    for (unsigned turn = 0; turn < SLAB_TURNS && loam_slab__await(s, turn); turn++) {
+        if (slab_get(c, at))
+            return true;
+    }
+    return false;
+}
+
+static void slab_tell(loam_slabs *s, const loam_cache *c, const void *p, size_t size)
+{
+    if (p == NULL) {
+        loam_irq irq = slab_lock(s);
+        s->failures++;
+        slab_unlock(s, irq);
+    }
+    loam_irq irq = loam_port_irq_save();
+    if (p == NULL)
+        loam_trace_emit(s->trace, LOAM_TRACE_OBJ_FAIL, 0, 0, size);
+    else
+        loam_trace_emit(s->trace, LOAM_TRACE_OBJ_ALLOC, 0, (uintptr_t)p, c->size);
+    loam_port_irq_restore(irq);
 }
 
 void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *site)
@@ -341,17 +403,10 @@ void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *sit
     loam_slabs *s = c->slabs;
     slab_place at = {NULL, 0};
     void *p = NULL;
-    if (slab_get(c, &at))
-        p = s->modes != 0 ? loam_slab__dress(at.desc, at.slot, size, align, site)
-                          : slab_slot_base(at.desc, at.slot);
-    loam_irq irq = loam_port_irq_save();
-    if (p == NULL) {
-        s->failures++;
-        loam_trace_emit(s->trace, LOAM_TRACE_OBJ_FAIL, 0, 0, size);
-    } else {
-        loam_trace_emit(s->trace, LOAM_TRACE_OBJ_ALLOC, 0, (uintptr_t)p, c->size);
-    }
-    loam_port_irq_restore(irq);
+    if (slab_get_surely(c, &at))
+        p = slab_dresses(s) ? loam_slab__dress(at.desc, at.slot, size, align, site)
+                            : slab_slot_base(at.desc, at.slot);
+    slab_tell(s, c, p, size);
     return p;
 }
 

@@ -6,14 +6,14 @@
  * MODEL  A layer is one block of frames: the struct, the table of leaves, the quarantine's ring.
  *        Caches are runs of metadata lines, on one list in order of creation.
  *
- *            [loam_slabs | leaf[] ......... | ring ....]      caches -> 16 -> 32 -> ... -> named
- *             <------- from the zone, for good ------->                 3 lines each
+ *            [loam_slabs | leaf[] ... | cpu[] ... | ring ....]    caches -> 16 -> 32 -> ... -> named
+ *             <----------- from the zone, for good ---------->            a few lines each
  *
  *        The window is what of the zone's linear map belongs to the zone, from the multiple of a
  *        leaf's span below it.
  *
  * RULES  S8 of slab_check.c.
- * LOCKS  Interrupts off while the list of caches changes.
+ * LOCKS  slab_lock while the list of caches changes. Views pin the slab that they show.
  * COST   init: O(window / span of a leaf), 4 MiB with slabs of 64 KiB. each_slab: O(window / slab).
  * FROM   Caches by name: Bonwick.
  * NOT    A call that unmakes a layer.
@@ -21,6 +21,8 @@
 #include "slab_internal.h"
 
 /* ---- the layer ---- */
+
+enum { LAYER_LEAVES = 0x3ffffff }; /* so that an index of a slab, and 1 more, have 32 bits */
 
 /* By RAM: what a slab that is hardly used would waste. */
 static unsigned layer_shift(const loam_slab_config *config, const loam_zone *zone)
@@ -68,19 +70,29 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     if ((s->modes & LOAM_SLAB_QUARANTINE) != 0)
         s->modes |= LOAM_SLAB_POISON;
     s->keep_empty = config->keep_empty;
+    s->locked = slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
+    s->parts = !slab_is_many(s) || s->locked ? 1 : s->ncpus + 1;
     s->rng = config->seed != 0 ? config->seed : 0x9e3779b97f4a7c15ULL;
     s->ring.limit = config->quarantine_bytes;
     s->ring.cap = layer_ring_cap(config);
     loam_slabs_set_trace(s, config->trace);
 }
 
-static void layer_set_leaves(loam_slabs *s, unsigned char *zeros)
+/* What follows the struct: the leaves' table, the processors, the quarantine's ring. */
+static void layer_set_tables(loam_slabs *s, unsigned char *nothing)
 {
-    __builtin_memset(zeros, 0, LOAM_PAGE_SIZE);
-    s->no_leaf = (uintptr_t)zeros;
+    loam_slab__leaf_clear(s, nothing);
+    s->no_leaf = (uintptr_t)nothing;
     for (uintptr_t i = 0; i < s->leaves; i++)
         s->leaf[i] = s->no_leaf - i * SLAB_LEAF * SLAB_LINE;
-    s->ring.block = (void **)(void *)(s->leaf + s->leaves);
+    unsigned char *at = (unsigned char *)(s->leaf + s->leaves);
+    if (slab_is_many(s)) {
+        at += (0 - (uintptr_t)at) & (SLAB_LINE - 1);
+        s->cpu = (slab_cpu *)(void *)at;
+        __builtin_memset(s->cpu, 0, s->ncpus * sizeof(slab_cpu));
+        at += s->ncpus * sizeof(slab_cpu);
+    }
+    s->ring.block = (void **)(void *)at;
 }
 
 /* *va: their address, or NULL when not all of them lie in the linear map. */
@@ -95,14 +107,17 @@ static loam_pfn layer_frames(loam_zone *zone, uint64_t npages, unsigned char **v
     return pfn;
 }
 
-static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, uint32_t ring)
+static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab_config *config)
 {
-    unsigned char *mem, *zeros;
-    uint64_t bytes = sizeof(loam_slabs) + leaves * sizeof(uintptr_t) + ring * sizeof(void *);
+    unsigned char *mem, *nothing;
+    bool many = LOAM_PORT_MAX_CPUS > 1 && config->ncpus > 1;
+    uint64_t bytes = sizeof(loam_slabs) + leaves * sizeof(uintptr_t) +
+                     layer_ring_cap(config) * sizeof(void *) +
+                     (many ? config->ncpus * sizeof(slab_cpu) + SLAB_LINE : 0);
     uint64_t npages = (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
     loam_pfn pfn = layer_frames(zone, npages, &mem);
-    loam_pfn leaf = mem != NULL ? layer_frames(zone, 1, &zeros) : LOAM_NO_FRAME;
-    if (mem == NULL || loam_pfn_is_none(leaf) || zeros == NULL) {
+    loam_pfn leaf = mem != NULL ? layer_frames(zone, many ? 2 : 1, &nothing) : LOAM_NO_FRAME;
+    if (mem == NULL || loam_pfn_is_none(leaf) || nothing == NULL) {
         if (!loam_pfn_is_none(leaf))
             loam_zone_free_slab(zone, leaf);
         if (!loam_pfn_is_none(pfn))
@@ -112,7 +127,8 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, uint32_t ring)
     loam_slabs *s = (loam_slabs *)(void *)mem;
     __builtin_memset(s, 0, sizeof(*s));
     s->leaves = (uint32_t)leaves;
-    layer_set_leaves(s, zeros);
+    s->ncpus = config->ncpus;
+    layer_set_tables(s, nothing);
     return s;
 }
 
@@ -126,8 +142,7 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
         return NULL;
     lo = loam_align_down(lo, 1ULL << span);
     uint64_t leaves = ((hi - lo - 1) >> span) + 1;
-    loam_slabs *s =
-        leaves > UINT32_MAX / 2 ? NULL : layer_alloc(zone, leaves, layer_ring_cap(config));
+    loam_slabs *s = leaves > LAYER_LEAVES ? NULL : layer_alloc(zone, leaves, config);
     if (s == NULL)
         return NULL;
     s->zone = zone;
@@ -140,21 +155,6 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
     layer_set_window(s, loam_zone_config_of(zone), lo, hi);
     layer_set_modes(s, config);
     return s;
-}
-
-void loam_slabs_serve(loam_slabs *s)
-{
-    (void)s;
-}
-
-void loam_slabs_offline(loam_slabs *s)
-{
-    (void)s;
-}
-
-void loam_slabs_online(loam_slabs *s)
-{
-    (void)s;
 }
 
 void loam_slabs_set_trace(loam_slabs *s, loam_trace *trace)
@@ -182,15 +182,13 @@ size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t 
     return (size_t)loam_align_up(bytes < least ? least : bytes, align);
 }
 
-static void cache_start_front(const loam_slabs *s, slab_front *f)
+static size_t cache_bytes(const loam_slabs *s)
 {
-    f->word = (uint64_t *)(uintptr_t)&s->none;
-    loam_list_init(&f->partial);
-    loam_list_init(&f->full);
+    return sizeof(loam_cache) + s->parts * sizeof(slab_front);
 }
 
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
-                                    const void *owner)
+                                    const void *owner, loam_ctor_fn *ctor, void *ctx)
 {
     size_t half = (size_t)1 << (s->shift - 1), lead;
     if (align == 0)
@@ -201,13 +199,13 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     size_t stride = loam_slab__stride(s, size, align, &lead);
     if (stride > 2 * half || (s->align_max != 0 && align > s->align_max))
         return NULL;
-    loam_cache *c = loam_slab__meta_alloc(s, sizeof(*c));
+    loam_cache *c = loam_slab__meta_alloc(s, cache_bytes(s));
     if (c == NULL)
         return NULL;
-    __builtin_memset(c, 0, sizeof(*c));
+    __builtin_memset(c, 0, cache_bytes(s));
     c->owner = owner;
     c->slow = s->slow;
-    c->stride = stride;
+    c->stride = (uint32_t)stride;
     c->slots = ((uint32_t)1 << s->shift) / (uint32_t)stride;
     c->recip = slab_reciprocal((uint32_t)stride);
     c->slabs = s;
@@ -215,24 +213,49 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->size = size;
     c->align = (uint32_t)align;
     c->lead = (uint32_t)lead;
-    for (unsigned i = 0; i < SLAB_FRONTS; i++)
-        cache_start_front(s, &c->front[i]);
-    loam_irq irq = loam_port_irq_save();
+    c->ctor = ctor;
+    c->ctx = ctx;
+    loam_irq irq = slab_lock(s);
+    loam_slab__start_fronts(c);
     loam_list_append(&s->caches, &c->link);
     s->cache_count++;
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
     return c;
 }
 
 loam_cache *loam_cache_create(loam_slabs *slabs, const char *name, size_t size, size_t align,
                               loam_ctor_fn *ctor, void *ctx)
 {
-    loam_cache *c = loam_slab__cache_create(slabs, name, size, align, NULL);
-    if (c != NULL) {
-        c->ctor = ctor;
-        c->ctx = ctx;
+    return loam_slab__cache_create(slabs, name, size, align, NULL, ctor, ctx);
+}
+
+/* Slabs of all fronts. */
+static uint32_t cache_slabs(const loam_cache *c)
+{
+    uint32_t slabs = 0;
+    for (uint32_t i = 0; i < c->slabs->parts; i++)
+        slabs += loam_atomic_load(&c->part[i].slabs); /* pairs with the add of who released one */
+    return slabs;
+}
+
+/* What this processor can give back of a cache; then, if that is not all, what others can. */
+static bool cache_is_empty(loam_cache *c)
+{
+    loam_slabs *s = c->slabs;
+    if (slab_has_remote(s)) {
+        loam_slab__publish_all(s);
+        (void)loam_slab__take_mine(s);
     }
-    return c;
+    loam_cache_shrink(c);
+    if (cache_slabs(c) == 0)
+        return true;
+    loam_slab__ask(s);
+    for (unsigned turn = 0; turn < SLAB_TURNS && loam_slab__await(s, turn); turn++) {
+        loam_cache_shrink(c);
+        if (cache_slabs(c) == 0)
+            return true;
+    }
+    return false;
 }
 
 loam_err loam_cache_destroy(loam_cache *c)
@@ -240,22 +263,20 @@ loam_err loam_cache_destroy(loam_cache *c)
     loam_slabs *s = c->slabs;
     if (c->owner != NULL)
         return LOAM_EINVAL;
-    loam_cache_shrink(c);
-    if (c->front[0].slabs != 0)
+    if (!cache_is_empty(c))
         return LOAM_EBUSY;
-    loam_irq irq = loam_port_irq_save();
+    loam_irq irq = slab_lock(s);
     loam_list_remove(&c->link);
     s->cache_count--;
-    loam_port_irq_restore(irq);
-    loam_slab__meta_free(s, c, sizeof(*c));
+    slab_unlock(s, irq);
+    loam_slab__meta_free(s, c, cache_bytes(s));
     return LOAM_OK;
 }
 
 void loam_cache_shrink(loam_cache *c)
 {
-    if (c->waiting != 0)
-        loam_slab__quarantine_trim(c->slabs, 0);
-    loam_slab__drop_empty(c);
+    loam_slab__quarantine_trim(c->slabs, 0);
+    loam_slab__drop_empty(c->slabs, c);
 }
 
 void loam_slabs_shrink(loam_slabs *s)
@@ -273,14 +294,49 @@ static uint64_t cache_used_on(const loam_list *head, uint32_t slabs)
     return used;
 }
 
-void loam_cache_stat(const loam_cache *c, loam_cache_stats *stats)
+/* Slots of a slab that are neither free nor on their way to be. Anybody may ask. */
+static uint64_t cache_used_in(const loam_slabs *s, const slab_desc *d, const loam_cache *c)
 {
-    const slab_front *f = &c->front[0];
-    *stats = (loam_cache_stats){.name = c->name, .size = c->size, .stride = c->stride};
+    uint64_t used = c->slots;
+    for (unsigned i = 0; i < slab_word_count(c); i++)
+        used -= loam_popcount64(loam_atomic_peek64(&d->words[i]));
+    for (unsigned i = 0; slab_has_remote(s) && i < 2 * slab_word_count(c); i++)
+        used -= loam_popcount64(loam_atomic_peek(&slab_remote_of(d)->half[i]));
+    return used;
+}
+
+/* With several processors nobody's lists are followed but by their owners. */
+static void cache_count_many(const loam_cache *c, loam_cache_stats *stats)
+{
+    loam_slabs *s = c->slabs;
+    uintptr_t index = 0;
+    loam_irq irq = slab_lock(s);
+    for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index)) {
+        if (d->kind != SLAB_SLOTS || slab_cache_of(d) != c)
+            continue;
+        stats->slabs++;
+        stats->used += cache_used_in(s, d, c);
+    }
+    stats->used -= c->waiting;
+    slab_unlock(s, irq);
+}
+
+static void cache_count_one(const loam_cache *c, loam_cache_stats *stats)
+{
+    const slab_front *f = &c->part[0];
     stats->slabs = f->slabs;
-    stats->slots = (uint64_t)f->slabs * c->slots;
     stats->used = cache_used_on(&f->partial, f->slabs) + cache_used_on(&f->full, f->slabs);
     stats->used -= c->waiting;
+}
+
+void loam_cache_stat(const loam_cache *c, loam_cache_stats *stats)
+{
+    *stats = (loam_cache_stats){.name = c->name, .size = c->size, .stride = c->stride};
+    if (slab_is_many(c->slabs))
+        cache_count_many(c, stats);
+    else
+        cache_count_one(c, stats);
+    stats->slots = stats->slabs * c->slots;
     stats->slab_frames = 1U << (c->slabs->shift - LOAM_PAGE_SHIFT);
 }
 
@@ -297,11 +353,13 @@ void loam_slabs_each_cache(loam_slabs *s, loam_cache_fn *fn, void *ctx)
 
 void loam_cache_each_slab(loam_cache *c, loam_slab_fn *fn, void *ctx)
 {
-    uintptr_t index = 0;
-    for (slab_desc *d = loam_slab__next(c->slabs, &index); d != NULL;
-         d = loam_slab__next(c->slabs, &index)) {
-        if (d->kind == SLAB_SLOTS && d->cache == c &&
-            !fn(ctx, d->base, c->slots, c->stride, d->words))
-            return;
+    loam_slabs *s = c->slabs;
+    slab_visit v = {0};
+    while (loam_slab__visit(s, &v)) {
+        const slab_desc *d = v.slab;
+        if (d == NULL || slab_cache_of(d) != c || fn(ctx, d->base, c->slots, c->stride, d->words))
+            continue;
+        loam_slab__visit_end(s, &v);
+        return;
     }
 }

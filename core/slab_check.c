@@ -6,21 +6,25 @@
  * MODEL  Two walks: over the lists, each node proved to be inside the window before it is read, and
  *        over the descriptors by index. Neither follows a pointer that it has not compared.
  *
- *            caches -> c -> front: partial -> d -> d      full -> d        (S5, S8)
+ *            caches -> c -> fronts: partial -> d -> d     full -> d        (S5, S8, S12)
  *            leaf[] -> 64 descriptors -> words, slots                      (S1-S4, S6, S9, S10)
+ *                      64 remote lines                                     (slab_check_many.c)
  *
  * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads
  *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride)
  *        S3   no bit is set beyond the last slot; used is the number of clear bits
  *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
- *             the front's `empty`; the current word is in the front's slab
+ *             the front's `empty`, or queued; the current word is in the front's slab
  *        S6   the zone knows the frames of slabs and leaves as the object layers'
  *        S7   a line frame's header is never free; the lines used add up
  *        S8   a cache's slots and stride fit the slab and the object
  *        S9   the bytes around a block hold their magic (guard)
  *        S10  freed bytes hold the poison (poison, quarantine)
  *        S11  what waits in quarantine is marked so, and its bytes add up
+ *        S12  a front is what its place says: of this cache, of this processor, for these frees;
+ *             each processor finds its own, or the shared one
+ *        S13 to S16, of many processors: slab_check_many.c
  * LOCKS  Nobody else inside.
  * COST   O(window / slab + slots), with guard or poison O(bytes).
  * FROM   -
@@ -33,6 +37,18 @@ static bool check_in_window(const loam_slabs *s, const void *p)
     return slab_off(s, p) < s->len && ((uintptr_t)p & (sizeof(void *) - 1)) == 0;
 }
 
+/* Is this one of the fronts of a cache of the layer? */
+static bool check_is_front(const loam_slabs *s, const slab_front *f)
+{
+    if (!check_in_window(s, f) || ((uintptr_t)f & (SLAB_LINE - 1)) != 0)
+        return false;
+    const loam_cache *c = f->cache;
+    if (!check_in_window(s, c) || ((uintptr_t)c & (SLAB_LINE - 1)) != 0 || c->slabs != s)
+        return false;
+    uintptr_t at = (uintptr_t)f - (uintptr_t)&c->part[0];
+    return at < s->parts * sizeof(slab_front) && at % sizeof(slab_front) == 0;
+}
+
 static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
 {
     loam_pfn pfn = loam_pfn_of(s->first_frame + (off >> LOAM_PAGE_SHIFT));
@@ -43,11 +59,11 @@ static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
 
 static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uintptr_t index)
 {
-    const loam_cache *c = d->cache;
     if (slab_off(s, d->base) != index << s->shift)
         return "S1 a slab's descriptor lies where its address leads";
-    if (!check_in_window(s, c) || c->slabs != s)
+    if (!check_is_front(s, slab_owner_of(d)))
         return "S1 a slab belongs to a cache of the layer";
+    const loam_cache *c = slab_cache_of(d);
     if (c->stride < 8 || c->stride > s->mask + 1 || c->slots != (s->mask + 1) / c->stride)
         return "S8 a cache's slots fit the slab and the object";
     if (d->words != &d->word && !check_in_window(s, d->words))
@@ -61,7 +77,7 @@ static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uint
 
 static const char *check_slab_words(const slab_desc *d)
 {
-    const loam_cache *c = d->cache;
+    const loam_cache *c = slab_cache_of(d);
     unsigned n = slab_word_count(c), out = c->slots;
     if ((d->any & ~loam_mask64(n)) != 0)
         return "S4 any has no bit beyond the words";
@@ -98,14 +114,14 @@ static const char *check_slab(const loam_slabs *s, slab_desc *d, uintptr_t index
     const char *bad = check_slab_desc(s, d, index);
     if (bad == NULL)
         bad = check_slab_words(d);
-    for (unsigned i = 0; bad == NULL && s->modes != 0 && i < d->cache->slots; i++)
+    for (unsigned i = 0; bad == NULL && s->modes != 0 && i < slab_cache_of(d)->slots; i++)
         bad = check_slot(s, d, i);
     return bad;
 }
 
 bool loam_slab__large_is_sound(const loam_slabs *s, const slab_desc *d, uintptr_t index)
 {
-    uintptr_t off = slab_off(s, d->base), len = d->npages << LOAM_PAGE_SHIFT;
+    uintptr_t off = slab_off(s, d->base), len = slab_large_bytes(d);
     bool inside = off < s->len && d->npages <= s->len >> LOAM_PAGE_SHIFT && len <= s->len - off;
     bool placed = d->lead_log2 < 32 && slab_off(s, slab_large_block(d)) >> s->shift == index;
     return inside && placed && d->size != 0 && d->size <= loam_slab__large_room(s, d) &&
@@ -143,39 +159,44 @@ static const char *check_descriptors(const loam_slabs *s, uint64_t *slabs)
 /* ---- caches and their lists ---- */
 
 /* The descriptors were found sound: a node is one of them exactly if its address leads back. */
-static bool check_is_desc_of(const loam_slabs *s, const loam_cache *c, const loam_list *node)
+static bool check_is_desc_of(const loam_slabs *s, const slab_front *f, const loam_list *node)
 {
     if (!check_in_window(s, node))
         return false;
     const slab_desc *d = LOAM_CONTAINER_OF(node, slab_desc, link);
-    return d->kind == SLAB_SLOTS && d->cache == c && slab_off(s, d->base) < s->len &&
+    return d->kind == SLAB_SLOTS && slab_owner_of(d) == f && slab_off(s, d->base) < s->len &&
            slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
-static const char *check_list(const loam_cache *c, const loam_list *head, bool full,
+/* Somebody looked when it became empty: its owner will come by again. */
+static bool check_is_queued(const loam_slabs *s, const slab_desc *d)
+{
+    return slab_is_many(s) && (loam_atomic_load(&slab_remote_of(d)->state) & SLAB_QUEUED) != 0;
+}
+
+static const char *check_list(const slab_front *f, const loam_list *head, bool full,
                               uint32_t *count)
 {
-    const slab_front *f = &c->front[0];
+    const loam_slabs *s = f->cache->slabs;
     for (const loam_list *n = head->next; n != head; n = n->next) {
-        if (++*count > f->slabs || !check_is_desc_of(c->slabs, c, n))
+        if (++*count > f->slabs || !check_is_desc_of(s, f, n))
             return "S5 a front's lists hold its slabs";
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
         if ((d->any == 0) != full)
             return "S5 a slab is on the full list exactly when any is 0";
-        if (d->used == 0 && f->empty != d)
+        if (d->used == 0 && f->empty != d && !check_is_queued(s, d))
             return "S5 an empty slab is the one its front keeps";
     }
     return NULL;
 }
 
-static const char *check_front(const loam_cache *c)
+static const char *check_front(const loam_cache *c, const slab_front *f)
 {
-    const slab_front *f = &c->front[0];
     const loam_slabs *s = c->slabs;
     uint32_t count = 0;
-    const char *bad = check_list(c, &f->partial, false, &count);
+    const char *bad = check_list(f, &f->partial, false, &count);
     if (bad == NULL)
-        bad = check_list(c, &f->full, true, &count);
+        bad = check_list(f, &f->full, true, &count);
     if (bad != NULL)
         return bad;
     if (count != f->slabs)
@@ -183,12 +204,34 @@ static const char *check_front(const loam_cache *c)
     if (f->word == &s->none)
         return s->none == 0 ? NULL : "S5 the word of a front without a slab is 0";
     const slab_desc *d = f->slab;
-    bool inside = d != NULL && check_is_desc_of(s, c, &d->link) && f->word >= d->words &&
-                  f->word < d->words + slab_word_count(c);
+    bool inside = d != NULL && check_is_desc_of(s, f, &d->link) && f->word >= d->words &&
+                  f->word < d->words + slab_word_count(c) && !slab_is_shared(s, f);
     return inside ? NULL : "S5 the current word is one of the front's slab";
 }
 
-static const char *check_cache(const loam_cache *c)
+static const char *check_fronts(const loam_cache *c, uint64_t *slabs)
+{
+    const loam_slabs *s = c->slabs;
+    const char *bad = NULL;
+    for (uint32_t i = 0; i < s->parts && bad == NULL; i++) {
+        const slab_front *f = &c->part[i];
+        bool shared = slab_is_many(s) && i == s->parts - 1;
+        uintptr_t base = c->part[0].key; /* the cache, or the kmalloc: K2 */
+        if (f->cpu != (shared ? s->ncpus : i) || f->key != (shared ? 0 : base + i) ||
+            f->cache != c || f->bound != slab_bound(c->stride, c->slots))
+            return "S12 a front is what its place says";
+        bad = check_front(c, f);
+        *slabs -= f->slabs;
+    }
+    for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS && bad == NULL; i++) {
+        bool own = slab_has_remote(s) && i < s->ncpus && !s->cpu[i].offline;
+        if (c->front[i] != &c->part[own ? i : s->parts - 1])
+            bad = "S12 a processor finds its own front, or the shared one";
+    }
+    return bad;
+}
+
+static const char *check_cache(const loam_cache *c, uint64_t *slabs)
 {
     const loam_slabs *s = c->slabs;
     size_t slab = (size_t)1 << s->shift, lead;
@@ -197,7 +240,7 @@ static const char *check_cache(const loam_cache *c)
     if (c->stride != loam_slab__stride(s, c->size, c->align, &lead) || c->lead != lead ||
         c->slots != (uint32_t)slab / (uint32_t)c->stride)
         return "S8 a cache's slots fit the slab and the object";
-    return check_front(c);
+    return check_fronts(c, slabs);
 }
 
 static const char *check_caches(const loam_slabs *s, uint64_t slabs)
@@ -207,10 +250,9 @@ static const char *check_caches(const loam_slabs *s, uint64_t slabs)
         if (++count > s->cache_count || !check_in_window(s, n))
             return "S8 the list of caches is whole";
         const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        const char *bad = c->slabs == s ? check_cache(c) : "S8 the list of caches is whole";
+        const char *bad = c->slabs == s ? check_cache(c, &slabs) : "S8 the list of caches is whole";
         if (bad != NULL)
             return bad;
-        slabs -= c->front[0].slabs;
     }
     if (count != s->cache_count)
         return "S8 the list of caches is whole";
@@ -219,6 +261,13 @@ static const char *check_caches(const loam_slabs *s, uint64_t slabs)
 
 /* ---- leaves, lines, quarantine ---- */
 
+static bool check_is_nothing(const loam_slabs *s, const slab_desc *d)
+{
+    return d->recip == 0 && d->used == 0 && d->kind == SLAB_NONE && d->lead_log2 == 0 &&
+           d->base == NULL && d->link.next == NULL && d->link.prev == NULL &&
+           d->front == &s->nobody && d->words == NULL && d->any == 0 && d->word == 0;
+}
+
 const char *loam_slab__check_leaves(const loam_slabs *s)
 {
     for (uintptr_t i = 0; i < s->leaves; i++) {
@@ -226,9 +275,9 @@ const char *loam_slab__check_leaves(const loam_slabs *s)
         if (off >= s->len || (off & (LOAM_PAGE_SIZE - 1)) != 0 || !check_is_slab_frame(s, off))
             return "S6 the zone knows a leaf's frame as ours";
     }
-    for (unsigned i = 0; s->leaves > 1 && i < LOAM_PAGE_SIZE; i++) {
-        if (((const unsigned char *)s->no_leaf)[i] != 0)
-            return "S1 what has no leaf reads zero";
+    for (unsigned i = 0; s->leaves > 1 && i < SLAB_LEAF; i++) {
+        if (!check_is_nothing(s, (const slab_desc *)s->no_leaf + i))
+            return "S1 what has no leaf reads as nothing";
     }
     return NULL;
 }
@@ -258,7 +307,7 @@ static const char *check_lines(const loam_slabs *s)
     return frames == s->line_frames && used == s->lines_used ? NULL : "S7 the lines used add up";
 }
 
-static const char *check_ring(const loam_slabs *s)
+static const char *check_ring(loam_slabs *s)
 {
     const slab_ring *r = &s->ring;
     uint64_t bytes = 0;
@@ -272,11 +321,11 @@ static const char *check_ring(const loam_slabs *s)
         slab_place where;
         const slab_desc *d = slab_desc_at(s, slab_off(s, p));
         bool large = d->kind == SLAB_LARGE;
+        const loam_cache *c = d->kind == SLAB_SLOTS ? slab_cache_of(d) : NULL;
         if (d->kind == SLAB_NONE ||
-            loam_slab__find(s, p, large ? d->owner : d->cache->owner, large ? NULL : d->cache,
-                            &where) != SLAB_IS_WAITING)
+            loam_slab__find(s, p, large ? d->owner : c->owner, c, &where) != SLAB_IS_WAITING)
             return "S11 what waits is marked so";
-        bytes += large ? (uint64_t)d->npages << LOAM_PAGE_SHIFT : d->cache->stride;
+        bytes += large ? slab_large_bytes(d) : c->stride;
     }
     return bytes == r->bytes && bytes <= r->limit ? NULL : "S11 the bytes that wait add up";
 }
@@ -291,5 +340,7 @@ const char *loam_slabs_check(loam_slabs *s)
         bad = check_caches(s, slabs);
     if (bad == NULL)
         bad = check_lines(s);
+    if (bad == NULL && slab_is_many(s))
+        bad = loam_slab__check_many(s);
     return bad != NULL ? bad : check_ring(s);
 }

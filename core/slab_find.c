@@ -11,7 +11,8 @@
  *                            a large block        misaligned                          waiting
  *
  * RULES  None of its own: it believes no field that it has not compared with a bound.
- * LOCKS  None; a block that is out cannot go away under its owner.
+ * LOCKS  None; a block that is out cannot go away under its owner. The list of large blocks:
+ *        slab_lock.
  * COST   O(1) for blocks; O(large blocks) for an address that is none.
  * FROM   -
  * NOT    The fast paths of slab_internal.h, which ask the same and refuse without words.
@@ -19,15 +20,19 @@
 #include "slab_internal.h"
 
 /* The large block that covers an address, or NULL. */
-static slab_desc *find_large_around(const loam_slabs *s, const void *p)
+static slab_desc *find_large_around(loam_slabs *s, const void *p)
 {
+    slab_desc *found = NULL;
+    loam_irq irq = slab_lock(s);
     const loam_list *n = s->large.next;
-    for (uint32_t left = s->large_count; left > 0 && n != &s->large; left--, n = n->next) {
+    for (uint32_t left = s->large_count; left > 0 && n != &s->large && found == NULL; left--) {
         slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        if ((uintptr_t)p - (uintptr_t)d->base < d->npages << LOAM_PAGE_SHIFT)
-            return d;
+        if ((uintptr_t)p - (uintptr_t)d->base < slab_large_bytes(d))
+            found = d;
+        n = n->next;
     }
-    return NULL;
+    slab_unlock(s, irq);
+    return found;
 }
 
 static slab_fault find_inside(const void *p)
@@ -49,14 +54,14 @@ static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owne
                             const loam_cache *cache, slab_place *at)
 {
     const slab_desc *d = at->desc;
-    const loam_cache *c = d->cache;
+    const loam_cache *c = slab_cache_of(d);
     uint64_t x = (uint64_t)(uint32_t)(slab_off(s, p) & s->mask) * d->recip;
     at->slot = (unsigned)(x >> 32);
     if (at->slot >= c->slots) {
         at->slot = c->slots - 1; /* what the last slot leaves over */
         return find_inside(p);
     }
-    bool is_free = slab_slot_is_free(d, at->slot);
+    bool is_free = slab_slot_is_free(d, at->slot) || loam_slab__is_told(s, d, at->slot);
     bool known = slab_has_info(s) && (!is_free || slab_info_of(d, at->slot)->lead != 0);
     size_t lead = known ? slab_info_of(d, at->slot)->lead : c->lead;
     if ((const unsigned char *)p != slab_slot_base(d, at->slot) + lead)
@@ -70,8 +75,8 @@ static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owne
     return SLAB_FINE;
 }
 
-slab_fault loam_slab__find(const loam_slabs *s, const void *p, const void *owner,
-                           const loam_cache *cache, slab_place *at)
+slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, const loam_cache *cache,
+                           slab_place *at)
 {
     *at = (slab_place){NULL, 0};
     uintptr_t off = slab_off(s, p);
@@ -94,7 +99,7 @@ loam_cache *loam_cache_of(loam_slabs *s, const void *object)
     if (off >= s->len)
         return NULL;
     const slab_desc *d = slab_desc_at(s, off);
-    return d->kind == SLAB_SLOTS ? d->cache : NULL;
+    return d->kind == SLAB_SLOTS ? slab_cache_of(d) : NULL;
 }
 
 const char *loam_slab__what(slab_fault fault, bool freeing)
@@ -138,13 +143,21 @@ void loam_slab__describe(const slab_place *at, loam_report *r)
         r->site = d->site;
         return;
     }
-    const loam_slabs *s = d->cache->slabs;
-    r->name = d->cache->name;
-    r->size = d->cache->size;
+    const loam_cache *c = slab_cache_of(d);
+    const loam_slabs *s = c->slabs;
+    r->name = c->name;
+    r->size = c->size;
     if (slab_has_info(s) && slab_info_of(d, at->slot)->size != 0) {
         r->size = slab_info_of(d, at->slot)->size;
         r->site = slab_info_of(d, at->slot)->site;
     }
+}
+
+void loam_slab__count_refusal(loam_slabs *s)
+{
+    loam_irq irq = slab_lock(s);
+    s->refusals++;
+    slab_unlock(s, irq);
 }
 
 loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const slab_place *at,
@@ -168,9 +181,7 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
         r.state = find_frame_state(s, p);
     if (r.state == loam_frame_state_name(LOAM_FRAME_FREE)) /* its pages went back already */
         r.what = loam_slab__what(SLAB_IS_FREE, freeing);
-    loam_irq irq = loam_port_irq_save();
-    s->refusals++;
-    loam_port_irq_restore(irq);
+    loam_slab__count_refusal(s);
     loam_port_misuse(&r);
     return LOAM_EINVAL;
 }
@@ -179,11 +190,11 @@ size_t loam_slab__usable(const slab_place *at)
 {
     const slab_desc *d = at->desc;
     if (d->kind == SLAB_LARGE)
-        return d->lead_log2 != 0 ? (size_t)d->size : (size_t)d->npages << LOAM_PAGE_SHIFT;
-    const loam_slabs *s = d->cache->slabs;
-    if ((s->modes & LOAM_SLAB_GUARD) != 0)
+        return d->lead_log2 != 0 ? (size_t)d->size : slab_large_bytes(d);
+    const loam_cache *c = slab_cache_of(d);
+    if ((c->slabs->modes & LOAM_SLAB_GUARD) != 0)
         return slab_info_of(d, at->slot)->size;
-    return d->cache->stride;
+    return c->stride;
 }
 
 slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index)
@@ -203,4 +214,35 @@ slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index)
             return d;
     }
     return NULL;
+}
+
+static void visit_large(slab_visit *v, const slab_desc *d)
+{
+    v->owner = d->owner;
+    v->site = d->site;
+    v->block = d->used == 0 ? slab_large_block(d) : NULL;
+    v->size = (size_t)d->size;
+}
+
+bool loam_slab__visit(loam_slabs *s, slab_visit *v)
+{
+    loam_slab__visit_end(s, v);
+    loam_irq irq = slab_lock(s);
+    slab_desc *d = loam_slab__next(s, &v->index);
+    while (d != NULL && d->kind == SLAB_SLOTS && slab_is_many(s) && !loam_slab__pin(d))
+        d = loam_slab__next(s, &v->index); /* that one is on its way back */
+    if (d != NULL && d->kind == SLAB_SLOTS)
+        v->slab = d;
+    else if (d != NULL)
+        visit_large(v, d);
+    slab_unlock(s, irq);
+    return d != NULL;
+}
+
+void loam_slab__visit_end(loam_slabs *s, slab_visit *v)
+{
+    slab_desc *d = v->slab;
+    v->slab = NULL;
+    if (d != NULL && slab_is_many(s))
+        loam_slab__unpin(s, d);
 }

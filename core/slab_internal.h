@@ -5,10 +5,16 @@
 /* slab_internal.h - the object layer's data, shared by slab*.c and kmalloc.c and by nobody else.
  *
  *   address --(- base)--> off --(>> shift)--> index --(leaf[index / 64])--> descriptor, 64 bytes
- *                                                                             |      |
- *   cache: fast line, rest, one front a processor <---------------------------+      |
- *            front: current word, its slab, lists                                    v
- *                                                                     free words, bit set = free
+ *                                                                          |   |    |
+ *   cache <--- front: current word, its slab, lists <----------------------+   |    | + one frame
+ *     |          ^ one a processor, and a shared one                           v    v
+ *     '---front[cpu]                                        free words        remote line
+ *                                                           bit set = free    bit set = freed by
+ *                                                           the owner's       another: anybody's
+ *
+ * The guard of a field is the first word of its comment. [own]: the processor whose front owns the
+ * slab, with interrupts off; if that is the shared front, whoever holds the layer's lock. [lock]:
+ * slab_lock. [init]: written before others see it. [cpu]: one processor's own.
  */
 #include "loam/port.h"
 #include "loam/slab.h"
@@ -21,7 +27,9 @@ enum {
     SLAB_LEAF_BITS = 6,     /* log2 of it */
     SLAB_WORDS = 64,        /* words a slab at most: `any` has a bit for each */
     SLAB_FRAME_LINES = 63,  /* lines a metadata frame, after its header */
-    SLAB_FRONTS = 1,        /* fronts a cache: one for each processor, one day */
+    SLAB_OWN_HALVES = 10,   /* halves of remote words in the remote line: of 320 slots */
+    SLAB_TURNS = 2,         /* others are asked so often before memory is out */
+    SLAB_GATHER = 32,       /* words whose frees a processor gathers */
     SLAB_GUARD_LEAD = 16,   /* least bytes of magic before a block */
     SLAB_GUARD_TAIL = 8,    /* least bytes of magic behind the largest block of a class */
     SLAB_GUARD_BYTE = 0xfb, /* the magic */
@@ -35,31 +43,55 @@ _Static_assert(SLAB_LEAF == 1 << SLAB_LEAF_BITS && SLAB_LEAF * SLAB_LINE == LOAM
 
 typedef enum slab_kind { SLAB_NONE, SLAB_SLOTS, SLAB_LARGE, SLAB_KINDS } slab_kind;
 
-/* What is known of one slab-sized piece of the window. All zero: nothing of ours starts here, and
- * the fast path of free fails by itself because no number is below a reciprocal of 0. */
+/* What is known of one slab-sized piece of the window. Where nothing of ours starts all is zero but
+ * `front`, and the fast path of free fails by itself: that front takes nobody's frees. */
 typedef struct slab_desc {
-    _Alignas(64) uint32_t recip; /* ceil(2^32 / stride); 0 unless kind is SLAB_SLOTS */
-    uint16_t used;               /* slots: those out; large: 1 while it waits in quarantine */
-    uint8_t kind;                /* slab_kind */
-    uint8_t lead_log2;           /* large: log2 of the bytes before the block, 0 for none */
-    unsigned char *base;         /* first byte of the frames */
-    loam_list link;              /* slots: partial or full list of the front; large: all */
+    _Alignas(64) union {
+        uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
+        uint32_t npages; /* [init] large: frames */
+    };
+    uint16_t used;       /* [own] slots: those out; large [lock]: 1 while it waits */
+    uint8_t kind;        /* [lock] slab_kind */
+    uint8_t lead_log2;   /* [init] large: log2 of the bytes before the block, 0 for none */
+    unsigned char *base; /* [init] first byte of the frames */
+    loam_list link;      /* [own] slots: partial or full list; large [lock]: all */
+    /* [atomic] the slab_front that owns it, changes under the lock; all but slots: the layer's
+     * `nobody` */
+    void *front;
     union {
         struct {
-            loam_cache *cache;
             uint64_t *words; /* &word, or lines of their own; then the slab_info of each slot */
-            uint64_t any;    /* bit i: word i may have a free slot; clear: it has none */
+            uint64_t any;    /* [own] bit i: word i may have a free slot; clear: it has none */
             uint64_t word;   /* the free word of a slab that has only one */
         };
         struct {
-            const void *owner; /* the loam_kmalloc */
-            uintptr_t npages;
-            uint64_t size; /* bytes asked for */
+            const void *owner; /* [init] the loam_kmalloc */
+            uint64_t size;     /* bytes asked for */
             const void *site;
         };
     };
 } slab_desc;
 _Static_assert(sizeof(slab_desc) == SLAB_LINE, "one cache line");
+
+/* The other line of a slab in a layer of many processors, one frame behind the descriptor: what
+ * those write that do not own the slab. slab_remote.c has the protocol. All zero: no slab. */
+typedef struct slab_remote {
+    _Alignas(64) uint32_t state; /* [atomic] generation, alive, queued, pins */
+    uint32_t next;   /* of who queued it: index + 1 of the next slab of a stack, 0: the last */
+    uint32_t any[2]; /* [atomic] bit i: word i may have remote bits */
+    uint32_t *half;  /* [init] the remote words in halves [atomic]: `own`, or lines of their own */
+    uint32_t own[SLAB_OWN_HALVES];
+} slab_remote;
+_Static_assert(sizeof(slab_remote) == SLAB_LINE, "one cache line");
+
+/* slab_remote.state */
+enum {
+    SLAB_PIN = 1, /* so many publish, look or take: the slab stays */
+    SLAB_PINS = 0xfff,
+    SLAB_ALIVE = 0x1000,
+    SLAB_QUEUED = 0x2000, /* on a stack, or on its way there */
+    SLAB_GENERATION = 16  /* from this bit up: which of the slabs that were at this place */
+};
 
 typedef enum slab_state { SLAB_FREE, SLAB_OUT, SLAB_WAITING } slab_state;
 
@@ -71,37 +103,43 @@ typedef struct slab_info {
     uint16_t state; /* slab_state */
 } slab_info;
 
-/* One processor's part of a cache, one cache line. */
+/* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
+ * find nothing there. */
 typedef struct slab_front {
-    _Alignas(64) uint64_t *word; /* current free word; the layer's zero word when there is none */
-    slab_desc *slab;             /* the slab of the current word */
-    slab_desc *empty;            /* the last slab that was seen to become empty, or NULL */
-    loam_list partial;           /* slabs with any != 0 */
-    loam_list full;              /* slabs with any == 0 */
-    uint32_t slabs;              /* on both lists */
+    _Alignas(64) uint64_t *word; /* [cpu] current free word; the layer's zero word for none */
+    slab_desc *slab;             /* [cpu] the slab of the current word */
+    slab_desc *empty;            /* [own] the last slab that was seen to become empty, or NULL */
+    /* [init] the address of the loam_kmalloc or cache, plus the processor; the shared one's: 0 */
+    uintptr_t key;
+    loam_cache *cache; /* [init] */
+    uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
+    uint32_t cpu;      /* [init] processor; the layer's ncpus: the shared one */
+    uint32_t slabs;    /* [atomic] on both lists, and on their way to or from them */
+    loam_list partial; /* [own] slabs with any != 0 */
+    loam_list full;    /* [own] slabs with any == 0 */
 } slab_front;
-_Static_assert(sizeof(slab_front) == SLAB_LINE, "one cache line");
 
 struct loam_cache {
     /* read by the fast paths */
-    _Alignas(64) const void *owner; /* the loam_kmalloc whose class this is, or NULL */
-    const bool *slow;               /* as in loam_slabs */
-    size_t stride;                  /* bytes a slot */
-    uint32_t slots;                 /* slots a slab */
-    uint32_t recip;                 /* ceil(2^32 / stride) */
+    _Alignas(64) const bool *slow; /* as in loam_slabs */
+    uint32_t stride;               /* [init] bytes a slot */
+    uint32_t slots;                /* [init] slots a slab */
+    uint32_t recip;                /* [init] ceil(2^32 / stride) */
     /* the rest */
+    uint32_t align;
+    const void *owner; /* the loam_kmalloc whose class this is, or NULL */
     loam_slabs *slabs;
     const char *name;
-    size_t size; /* bytes of an object */
-    loam_list link;
+    size_t size;    /* bytes of an object */
+    loam_list link; /* [lock] */
     loam_ctor_fn *ctor;
     void *ctx;
-    uint32_t align;
     uint32_t lead;    /* bytes of magic before an object of default alignment */
-    uint32_t waiting; /* objects in quarantine */
-    slab_front front[SLAB_FRONTS];
+    uint32_t waiting; /* [lock] objects in quarantine */
+    /* [cpu] whom each processor uses: its own, or the shared one's */
+    slab_front *front[LOAM_PORT_MAX_CPUS];
+    slab_front part[]; /* one a processor and the shared one, as many as loam_slabs.parts */
 };
-_Static_assert(sizeof(struct loam_cache) <= 3 * SLAB_LINE, "two lines and a front");
 
 /* Header of a frame that is cut into lines. */
 typedef struct slab_lines {
@@ -117,6 +155,30 @@ typedef struct slab_ring {
     uint64_t bytes, limit;
 } slab_ring;
 
+/* Frees of another's objects, not told yet: bits of one word. */
+typedef struct slab_gathered {
+    uint32_t slab; /* index + 1 of the slab; 0: nothing */
+    uint16_t generation, word;
+    uint64_t bits;
+} slab_gathered;
+
+/* Its place in the table. */
+static inline unsigned slab_gather_at(const slab_gathered *e)
+{
+    return (e->slab * 7 + e->word) & (SLAB_GATHER - 1);
+}
+
+/* What a processor has beside its fronts. */
+typedef struct slab_cpu {
+    _Alignas(64) uint32_t stack; /* [atomic] index + 1 of the slab queued last; 0; SLAB_CLOSED */
+    uint32_t asked;              /* [atomic] 1: memory is short elsewhere */
+    _Alignas(64) uint32_t held;  /* [cpu] bytes of what is gathered; 0: nothing */
+    bool offline;                /* [lock] written by the processor itself */
+    slab_gathered entry[SLAB_GATHER]; /* [cpu] */
+} slab_cpu;
+
+#define SLAB_CLOSED UINT32_MAX
+
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
     uintptr_t len;    /* bytes of the window from there */
@@ -125,11 +187,18 @@ struct loam_slabs {
     unsigned shift;   /* log2 of the slab size */
     unsigned modes;
     bool keep_empty;
+    bool locked;          /* many processors and a mode: all use the shared fronts */
+    uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
+    uint32_t parts;       /* fronts a cache; with many processors the last is the shared one */
+    loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */
+    uint32_t births;      /* [lock] generation of the slab made last */
+    slab_cpu *cpu;        /* one for each processor, NULL with one */
     bool always;          /* what `slow` points to unless only the trace decides */
+    slab_front nobody;    /* owns what is no slab; has no key */
     uint64_t none;        /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
     uint32_t leaves;      /* entries of leaf[] */
-    uintptr_t no_leaf;    /* the frame of zeros; a real leaf when the window needs only one */
+    uintptr_t no_leaf;    /* the leaf of nothing; a real leaf when the window needs only one */
     uintptr_t align_max;  /* alignment on which addresses and frames agree, 0: every one */
     uint64_t rng;         /* of the random mode */
     uint64_t first_frame; /* frame of the window's first byte */
@@ -164,15 +233,90 @@ static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
 }
 
 /* The front of this processor; the caller keeps interrupts off. */
-static inline slab_front *slab_front_of(loam_cache *cache)
+static inline slab_front *slab_front_of(loam_cache *c)
 {
-    return &cache->front[0];
+    return LOAM_PORT_MAX_CPUS == 1 ? &c->part[0] : c->front[loam_port_cpu()];
+}
+
+static inline bool slab_is_many(const loam_slabs *s)
+{
+    return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
+}
+
+/* The front that owns a slab. What one reads who is not its owner may be out of date. */
+static inline slab_front *slab_owner_of(const slab_desc *d)
+{
+    return loam_atomic_ptr_peek(&d->front);
+}
+
+static inline bool slab_is_shared(const loam_slabs *s, const slab_front *f)
+{
+    return slab_is_many(s) && f->cpu == s->ncpus;
+}
+
+static inline slab_front *slab_shared_of(loam_cache *c)
+{
+    return &c->part[c->slabs->parts - 1];
+}
+
+static inline loam_cache *slab_cache_of(const slab_desc *d)
+{
+    return slab_owner_of(d)->cache;
+}
+
+/* Only where there are many processors. */
+static inline slab_remote *slab_remote_of(const slab_desc *d)
+{
+    return (slab_remote *)((uintptr_t)d + LOAM_PAGE_SIZE);
+}
+
+/* Frames of a leaf: descriptors, and behind them the remote lines. */
+static inline uint64_t slab_leaf_frames(const loam_slabs *s)
+{
+    return slab_is_many(s) ? 2 : 1;
+}
+
+/* Can others free slots of the layer's slabs, by their remote words? */
+static inline bool slab_has_remote(const loam_slabs *s)
+{
+    return slab_is_many(s) && !s->locked;
+}
+
+/* Changes a count that another processor may change, too. */
+static inline void slab_count(const loam_slabs *s, uint32_t *count, uint32_t more)
+{
+    if (slab_is_many(s))
+        (void)loam_atomic_add(count, more);
+    else
+        *count += more;
+}
+
+/* Interrupts off, and with many processors the layer's lock. */
+static inline loam_irq slab_lock(loam_slabs *s)
+{
+    return slab_is_many(s) ? loam_lock_acquire(&s->lock) : loam_port_irq_save();
+}
+
+static inline void slab_unlock(loam_slabs *s, loam_irq irq)
+{
+    if (slab_is_many(s))
+        loam_lock_release(&s->lock, irq);
+    else
+        loam_port_irq_restore(irq);
 }
 
 /* ceil(2^32 / stride), stride 1 .. 65536: 0 would mean "no slab". */
 static inline uint32_t slab_reciprocal(uint32_t stride)
 {
     return UINT32_MAX / stride + 1;
+}
+
+/* The last slot's offset leaves (slots - 1) x (stride x recip - 2^32) in the low half, the others
+ * less. What follows the last slot leaves more, if there is room for a first byte of another; what
+ * lies inside a slot leaves recip at least, and that is more than 2^16 and so than this. */
+static inline uint32_t slab_bound(uint32_t stride, uint32_t slots)
+{
+    return (slots - 1) * (stride * slab_reciprocal(stride));
 }
 
 static inline unsigned slab_word_count(const loam_cache *c)
@@ -192,23 +336,36 @@ static inline bool slab_has_info(const loam_slabs *s)
 
 static inline slab_info *slab_info_of(const slab_desc *d, unsigned slot)
 {
-    return (slab_info *)(void *)(d->words + slab_word_count(d->cache)) + slot;
+    return (slab_info *)(void *)(d->words + slab_word_count(slab_cache_of(d))) + slot;
 }
 
+/* Anybody may ask: a block that is out reads 0 until it is freed. */
 static inline bool slab_slot_is_free(const slab_desc *d, unsigned slot)
 {
-    return (d->words[slot >> 6] >> (slot & 63) & 1) != 0;
+    return (loam_atomic_peek64(&d->words[slot >> 6]) >> (slot & 63) & 1) != 0;
 }
 
 static inline unsigned char *slab_slot_base(const slab_desc *d, unsigned slot)
 {
-    return d->base + slot * d->cache->stride;
+    return d->base + (size_t)slot * slab_cache_of(d)->stride;
+}
+
+/* Nothing of ours starts here any more; or not yet. */
+static inline void slab_desc_clear(loam_slabs *s, slab_desc *d)
+{
+    __builtin_memset(d, 0, sizeof(*d));
+    d->front = &s->nobody;
+}
+
+static inline size_t slab_large_bytes(const slab_desc *d)
+{
+    return (size_t)d->npages << LOAM_PAGE_SHIFT;
 }
 
 /* The block in a slot that is out. */
 static inline unsigned char *slab_block_of(const slab_desc *d, unsigned slot)
 {
-    size_t lead = slab_has_info(d->cache->slabs) ? slab_info_of(d, slot)->lead : 0;
+    size_t lead = slab_has_info(slab_cache_of(d)->slabs) ? slab_info_of(d, slot)->lead : 0;
     return slab_slot_base(d, slot) + lead;
 }
 
@@ -223,7 +380,7 @@ static inline bool slab_poisons(const loam_cache *c)
     return (c->slabs->modes & LOAM_SLAB_POISON) != 0 && c->ctor == NULL;
 }
 
-/* ---- fast paths: nothing is called, nothing is divided ---- */
+/* ---- fast paths: nothing is called, nothing is divided, no lock, no locked instruction ---- */
 
 /* Takes the lowest free slot of the current word; false when it has none. Interrupts are off. */
 static inline bool slab_take_fast(loam_cache *c, void **object)
@@ -233,34 +390,33 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
     if (LOAM_UNLIKELY(w == 0))
         return false;
     slab_desc *d = f->slab;
-    *word = w & (w - 1);
+    loam_atomic_poke64(word, w & (w - 1)); /* others look, slab_slot_is_free */
     d->used++;
-    size_t slot = ((uintptr_t)word - (uintptr_t)d->words) * 8 + loam_ctz64(w);
-    *object = d->base + slot * c->stride;
+    uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
+    *object = d->base + (first + loam_ctz64(w)) * c->stride;
     return true;
 }
 
 typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE } slab_put;
 
-/* Frees the slot that starts at off, unless it is none, or not of this owner (a loam_kmalloc) or
- * cache, or free already: then nothing has changed. SETTLE: done, and *settle and *at are for
- * loam_slab__settle. Interrupts are off, off is inside the window. */
-static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const void *owner,
-                                     const loam_cache *cache, slab_desc **settle, uint64_t **at)
+/* Frees the slot that starts at off, unless it is none, or free already, or not of a slab that this
+ * processor owns and that belongs to `base`, a loam_kmalloc or a cache: then nothing has changed.
+ * SETTLE: done, and *settle and *at are for loam_slab__settle. Interrupts are off, off is inside
+ * the window. */
+static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const void *base,
+                                     slab_desc **settle, uint64_t **at)
 {
+    uintptr_t key = (uintptr_t)base + loam_port_cpu();
     slab_desc *d = slab_desc_at(s, off);
-    uint64_t recip = d->recip, x = (off & s->mask) * recip;
-    if (LOAM_UNLIKELY((uint32_t)x >= (uint32_t)recip))
+    uint64_t x = (off & s->mask) * d->recip;
+    slab_front *f = slab_owner_of(d);
+    if (LOAM_UNLIKELY(f->key != key || (uint32_t)x > f->bound))
         return SLAB_PUT_REFUSED;
-    loam_cache *c = d->cache;
     uint32_t slot = (uint32_t)(x >> 32);
-    if (LOAM_UNLIKELY((cache != NULL ? c != cache : c->owner != owner) || slot >= c->slots))
-        return SLAB_PUT_REFUSED;
     uint64_t *word = d->words + (slot >> 6), w = *word, next = w | 1ULL << (slot & 63);
     if (LOAM_UNLIKELY(next == w)) /* it is free already */
         return SLAB_PUT_REFUSED;
-    slab_front *f = slab_front_of(c);
-    *word = next;
+    loam_atomic_poke64(word, next);
     f->word = *at = word;
     f->slab = *settle = d;
     bool empty = --d->used == 0; /* first of the two questions: it is one with the subtraction */
@@ -274,16 +430,70 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
 /* The general allocation: refills, modes, trace. align: 0 for the cache's own. */
 void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *site);
 /* The general free, by a block of this owner or cache (the other is NULL). */
-loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, const loam_cache *cache,
+loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *cache,
                          const void *caller);
 /* After a slot was freed into a word that was empty, or a slab became empty. Restores irq. */
 loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq);
-/* Makes a slot that is out free. */
-void loam_slab__put_slot(slab_desc *d, unsigned slot);
-/* Gives back the slab the front keeps empty, if any. */
-bool loam_slab__drop_empty(loam_cache *c);
-/* Waiting blocks, kept slabs, unused leaves and line frames go; true when something went. */
+/* Makes a slot that is out free, or tells its owner; false: it is free, or told already. */
+bool loam_slab__put_slot(slab_desc *d, unsigned slot);
+/* [own] Puts the slab on the list that `any` wants. */
+void loam_slab__list(slab_desc *d);
+/* [own] The slab has no object out: which is to go now, off its list and dead, or NULL. */
+slab_desc *loam_slab__emptied(slab_desc *d);
+/* Gives back a slab that is off its list and dead. */
+void loam_slab__release(slab_desc *d);
+/* Waiting blocks, kept slabs, unused leaves and line frames go; true when something went. Other
+ * processors are asked for theirs. */
 bool loam_slab__reclaim(loam_slabs *s);
+
+/* ---- slab_fronts.c ---- */
+
+/* Between enter or own, and leave, a front and its slabs are the caller's. */
+typedef struct slab_hold {
+    loam_irq irq;
+    bool locked;
+} slab_hold;
+
+/* The front that this processor uses. */
+slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold);
+/* The front of a slab that is alive; false: it is another processor's, and nothing is held. */
+bool loam_slab__own(slab_desc *d, slab_hold *hold);
+void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
+/* Gives back the empty slabs that this processor and the shared front keep, of a cache or of all
+ * (NULL); did any go? */
+bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c);
+/* Takes what others freed of this processor's; did anything wait? */
+bool loam_slab__take_mine(loam_slabs *s);
+/* A slab with free slots that others handed over becomes this processor's; was there one? */
+bool loam_slab__adopt(loam_cache *c);
+/* Asks every other processor for what it can spare. */
+void loam_slab__ask(loam_slabs *s);
+/* Waits, if the zone's config says how, until all have given; false: they have not, or there are
+ * none. A second turn, which asks again: what one tells an owner in the first, that one gives. */
+bool loam_slab__await(loam_slabs *s, unsigned turn);
+/* The fronts of a new cache, and where each processor finds its own. */
+void loam_slab__start_fronts(loam_cache *c);
+
+/* ---- slab_remote.c ---- */
+
+/* [lock] A slab of the layer begins. half: lines for its remote words, or NULL for those inside. */
+void loam_slab__remote_start(loam_slabs *s, const slab_desc *d, uint32_t *half);
+/* [own] Nobody may touch it any more; false: somebody is about to, and it will be queued. */
+bool loam_slab__kill(const loam_slabs *s, const slab_desc *d);
+/* Was this slot freed by another processor, and not taken yet? */
+bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot);
+/* A slot of another's slab is freed: gathers it; false: it was gathered before. */
+bool loam_slab__gather(loam_slabs *s, const slab_desc *d, unsigned slot);
+/* The same from an offset of the window, when it is an object of `base` that another processor's
+ * front owns; false: nothing done. */
+bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base);
+/* Publishes all that this processor gathered. */
+void loam_slab__publish_all(loam_slabs *s);
+/* Handles the slabs of a stack that was taken whole, this one and those behind it. */
+void loam_slab__take_stack(loam_slabs *s, uint32_t first);
+/* [lock] Keeps a slab where it is while it is looked at; false: it is gone. */
+bool loam_slab__pin(const slab_desc *d);
+void loam_slab__unpin(loam_slabs *s, slab_desc *d);
 
 /* ---- slab_find.c ---- */
 
@@ -304,11 +514,13 @@ typedef struct slab_place {
 } slab_place;
 
 /* Finds the block that is out at exactly p; any other answer than SLAB_FINE says what p is. */
-slab_fault loam_slab__find(const loam_slabs *s, const void *p, const void *owner,
-                           const loam_cache *cache, slab_place *at);
+slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, const loam_cache *cache,
+                           slab_place *at);
 /* Reports a fault found so: LOAM_EINVAL. freeing: free, else another use. */
 loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const slab_place *at,
                            bool freeing, const void *caller);
+/* Counts a refusal. */
+void loam_slab__count_refusal(loam_slabs *s);
 /* The words for a fault: of a free, else of another use. */
 const char *loam_slab__what(slab_fault fault, bool freeing);
 /* The rule that a free of such an address would break. */
@@ -317,13 +529,27 @@ const char *loam_slab__rule_at_risk(slab_fault fault);
 void loam_slab__describe(const slab_place *at, loam_report *r);
 /* Bytes that the owner of the block may use. */
 size_t loam_slab__usable(const slab_place *at);
-/* The next descriptor in use at or after *index, which is moved past it; NULL: no more. */
+/* The next descriptor in use at or after *index, which is moved past it; NULL: no more. With many
+ * processors [lock], or nobody else inside. */
 slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index);
+/* A walk over all that is in use, by address, while others may be inside. Starts with all zero. */
+typedef struct slab_visit {
+    uintptr_t index; /* where to look next */
+    slab_desc *slab; /* stays where it is until the next step; NULL: a large block, as it was */
+    const void *owner, *site;
+    void *block; /* NULL: it waits */
+    size_t size;
+} slab_visit;
+bool loam_slab__visit(loam_slabs *s, slab_visit *v);
+/* Ends a walk early. */
+void loam_slab__visit_end(loam_slabs *s, slab_visit *v);
 
 /* ---- slab_meta.c ---- */
 
 void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__frames_free(loam_slabs *s, void *va);
+/* Makes a frame, or two, a leaf that knows of nothing. */
+void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf);
 /* The descriptor for an address of the window, its leaf made when missing; NULL: no memory. */
 slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va);
 /* Gives back the leaf of this address, or every one (NULL), when nothing uses it; did any go? */
@@ -339,21 +565,23 @@ bool loam_slab__meta_trim(loam_slabs *s);
 uint64_t loam_slab__random(loam_slabs *s);
 /* A slot that was just taken becomes a block: poison checked, magic written. */
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site);
-/* A block comes back: magic checked, poison written; the slot is free or waits. */
-void loam_slab__undress(slab_desc *d, unsigned slot);
+/* A block comes back: magic checked, poison written; the slot is free or waits. false: it came back
+ * already. */
+bool loam_slab__undress(slab_desc *d, unsigned slot);
 /* The size of a block changes in place. */
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site);
 /* The first bytes of a new slab, and the last look at one that goes. */
-void loam_slab__slab_comes(slab_desc *d);
+void loam_slab__slab_comes(const loam_cache *c, unsigned char *base);
 void loam_slab__slab_goes(const slab_desc *d);
 void loam_slab__large_dress(slab_desc *d, const loam_slabs *s);
-void loam_slab__large_undress(loam_slabs *s, slab_desc *d);
+/* false: it came back already. */
+bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p);
 /* The side of the block whose magic is damaged, or NULL. */
 const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s);
 bool loam_slab__poison_fault(const slab_desc *d, unsigned slot);
 _Noreturn void loam_slab__damage(const char *rule, const char *state, const slab_place *at);
-/* Lets the oldest waiting blocks go until at most `bytes` wait. */
-void loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes);
+/* Lets the oldest waiting blocks go until at most `bytes` wait; did any go? */
+bool loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes);
 
 /* ---- slab_large.c ---- */
 
@@ -361,7 +589,9 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
                              const void *site);
 /* Traces what happens to a large block, and counts OBJ_FAIL. */
 void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size);
-/* Gives the frames back; the block is out or waits. */
+/* A block that is out is on its way back; false: it is none, or was claimed before. */
+bool loam_slab__large_claim(loam_slabs *s, slab_desc *d, const void *p);
+/* Gives the frames back; the block is claimed. */
 void loam_slab__large_release(loam_slabs *s, slab_desc *d);
 /* Bytes for the block in its frames. */
 size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d);
@@ -373,10 +603,13 @@ const char *loam_slab__check_leaves(const loam_slabs *s);
 /* May the large block be believed: its place, its list and its size? */
 bool loam_slab__large_is_sound(const loam_slabs *s, const slab_desc *d, uintptr_t index);
 
+/* S13 to S16; all other rules hold. slab_check_many.c */
+const char *loam_slab__check_many(const loam_slabs *s);
+
 /* ---- slab_cache.c ---- */
 
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
-                                    const void *owner);
+                                    const void *owner, loam_ctor_fn *ctor, void *ctx);
 size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t *lead);
 
 #endif

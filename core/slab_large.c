@@ -12,7 +12,8 @@
  *                                    ^ descriptor's piece; asked for `size` bytes
  *
  * RULES  K3 and K4 of kmalloc.c.
- * LOCKS  Interrupts off while the list of large blocks changes.
+ * LOCKS  slab_lock while the list of large blocks changes. A block that is freed is claimed first:
+ *        of two frees at once one is refused.
  * COST   One call of the zone, O(1) besides.
  * FROM   -
  * NOT    Giving back the tail of a block that shrank: the zone takes whole blocks only.
@@ -39,47 +40,60 @@ static uint64_t large_npages(const loam_slabs *s, size_t size, size_t align, siz
         npages = half + 1;
     if (npages < least)
         npages = least;
-    return npages <= s->len >> LOAM_PAGE_SHIFT ? npages : 0; /* more than there is, whatever goes */
+    /* more than there is, whatever goes */
+    return npages <= s->len >> LOAM_PAGE_SHIFT && npages <= UINT32_MAX ? npages : 0;
 }
 
-static slab_desc *large_build(loam_slabs *s, uint64_t npages, size_t lead)
+static slab_desc *large_build(loam_slabs *s, uint64_t npages, size_t lead, unsigned char **base)
 {
-    unsigned char *base = loam_slab__frames_alloc(s, npages);
-    if (base == NULL)
+    *base = loam_slab__frames_alloc(s, npages);
+    if (*base == NULL)
         return NULL;
-    slab_desc *d = loam_slab__desc_make(s, base + lead);
-    if (d == NULL) {
-        loam_slab__frames_free(s, base);
-        return NULL;
-    }
-    d->base = base;
-    d->npages = (uintptr_t)npages;
-    d->lead_log2 = (uint8_t)(lead == 0 ? 0 : loam_log2_floor(lead));
+    slab_desc *d = loam_slab__desc_make(s, *base + lead);
+    if (d == NULL)
+        loam_slab__frames_free(s, *base);
     return d;
 }
 
-static slab_desc *large_new(loam_slabs *s, uint64_t npages, size_t lead)
+/* What is asked for. */
+typedef struct large_wish {
+    const void *owner, *site;
+    size_t size, lead;
+    uint64_t npages;
+} large_wish;
+
+static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
 {
-    loam_irq irq = loam_port_irq_save();
+    unsigned char *base;
+    loam_irq irq = slab_lock(s);
     s->building++;
-    loam_port_irq_restore(irq);
-    slab_desc *d = large_build(s, npages, lead);
-    irq = loam_port_irq_save();
+    slab_unlock(s, irq);
+    slab_desc *d = large_build(s, wish->npages, wish->lead, &base);
+    irq = slab_lock(s);
     s->building--;
     if (d != NULL) {
+        d->npages = (uint32_t)wish->npages;
         d->kind = SLAB_LARGE;
+        d->lead_log2 = (uint8_t)(wish->lead == 0 ? 0 : loam_log2_floor(wish->lead));
+        d->base = base;
+        d->owner = wish->owner;
+        d->size = wish->size;
+        d->site = wish->site;
         loam_list_append(&s->large, &d->link);
         s->large_count++;
     }
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
     return d;
 }
 
 void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size)
 {
-    loam_irq irq = loam_port_irq_save();
-    if (kind == LOAM_TRACE_OBJ_FAIL)
+    if (kind == LOAM_TRACE_OBJ_FAIL) {
+        loam_irq irq = slab_lock(s);
         s->failures++;
+        slab_unlock(s, irq);
+    }
+    loam_irq irq = loam_port_irq_save();
     loam_trace_emit(s->trace, kind, 0, (uintptr_t)p, size);
     loam_port_irq_restore(irq);
 }
@@ -90,16 +104,16 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
     size_t lead = 0;
     bool aligned = s->align_max == 0 || align <= s->align_max;
     uint64_t npages = aligned ? large_npages(s, size, align, &lead) : 0;
-    slab_desc *d = npages != 0 ? large_new(s, npages, lead) : NULL;
+    large_wish wish = {owner, site, size, lead, npages};
+    slab_desc *d = npages != 0 ? large_new(s, &wish) : NULL;
     if (d == NULL && npages != 0 && loam_slab__reclaim(s))
-        d = large_new(s, npages, lead);
+        d = large_new(s, &wish);
+    for (unsigned turn = 0; d == NULL && npages != 0 && turn < SLAB_TURNS; turn++)
+        d = loam_slab__await(s, turn) ? large_new(s, &wish) : NULL;
     if (d == NULL) {
         loam_slab__large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, size);
         return NULL;
     }
-    d->owner = owner;
-    d->size = size;
-    d->site = site;
     unsigned char *p = slab_large_block(d);
     if (s->modes != 0)
         loam_slab__large_dress(d, s);
@@ -107,15 +121,25 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
     return p;
 }
 
+bool loam_slab__large_claim(loam_slabs *s, slab_desc *d, const void *p)
+{
+    loam_irq irq = slab_lock(s);
+    bool out = d->kind == SLAB_LARGE && d->used == 0 && slab_large_block(d) == p;
+    if (out)
+        d->used = 1;
+    slab_unlock(s, irq);
+    return out;
+}
+
 void loam_slab__large_release(loam_slabs *s, slab_desc *d)
 {
     unsigned char *base = d->base, *p = slab_large_block(d);
     loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, p, d->size);
-    loam_irq irq = loam_port_irq_save();
+    loam_irq irq = slab_lock(s);
     loam_list_remove(&d->link);
     s->large_count--;
-    __builtin_memset(d, 0, sizeof(*d));
-    loam_port_irq_restore(irq);
+    slab_desc_clear(s, d);
+    slab_unlock(s, irq);
     loam_slab__frames_free(s, base);
     if (!s->keep_empty)
         loam_slab__leaf_trim(s, p);
@@ -123,7 +147,7 @@ void loam_slab__large_release(loam_slabs *s, slab_desc *d)
 
 size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d)
 {
-    size_t all = (size_t)d->npages << LOAM_PAGE_SHIFT;
+    size_t all = slab_large_bytes(d);
     bool guard = (s->modes & LOAM_SLAB_GUARD) != 0;
     return all - (guard ? ((size_t)1 << d->lead_log2) + SLAB_GUARD_TAIL : 0);
 }

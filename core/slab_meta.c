@@ -5,17 +5,19 @@
  *        place. They live in frames from the same zone, and go back to it when nobody uses them.
  *
  * MODEL  Leaves: one frame is 64 descriptors, for 64 slab-sized pieces of the window. leaf[] has an
- *        entry for each such run; entries without a leaf lead to one frame of zeros.
+ *        entry for each such run; entries without a leaf lead to one frame of nothing.
+ *        With many processors a leaf is two frames: the second has a remote line for each
+ *        descriptor of the first.
  *        Lines: one frame is a header and 63 cache lines, handed out in runs. A run belongs to one
  *        user, so that words of two processors never share a line.
  *
  *            window  |0..63      |64..127    |128..191   |      lines  [h][cache...][w][w w][ ][ ]
  *            leaf[]   |           |           |
  *                     v           v           v                 free    0  0  0  0  0  0 0  1  1
- *                   [64 desc]  [zeros]     [64 desc]
+ *                   [64 desc]  [nothing]   [64 desc]
  *
  * RULES  S6 and S7 of slab_check.c.
- * LOCKS  Interrupts are off only while a map or a list changes, never while the zone is asked.
+ * LOCKS  slab_lock while a map or a list changes, never while the zone is asked.
  * COST   desc_make: O(1); lines: a look at 16 frames at most, then a new one is taken.
  * FROM   Linux keeps the same things in struct page; a window and leaves need no frame table.
  * NOT    Moving lines together: one used line keeps its frame.
@@ -74,20 +76,34 @@ static uintptr_t meta_biased(uintptr_t leaf, uintptr_t i)
     return leaf - i * SLAB_LEAF * SLAB_LINE;
 }
 
+void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf)
+{
+    for (unsigned i = 0; i < SLAB_LEAF; i++)
+        slab_desc_clear(s, (slab_desc *)(void *)leaf + i);
+    if (slab_is_many(s))
+        __builtin_memset(leaf + LOAM_PAGE_SIZE, 0, LOAM_PAGE_SIZE);
+}
+
+/* Is there no leaf in this place? A new one comes into it, unless that is NULL. */
+static bool meta_no_leaf(loam_slabs *s, uintptr_t i, unsigned char *leaf)
+{
+    loam_irq irq = slab_lock(s);
+    bool none = s->leaves > 1 && s->leaf[i] == meta_biased(s->no_leaf, i);
+    if (none && leaf != NULL)
+        s->leaf[i] = meta_biased((uintptr_t)leaf, i);
+    slab_unlock(s, irq);
+    return none;
+}
+
 slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
 {
     uintptr_t off = slab_off(s, va), i = off >> s->shift >> SLAB_LEAF_BITS;
-    if (s->leaves > 1 && s->leaf[i] == meta_biased(s->no_leaf, i)) {
-        unsigned char *leaf = loam_slab__frames_alloc(s, 1);
+    if (meta_no_leaf(s, i, NULL)) {
+        unsigned char *leaf = loam_slab__frames_alloc(s, slab_leaf_frames(s));
         if (leaf == NULL)
             return NULL;
-        __builtin_memset(leaf, 0, LOAM_PAGE_SIZE);
-        loam_irq irq = loam_port_irq_save();
-        bool mine = s->leaf[i] == meta_biased(s->no_leaf, i);
-        if (mine)
-            s->leaf[i] = meta_biased((uintptr_t)leaf, i);
-        loam_port_irq_restore(irq);
-        if (!mine) /* an interrupt was faster */
+        loam_slab__leaf_clear(s, leaf);
+        if (!meta_no_leaf(s, i, leaf)) /* another was faster */
             loam_slab__frames_free(s, leaf);
     }
     return slab_desc_at(s, off);
@@ -95,17 +111,15 @@ slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
 
 static bool meta_leaf_trim(loam_slabs *s, uintptr_t i)
 {
+    loam_irq irq = slab_lock(s);
     uintptr_t leaf = s->leaf[i] + i * SLAB_LEAF * SLAB_LINE;
-    if (s->leaves == 1 || leaf == s->no_leaf)
-        return false;
     const slab_desc *d = (const slab_desc *)leaf;
-    loam_irq irq = loam_port_irq_save();
-    bool unused = s->building == 0;
+    bool unused = s->building == 0 && s->leaves > 1 && leaf != s->no_leaf;
     for (unsigned n = 0; n < SLAB_LEAF && unused; n++)
         unused = d[n].kind == SLAB_NONE;
     if (unused)
         s->leaf[i] = meta_biased(s->no_leaf, i);
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
     if (unused)
         loam_slab__frames_free(s, (void *)leaf);
     return unused;
@@ -172,11 +186,11 @@ static void *meta_take_new(loam_slabs *s, unsigned n)
     if (frame == NULL)
         return NULL;
     frame->free = ~1ULL;
-    loam_irq irq = loam_port_irq_save();
+    loam_irq irq = slab_lock(s);
     s->line_frames++;
     loam_list_push(&s->lines_partial, &frame->link);
     void *p = meta_take(s, frame, n);
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
     return p;
 }
 
@@ -190,24 +204,20 @@ void *loam_slab__meta_alloc(loam_slabs *s, size_t bytes)
     if (bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE)
         return loam_slab__frames_alloc(s, (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT);
     unsigned n = meta_lines(bytes);
-    loam_irq irq = loam_port_irq_save();
+    loam_irq irq = slab_lock(s);
     void *p = meta_take_any(s, n);
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
     return p != NULL ? p : meta_take_new(s, n);
 }
 
-static bool meta_drop_frame(loam_slabs *s, slab_lines *frame)
+/* Lock held. Takes a frame of which no line is used off its list; false: one is, or may be soon. */
+static bool meta_unlink(loam_slabs *s, slab_lines *frame)
 {
-    loam_irq irq = loam_port_irq_save();
-    bool unused = frame->free == ~1ULL && s->building == 0;
-    if (unused) {
-        loam_list_remove(&frame->link);
-        s->line_frames--;
-    }
-    loam_port_irq_restore(irq);
-    if (unused)
-        loam_slab__frames_free(s, frame);
-    return unused;
+    if (frame->free != ~1ULL || s->building != 0)
+        return false;
+    loam_list_remove(&frame->link);
+    s->line_frames--;
+    return true;
 }
 
 void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
@@ -218,24 +228,33 @@ void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
     }
     unsigned at = (unsigned)(slab_off(s, p) & (LOAM_PAGE_SIZE - 1)) / SLAB_LINE;
     slab_lines *frame = (slab_lines *)(void *)((unsigned char *)p - (size_t)at * SLAB_LINE);
-    loam_irq irq = loam_port_irq_save();
+    loam_irq irq = slab_lock(s);
     frame->free |= loam_mask64(meta_lines(bytes)) << at;
     s->lines_used -= meta_lines(bytes);
     loam_list_remove(&frame->link);
     loam_list_push(&s->lines_partial, &frame->link);
-    loam_port_irq_restore(irq);
-    if (!s->keep_empty)
-        meta_drop_frame(s, frame);
+    bool drop = !s->keep_empty && meta_unlink(s, frame);
+    slab_unlock(s, irq);
+    if (drop)
+        loam_slab__frames_free(s, frame);
 }
 
 bool loam_slab__meta_trim(loam_slabs *s)
 {
-    bool any = false;
-    loam_list *node = s->lines_partial.next;
-    for (uint32_t n = s->line_frames; n > 0 && node != &s->lines_partial; n--) {
-        loam_list *next = node->next;
-        any = meta_drop_frame(s, meta_frame_of(node)) || any;
-        node = next;
+    loam_list unused;
+    loam_list_init(&unused);
+    loam_irq irq = slab_lock(s);
+    for (loam_list *n = s->lines_partial.next, *next; n != &s->lines_partial; n = next) {
+        next = n->next;
+        if (meta_unlink(s, meta_frame_of(n)))
+            loam_list_push(&unused, n);
+    }
+    slab_unlock(s, irq);
+    bool any = !loam_list_is_empty(&unused);
+    while (!loam_list_is_empty(&unused)) {
+        loam_list *n = unused.next;
+        loam_list_remove(n);
+        loam_slab__frames_free(s, meta_frame_of(n));
     }
     return any;
 }

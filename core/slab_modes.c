@@ -15,7 +15,8 @@
  *        Objects with a constructor keep their contents while free: no poison, no zeros for them.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
- * LOCKS  Interrupts off while the ring changes; the block itself is nobody else's meanwhile.
+ * LOCKS  slab_lock while the ring changes; the block itself is nobody else's meanwhile. With many
+ *        processors a layer with a mode has its slabs on the shared fronts, behind that lock.
  * COST   O(bytes of the slot).
  * FROM   Red zones and poison as in Linux slub_debug; quarantine as in AddressSanitizer.
  * NOT    Reads after free: only a page that is unmapped can tell.
@@ -70,11 +71,10 @@ static mode_area mode_area_of(const slab_place *at)
 {
     const slab_desc *d = at->desc;
     if (d->kind == SLAB_LARGE)
-        return (mode_area){d->base, slab_large_block(d), (size_t)d->size,
-                           (size_t)d->npages << LOAM_PAGE_SHIFT};
+        return (mode_area){d->base, slab_large_block(d), (size_t)d->size, slab_large_bytes(d)};
     const slab_info *info = slab_info_of(d, at->slot);
     unsigned char *base = slab_slot_base(d, at->slot);
-    return (mode_area){base, base + info->lead, info->size, d->cache->stride};
+    return (mode_area){base, base + info->lead, info->size, slab_cache_of(d)->stride};
 }
 
 static void guard_write(const mode_area *a)
@@ -109,9 +109,9 @@ static void guard_verify(const slab_place *at, const loam_slabs *s)
 bool loam_slab__poison_fault(const slab_desc *d, unsigned slot)
 {
     if (d->kind == SLAB_LARGE)
-        return !bytes_are(d->base, (size_t)d->npages << LOAM_PAGE_SHIFT, SLAB_POISON_BYTE);
-    return slab_poisons(d->cache) &&
-           !bytes_are(slab_slot_base(d, slot), d->cache->stride, SLAB_POISON_BYTE);
+        return !bytes_are(d->base, slab_large_bytes(d), SLAB_POISON_BYTE);
+    return slab_poisons(slab_cache_of(d)) &&
+           !bytes_are(slab_slot_base(d, slot), slab_cache_of(d)->stride, SLAB_POISON_BYTE);
 }
 
 static void poison_verify(const slab_desc *d, unsigned slot)
@@ -133,43 +133,56 @@ static void *ring_pop(slab_ring *ring)
 
 static uint64_t ring_bytes_of(const slab_desc *d)
 {
-    return d->kind == SLAB_LARGE ? (uint64_t)d->npages << LOAM_PAGE_SHIFT : d->cache->stride;
+    return d->kind == SLAB_LARGE ? slab_large_bytes(d) : slab_cache_of(d)->stride;
 }
 
-/* The oldest waiting block becomes free. */
-static void ring_evict(loam_slabs *s)
+/* The oldest waiting block, off the ring, if more than `bytes` wait; else NULL. */
+static slab_desc *ring_next(loam_slabs *s, uint64_t bytes, void **p)
 {
-    slab_place at;
-    loam_irq irq = loam_port_irq_save();
-    void *p = s->ring.count == 0 ? NULL : ring_pop(&s->ring);
-    if (p == NULL) { /* an interrupt was faster */
-        loam_port_irq_restore(irq);
-        return;
+    slab_desc *d = NULL;
+    loam_irq irq = slab_lock(s);
+    if (s->ring.count != 0 && s->ring.bytes > bytes) {
+        *p = ring_pop(&s->ring);
+        d = slab_desc_at(s, slab_off(s, *p));
+        s->ring.bytes -= ring_bytes_of(d);
+        if (d->kind == SLAB_SLOTS)
+            slab_cache_of(d)->waiting--;
     }
-    slab_desc *d = slab_desc_at(s, slab_off(s, p));
-    s->ring.bytes -= ring_bytes_of(d);
-    if (d->kind == SLAB_SLOTS)
-        d->cache->waiting--;
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
+    return d;
+}
+
+/* The oldest waiting block becomes free, if more than `bytes` wait. */
+static bool ring_evict(loam_slabs *s, uint64_t bytes)
+{
+    void *p;
+    slab_place at;
+    slab_desc *d = ring_next(s, bytes, &p);
+    if (d == NULL)
+        return false;
     if (d->kind == SLAB_LARGE) {
         poison_verify(d, 0);
         loam_slab__large_release(s, d);
-        return;
+        return true;
     }
-    loam_slab__find(s, p, d->cache->owner, d->cache, &at);
+    loam_cache *c = slab_cache_of(d);
+    loam_slab__find(s, p, c->owner, c, &at);
     poison_verify(d, at.slot);
     slab_info_of(d, at.slot)->state = SLAB_FREE;
-    loam_slab__put_slot(d, at.slot);
+    (void)loam_slab__put_slot(d, at.slot);
+    return true;
 }
 
-void loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes)
+bool loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes)
 {
-    for (uint32_t n = s->ring.count; n > 0 && s->ring.count > 0 && s->ring.bytes > bytes; n--)
-        ring_evict(s);
+    uint32_t n = s->ring.cap; /* others may add meanwhile */
+    while (n > 0 && ring_evict(s, bytes))
+        n--;
+    return n < s->ring.cap;
 }
 
-/* Makes room, then lets the block wait; false: it is larger than the quarantine, or interrupts
- * filled that meanwhile. */
+/* Makes room, then lets the block wait; false: it is larger than the quarantine, or others filled
+ * that meanwhile. */
 static bool ring_push(loam_slabs *s, slab_desc *d, void *p)
 {
     slab_ring *ring = &s->ring;
@@ -177,21 +190,22 @@ static bool ring_push(loam_slabs *s, slab_desc *d, void *p)
     if (!mode_is(s, LOAM_SLAB_QUARANTINE) || bytes > ring->limit)
         return false;
     loam_slab__quarantine_trim(s, ring->limit - bytes);
-    if (ring->count == ring->cap)
-        ring_evict(s);
-    loam_irq irq = loam_port_irq_save();
+    loam_irq irq = slab_lock(s);
+    bool full = ring->count == ring->cap;
+    slab_unlock(s, irq);
+    if (full)
+        ring_evict(s, 0);
+    irq = slab_lock(s);
     bool room = ring->count < ring->cap && ring->bytes <= ring->limit - bytes;
     if (room) {
         uint32_t at = ring->head + ring->count;
         ring->block[at >= ring->cap ? at - ring->cap : at] = p;
         ring->count++;
         ring->bytes += bytes;
-        if (d->kind == SLAB_LARGE)
-            d->used = 1;
-        else
-            d->cache->waiting++;
+        if (d->kind == SLAB_SLOTS)
+            slab_cache_of(d)->waiting++;
     }
-    loam_port_irq_restore(irq);
+    slab_unlock(s, irq);
     return room;
 }
 
@@ -205,7 +219,7 @@ static void mode_clear(const loam_slabs *s, const mode_area *a)
 
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site)
 {
-    const loam_cache *c = d->cache;
+    const loam_cache *c = slab_cache_of(d);
     const loam_slabs *s = c->slabs;
     unsigned char *base = slab_slot_base(d, slot);
     poison_verify(d, slot);
@@ -221,22 +235,39 @@ void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, c
     return a.block;
 }
 
-void loam_slab__undress(slab_desc *d, unsigned slot)
+/* The block's record says that it comes back; false: it said so already. */
+static bool mode_claim(slab_desc *d, unsigned slot)
 {
-    loam_cache *c = d->cache;
+    slab_hold hold;
+    loam_slabs *s = slab_cache_of(d)->slabs;
+    if (!slab_has_info(s))
+        return true; /* the slot's bit will tell */
+    if (!loam_slab__own(d, &hold))
+        return false;
+    slab_info *info = slab_info_of(d, slot);
+    bool out = info->state == SLAB_OUT;
+    if (out)
+        info->state = SLAB_WAITING;
+    loam_slab__leave(s, &hold);
+    return out;
+}
+
+bool loam_slab__undress(slab_desc *d, unsigned slot)
+{
+    loam_cache *c = slab_cache_of(d);
     loam_slabs *s = c->slabs;
     slab_place at = {d, slot};
     void *p = slab_block_of(d, slot);
     guard_verify(&at, s);
+    if (!mode_claim(d, slot))
+        return false;
     if (slab_poisons(c))
         __builtin_memset(slab_slot_base(d, slot), SLAB_POISON_BYTE, c->stride);
-    if (slab_has_info(s))
-        slab_info_of(d, slot)->state = SLAB_WAITING;
     if (ring_push(s, d, p))
-        return;
+        return true;
     if (slab_has_info(s))
         slab_info_of(d, slot)->state = SLAB_FREE;
-    loam_slab__put_slot(d, slot);
+    return loam_slab__put_slot(d, slot);
 }
 
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site)
@@ -258,17 +289,17 @@ void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, 
         __builtin_memset(a.block + old, 0, size - old);
 }
 
-void loam_slab__slab_comes(slab_desc *d)
+void loam_slab__slab_comes(const loam_cache *c, unsigned char *base)
 {
-    if (slab_poisons(d->cache))
-        __builtin_memset(d->base, SLAB_POISON_BYTE, d->cache->slots * d->cache->stride);
+    if (slab_poisons(c))
+        __builtin_memset(base, SLAB_POISON_BYTE, (size_t)c->slots * c->stride);
 }
 
 void loam_slab__slab_goes(const slab_desc *d)
 {
-    if (!slab_poisons(d->cache))
+    if (!slab_poisons(slab_cache_of(d)))
         return;
-    for (unsigned i = 0; i < d->cache->slots; i++)
+    for (unsigned i = 0; i < slab_cache_of(d)->slots; i++)
         poison_verify(d, i);
 }
 
@@ -284,12 +315,15 @@ void loam_slab__large_dress(slab_desc *d, const loam_slabs *s)
         mode_clear(s, &a);
 }
 
-void loam_slab__large_undress(loam_slabs *s, slab_desc *d)
+bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p)
 {
     slab_place at = {d, 0};
     guard_verify(&at, s);
+    if (!loam_slab__large_claim(s, d, p))
+        return false;
     if (mode_is(s, LOAM_SLAB_POISON))
-        __builtin_memset(d->base, SLAB_POISON_BYTE, (size_t)d->npages << LOAM_PAGE_SHIFT);
+        __builtin_memset(d->base, SLAB_POISON_BYTE, slab_large_bytes(d));
     if (!ring_push(s, d, slab_large_block(d)))
         loam_slab__large_release(s, d);
+    return true;
 }

@@ -11,7 +11,12 @@
 
 enum { LOAM_PORT_MAX_CPUS = 64 };
 
+/* In a program, which a library is not, reading it is one instruction. */
+#if defined(__PIC__) && !defined(__PIE__)
 extern _Thread_local unsigned loam_port_cpu_self;
+#else
+extern _Thread_local unsigned loam_port_cpu_self __attribute__((tls_model("local-exec")));
+#endif
 
 static inline unsigned loam_port_cpu(void)
 {

@@ -277,10 +277,12 @@ static void rules_of_slabs(tap *t)
     ground_start(t, 256, "shift=14");
     unsigned char *p = get(t, 48);
     slab_desc *d = find(t, p).desc;
-    loam_cache *c = d->cache;
+    loam_cache *c = slab_cache_of(d);
     GROUND_BREAKS(t, d->kind, SLAB_KINDS, "S1");
     GROUND_BREAKS(t, d->base, p + 16384, "S1");
-    GROUND_BREAKS(t, d->cache, (loam_cache *)0, "S1");
+    GROUND_BREAKS(t, d->front, (void *)0, "S1");
+    GROUND_BREAKS(t, d->front, (void *)(slab_front_of(c) + 1), "S1");
+    GROUND_BREAKS(t, d->front, (void *)((char *)slab_front_of(c) + 8), "S1");
     GROUND_BREAKS(t, d->words, (uint64_t *)8, "S1");
     GROUND_BREAKS(t, d->recip, d->recip - 1, "S2");
     GROUND_BREAKS(t, d->recip, 0, "S2");
@@ -292,7 +294,7 @@ static void rules_of_slabs(tap *t)
     GROUND_BREAKS(t, c->slots, 342, "S8");
     GROUND_BREAKS(t, c->slots, ~0U, "S8");
     GROUND_BREAKS(t, c->stride, 0, "S8");
-    GROUND_BREAKS(t, c->stride, SIZE_MAX - UINT32_MAX, "S8");
+    GROUND_BREAKS(t, c->stride, UINT32_MAX, "S8");
     GROUND_BREAKS(t, c->stride, 65536, "S8");
     GROUND_BREAKS(t, c->size, 49, "S8");
     GROUND_BREAKS(t, c->align, 24, "S8");
@@ -307,7 +309,7 @@ static void rules_of_fronts(tap *t)
 {
     ground_start(t, 256, "shift=14");
     slab_desc *d = find(t, get(t, 4096)).desc, *e;
-    loam_cache *c = d->cache;
+    loam_cache *c = slab_cache_of(d);
     slab_front *f = slab_front_of(c);
     TAP_EQ(t, c->slots, 4);
     for (unsigned i = 0; i < 4; i++)
@@ -342,7 +344,7 @@ static void rules_of_metadata(tap *t)
     GROUND_BREAKS(t, s->leaf[0], 0, "S6");
     GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 64, "S6");
     GROUND_BREAKS(t, *(unsigned char *)s->no_leaf, 1, "S1");
-    GROUND_BREAKS(t, ((unsigned char *)s->no_leaf)[4095], 1, "S1");
+    GROUND_BREAKS(t, ((slab_desc *)s->no_leaf)[SLAB_LEAF - 1].any, 1, "S1");
     GROUND_BREAKS(t, frame->free, frame->free | 1, "S7");
     GROUND_BREAKS(t, frame->free, frame->free & (frame->free - 1), "S7");
     GROUND_BREAKS(t, s->lines_used, s->lines_used + 1, "S7");

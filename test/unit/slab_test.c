@@ -40,10 +40,13 @@ static uint64_t used_of(const loam_cache *c)
 /* Every offset of a 64 KiB slab, against counting. */
 static bool divides(uint32_t stride)
 {
-    uint32_t recip = slab_reciprocal(stride), slot = 0, inside = 0;
+    uint32_t recip = slab_reciprocal(stride), slots = 65536 / stride, slot = 0, inside = 0;
+    uint32_t bound = slab_bound(stride, slots);
     for (uint32_t off = 0; off < 65536; off++) {
         uint64_t x = (uint64_t)off * recip;
         if ((uint32_t)(x >> 32) != slot || ((uint32_t)x < recip) != (inside == 0))
+            return false;
+        if (((uint32_t)x <= bound) != (inside == 0 && slot < slots))
             return false;
         inside++;
         slot += inside == stride;
@@ -361,7 +364,7 @@ static void init_refuses(tap *t)
     config.shift = 17;
     TAP_CHECK(t, loam_slabs_init(ground.zone, &config) == NULL);
     config.shift = 0;
-    config.modes = 64;
+    config.modes = LOAM_SLAB_ALL_MODES + 1;
     TAP_CHECK(t, loam_slabs_init(ground.zone, &config) == NULL);
     config.modes = 0;
     for (ground.left = 0; ground.left < 2; ground.left++) {

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_fronts.c - who owns which slab: fronts, and how slabs go from one to another.
+ *
+ * WHAT   Each processor allocates from slabs of its own. This file says when a caller may touch a
+ *        slab, and moves slabs where they are of use: memory is short, a processor leaves.
+ *
+ * MODEL  A cache has a front for each processor and, with several of them, a shared one behind the
+ *        layer's lock. Slabs move only into and out of that one.
+ *
+ *            front 0     front 1     front 2        d.front says which; only the owner gives a
+ *            d d d       d d         (offline)      slab up, only under the lock
+ *              |  hand over ^           |
+ *              '----------. | adopt     | all
+ *                         v |           v
+ *                      shared front: d d d
+ *
+ *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
+ *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
+ *        with free slots, and answers 0. What is out stays where it is.
+ *        Offline: every slab goes to the shared front, then the stack is closed, in this order: who
+ *        finds the stack closed finds the new owner. Frees that come later take the lock.
+ *        Modes but hardened: every processor uses the shared front (loam_slabs.locked).
+ *
+ * RULES  S5, S12 and S16 of slab_check.c.
+ * LOCKS  The layer's lock for moves and for the shared front; it is a leaf: the zone is not asked
+ *        under it. A processor's own front: interrupts off.
+ * COST   enter, own: a few instructions, or the lock. adopt: O(1). offline: O(caches + its slabs).
+ * FROM   Heaps of threads that end: Hoard's global heap; adoption: mimalloc's abandoned pages.
+ * NOT    Balance: a front keeps its free slots until somebody asks.
+ */
+#include "slab_internal.h"
+
+/* ---- holding ---- */
+
+slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold)
+{
+    loam_slabs *s = c->slabs;
+    *hold = (slab_hold){loam_port_irq_save(), false};
+    slab_front *f = slab_front_of(c);
+    if (!slab_is_shared(s, f))
+        return f;
+    loam_port_irq_restore(hold->irq);
+    *hold = (slab_hold){loam_lock_acquire(&s->lock), true};
+    return slab_shared_of(c);
+}
+
+bool loam_slab__own(slab_desc *d, slab_hold *hold)
+{
+    *hold = (slab_hold){loam_port_irq_save(), false};
+    slab_front *f = slab_owner_of(d);
+    loam_slabs *s = f->cache->slabs;
+    bool shared = slab_is_shared(s, f);
+    if (!slab_is_many(s) || (!shared && f->cpu == loam_port_cpu()))
+        return true;
+    loam_port_irq_restore(hold->irq);
+    if (!shared)
+        return false;
+    *hold = (slab_hold){loam_lock_acquire(&s->lock), true};
+    if (slab_is_shared(s, slab_owner_of(d))) /* it changes under the lock alone */
+        return true;
+    loam_slab__leave(s, hold);
+    return false;
+}
+
+void loam_slab__leave(loam_slabs *s, const slab_hold *hold)
+{
+    if (hold->locked)
+        loam_lock_release(&s->lock, hold->irq);
+    else
+        loam_port_irq_restore(hold->irq);
+}
+
+void loam_slab__list(slab_desc *d)
+{
+    slab_front *f = slab_owner_of(d);
+    loam_list_remove(&d->link);
+    loam_list_push(d->any != 0 ? &f->partial : &f->full, &d->link);
+}
+
+/* ---- moving ---- */
+
+/* [own] */
+static void front_detach(slab_desc *d)
+{
+    slab_front *f = slab_owner_of(d);
+    loam_list_remove(&d->link);
+    if (f->empty == d)
+        f->empty = NULL;
+    if (f->slab == d) {
+        f->slab = NULL;
+        f->word = &f->cache->slabs->none;
+    }
+}
+
+/* Lock held, both fronts the caller's. */
+static void front_move(slab_desc *d, slab_front *to)
+{
+    slab_front *from = slab_owner_of(d);
+    front_detach(d);
+    /* Pairs with the peeks in slab_owner_of: who reads the old owner finds its stack closed, or
+     * pushes there and is sent on. */
+    loam_atomic_ptr_store(&d->front, to);
+    loam_slab__list(d);
+    loam_atomic_add(&from->slabs, (uint32_t)-1);
+    loam_atomic_add(&to->slabs, 1);
+}
+
+/* [own] An empty slab leaves its front for good, unless somebody has it pinned or queued. */
+static bool front_give_up(slab_desc *d)
+{
+    if (!loam_slab__kill(slab_cache_of(d)->slabs, d))
+        return false;
+    front_detach(d);
+    return true;
+}
+
+slab_desc *loam_slab__emptied(slab_desc *d)
+{
+    slab_front *f = slab_owner_of(d);
+    const loam_slabs *s = f->cache->slabs;
+    slab_desc *victim = d;
+    if (s->keep_empty && !(slab_has_remote(s) && slab_is_shared(s, f))) {
+        victim = f->empty;
+        f->empty = d;
+        if (victim == NULL || victim == d || victim->used != 0)
+            return NULL;
+    }
+    return front_give_up(victim) ? victim : NULL;
+}
+
+/* [own] The empty slab that a front keeps. */
+static void front_drop(slab_front *f, loam_list *victims)
+{
+    slab_desc *d = f->empty;
+    if (d != NULL && d->used == 0 && front_give_up(d))
+        loam_list_push(victims, &d->link);
+}
+
+/* Lock held. The slabs of a list go to the shared front, empty ones back. */
+static void front_hand_over(loam_list *list, slab_front *shared, loam_list *victims)
+{
+    while (!loam_list_is_empty(list)) {
+        slab_desc *d = LOAM_CONTAINER_OF(list->next, slab_desc, link);
+        if (d->used == 0 && front_give_up(d))
+            loam_list_push(victims, &d->link);
+        else
+            front_move(d, shared);
+    }
+}
+
+static bool front_release(loam_list *victims)
+{
+    bool any = !loam_list_is_empty(victims);
+    while (!loam_list_is_empty(victims)) {
+        slab_desc *d = LOAM_CONTAINER_OF(victims->next, slab_desc, link);
+        loam_list_remove(&d->link);
+        loam_slab__release(d);
+    }
+    return any;
+}
+
+bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
+{
+    loam_list victims;
+    loam_list_init(&victims);
+    loam_irq irq = slab_lock(s);
+    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        loam_cache *each = LOAM_CONTAINER_OF(n, loam_cache, link);
+        if (c != NULL && c != each)
+            continue;
+        front_drop(slab_front_of(each), &victims);
+        if (slab_is_many(s))
+            front_drop(slab_shared_of(each), &victims);
+    }
+    slab_unlock(s, irq);
+    return front_release(&victims);
+}
+
+/* ---- what a processor does for others ---- */
+
+/* This processor's part, while it is online. */
+static slab_cpu *front_cpu(const loam_slabs *s)
+{
+    unsigned cpu = loam_port_cpu();
+    return slab_has_remote(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
+}
+
+bool loam_slab__take_mine(loam_slabs *s)
+{
+    slab_cpu *me = front_cpu(s);
+    if (me == NULL || loam_atomic_peek(&me->stack) == 0)
+        return false;
+    /* pairs with the CAS in remote_push */
+    loam_slab__take_stack(s, loam_atomic_exchange(&me->stack, 0));
+    return true;
+}
+
+bool loam_slab__adopt(loam_cache *c)
+{
+    loam_slabs *s = c->slabs;
+    if (!slab_has_remote(s) || loam_atomic_peek(&slab_shared_of(c)->slabs) == 0)
+        return false;
+    loam_irq irq = slab_lock(s);
+    slab_front *shared = slab_shared_of(c), *f = slab_front_of(c);
+    bool found = f != shared && !loam_list_is_empty(&shared->partial);
+    if (found)
+        front_move(LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link), f);
+    slab_unlock(s, irq);
+    return found;
+}
+
+enum { FRONT_CONTENT, FRONT_ASKED, FRONT_GIVING }; /* slab_cpu.asked */
+
+/* Memory is short elsewhere: all that can be spared. */
+static void front_give(loam_slabs *s, slab_cpu *me)
+{
+    loam_list victims;
+    loam_list_init(&victims);
+    loam_atomic_store(&me->asked, FRONT_GIVING); /* asked again from here on: gives again */
+    loam_slab__publish_all(s);
+    (void)loam_slab__take_mine(s);
+    loam_irq irq = slab_lock(s);
+    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        slab_front *f = slab_front_of(c), *shared = slab_shared_of(c);
+        if (f != shared)
+            front_hand_over(&f->partial, shared, &victims);
+    }
+    slab_unlock(s, irq);
+    if (front_release(&victims))
+        loam_zone_drain(s->zone);
+    /* pairs with the load in loam_slab__await: what was given is there */
+    (void)loam_atomic_cas(&me->asked, FRONT_GIVING, FRONT_CONTENT);
+}
+
+void loam_slabs_serve(loam_slabs *s)
+{
+    slab_cpu *me = front_cpu(s);
+    if (me == NULL)
+        return;
+    if (me->held != 0)
+        loam_slab__publish_all(s);
+    (void)loam_slab__take_mine(s);
+    if (loam_atomic_load(&me->asked) == FRONT_ASKED) /* pairs with the store in loam_slab__ask */
+        front_give(s, me);
+}
+
+/* ---- shortage ---- */
+
+void loam_slab__ask(loam_slabs *s)
+{
+    for (uint32_t i = 0; slab_has_remote(s) && i < s->ncpus; i++) {
+        slab_cpu *cpu = &s->cpu[i];
+        bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED;
+        if (online && i != loam_port_cpu())
+            loam_atomic_store(&cpu->asked, FRONT_ASKED); /* pairs with the load in serve */
+    }
+}
+
+static bool front_all_gave(const loam_slabs *s)
+{
+    for (uint32_t i = 0; i < s->ncpus; i++) {
+        const slab_cpu *cpu = &s->cpu[i];
+        bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED;
+        if (online && i != loam_port_cpu() && loam_atomic_load(&cpu->asked) != FRONT_CONTENT)
+            return false;
+    }
+    return true;
+}
+
+bool loam_slab__await(loam_slabs *s, unsigned turn)
+{
+    const loam_zone_config *zone = loam_zone_config_of(s->zone);
+    if (!slab_has_remote(s))
+        return false;
+    if (turn != 0)
+        loam_slab__ask(s);
+    while (!front_all_gave(s)) {
+        if (zone->wait == NULL || !zone->wait(zone->wait_ctx))
+            return false;
+        loam_slabs_serve(s); /* another may wait for this one */
+    }
+    return true;
+}
+
+/* ---- processors come and go ---- */
+
+void loam_slabs_offline(loam_slabs *s)
+{
+    slab_cpu *me = front_cpu(s);
+    if (me == NULL)
+        return;
+    unsigned cpu = loam_port_cpu();
+    loam_list victims;
+    loam_list_init(&victims);
+    loam_irq irq = slab_lock(s);
+    me->offline = true;
+    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        slab_front *f = &c->part[cpu], *shared = slab_shared_of(c);
+        c->front[cpu] = shared;
+        front_hand_over(&f->partial, shared, &victims);
+        front_hand_over(&f->full, shared, &victims);
+    }
+    slab_unlock(s, irq);
+    (void)front_release(&victims);
+    loam_slab__publish_all(s);
+    /* Pairs with the load in remote_push: who finds it closed finds the new owners. */
+    uint32_t first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
+    loam_atomic_store(&me->asked, FRONT_CONTENT);
+    loam_slab__take_stack(s, first);
+}
+
+void loam_slabs_online(loam_slabs *s)
+{
+    unsigned cpu = loam_port_cpu();
+    if (!slab_has_remote(s) || cpu >= s->ncpus || !s->cpu[cpu].offline)
+        return;
+    loam_atomic_store(&s->cpu[cpu].stack, 0); /* open before it owns anything */
+    loam_irq irq = slab_lock(s);
+    s->cpu[cpu].offline = false;
+    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        c->front[cpu] = &c->part[cpu];
+    }
+    slab_unlock(s, irq);
+}
+
+static void front_start(loam_cache *c, uint32_t i)
+{
+    loam_slabs *s = c->slabs;
+    slab_front *f = &c->part[i];
+    bool shared = slab_is_many(s) && i == s->parts - 1;
+    f->cpu = shared ? s->ncpus : i;
+    f->key = shared ? 0 : (c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c) + i;
+    f->cache = c;
+    f->bound = slab_bound((uint32_t)c->stride, c->slots);
+    f->word = &s->none;
+    loam_list_init(&f->partial);
+    loam_list_init(&f->full);
+}
+
+void loam_slab__start_fronts(loam_cache *c)
+{
+    const loam_slabs *s = c->slabs;
+    for (uint32_t i = 0; i < s->parts; i++)
+        front_start(c, i);
+    for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS; i++) {
+        bool own = slab_has_remote(s) && i < s->ncpus && !s->cpu[i].offline;
+        c->front[i] = &c->part[own ? i : s->parts - 1];
+    }
+}

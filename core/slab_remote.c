@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_remote.c - frees of objects whose slab another processor owns: the protocol.
+ *
+ * WHAT   Tells the owner of a slab, without a lock and many at a time, which of its slots others
+ *        freed; and sees to it that the slab does not go while it is told.
+ *
+ * MODEL  The freeing processor gathers bits in a small table keyed by word. An entry that has to
+ *        make room, or is full, is published: ORed into the slab's remote words, after which the
+ *        slab is queued, once, on its owner's stack. The owner takes whole stacks.
+ *
+ *            freeing processor                      any            owner
+ *            entry: slab, word, bits --publish--> remote word --take--> free word
+ *                                       |                        ^
+ *                                       '--queue--> stack: d -> d -'      one stack a processor
+ *
+ *        remote.state of a slab:
+ *
+ *                    start                 pin              pin
+ *            DEAD ----------> IDLE ----------------> PINNED -----> PINNED twice ...
+ *              ^               | ^                     |
+ *              '-----kill------' |                     | unpin: one exchange sets QUEUED, too
+ *                                |    unpin            v
+ *                          (taking: PINNED) <--take-- QUEUED  (may be PINNED, too, and again)
+ *
+ *        publish   pin; OR each half of the word; OR the summary; unpin. Whose unpin set QUEUED
+ *                  owns the slab's place on a stack, and pushes it.
+ *        take      QUEUED becomes a pin; exchange the summary with 0, then each half it names; the
+ *                  bits become free slots; the pin goes. What is published meanwhile queues again.
+ *        kill      IDLE becomes DEAD, by the owner, of a slab with no object out. It fails exactly
+ *                  while somebody has it pinned or queued; whoever that is queues it, so that the
+ *                  owner comes to it once more.
+ *
+ *        An unpublished bit is an object that is out: it keeps the slab alive by itself. Only a
+ *        double free publishes to a slab that is gone: the pin fails, by state or generation.
+ *        A slab may change hands at any time: who takes it from a stack and does not own it pushes
+ *        it on the right one; a stack that is closed sends the pusher back to ask for the owner.
+ *        What the shared front owns is taken by the publisher, under the lock.
+ *
+ * RULES  S13 to S15 of slab_check.c.
+ * LOCKS  None but for slabs of the shared front. A publisher may be interrupted anywhere.
+ * COST   A free that is gathered: no locked instruction. A publication, for up to 64 frees: pin,
+ *        two ORs or three, unpin, mostly a push: 5. A take: 2, and one for each half that is set.
+ * FROM   Message passing of frees as in snmalloc and mimalloc; bits for messages are our own.
+ * NOT    A double free between a free here and one on the owner before this one is published: seen
+ *        when it is taken, unless the object was given out in between (hardened: seen at once).
+ */
+#include "slab_internal.h"
+
+/* ---- refusals that come late ---- */
+
+/* Double frees found when bits met: slots of one word. No lock is held; d is pinned. */
+static LOAM_NOINLINE void remote_refuse(loam_slabs *s, slab_desc *d, unsigned word, uint64_t bits)
+{
+    for (; bits != 0; bits &= bits - 1) {
+        slab_place at = {d, word * 64 + loam_ctz64(bits)};
+        const loam_cache *c = slab_cache_of(d);
+        loam_report r = {.unit = "slab",
+                         .what = "double free, found when processors met",
+                         .object = "address",
+                         .state = "free"};
+        r.value = (uintptr_t)slab_slot_base(d, at.slot) + c->lead;
+        loam_slab__describe(&at, &r);
+        loam_slab__count_refusal(s);
+        loam_port_misuse(&r);
+    }
+}
+
+/* The slab of an entry went back before its bits came: all of its objects had been freed. */
+static LOAM_NOINLINE void remote_refuse_gone(loam_slabs *s, const slab_gathered *e)
+{
+    const loam_report r = {.unit = "slab",
+                           .what = "double free, found when processors met",
+                           .object = "address",
+                           .value = s->base + ((uintptr_t)(e->slab - 1) << s->shift),
+                           .state = "slab that went back"};
+    loam_slab__count_refusal(s);
+    loam_port_misuse(&r);
+}
+
+/* ---- places ---- */
+
+static uint32_t remote_index(const loam_slabs *s, const slab_desc *d)
+{
+    return (uint32_t)(slab_off(s, d->base) >> s->shift) + 1;
+}
+
+static slab_desc *remote_desc(const loam_slabs *s, uint32_t index)
+{
+    return slab_desc_at(s, (uintptr_t)(index - 1) << s->shift);
+}
+
+/* What this processor has; NULL: it keeps nothing, being offline. Interrupts are off. */
+static slab_cpu *remote_cpu(const loam_slabs *s)
+{
+    unsigned cpu = loam_port_cpu();
+    return cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
+}
+
+/* ---- states ---- */
+
+void loam_slab__remote_start(loam_slabs *s, const slab_desc *d, uint32_t *half)
+{
+    slab_remote *r = slab_remote_of(d);
+    r->half = half != NULL ? half : r->own;
+    s->births++;
+    /* pairs with the load in remote_pin */
+    loam_atomic_store(&r->state, s->births << SLAB_GENERATION | SLAB_ALIVE);
+}
+
+bool loam_slab__kill(const loam_slabs *s, const slab_desc *d)
+{
+    if (!slab_is_many(s))
+        return true;
+    slab_remote *r = slab_remote_of(d);
+    uint32_t state = loam_atomic_load(&r->state); /* pairs with the exchange in remote_unpin */
+    if ((state & (SLAB_PINS | SLAB_QUEUED)) != 0)
+        return false;
+    return loam_atomic_cas(&r->state, state, 0); /* pairs with the one in remote_pin: one wins */
+}
+
+/* Of the slab of this generation. */
+static bool remote_pin(slab_remote *r, uint32_t generation)
+{
+    for (;;) {
+        uint32_t state = loam_atomic_load(&r->state); /* pairs with the store that started it */
+        if (state >> SLAB_GENERATION != generation || (state & SLAB_ALIVE) == 0)
+            return false;
+        if (loam_atomic_cas(&r->state, state, state + SLAB_PIN)) /* pairs with that in kill */
+            return true;
+    }
+}
+
+/* Lets the slab go, queued; true: the caller has to bring it to its owner. */
+static bool remote_unpin(slab_remote *r)
+{
+    for (;;) {
+        uint32_t state = loam_atomic_load(&r->state);
+        /* pairs with the add in remote_take: what was published before is seen there */
+        if (loam_atomic_cas(&r->state, state, (state - SLAB_PIN) | SLAB_QUEUED))
+            return (state & SLAB_QUEUED) == 0;
+    }
+}
+
+/* ---- take ---- */
+
+static uint64_t remote_word(slab_remote *r, unsigned word)
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t *half = &r->half[2 * word + i];
+        if (loam_atomic_peek(half) != 0)
+            bits |= (uint64_t)loam_atomic_exchange(half, 0) << 32 * i; /* pairs with the OR */
+    }
+    return bits;
+}
+
+/* [own] Bits become free slots; returns those that were free already. */
+static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
+{
+    uint64_t had = d->words[word], fresh = bits & ~had;
+    if (fresh == 0)
+        return bits;
+    loam_atomic_poke64(&d->words[word], had | fresh);
+    d->used = (uint16_t)(d->used - loam_popcount64(fresh));
+    bool was_full = d->any == 0;
+    d->any |= 1ULL << word;
+    if (was_full)
+        loam_slab__list(d);
+    return bits & had;
+}
+
+/* The words that the summary names, until somebody else owns the slab: those are put back. */
+static bool remote_take_words(loam_slabs *s, slab_desc *d)
+{
+    slab_remote *r = slab_remote_of(d);
+    for (unsigned i = 0; i < 2; i++) {
+        /* pairs with the OR in remote_publish: the words that it names have their bits */
+        uint32_t named =
+            loam_atomic_peek(&r->any[i]) == 0 ? 0 : loam_atomic_exchange(&r->any[i], 0);
+        for (; named != 0; named &= named - 1) {
+            slab_hold hold;
+            unsigned word = 32 * i + (unsigned)loam_ctz64(named);
+            if (!loam_slab__own(d, &hold)) {
+                loam_atomic_or(&r->any[i], named); /* pairs with the exchange above */
+                return false;
+            }
+            uint64_t twice = remote_merge(d, word, remote_word(r, word));
+            loam_slab__leave(s, &hold);
+            if (LOAM_UNLIKELY(twice != 0))
+                remote_refuse(s, d, word, twice);
+        }
+    }
+    return true;
+}
+
+/* The end of a take by its owner: the pin goes, and the slab, too, if nothing of it is out. */
+static bool remote_take_end(loam_slabs *s, slab_desc *d)
+{
+    slab_hold hold;
+    if (!loam_slab__own(d, &hold))
+        return false;
+    loam_atomic_add(&slab_remote_of(d)->state, (uint32_t)-SLAB_PIN);
+    slab_desc *victim = d->used == 0 ? loam_slab__emptied(d) : NULL;
+    loam_slab__leave(s, &hold);
+    if (victim != NULL)
+        loam_slab__release(victim);
+    return true;
+}
+
+/* A queued slab that is on no stack: true when it is dealt with, false when somebody else owns it
+ * by now; then it is queued and on no stack as before. */
+static bool remote_take(loam_slabs *s, slab_desc *d)
+{
+    slab_remote *r = slab_remote_of(d);
+    loam_atomic_add(&r->state,
+                    (uint32_t)(SLAB_PIN - SLAB_QUEUED)); /* pairs with the one in remote_unpin */
+    if (remote_take_words(s, d) && remote_take_end(s, d))
+        return true;
+    return !remote_unpin(r);
+}
+
+/* ---- stacks ---- */
+
+/* false: the stack is closed. */
+static bool remote_push(loam_slabs *s, slab_desc *d, uint32_t cpu)
+{
+    uint32_t *stack = &s->cpu[cpu].stack, index = remote_index(s, d);
+    for (;;) {
+        uint32_t top = loam_atomic_load(stack); /* closed: pairs with the exchange that closed it */
+        if (top == SLAB_CLOSED)
+            return false;
+        slab_remote_of(d)->next = top;
+        if (loam_atomic_cas(stack, top, index)) /* pairs with the exchange that takes the stack */
+            return true;
+    }
+}
+
+/* Brings a queued slab that is on no stack to its owner, who may be the caller. */
+static void remote_route(loam_slabs *s, slab_desc *d)
+{
+    for (;;) {
+        uint32_t cpu = slab_owner_of(d)->cpu;
+        bool here = cpu == s->ncpus || cpu == loam_port_cpu();
+        if (here ? remote_take(s, d) : remote_push(s, d, cpu))
+            return;
+    }
+}
+
+void loam_slab__take_stack(loam_slabs *s, uint32_t first)
+{
+    while (first != 0) {
+        slab_desc *d = remote_desc(s, first);
+        first = slab_remote_of(d)->next; /* now: once taken, it may be queued again */
+        remote_route(s, d);
+    }
+}
+
+/* ---- publish ---- */
+
+/* Bits that were there before. */
+static uint64_t remote_or(slab_remote *r, unsigned word, uint64_t bits)
+{
+    uint64_t twice = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t half = (uint32_t)(bits >> 32 * i);
+        if (half != 0) /* pairs with the exchange in remote_word */
+            twice |= (uint64_t)(loam_atomic_or(&r->half[2 * word + i], half) & half) << 32 * i;
+    }
+    /* pairs with the exchange in remote_take_words; after the words, so that these are found */
+    loam_atomic_or(&r->any[word >> 5], 1U << (word & 31));
+    return twice;
+}
+
+static void remote_publish(loam_slabs *s, const slab_gathered *e)
+{
+    slab_desc *d = remote_desc(s, e->slab);
+    slab_remote *r = slab_remote_of(d);
+    if (!remote_pin(r, e->generation)) {
+        remote_refuse_gone(s, e);
+        return;
+    }
+    uint64_t free = loam_atomic_peek64(&d->words[e->word]) & e->bits; /* freed by the owner, too */
+    uint64_t twice = free | remote_or(r, e->word, e->bits & ~free);
+    if (LOAM_UNLIKELY(twice != 0))
+        remote_refuse(s, d, e->word, twice);
+    if (remote_unpin(r))
+        remote_route(s, d);
+}
+
+void loam_slab__publish_all(loam_slabs *s)
+{
+    for (unsigned i = 0; i < SLAB_GATHER; i++) {
+        slab_gathered e = {0};
+        loam_irq irq = loam_port_irq_save();
+        unsigned cpu = loam_port_cpu();
+        if (cpu < s->ncpus) {
+            slab_cpu *me = &s->cpu[cpu];
+            e = me->entry[i];
+            me->entry[i].slab = 0;
+            me->held = i == 0 ? 0 : me->held; /* an interrupt may gather behind us */
+        }
+        loam_port_irq_restore(irq);
+        if (e.slab != 0)
+            remote_publish(s, &e);
+    }
+}
+
+/* ---- gather ---- */
+
+typedef enum gathering { GATHERED, GATHERED_TWICE, GATHERED_FULL, GATHERED_MUCH } gathering;
+
+/* Puts an entry of one bit into the table; *e becomes what is to be published in its place, if
+ * anything. Interrupts are off. */
+static gathering remote_put(const loam_slabs *s, slab_cpu *me, const loam_cache *c,
+                            slab_gathered *e)
+{
+    slab_gathered *at = &me->entry[slab_gather_at(e)], old = *at;
+    gathering much = (me->held += c->stride) > 2 * s->mask ? GATHERED_MUCH : GATHERED;
+    if (old.slab != e->slab || old.word != e->word || old.generation != e->generation) {
+        *at = *e;
+        *e = old;
+        return old.slab != 0 ? GATHERED_FULL : much;
+    }
+    if ((old.bits & e->bits) != 0)
+        return GATHERED_TWICE;
+    e->bits |= old.bits;
+    at->bits = e->bits;
+    if (e->bits != slab_full_word(c, e->word))
+        return much;
+    at->slab = 0;
+    return GATHERED_FULL;
+}
+
+bool loam_slab__gather(loam_slabs *s, const slab_desc *d, unsigned slot)
+{
+    slab_gathered e = {
+        .slab = remote_index(s, d), .word = (uint16_t)(slot >> 6), .bits = 1ULL << (slot & 63)};
+    uint32_t state = loam_atomic_peek(&slab_remote_of(d)->state);
+    e.generation = (uint16_t)(state >> SLAB_GENERATION);
+    gathering how = GATHERED_FULL;
+    loam_irq irq = loam_port_irq_save();
+    slab_cpu *me = remote_cpu(s);
+    if (me != NULL && (s->modes & LOAM_SLAB_HARDENED) == 0)
+        how = remote_put(s, me, slab_cache_of(d), &e);
+    loam_port_irq_restore(irq);
+    if (how == GATHERED_FULL)
+        remote_publish(s, &e);
+    else if (how == GATHERED_MUCH)
+        loam_slab__publish_all(s);
+    return how != GATHERED_TWICE;
+}
+
+bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base)
+{
+    if (off >= s->len)
+        return false;
+    const slab_desc *d = slab_desc_at(s, off);
+    uint64_t x = (off & s->mask) * d->recip;
+    const slab_front *f = slab_owner_of(d);
+    uintptr_t owner = f->key - (uintptr_t)base;
+    if (owner >= s->ncpus || owner == loam_port_cpu() || (uint32_t)x > f->bound)
+        return false;
+    return loam_slab__gather(s, d, (unsigned)(x >> 32));
+}
+
+bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot)
+{
+    if (!slab_has_remote(s))
+        return false;
+    const uint32_t *half = slab_remote_of(d)->half;
+    return half != NULL && (loam_atomic_peek(&half[slot >> 5]) >> (slot & 31) & 1) != 0;
+}
+
+/* ---- looking ---- */
+
+bool loam_slab__pin(const slab_desc *d)
+{
+    slab_remote *r = slab_remote_of(d);
+    return remote_pin(r, loam_atomic_peek(&r->state) >> SLAB_GENERATION);
+}
+
+void loam_slab__unpin(loam_slabs *s, slab_desc *d)
+{
+    if (remote_unpin(slab_remote_of(d)))
+        remote_route(s, d);
+}
