@@ -30,10 +30,10 @@ $(BENCH_BIN)/bench_free: $(call bench_objects_of,bench_free bench_report step fr
 
 BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_vm bench_insn \
     bench_locked bench_free)
-$(BENCH_PROGRAMS): build/host/libloam.a
+$(BENCH_PROGRAMS): build/host/libcore.a
 	$(call say,LD host,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libloam.a -lpthread -o $@
+	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libcore.a -lpthread -o $@
 
 # Page faults are counted on the PC, boots on machines of any size, where emulators are installed.
 BENCH_PC := \

@@ -2,7 +2,7 @@
 # How C becomes objects: flags, build variants, automatic header dependencies.
 #
 #     build/<variant>/obj/<path>.o    from <path>.c
-#     build/<variant>/libloam.a       the core, boot parsers and the hosted port
+#     build/<variant>/libcore.a       the core, boot parsers and the hosted port
 
 V ?=
 Q := $(if $(V),,@)
@@ -56,7 +56,7 @@ build/$(1)/obj/%.o: %.c | build/packages/$($(1)_GROUP)
 	$$(Q)$($(1)_CC) $$(C_STD) $$(if $$(filter $$(FREESTANDING),$$<),-ffreestanding) \
 	    $($(1)_CFLAGS) $(or $($(1)_INCLUDE),$(HOST_INCLUDE)) -Itest -MMD -MP -c $$< -o $$@
 
-build/$(1)/libloam.a: $(call objects,$(1),$(LIB_SRC) $(or $($(1)_PORT_SRC),$(PORT_SRC)))
+build/$(1)/libcore.a: $(call objects,$(1),$(LIB_SRC) $(or $($(1)_PORT_SRC),$(PORT_SRC)))
 	$$(call say,AR $(1),$$@)
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 endef
@@ -65,4 +65,4 @@ $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 .PHONY: lib
-lib: build/host/libloam.a ## build/host/libloam.a
+lib: build/host/libloam.a build/host/libloam.so ## build/host/libloam.a and libloam.so

@@ -5,7 +5,7 @@ CHECKS := $(sort $(wildcard tools/check_*.py))
 TESTS += $(CHECKS)
 
 # What the checks look at, in both compilers and both word sizes.
-CHECK_NEEDS := $(foreach v,host hostclang host32,build/$(v)/libloam.a)
+CHECK_NEEDS := $(foreach v,host hostclang host32,build/$(v)/libcore.a)
 TEST_NEEDS += $(CHECK_NEEDS)
 
 .PHONY: check format

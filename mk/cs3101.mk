@@ -10,7 +10,7 @@ CS3101_CALLS := malloc free mmap munmap
 
 define cs3101_rules
 build/$(1)/test/cs3101/%: build/$(1)/obj/test/cs3101/%.o build/$(1)/obj/test/main/%.o \
-    build/$(1)/obj/test/tap.o $(call objects,$(1),$(CS3101_SRC)) build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o $(call objects,$(1),$(CS3101_SRC)) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$(CS3101_LINK) $$^ -o $$@

@@ -6,7 +6,7 @@ DRIVER_VARIANTS := host host32 asan
 DRIVERS := $(DRIVER_VARIANTS:%=build/%/loam-driver)
 
 define driver_rules
-build/$(1)/loam-driver: $(call objects,$(1),$(DRIVER_SRC)) build/$(1)/libloam.a
+build/$(1)/loam-driver: $(call objects,$(1),$(DRIVER_SRC)) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@

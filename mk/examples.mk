@@ -8,7 +8,7 @@ tiny_GROUP := host
 tiny_INCLUDE := -Iinclude -Iexamples/tiny
 $(eval $(call variant_rules,tiny))
 
-build/host/examples/%: build/host/obj/examples/%.o build/host/libloam.a
+build/host/examples/%: build/host/obj/examples/%.o build/host/libcore.a
 	$(call say,LD host,$@)
 	$(Q)mkdir -p $(@D) && gcc $(host_CFLAGS) $^ -o $@
 

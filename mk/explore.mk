@@ -17,7 +17,7 @@ explore_LD := -no-pie -Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset
 $(eval $(call variant_rules,explore))
 
 build/explore/test/explore/%: build/explore/obj/test/explore/%.o build/explore/obj/test/tap.o \
-    build/explore/libloam.a
+    build/explore/libcore.a
 	$(call say,LD explore,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(explore_LD) $^ -o $@

@@ -32,14 +32,14 @@ build/corpus/fdt/%.v16.dtb: test/fuzz/corpus/fdt/%.dts | build/packages/fuzz
 
 build/asan/obj/test/fuzz/fdt_fuzz.o build/fuzz/obj/test/fuzz/fdt_fuzz.o: | build/packages/fuzz
 
-build/fuzz/%_fuzz: build/fuzz/obj/test/fuzz/%_fuzz.o build/fuzz/libloam.a
+build/fuzz/%_fuzz: build/fuzz/obj/test/fuzz/%_fuzz.o build/fuzz/libcore.a
 	$(call say,LD fuzz,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(fuzz_CFLAGS) -fsanitize=fuzzer $^ $(FUZZ_LIBS_$*) -o $@
 
 define replay_rules
 build/$(1)/fuzz/%_fuzz: build/$(1)/obj/test/fuzz/%_fuzz.o build/$(1)/obj/test/fuzz/fuzz_replay.o \
-    build/$(1)/libloam.a
+    build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ $$(FUZZ_LIBS_$$*) -o $$@

@@ -17,13 +17,13 @@ PC32_EXTRA += $(HH_SRC) $(HH)/kern.c
 
 define hh_rules
 build/$(1)/test/higherhalf/%: build/$(1)/obj/test/higherhalf/%.o build/$(1)/obj/test/main/%.o \
-    build/$(1)/obj/test/tap.o $(call objects,$(1),$(HH_SRC) $(HH)/process.c) build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o $(call objects,$(1),$(HH_SRC) $(HH)/process.c) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
 
 build/$(1)/higherhalf-demo: $(call objects,$(1),$(HH_SRC) $(HH)/process.c $(HH)/host.c) \
-    build/$(1)/libloam.a
+    build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
 endef

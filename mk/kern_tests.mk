@@ -9,7 +9,7 @@ FREESTANDING += $(KERN_PURE) test/kern/%
 
 define kern_test_rules
 build/$(1)/test/kern/%: build/$(1)/obj/test/kern/%.o build/$(1)/obj/test/main/%.o \
-    build/$(1)/obj/test/tap.o $(call objects,$(1),$(KERN_PURE)) build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o $(call objects,$(1),$(KERN_PURE)) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@

@@ -3,7 +3,7 @@
 
 MUTANT_TESTS := $(sort $(shell sed -n 's/^tests: //p' test/mutants/*.txt))
 MUTANT_WITH := $(sort $(shell sed -n 's/^with: //p' test/mutants/*.txt))
-MUTANT_NEEDS := build/host/libloam.a build/host/obj/test/tap.o \
+MUTANT_NEEDS := build/host/libcore.a build/host/obj/test/tap.o \
     $(MUTANT_TESTS:%=build/host/obj/test/%.o) $(MUTANT_WITH:%.c=build/host/obj/%.o) \
     $(patsubst %,build/host/obj/test/main/%.o,$(notdir $(filter %_test,$(MUTANT_TESTS))))
 

@@ -16,19 +16,19 @@ PC64_EXTRA += $(OSC4_SRC) $(OSC4)/kern.c
 
 define osc4_rules
 build/$(1)/osc4-driver: $(call objects,$(1),$(OSC4_SRC) test/osc4/osc4_driver.c) \
-    build/$(1)/libloam.a
+    build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
 
 build/$(1)/test/osc4/%: build/$(1)/obj/test/osc4/%.o build/$(1)/obj/test/main/%.o \
-    build/$(1)/obj/test/tap.o $(call objects,$(1),$(OSC4_SRC)) build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o $(call objects,$(1),$(OSC4_SRC)) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
 endef
 $(foreach v,$(OSC4_VARIANTS) hostclang,$(eval $(call osc4_rules,$(v))))
 
-build/host/osc4-demo: $(call objects,host,$(OSC4_SRC) $(OSC4)/host.c) build/host/libloam.a
+build/host/osc4-demo: $(call objects,host,$(OSC4_SRC) $(OSC4)/host.c) build/host/libcore.a
 	$(call say,LD host,$@)
 	$(Q)$(host_CC) $(host_CFLAGS) $^ -o $@
 

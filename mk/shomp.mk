@@ -13,13 +13,13 @@ FREESTANDING += $(SHOMP_SRC)
 
 define shomp_rules
 build/$(1)/shomp-play: $(call objects,$(1),$(SHOMP_SRC) $(SHOMP)/src/host/main.c \
-    $(SHOMP)/src/host/host.c) build/$(1)/libloam.a
+    $(SHOMP)/src/host/host.c) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
 
 build/$(1)/test/shomp/%: build/$(1)/obj/test/shomp/%.o build/$(1)/obj/test/main/%.o \
     build/$(1)/obj/test/tap.o $(call objects,$(1),$(SHOMP_SRC) $(SHOMP)/src/host/host.c) \
-    build/$(1)/libloam.a
+    build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -lpthread -o $$@

@@ -12,12 +12,12 @@ FREESTANDING += $(STACSOS_SRC)
 
 define stacsos_rules
 build/$(1)/stacsos-demo: $(call objects,$(1),$(STACSOS_SRC) $(STACSOS)/host.c) \
-    build/$(1)/libloam.a
+    build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
 
 build/$(1)/test/stacsos/%: build/$(1)/obj/test/stacsos/%.o build/$(1)/obj/test/main/%.o \
-    build/$(1)/obj/test/tap.o $(call objects,$(1),$(STACSOS_SRC)) build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o $(call objects,$(1),$(STACSOS_SRC)) build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -lpthread -o $$@
@@ -25,7 +25,7 @@ build/$(1)/test/stacsos/%: build/$(1)/obj/test/stacsos/%.o build/$(1)/obj/test/m
 # The face once more, over a port with an interrupt flag.
 build/$(1)/test/stacsos/stacsos_irq_test: test/stacsos/stacsos_irq_test.c $(STACSOS_SRC) \
     test/stacsos/port/loam_port.h $(wildcard $(STACSOS)/*.h) test/tap_main.c \
-    build/$(1)/obj/test/tap.o build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $$(C_STD) $($(1)_CFLAGS) -Iinclude -Itest/stacsos/port -Itest \

@@ -18,7 +18,7 @@ build/$(1)/obj/test/main/%.o: test/tap_main.c | build/packages/$($(1)_GROUP)
 	    -MMD -MP -c $$< -o $$@
 
 build/$(1)/test/unit/%: build/$(1)/obj/test/unit/%.o build/$(1)/obj/test/main/%.o \
-    build/$(1)/obj/test/tap.o build/$(1)/libloam.a
+    build/$(1)/obj/test/tap.o build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -o $$@
@@ -27,7 +27,7 @@ $(foreach v,$(VARIANTS),$(eval $(call unit_rules,$(v))))
 
 # Programs with a main of their own: variant, folder.
 define program_rules
-build/$(1)/test/$(2)/%: build/$(1)/obj/test/$(2)/%.o build/$(1)/obj/test/tap.o build/$(1)/libloam.a
+build/$(1)/test/$(2)/%: build/$(1)/obj/test/$(2)/%.o build/$(1)/obj/test/tap.o build/$(1)/libcore.a
 	$$(call say,LD $(1),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $($(1)_CFLAGS) $$^ -lpthread -o $$@
@@ -46,7 +46,7 @@ unit: $(UNIT:%=build/host/test/unit/%) ## unit tests with gcc: the quick look
 
 # The house itself: the runner, the hosted port, the package script.
 build/host/test/house/failing_test: build/host/obj/test/house/failing_test.o \
-    build/host/obj/test/main/failing_test.o build/host/obj/test/tap.o build/host/libloam.a
+    build/host/obj/test/main/failing_test.o build/host/obj/test/tap.o build/host/libcore.a
 	$(call say,LD host,$@)
 	$(Q)mkdir -p $(@D) && gcc $(host_CFLAGS) $^ -o $@
 

@@ -69,7 +69,7 @@ def passes(command, limit=None):
 
 def link(test, changed, beside, program):
     """Links a test with the changed objects in front of the library that has the sound ones."""
-    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", *changed, *beside, "build/host/libloam.a"]
+    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", *changed, *beside, "build/host/libcore.a"]
     main_object = f"{OBJECTS}/main/{os.path.basename(test)}.o"
     if os.path.exists(os.path.join(ROOT, main_object)):
         objects.insert(0, main_object)

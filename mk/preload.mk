@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# malloc for a process (port/preload/): the shared library, and the static one that has it, too.
+#
+#     build/host/libloam.so    LD_PRELOAD it, or link with -lloam
+#     build/host/libloam.a     the core for programs that use it themselves, and the same malloc
+#
+# The malloc has a core of its own: its processors are the process's threads, and nobody else's
+# numbers. In the static library that is one object whose other names are hidden.
+
+PRELOAD_SRC := $(sort $(wildcard port/preload/*.c))
+PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) port/hosted/loam_pages.c
+SO_VERSION := 0
+
+so_CC := gcc
+so_GROUP := host
+so_INCLUDE := -Iinclude -Iport/hosted -Iport/preload
+so_CFLAGS := -O2 -g -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
+    -fno-semantic-interposition
+
+$(eval $(call variant_rules,so))
+PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
+
+build/host/libloam.so.$(SO_VERSION): $(PRELOAD_OBJ) port/preload/libloam.map
+	$(call say,LD so,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -shared -Wl,-soname,libloam.so.$(SO_VERSION),-z,now,-z,relro,--no-undefined \
+	    -Wl,--version-script=port/preload/libloam.map $(PRELOAD_OBJ) -lpthread -o $@
+
+build/host/libloam.so: build/host/libloam.so.$(SO_VERSION)
+	$(Q)ln -sf libloam.so.$(SO_VERSION) $@
+
+build/so/loam_malloc.o: $(PRELOAD_OBJ)
+	$(call say,LD so,$@)
+	$(Q)ld -r -o $@.all $^ && objcopy --localize-hidden $@.all $@ && rm $@.all
+
+build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) build/so/loam_malloc.o
+	$(call say,AR host,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+all: build/host/libloam.so build/host/libloam.a
+TEST_NEEDS += build/host/libloam.so build/host/libloam.a

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* huge.c - blocks that have a mapping of their own.
+ *
+ * WHAT   Blocks of PROCESS_HUGE bytes and more: mapped, moved and unmapped by the system.
+ * MODEL  A table of them, open addressing by the address's number; it doubles when three quarters
+ *        are used. A free finds its block there or is refused: nothing is believed that stands in
+ *        the block's memory.
+ *
+ *            table   [ . | 0x7f..., 40 MiB | . | gone | 0x7e..., 1 GiB | . | ... ]
+ *
+ * LOCKS  One, around the table; never held over a system call that unmaps.
+ * COST   O(1) and the system's.
+ * FROM   -
+ * NOT    Keeping mappings for the next block: what is this large pays for its pages.
+ */
+#define _GNU_SOURCE
+#include "preload.h"
+
+#include <sys/mman.h>
+
+enum { HUGE_FIRST = 256 /* entries of the first table: a page of them */ };
+
+typedef struct huge_block {
+    uintptr_t at;    /* 0: never used; 1: was used */
+    size_t len, map; /* bytes from `at` on; bytes mapped in front of it for its alignment */
+} huge_block;
+
+static struct {
+    loam_lock lock;
+    huge_block *block; /* [lock] */
+    size_t cap;        /* [lock] a power of two */
+    size_t used, live; /* [lock] entries that are not 0; blocks */
+} huge = {.lock = LOAM_LOCK_INIT};
+
+/* ---- the table; lock held ---- */
+
+static size_t huge_slot(uintptr_t at)
+{
+    return (size_t)((at >> LOAM_PAGE_SHIFT) * (uintptr_t)0x9e3779b1U) & (huge.cap - 1);
+}
+
+static huge_block *huge_find(uintptr_t at)
+{
+    if (huge.cap == 0 || at <= 1)
+        return NULL;
+    for (size_t i = huge_slot(at); huge.block[i].at != 0; i = (i + 1) & (huge.cap - 1))
+        if (huge.block[i].at == at)
+            return &huge.block[i];
+    return NULL;
+}
+
+static void huge_put(huge_block b)
+{
+    size_t i = huge_slot(b.at);
+    while (huge.block[i].at > 1)
+        i = (i + 1) & (huge.cap - 1);
+    huge.used += huge.block[i].at == 0;
+    huge.block[i] = b;
+}
+
+/* Makes room for one more; false: no memory for another table. What was used and is no more counts
+ * until a new table is made, which is larger only when half of the old one is live. */
+static bool huge_room(void)
+{
+    if (huge.used < huge.cap / 4 * 3)
+        return true;
+    size_t old_cap = huge.cap,
+           cap = old_cap == 0 ? HUGE_FIRST : old_cap << (huge.live > old_cap / 2);
+    huge_block *old = huge.block;
+    void *table = mmap(NULL, cap * sizeof(huge_block), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (table == MAP_FAILED)
+        return false;
+    huge.block = table;
+    huge.cap = cap;
+    huge.used = 0;
+    for (size_t i = 0; i < old_cap; i++)
+        if (old[i].at > 1)
+            huge_put(old[i]);
+    if (old != NULL)
+        munmap(old, old_cap * sizeof(huge_block));
+    return true;
+}
+
+/* ---- blocks ---- */
+
+static bool huge_enter(uintptr_t at, size_t len, size_t map)
+{
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    bool room = huge_room();
+    if (room)
+        huge_put((huge_block){at, len, map});
+    huge.live += room;
+    loam_lock_release(&huge.lock, irq);
+    return room;
+}
+
+/* Takes the block out of the table: from here on it is the caller's alone. */
+static bool huge_leave(const void *p, huge_block *b)
+{
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    huge_block *found = huge_find((uintptr_t)p);
+    if (found != NULL) {
+        *b = *found;
+        found->at = 1;
+        huge.live--;
+    }
+    loam_lock_release(&huge.lock, irq);
+    return found != NULL;
+}
+
+void *huge_alloc(size_t size, size_t align)
+{
+    size_t len, around;
+    if (size > PTRDIFF_MAX - LOAM_PAGE_SIZE || align > PTRDIFF_MAX / 2)
+        return NULL;
+    len = (size_t)loam_align_up(size, LOAM_PAGE_SIZE);
+    around = align > LOAM_PAGE_SIZE ? align : 0;
+    if (len + around > PTRDIFF_MAX)
+        return NULL;
+    void *map =
+        mmap(NULL, len + around, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    uintptr_t from = (uintptr_t)map;
+    uintptr_t at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
+    if (!huge_enter(at, len + around - (at - from), at - from)) {
+        munmap(map, len + around);
+        return NULL;
+    }
+    return (void *)at;
+}
+
+size_t huge_size(const void *p)
+{
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    const huge_block *b = huge_find((uintptr_t)p);
+    size_t len = b != NULL ? b->len : 0;
+    loam_lock_release(&huge.lock, irq);
+    return len;
+}
+
+bool huge_free(void *p)
+{
+    huge_block b;
+    if (!huge_leave(p, &b))
+        return false;
+    munmap((void *)(b.at - b.map), b.map + b.len);
+    return true;
+}
+
+/* Lock held: the block's address may be another thread's as soon as it has moved. */
+static void *huge_move(huge_block *b, size_t len)
+{
+    huge_block now = *b;
+    void *moved = mremap((void *)b->at, b->len, len, b->map == 0 ? MREMAP_MAYMOVE : 0);
+    if (moved == MAP_FAILED)
+        return NULL;
+    now.at = (uintptr_t)moved;
+    now.len = len;
+    b->at = 1;
+    huge_put(now);
+    return moved;
+}
+
+void *huge_realloc(void *p, size_t size)
+{
+    if (size > PTRDIFF_MAX - LOAM_PAGE_SIZE)
+        return NULL;
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    huge_block *b = huge_room() ? huge_find((uintptr_t)p) : NULL;
+    void *moved = b != NULL ? huge_move(b, (size_t)loam_align_up(size, LOAM_PAGE_SIZE)) : NULL;
+    loam_lock_release(&huge.lock, irq);
+    return moved;
+}
+
+void huge_sums(uint64_t *bytes, uint64_t *blocks)
+{
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    *bytes = 0;
+    *blocks = huge.live;
+    for (size_t i = 0; i < huge.cap; i++)
+        *bytes += huge.block[i].at > 1 ? huge.block[i].len : 0;
+    loam_lock_release(&huge.lock, irq);
+}

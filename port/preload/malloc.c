@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* malloc.c - malloc and its family over the process's ranges.
+ *
+ * WHAT   What the C and POSIX standards and glibc's headers promise, and no more.
+ * MODEL  A small request of a thread that has its front goes straight to kmalloc; all else is told
+ *        apart in the slow functions: the process's start, a thread's first call, huge blocks,
+ *        further ranges, errors.
+ * LOCKS  None of its own.
+ * COST   About ten instructions above kmalloc's.
+ * FROM   -
+ * NOT    -
+ */
+#define _GNU_SOURCE
+#include "preload.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SMALL = 32 * 1024 /* what a class of kmalloc serves */ };
+
+/* ---- allocation ---- */
+
+static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero)
+{
+    int before = errno;
+    void *p = process_alloc(size == 0 ? 1 : size, align, zero);
+    errno = p != NULL ? before : ENOMEM;
+    return p;
+}
+
+PRELOAD_EXPORT void *malloc(size_t size)
+{
+    loam_kmalloc *k = loam__process.kmalloc;
+    if (LOAM_LIKELY(k != NULL && size - 1 < SMALL && thread_has_begun())) {
+        void *p = loam_kmalloc_alloc(k, size);
+        if (LOAM_LIKELY(p != NULL))
+            return p;
+    }
+    return slow_alloc(size, PROCESS_ALIGN, false);
+}
+
+PRELOAD_EXPORT void *calloc(size_t n, size_t size)
+{
+    uint64_t bytes;
+    if (loam_mul_overflows(n, size, &bytes) || bytes > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return slow_alloc((size_t)bytes, PROCESS_ALIGN, true);
+}
+
+static void *aligned(size_t align, size_t size)
+{
+    return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false);
+}
+
+PRELOAD_EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+    int before = errno;
+    if (!loam_is_pow2(align) || align % sizeof(void *) != 0)
+        return EINVAL;
+    void *p = aligned(align, size);
+    errno = before;
+    if (p == NULL)
+        return ENOMEM;
+    *out = p;
+    return 0;
+}
+
+PRELOAD_EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+    if (!loam_is_pow2(align)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return aligned(align, size);
+}
+
+/* Any alignment is rounded up to a power of two, as glibc does. */
+PRELOAD_EXPORT void *memalign(size_t align, size_t size)
+{
+    if (align > PTRDIFF_MAX) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return aligned(align <= 1 ? 1 : (size_t)1 << loam_log2_ceil(align), size);
+}
+
+PRELOAD_EXPORT void *valloc(size_t size)
+{
+    return aligned((size_t)sysconf(_SC_PAGESIZE), size);
+}
+
+PRELOAD_EXPORT void *pvalloc(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint64_t whole;
+    if (loam_align_up_overflows(size == 0 ? 1 : size, page, &whole) || whole > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return aligned(page, (size_t)whole);
+}
+
+/* ---- giving back ---- */
+
+static void foreign(const void *p, const char *what, const void *caller)
+{
+    loam_report report = {.unit = "malloc",
+                          .what = what,
+                          .object = "address",
+                          .value = (uintptr_t)p,
+                          .state = "never given out",
+                          .caller = caller};
+    loam_port_misuse(&report);
+}
+
+static LOAM_NOINLINE void slow_free(void *p, const void *caller)
+{
+    int before = errno;
+    process_range *r = process_range_of(p);
+    if (r != NULL)
+        (void)loam_kmalloc_free(r->kmalloc, p);
+    else if (!huge_free(p))
+        foreign(p, "foreign free", caller);
+    errno = before;
+}
+
+PRELOAD_EXPORT void free(void *p)
+{
+    const process *self = &loam__process;
+    if (p == NULL)
+        return;
+    if (LOAM_LIKELY((uintptr_t)p - (uintptr_t)self->base < self->len))
+        (void)loam_kmalloc_free(self->kmalloc, p);
+    else
+        slow_free(p, __builtin_return_address(0));
+}
+
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t align, size_t size);
+
+/* The size is the caller's word; the bits know better, and say when it cannot be. */
+PRELOAD_EXPORT void free_sized(void *p, size_t size)
+{
+    (void)size;
+    free(p);
+}
+
+PRELOAD_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+    (void)align;
+    (void)size;
+    free(p);
+}
+
+/* ---- sizes ---- */
+
+static size_t size_of(const void *p, const char *what, const void *caller)
+{
+    process_range *r = process_range_of(p);
+    if (r != NULL)
+        return loam_kmalloc_size(r->kmalloc, p);
+    size_t size = huge_size(p);
+    if (size == 0)
+        foreign(p, what, caller);
+    return size;
+}
+
+PRELOAD_EXPORT size_t malloc_usable_size(void *p)
+{
+    return p == NULL ? 0 : size_of(p, "use of a foreign address", __builtin_return_address(0));
+}
+
+/* A block that goes from one kind of memory to the other. */
+static void *move(void *p, size_t old, size_t size)
+{
+    void *q = malloc(size);
+    if (q == NULL)
+        return NULL;
+    __builtin_memcpy(q, p, old < size ? old : size);
+    free(p);
+    return q;
+}
+
+static void *resize(void *p, size_t size, const void *caller)
+{
+    process_range *r = process_range_of(p);
+    if (r != NULL && size < PROCESS_HUGE) {
+        void *q = loam_kmalloc_realloc(r->kmalloc, p, size);
+        if (q != NULL)
+            return q;
+    }
+    size_t old = size_of(p, "use of a foreign address", caller);
+    if (old == 0)
+        return NULL;
+    if (r == NULL && size >= PROCESS_HUGE)
+        return huge_realloc(p, size);
+    return move(p, old, size);
+}
+
+PRELOAD_EXPORT void *realloc(void *p, size_t size)
+{
+    if (p == NULL)
+        return malloc(size);
+    if (size == 0) {
+        free(p);
+        return NULL;
+    }
+    int before = errno;
+    void *q = size > PTRDIFF_MAX ? NULL : resize(p, size, __builtin_return_address(0));
+    errno = q != NULL ? before : ENOMEM;
+    return q;
+}
+
+PRELOAD_EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+    uint64_t bytes;
+    if (loam_mul_overflows(n, size, &bytes) || bytes > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(p, (size_t)bytes);
+}

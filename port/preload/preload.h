@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_PRELOAD_H
+#define LOAM_PRELOAD_H
+
+/* preload.h - what the files of the process's allocator share. process.c has the theory.
+ *
+ * None of these functions may call malloc, directly or through the C library: they are malloc.
+ */
+#include "loam/base.h"
+#include "loam/kmalloc.h"
+#include "loam/port.h"
+#include "loam/slab.h"
+#include "loam/zone.h"
+#include "loam_pages.h"
+
+#define PRELOAD_EXPORT __attribute__((visibility("default")))
+
+enum {
+    PROCESS_RANGES = 32,
+    PROCESS_ALIGN = 16 /* of every block */
+};
+
+/* Blocks of this size and above have a mapping of their own. */
+#define PROCESS_HUGE ((size_t)32 << 20)
+
+/* One range of addresses with all layers over it. */
+typedef struct process_range {
+    loam_pages pages; /* [lock] */
+    loam_lock lock;   /* growth */
+    loam_zone *zone;
+    loam_slabs *slabs;
+    loam_kmalloc *kmalloc;
+} process_range;
+
+typedef struct process {
+    loam_kmalloc *kmalloc;  /* [atomic] of the first range; NULL: the process has not started */
+    unsigned char *base;    /* [init] the first range's addresses */
+    size_t len;             /* [init] */
+    uint32_t ranges;        /* [atomic] that can be used; they never go */
+    loam_lock lock;         /* start, further ranges */
+    loam_slab_config slabs; /* [init] */
+    size_t want;            /* [init] bytes of the first range */
+    process_range range[PROCESS_RANGES];
+} process;
+
+extern process loam__process __attribute__((visibility("hidden")));
+
+/* ---- process.c ---- */
+
+/* The process's allocator is there from now on; false: the system gives no addresses. Any thread,
+ * any number of times. */
+bool process_start(void);
+
+/* A block out of any range; a new range where all are full. NULL: no memory. count: 1 unless the
+ * block shall read 0. */
+void *process_alloc(size_t size, size_t align, bool zero);
+
+/* The range in which an address lies, or NULL. */
+process_range *process_range_of(const void *p);
+
+/* ---- back.c ---- */
+
+/* Gives the memory of what is free in a range back to the system; returns the bytes. Any thread. */
+uint64_t process_give_back(process_range *r);
+
+/* ---- threads.c ---- */
+
+/* Gives this thread a processor number if one is left. Costs a comparison from then on. */
+void thread_begin(void);
+static inline bool thread_has_begun(void)
+{
+    return loam_port_cpu() < LOAM_PORT_MAX_CPUS;
+}
+
+/* ---- huge.c ---- */
+
+void *huge_alloc(size_t size, size_t align);
+/* 0: not one of these. */
+size_t huge_size(const void *p);
+bool huge_free(void *p);
+/* In place or by moving the mapping; NULL: no memory, p stays. */
+void *huge_realloc(void *p, size_t size);
+/* Bytes and blocks that are out. */
+void huge_sums(uint64_t *bytes, uint64_t *blocks);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* process.c - the layers of the core over the operating system's addresses.
+ *
+ * WHAT   One range of reserved addresses is the RAM of a zone; slabs and kmalloc stand on it as they
+ *        do in a kernel. Memory is made ready at the range's end when the zone has none.
+ *
+ * MODEL        range 0                                              range 1, when that is full
+ *        base                    ready                    len
+ *         | frames of the zone     | no memory yet          |        | ...
+ *         +--------+---------------+------------------------+
+ *           slabs    large blocks    loam_pages_grow, loam_zone_add
+ *
+ *        The zone's own metadata is a mapping apart: no block lies beside it. Physical addresses
+ *        are virtual ones.
+ *
+ *        The zone asks process_grow, its shrinker, before it answers "no memory": so growing is
+ *        the slow end of an allocation, in whichever thread it comes.
+ * LOCKS  process.lock: the start and further ranges. A range's lock: its growth. Both are taken with
+ *        no lock of the core held.
+ * COST   A system call for 2 MiB and more at a time.
+ * FROM   -
+ * NOT    Giving addresses back: a range stays reserved as long as the process lives.
+ */
+#define _DEFAULT_SOURCE
+#include "preload.h"
+
+#include <sys/mman.h>
+
+#define MIB ((size_t)1 << 20)
+
+process loam__process = {.lock = LOAM_LOCK_INIT};
+
+enum { GROW_SHARE = 8 /* a range grows by a part of what it has */ };
+#define GROW_MOST (32 * MIB)
+
+/* ---- growth ---- */
+
+/* How many bytes more make a block of this order possible: blocks lie at multiples of their size.
+ */
+static size_t range_missing(const process_range *r, unsigned order)
+{
+    uint64_t end = (uintptr_t)r->pages.base + r->pages.ready,
+             size = (uint64_t)LOAM_PAGE_SIZE << order;
+    return (size_t)(loam_align_up(end, size) + size - end);
+}
+
+static loam_err range_ready(process_range *r, size_t bytes)
+{
+    size_t before = r->pages.ready;
+    loam_err err = loam_pages_grow(&r->pages, bytes);
+    if (err != LOAM_OK)
+        return err;
+    loam_pfn first = loam_pa_to_pfn(loam_pa_of((uintptr_t)r->pages.base + before));
+    return loam_zone_add(r->zone, first, (r->pages.ready - before) >> LOAM_PAGE_SHIFT);
+}
+
+/* A zone's shrinker: more memory at the end of its range; else what the slabs can spare. */
+static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
+{
+    process_range *r = ctx;
+    if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > r->pages.len)
+        return false;
+    loam_irq irq = loam_lock_acquire(&r->lock);
+    size_t least = range_missing(r, order), more = r->pages.ready / GROW_SHARE;
+    more = more > GROW_MOST ? GROW_MOST : more;
+    more = more < least ? least : more;
+    loam_err err = range_ready(r, more);
+    if (err != LOAM_OK && more > least)
+        err = range_ready(r, least);
+    loam_lock_release(&r->lock, irq);
+    if (err == LOAM_OK)
+        return true;
+    uint64_t before = loam_zone_free_pages(zone);
+    if (r->slabs != NULL)
+        loam_slabs_shrink(r->slabs);
+    return loam_zone_free_pages(zone) > before;
+}
+
+/* ---- ranges ---- */
+
+static bool range_make_zone(process_range *r)
+{
+    loam_zone_config config;
+    loam_span ram = {(uintptr_t)r->pages.base, r->pages.len};
+    loam_zone_config_init(&config);
+    config.name = "process";
+    config.ncpus = LOAM_PORT_MAX_CPUS;
+    config.lowest = true;
+    config.linear = (loam_linear){ram.base, ram.len, r->pages.base};
+    config.shrink = process_grow;
+    config.shrink_ctx = r;
+    uint64_t need = loam_zone_measure(&ram, 1, &config);
+    void *meta = need == 0 || need > SIZE_MAX
+                     ? MAP_FAILED
+                     : mmap(NULL, (size_t)need, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (meta == MAP_FAILED)
+        return false;
+    r->zone = loam_zone_init(meta, need, true, &ram, 1, &config);
+    if (r->zone == NULL)
+        munmap(meta, (size_t)need);
+    return r->zone != NULL;
+}
+
+/* Reserves addresses, down to 16 MiB or what a block needs, and builds the layers over them. */
+static bool range_make(process_range *r, size_t want, size_t least)
+{
+    r->lock = (loam_lock)LOAM_LOCK_INIT;
+    r->zone = NULL;
+    r->slabs = NULL;
+    for (;; want /= 2) {
+        if (want < least || loam_pages_reserve(&r->pages, want, least, false) != LOAM_OK)
+            return false;
+        if (range_make_zone(r))
+            break;
+        loam_pages_release(&r->pages); /* no room for the metadata: a smaller range */
+    }
+    r->slabs = loam_slabs_init(r->zone, &loam__process.slabs);
+    r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;
+    return r->kmalloc != NULL;
+}
+
+process_range *process_range_of(const void *p)
+{
+    /* pairs with the store in process_more */
+    uint32_t n = loam_atomic_load(&loam__process.ranges);
+    for (uint32_t i = 0; i < n; i++) {
+        process_range *r = &loam__process.range[i];
+        if ((uintptr_t)p - (uintptr_t)r->pages.base < r->pages.len)
+            return r;
+    }
+    return NULL;
+}
+
+static void process_configure(void)
+{
+    process *self = &loam__process;
+    loam_slab_config_init(&self->slabs);
+    self->slabs.shift = 16;
+    self->slabs.ncpus = LOAM_PORT_MAX_CPUS;
+    self->want = sizeof(void *) == 8 ? (size_t)64 << 10 << 20 : 1024 * MIB;
+}
+
+bool process_start(void)
+{
+    process *self = &loam__process;
+    loam_irq irq = loam_lock_acquire(&self->lock);
+    bool started = self->ranges != 0;
+    if (!started) {
+        process_configure();
+        started = range_make(&self->range[0], self->want, 16 * MIB);
+    }
+    if (started && self->ranges == 0) {
+        self->base = self->range[0].pages.base;
+        self->len = self->range[0].pages.len;
+        loam_atomic_store(&self->ranges, 1); /* pairs with the load in process_range_of */
+        loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
+    }
+    loam_lock_release(&self->lock, irq);
+    return started;
+}
+
+/* One range more, unless another thread made one since the caller counted them. */
+static bool process_more(uint32_t counted, size_t size)
+{
+    process *self = &loam__process;
+    loam_irq irq = loam_lock_acquire(&self->lock);
+    bool more = self->ranges > counted;
+    if (!more && counted < PROCESS_RANGES) {
+        size_t least = size > 8 * MIB ? 2 * size : 16 * MIB;
+        more = range_make(&self->range[counted], self->want, least);
+        if (more) /* pairs with the load in process_range_of */
+            loam_atomic_store(&self->ranges, counted + 1);
+    }
+    loam_lock_release(&self->lock, irq);
+    return more;
+}
+
+/* ---- blocks ---- */
+
+static void *range_alloc(process_range *r, size_t size, size_t align, bool zero)
+{
+    if (align > PROCESS_ALIGN) {
+        void *p = loam_kmalloc_aligned(r->kmalloc, size, align);
+        if (p != NULL && zero)
+            __builtin_memset(p, 0, size);
+        return p;
+    }
+    return zero ? loam_kmalloc_calloc(r->kmalloc, 1, size) : loam_kmalloc_alloc(r->kmalloc, size);
+}
+
+void *process_alloc(size_t size, size_t align, bool zero)
+{
+    if (loam_atomic_load(&loam__process.ranges) == 0 && !process_start())
+        return NULL;
+    if (!thread_has_begun())
+        thread_begin();
+    if (size > PTRDIFF_MAX)
+        return NULL;
+    if (size >= PROCESS_HUGE || align >= PROCESS_HUGE)
+        return huge_alloc(size, align);
+    for (uint32_t i = 0;; i++) {
+        uint32_t n = loam_atomic_load(&loam__process.ranges);
+        if (i == n && !process_more(n, size > align ? size : align))
+            return NULL;
+        void *p = range_alloc(&loam__process.range[i], size, align, zero);
+        if (p != NULL)
+            return p;
+    }
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* threads.c - threads as processors: numbers, ends, forks.
+ *
+ * WHAT   Gives each thread a processor number with its first allocation, and takes it back when the
+ *        thread ends; keeps a fork from catching anybody inside.
+ *
+ * MODEL      no number  ---- first malloc ---->  number n, fronts online  ---- ends ---->  ended
+ *            (shared front, with a lock)         no lock in the fast paths              (shared front)
+ *
+ *        A thread ends in the last round of its destructors: others may still free. What they free
+ *        later goes through the shared front.
+ *
+ *        A fork happens with every lock of every layer held by the thread that forks, so that none
+ *        is held by a thread that does not exist in the child. Fronts are no locks: a thread may
+ *        be caught in the middle of a change of its own. The child leaves these fronts alone for
+ *        ever, with what is in them: `abandoned` counts them.
+ * LOCKS  threads.lock, around the numbers.
+ * COST   A comparison in malloc; a key's destructor.
+ * FROM   -
+ * NOT    More threads than numbers: they share the front with the lock.
+ */
+#define _GNU_SOURCE
+#include "preload.h"
+
+#include <limits.h>
+#include <pthread.h>
+
+enum { WORDS = (LOAM_PORT_MAX_CPUS + 63) / 64, NOBODY = LOAM_PORT_MAX_CPUS };
+
+static struct {
+    loam_lock lock;
+    uint64_t taken[WORDS]; /* [lock] numbers of threads */
+    uint32_t abandoned;    /* [lock] of them, those whose threads a fork has left behind */
+    pthread_key_t key;     /* [init] any value, 0 too */
+    bool has_key;          /* [init] */
+    pthread_once_t once;
+} threads = {.lock = LOAM_LOCK_INIT, .once = PTHREAD_ONCE_INIT};
+
+/* [thread] destructors still to come before this thread has ended; 0: it has not begun. */
+static _Thread_local int rounds_left __attribute__((tls_model("initial-exec")));
+static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
+
+static unsigned number_take(void)
+{
+    unsigned number = NOBODY;
+    loam_irq irq = loam_lock_acquire(&threads.lock);
+    for (unsigned i = 0; i < WORDS && number == NOBODY; i++) {
+        if (~threads.taken[i] != 0) {
+            unsigned n = i * 64 + loam_ctz64(~threads.taken[i]);
+            if (n >= LOAM_PORT_MAX_CPUS)
+                break;
+            threads.taken[i] |= 1ULL << (n & 63);
+            number = n;
+        }
+    }
+    loam_lock_release(&threads.lock, irq);
+    return number;
+}
+
+static void number_give(unsigned number)
+{
+    loam_irq irq = loam_lock_acquire(&threads.lock);
+    threads.taken[number / 64] &= ~(1ULL << (number & 63));
+    loam_lock_release(&threads.lock, irq);
+}
+
+static void each_range(void (*fn)(process_range *r))
+{
+    uint32_t n = loam_atomic_load(&loam__process.ranges);
+    for (uint32_t i = 0; i < n; i++)
+        fn(&loam__process.range[i]);
+}
+
+static void range_online(process_range *r)
+{
+    loam_zone_online(r->zone);
+    loam_slabs_online(r->slabs);
+}
+
+static void range_offline(process_range *r)
+{
+    loam_slabs_offline(r->slabs);
+    loam_zone_offline(r->zone);
+}
+
+/* Destructors run in rounds, and others may allocate in theirs: this thread ends in the last. */
+static void thread_end(void *value)
+{
+    unsigned number = loam_port_cpu();
+    if (--rounds_left > 0) {
+        (void)pthread_setspecific(threads.key, value);
+        return;
+    }
+    has_ended = true;
+    if (number >= LOAM_PORT_MAX_CPUS)
+        return;
+    each_range(range_offline);
+    loam_hosted_set_cpu(NOBODY);
+    number_give(number);
+}
+
+static void make_key(void)
+{
+    threads.has_key = pthread_key_create(&threads.key, thread_end) == 0;
+}
+
+void thread_begin(void)
+{
+    static _Thread_local bool begins __attribute__((tls_model("initial-exec")));
+    if (has_ended || begins)
+        return;
+    begins = true; /* what follows may allocate: by the shared front */
+    pthread_once(&threads.once, make_key);
+    unsigned number = threads.has_key ? number_take() : NOBODY;
+    if (number != NOBODY) {
+        loam_hosted_set_cpu(number);
+        each_range(range_online);
+        rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS;
+        if (pthread_setspecific(threads.key, &threads) != 0) {
+            each_range(range_offline);
+            loam_hosted_set_cpu(NOBODY);
+            number_give(number);
+            has_ended = true; /* nobody would tell of its end */
+        }
+    }
+    begins = false;
+}
