@@ -195,6 +195,11 @@ loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uin
     return LOAM_OK;
 }
 
+void loam_buddy__carve(loam_buddy *b, unsigned l, uint64_t unit, unsigned order)
+{
+    buddy_carve(b, l, unit, order);
+}
+
 loam_err loam_buddy_take(loam_buddy *b, uint64_t unit, unsigned order)
 {
     if (!buddy_is_block(b, unit, order))

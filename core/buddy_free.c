@@ -18,8 +18,7 @@
  */
 #include "buddy_impl.h"
 
-/* Does a bit above level l cover this unit? */
-static LOAM_NOINLINE bool buddy_is_covered(const loam_buddy *b, unsigned l, uint64_t unit)
+LOAM_NOINLINE bool loam_buddy__is_covered(const loam_buddy *b, unsigned l, uint64_t unit)
 {
     uint64_t v = 0;
     while (v == 0 && ++l < b->levels)
@@ -27,16 +26,7 @@ static LOAM_NOINLINE bool buddy_is_covered(const loam_buddy *b, unsigned l, uint
     return v != 0 && (v >> buddy_bit(l, unit) & 1) != 0;
 }
 
-/* Is one of these bits of level l free, or a bit above that covers them? By rule B3 only the unit
- * of an empty word can be covered. */
-LOAM_INLINE bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
-{
-    uint64_t v = b->level[l].word[buddy_word_index(b, l, unit)];
-    return (v & mask) != 0 || (v == 0 && buddy_is_covered(b, l, unit));
-}
-
-/* Does one of the words [lo, hi) of a level have a bit set? lo < hi. */
-static LOAM_NOINLINE bool buddy_any_in(const loam_buddy_level *level, uint64_t lo, uint64_t hi)
+LOAM_NOINLINE bool loam_buddy__any_in(const loam_buddy_level *level, uint64_t lo, uint64_t hi)
 {
     for (unsigned h = 0; h < level->height && lo < hi; h++) {
         uint64_t first = lo >> 6, last = (hi - 1) >> 6;
@@ -67,7 +57,7 @@ LOAM_INLINE bool buddy_free_below(const loam_buddy *b, unsigned l, uint64_t unit
         any |= counts[i];
     for (unsigned m = l - 1; m-- > 0 && any == 0;) {
         uint64_t at = buddy_word_index(b, m, unit);
-        any = buddy_any_in(&b->level[m], at, at + (1ULL << (order - 6 * (m + 1))));
+        any = loam_buddy__any_in(&b->level[m], at, at + (1ULL << (order - 6 * (m + 1))));
     }
     return any != 0;
 }
@@ -122,16 +112,7 @@ static LOAM_NOINLINE void buddy_put(loam_buddy *b, uint64_t unit, unsigned order
     buddy_put_bits(b, order / 6, order % 6, unit);
 }
 
-static inline unsigned buddy_counts_of(uint64_t v)
-{
-    unsigned counts = 0;
-    for (unsigned bit = 0; bit < 64; bit += 8)
-        counts += buddy_counts_at(v, bit);
-    return buddy_marked(counts, counts >> 15);
-}
-
-/* Sets the bits of many blocks in the word of level l that holds this unit. */
-static LOAM_NOINLINE void buddy_put_many(loam_buddy *b, unsigned l, uint64_t unit, uint64_t bits)
+LOAM_NOINLINE void loam_buddy__put_bits(loam_buddy *b, unsigned l, uint64_t unit, uint64_t bits)
 {
     uint64_t i = buddy_word_index(b, l, unit), v = b->level[l].word[i], now = v | bits;
     unsigned classes = buddy_classes(v, b->level[l].counts[i]);
@@ -181,7 +162,7 @@ static LOAM_NOINLINE size_t buddy_free_together(loam_buddy *b, unsigned order, c
         return 0;
     uint64_t bits, taken = b->level[l].word[buddy_word_index(b, l, unit[0])];
     size_t used = buddy_gather(b, order, unit, n, taken, &bits);
-    buddy_put_many(b, l, unit[0], bits);
+    loam_buddy__put_bits(b, l, unit[0], bits);
     b->free_units += (uint64_t)used << order;
     return used;
 }
@@ -212,7 +193,7 @@ LOAM_INLINE void buddy_set_units(const loam_buddy *b, const uint64_t *unit, size
         if (LOAM_UNLIKELY(u - first > last))
             break;
         uint64_t v = word[i], now = v | 1ULL << (u & 63);
-        if (LOAM_UNLIKELY((v >> (u & 63) & 1) != 0 || (v == 0 && buddy_is_covered(b, 0, u))))
+        if (LOAM_UNLIKELY((v >> (u & 63) & 1) != 0 || (v == 0 && loam_buddy__is_covered(b, 0, u))))
             break;
         unsigned bit = (unsigned)u, old = counts[i];
         unsigned counted = old + buddy_counts_at(now, bit) - buddy_counts_at(v, bit);
@@ -323,28 +304,7 @@ loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint
         if (buddy_has_free_below(b, l, base + ((uint64_t)loam_ctz64(left) << (6 * l)), order))
             return LOAM_EBUSY;
     }
-    buddy_put_many(b, l, low, bits);
+    loam_buddy__put_bits(b, l, low, bits);
     b->free_units += (uint64_t)loam_popcount64(starts) << order;
-    return LOAM_OK;
-}
-
-loam_err loam_buddy_free_range(loam_buddy *b, uint64_t unit, uint64_t count)
-{
-    if (unit < b->first || unit - b->first > b->count || b->count - (unit - b->first) < count)
-        return LOAM_EINVAL;
-    for (uint64_t u = unit, n = count; n != 0;) {
-        unsigned order = loam_natural_order(u, n);
-        if (buddy_overlaps(b, u, order))
-            return LOAM_EBUSY;
-        u += 1ULL << order;
-        n -= 1ULL << order;
-    }
-    while (count != 0) {
-        unsigned order = loam_natural_order(unit, count);
-        buddy_put(b, unit, order);
-        unit += 1ULL << order;
-        count -= 1ULL << order;
-        b->free_units += 1ULL << order;
-    }
     return LOAM_OK;
 }

@@ -181,6 +181,35 @@ LOAM_INLINE void buddy_change(loam_buddy *b, unsigned l, uint64_t i, uint64_t v,
     buddy_write(b, l, i, now, counts, changed);
 }
 
+static inline unsigned buddy_counts_of(uint64_t v)
+{
+    unsigned counts = 0;
+    for (unsigned bit = 0; bit < 64; bit += 8)
+        counts += buddy_counts_at(v, bit);
+    return buddy_marked(counts, counts >> 15);
+}
+
+/* Does a bit above level l cover this unit? */
+bool loam_buddy__is_covered(const loam_buddy *b, unsigned l, uint64_t unit);
+
+/* Is one of these bits of level l free, or a bit above that covers them? By rule B3 only the unit
+ * of an empty word can be covered. */
+LOAM_INLINE bool buddy_overlaps_free(const loam_buddy *b, unsigned l, uint64_t unit, uint64_t mask)
+{
+    uint64_t v = b->level[l].word[buddy_word_index(b, l, unit)];
+    return (v & mask) != 0 || (v == 0 && loam_buddy__is_covered(b, l, unit));
+}
+
+/* Does one of the words [lo, hi) of a level have a bit set? lo < hi. */
+bool loam_buddy__any_in(const loam_buddy_level *level, uint64_t lo, uint64_t hi);
+
+/* Sets bits in the word of level l that holds this unit; none of them is free in any way. */
+void loam_buddy__put_bits(loam_buddy *b, unsigned l, uint64_t unit, uint64_t bits);
+
+/* Takes a block out of the free bit or bits of level l that cover it, and opens the bit downwards
+ * as far as needed. */
+void loam_buddy__carve(loam_buddy *b, unsigned l, uint64_t unit, unsigned order);
+
 /* ---- many blocks of a word ---- */
 
 /* Every place in a word where an aligned run of 2^k bits can start. */

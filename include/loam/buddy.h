@@ -94,6 +94,17 @@ loam_err loam_buddy_alloc_within(loam_buddy *b, unsigned order, uint64_t lo, uin
  */
 loam_err loam_buddy_take(loam_buddy *b, uint64_t unit, unsigned order);
 
+/* As loam_buddy_alloc_pick, but takes only the first count units of that block, 0 < count <=
+ * 2^order. */
+loam_err loam_buddy_alloc_part(loam_buddy *b, unsigned order, uint64_t count,
+                               loam_buddy_pick *pick);
+
+/* Takes exactly the units [unit, unit + count), any alignment.
+ *   returns     LOAM_OK; LOAM_EINVAL (outside); LOAM_EBUSY (not all free); nothing is taken then
+ *   cost        O(levels x height): at most two words of each level change
+ */
+loam_err loam_buddy_take_range(loam_buddy *b, uint64_t unit, uint64_t count);
+
 /* Takes every block of this order that lies free in one word, the word that loam_buddy_alloc would
  * serve the order from; a larger free block is opened for it. At most 64 >> (order mod 6) blocks.
  *   returns     their first units as bits: bit i is unit *base + (i << (order / 6 * 6)); 0 when
@@ -119,8 +130,8 @@ size_t loam_buddy_free_list(loam_buddy *b, unsigned order, const uint64_t *unit,
  * */
 loam_err loam_buddy_free_runs(loam_buddy *b, unsigned order, uint64_t base, uint64_t starts);
 
-/* Gives back [unit, unit + count), any alignment, as maximal blocks. Errors as loam_buddy_free,
- * found before anything changes. Cost O(orders) frees. */
+/* Gives back [unit, unit + count), any alignment. Errors as loam_buddy_free, found before anything
+ * changes. Cost as loam_buddy_take_range. */
 loam_err loam_buddy_free_range(loam_buddy *b, uint64_t unit, uint64_t count);
 
 /* Is the unit free, and if so in which maximal block? order and start may be NULL. O(levels). */

@@ -166,15 +166,45 @@ static void try_take(tap *t)
         set(unit, 1ULL << order, false);
 }
 
+/* A range of any length, mostly short. */
+static uint64_t random_range(tap *t, uint64_t *n)
+{
+    uint64_t unit = w.first + tap_below(t, w.count);
+    *n = tap_below(t, tap_below(t, 4) == 0 ? w.count : 300);
+    return unit;
+}
+
 static void try_range(tap *t)
 {
-    uint64_t unit = w.first + tap_below(t, w.count), n = tap_below(t, 300);
-    if (n > w.first + w.count - unit)
-        TAP_EQ(t, loam_buddy_free_range(&w.b, unit, n), LOAM_EINVAL);
-    else if (all(unit, n, false)) {
-        TAP_EQ(t, loam_buddy_free_range(&w.b, unit, n), LOAM_OK);
+    uint64_t n, unit = random_range(t, &n);
+    bool fits = n <= w.first + w.count - unit, busy = fits && !all(unit, n, false);
+    loam_err want = !fits ? LOAM_EINVAL : busy ? LOAM_EBUSY : LOAM_OK;
+    TAP_EQ(t, loam_buddy_free_range(&w.b, unit, n), want);
+    if (want == LOAM_OK)
         set(unit, n, true);
-    }
+}
+
+static void try_take_range(tap *t)
+{
+    uint64_t n, unit = random_range(t, &n);
+    bool fits = n <= w.first + w.count - unit, busy = fits && !all(unit, n, true);
+    loam_err want = !fits ? LOAM_EINVAL : busy ? LOAM_EBUSY : LOAM_OK;
+    TAP_EQ(t, loam_buddy_take_range(&w.b, unit, n), want);
+    if (want == LOAM_OK)
+        set(unit, n, false);
+}
+
+static void try_part(tap *t)
+{
+    unsigned order = (unsigned)tap_below(t, 10);
+    uint64_t want = 0, n = 1 + tap_below(t, 1ULL << order);
+    loam_buddy_pick pick;
+    bool there = want_alloc(order, &want);
+    TAP_EQ(t, loam_buddy_alloc_part(&w.b, order, n, &pick), there ? LOAM_OK : LOAM_ENOMEM);
+    if (!there)
+        return;
+    TAP_EQ(t, pick.unit, want);
+    set(pick.unit, n, false);
 }
 
 static void try_runs(tap *t)
@@ -262,9 +292,10 @@ static void compare(tap *t)
 
 static void play(tap *t, uint64_t first, uint64_t count, unsigned high_from, unsigned steps)
 {
-    static void (*const op[])(tap *) = {try_alloc, try_alloc, try_alloc,  try_free,
-                                        try_free,  try_free,  try_range,  try_list,
-                                        try_list,  try_take,  try_within, try_runs};
+    static void (*const op[])(tap *) = {try_alloc,      try_alloc,      try_alloc,  try_free,
+                                        try_free,       try_free,       try_range,  try_list,
+                                        try_list,       try_take,       try_within, try_runs,
+                                        try_take_range, try_take_range, try_part,   try_range};
     start(t, first, count, high_from);
     for (unsigned i = 0; i < steps && t->failed == 0; i++) {
         op[tap_below(t, LOAM_ARRAY_LEN(op))](t);
