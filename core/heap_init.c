@@ -26,7 +26,8 @@ static uint64_t heap_words(uint64_t bits)
     return (bits + 63) / 64;
 }
 
-/* The shape of a heap of so many grains; with meta, its pointers too. Returns the words it takes. */
+/* The shape of a heap of so many grains; with meta, its pointers, too. Returns the words that it
+ * takes. */
 static uint64_t heap_lay(loam_heap *h, uint64_t count, uint64_t *meta)
 {
     uint64_t used = 0, bits = count + 1;

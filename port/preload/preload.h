@@ -2,7 +2,7 @@
 #ifndef LOAM_PRELOAD_H
 #define LOAM_PRELOAD_H
 
-/* preload.h - what the files of the process's allocator share. process.c has the theory.
+/* preload.h - what the files of the process's allocator share. preload_process.c has the theory.
  *
  * None of these functions may call malloc, directly or through the C library: they are malloc.
  */
@@ -45,7 +45,7 @@ typedef struct process {
 
 extern process loam__process __attribute__((visibility("hidden")));
 
-/* ---- process.c ---- */
+/* ---- preload_process.c ---- */
 
 /* The process's allocator is there from now on; false: the system gives no addresses. Any thread,
  * any number of times. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* malloc.c - malloc and its family over the process's ranges.
+/* preload_malloc.c - malloc and its family over the process's ranges.
  *
  * WHAT   What the C and POSIX standards and glibc's headers promise, and no more.
  * MODEL  A small request of a thread that has its front goes straight to kmalloc; all else is told

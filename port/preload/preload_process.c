@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process.c - the layers of the core over the operating system's addresses.
+/* preload_process.c - the layers of the core over the operating system's addresses.
  *
  * WHAT   One range of reserved addresses is the RAM of a zone; slabs and kmalloc stand on it as they
  *        do in a kernel. Memory is made ready at the range's end when the zone has none.
