@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
 import pc64_qemu as pc64  # noqa: E402
 import rpi3_qemu as pi  # noqa: E402
+import virt64_qemu as virt  # noqa: E402
 from taplib import ROOT, Tap, parallel  # noqa: E402
 
 # What the board's machine is started by, its exit code after a panic, the registers of one word and
@@ -19,6 +20,9 @@ BOARDS = {
     "rpi3": {"start": lambda: pi.console("exit=semihost"), "code": 1, "cores": 4, "on": (0, 3),
              "registers": (r"^ x0 [0-9a-f]{16} ", r"^elr [0-9a-f]{16}  spsr [0-9a-f]{8} "),
              "elf": "build/rpi3/kernel8.elf"},
+    "virt64": {"start": lambda: virt.console("exit=semihost"), "code": 1, "cores": 4, "on": (0, 2),
+               "registers": (r"^ x0 [0-9a-f]{16} ", r"^elr [0-9a-f]{16}  spsr [0-9a-f]{8} "),
+               "elf": "build/virt64/kernel.elf"},
     "pc32": {"start": lambda: pc.console(""), "code": pc.BAD, "cores": 1, "on": (0,),
              "registers": (r"^eax [0-9a-f]{8}  ebx ", r"^eip [0-9a-f]{8}  eflags [0-9a-f]{8} "),
              "elf": "build/pc32/kernel.elf"},
