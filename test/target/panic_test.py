@@ -16,12 +16,13 @@ from taplib import ROOT, Tap, parallel  # noqa: E402
 
 # What the board's machine is started by, its exit code after a panic, the registers of one word and
 # what ends the calls of another core; cores, and those on which bugs are made.
+ARM = (r"^ x0 [0-9a-f]{16} ", r"^elr [0-9a-f]{16}  spsr [0-9a-f]{8} ")
 BOARDS = {
     "rpi3": {"start": lambda: pi.console("exit=semihost"), "code": 1, "cores": 4, "on": (0, 3),
-             "registers": (r"^ x0 [0-9a-f]{16} ", r"^elr [0-9a-f]{16}  spsr [0-9a-f]{8} "),
-             "elf": "build/rpi3/kernel8.elf"},
-    "virt64": {"start": lambda: virt.console("exit=semihost"), "code": 1, "cores": 4, "on": (0, 2),
-               "registers": (r"^ x0 [0-9a-f]{16} ", r"^elr [0-9a-f]{16}  spsr [0-9a-f]{8} "),
+             "registers": ARM, "elf": "build/rpi3/kernel8.elf"},
+    "virt64": {"start": lambda: virt.console("exit=semihost", cores=8,
+                                             machine="virt,gic-version=3"),
+               "code": 1, "cores": 8, "on": (0, 7), "registers": ARM,
                "elf": "build/virt64/kernel.elf"},
     "pc32": {"start": lambda: pc.console(""), "code": pc.BAD, "cores": 1, "on": (0,),
              "registers": (r"^eax [0-9a-f]{8}  ebx ", r"^eip [0-9a-f]{8}  eflags [0-9a-f]{8} "),
