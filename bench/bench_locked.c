@@ -101,9 +101,21 @@ static void run_batch(void *ctx)
     objects_loam.batch(w->a, 64, w->n, false, 1);
 }
 
+static void *objects[2 * WARM];
+
+static void run_remote(void *ctx)
+{
+    const object_work *w = ctx;
+    objects_loam.enter(w->a, 1);
+    for (size_t i = 0; i < 2 * w->n; i++)
+        objects_loam.release(w->a, objects[i]);
+    objects_loam.serve(w->a);
+}
+
 static const row object_rows[] = {
     {"object_pair_64", "64 bytes, pair", run_objects, BENCH_BAR_VALUE_AT_MOST},
     {"object_batch_64", "64 bytes, so many, then all back", run_batch, BENCH_BAR_VALUE_AT_MOST},
+    {"object_remote_64", "64 bytes, freed on another", run_remote, BENCH_BAR_NONE},
 };
 
 static double objects_locked(const row *r, void *a, size_t n)
@@ -111,7 +123,11 @@ static double objects_locked(const row *r, void *a, size_t n)
     object_work w = {a, n};
     objects_loam.pair(a, 64, OBJECTS_WARM);
     objects_loam.batch(a, 64, n, false, 1);
+    for (size_t i = 0; r->run == run_remote && i < 2 * n; i++)
+        objects[i] = objects_loam.alloc(a, 64);
     step_counts c = step_run(r->run, &w);
+    objects_loam.enter(a, 0);
+    objects_loam.serve(a);
     return (double)c.locked / (2.0 * (double)n);
 }
 
@@ -141,7 +157,8 @@ static void report_all(const bench_report *to, size_t n)
             value[c] = frames_locked(&rows[r], apis[c], n);
         report(to, &rows[r], value, 0, APIS);
     }
-    void *a = objects_loam.init((uint64_t)16 << 20);
+    void *a;
+    a = objects_loam.init((uint64_t)16 << 20, 2);
     for (size_t r = 0; r < LOAM_ARRAY_LEN(object_rows); r++) {
         value[LOAM] = objects_locked(&object_rows[r], a, n);
         report(to, &object_rows[r], value, LOAM, LOAM + 1);

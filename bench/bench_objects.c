@@ -98,6 +98,13 @@ static double run_overhead(const objects_api *api, void *a, const objects_row *r
     return n != row->count ? -1 : 100.0 * ((double)bytes / (double)(n * row->size) - 1);
 }
 
+static double run_remote(const objects_api *api, void *a, const objects_row *row, size_t ops)
+{
+    double per_pair, pairs_a_us;
+    objects_remote(api, a, row->size, ops, &per_pair, &pairs_a_us);
+    return row->unit == NULL ? per_pair : pairs_a_us;
+}
+
 static const objects_row rows[] = {
     {"pair_16", "16 bytes, pair", run_pair, 16, 0, false, NULL, 0},
     {"pair_64", "64 bytes, pair", run_pair, 64, 0, false, NULL, 0},
@@ -112,6 +119,10 @@ static const objects_row rows[] = {
     {"slots", "random slots, 16 B - 4 KiB", run_slots, 0, 0, false, NULL, 0},
     {"grow", "realloc, 16 B to 64 KiB, a call", run_grow, 0, 0, false, NULL, 0},
     {"overhead_64", "64 bytes: memory beyond them", run_overhead, 64, 200000, false, "percent", 1},
+    {"remote_64", "64 bytes, another thread frees", run_remote, 64, 0, false, NULL, 0},
+    {"remote_64_rate", "the same, on the wall", run_remote, 64, 0, false, "pairs/us", 0},
+    {"remote_1k", "1 KiB, another thread frees", run_remote, 1024, 0, false, NULL, 0},
+    {"remote_1k_rate", "the same, on the wall", run_remote, 1024, 0, false, "pairs/us", 0},
 };
 enum { ROWS = LOAM_ARRAY_LEN(rows) };
 
@@ -123,9 +134,12 @@ static int child(const char *name, size_t ops)
     const char *wrong = objects_verify(api);
     if (wrong != NULL)
         bench_die(wrong);
-    void *a = api->init((uint64_t)128 << 20);
-    for (unsigned r = 0; r < ROWS; r++)
+    void *a = api->init((uint64_t)128 << 20, 1);
+    for (unsigned r = 0; r < ROWS; r++) {
+        if (rows[r].run == run_remote)
+            a = api->init((uint64_t)64 << 20, 2);
         printf("%.6f\n", rows[r].run(api, a, &rows[r], ops));
+    }
     return 0;
 }
 
@@ -235,7 +249,7 @@ static void measure_and_report(const scale *s, const char *csv)
     for (unsigned c = 0; c < report.cols; c++)
         report.col[c] = found[c]->name;
     bench_report_open(&report, csv);
-    bench_report_heading(&report, "one thread");
+    bench_report_heading(&report, "one thread, but for the last rows");
     for (unsigned r = 0; r < ROWS; r++) {
         out[r].id = rows[r].id;
         out[r].text = rows[r].text;

@@ -18,14 +18,16 @@ BENCHES = [
         "churn_mixed_90", "order9_fill", "order9_free_random", "order9_pair", "scatter_2m",
         "metadata", "init_1g", "init_64g", "latency_p50", "latency_p9999", "second_first"}),
     ("objects", [BIN + "bench_objects", "--tiny"], {
-        "pair_64", "pair_32k", "batch_64", "batch_64_reversed", "slots", "grow", "overhead_64"}),
+        "pair_64", "pair_32k", "batch_64", "batch_64_reversed", "slots", "grow", "overhead_64",
+        "remote_64", "remote_64_rate"}),
     ("vm", [BIN + "bench_vm", "--tiny"], {
         "churn_10000", "area_1_i386", "area_1024_aarch64", "flushes_map_1024_i386",
         "flushes_unmap_1024_x86_64"}),
     ("free", [BIN + "bench_free", "--tiny"], {
         "free_alone_2e4_ns", "free_alone_2e12_ns", "free_merging_growth_ns"}),
     ("locked", [BIN + "bench_locked", "--ops", "8"], {
-        "pair_half", "churn_half", "fill", "free_random", "object_pair_64", "object_batch_64"}),
+        "pair_half", "churn_half", "fill", "free_random", "object_pair_64", "object_batch_64",
+        "object_remote_64"}),
     ("insn", ["bench/insn.py", BIN + "bench_insn", "--only",
               "object_pair_64,fill,vmap_map_64_i,pt_unmap_64_i", "--allocators", "loam"],
      {"object_pair_64", "fill", "order9_fill", "vmap_map_64_i386", "pt_unmap_64_i386"}),

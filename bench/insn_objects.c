@@ -58,7 +58,7 @@ bool insn_objects_run(const char *allocator, const char *name, size_t n)
         for (size_t a = 0; a < LOAM_ARRAY_LEN(apis); a++) {
             if (strcmp(workloads[w].name, name) != 0 || strcmp(apis[a]->name, allocator) != 0)
                 continue;
-            workloads[w].run(apis[a], apis[a]->init((uint64_t)64 << 20), workloads[w].size, n);
+            workloads[w].run(apis[a], apis[a]->init((uint64_t)64 << 20, 1), workloads[w].size, n);
             return true;
         }
     }

@@ -12,7 +12,9 @@ enum { OBJECTS_SLOTS = 4096, OBJECTS_MAX = 32768 };
 
 typedef struct objects_api {
     const char *name;
-    void *(*init)(uint64_t arena_bytes);
+    void *(*init)(uint64_t arena_bytes, unsigned threads); /* how many call at the same time */
+    void (*enter)(void *a, unsigned thread); /* by a thread before anything else; or NULL */
+    void (*serve)(void *a);                  /* frees that were gathered are told; or NULL */
     void *(*alloc)(void *a, size_t size);
     void (*release)(void *a, void *p);
     const char *(*check)(void *a);
@@ -36,6 +38,13 @@ static inline size_t objects_size(uint64_t r)
     size_t octave = (size_t)16 << ((((r & 0xffff) * 7) >> 16) & 7);
     return octave + ((r >> 16) & (octave - 1));
 }
+
+/* Objects that one thread allocates and another frees, in batches, both at work at the same time.
+ *   per_pair   [out] the meter's units of both sides, an object: waiting for the other is not in it
+ *   pairs_a_us  [out] objects a microsecond, by the clock on the wall
+ */
+void objects_remote(const objects_api *api, void *a, size_t size, size_t ops, double *per_pair,
+                    double *pairs_a_us);
 
 /* Blocks never overlap, keep what was written into them, are aligned. NULL, or what was wrong. */
 const char *objects_verify(const objects_api *api);

@@ -6,9 +6,10 @@
 #define OBJECTS_REALLOC(a, p, size) realloc(p, size)
 #include "objects_work.inc"
 
-static void *libc_init(uint64_t arena_bytes)
+static void *libc_init(uint64_t arena_bytes, unsigned threads)
 {
     (void)arena_bytes;
+    (void)threads;
     return NULL;
 }
 

@@ -9,13 +9,16 @@
 
 static loam_zone *zone; /* beneath the one instance of a process */
 
-static void *loam_init(uint64_t arena_bytes)
+static loam_slabs *slabs;
+
+static void *loam_init(uint64_t arena_bytes, unsigned threads)
 {
     loam_zone_config zc;
     loam_slab_config sc;
     unsigned char *arena = bench_map(arena_bytes);
     loam_span ram = {loam_align_up((uintptr_t)arena, LOAM_PAGE_SIZE), arena_bytes};
     loam_zone_config_init(&zc);
+    zc.ncpus = threads;
     zc.linear = (loam_linear){ram.base, ram.len, arena};
     uint64_t bytes = loam_zone_measure(&ram, 1, &zc);
     zone = loam_zone_init(bench_map(bytes), bytes, true, &ram, 1, &zc);
@@ -23,11 +26,24 @@ static void *loam_init(uint64_t arena_bytes)
                                       ram.len >> LOAM_PAGE_SHIFT) != LOAM_OK)
         bench_die("the zone cannot be made");
     loam_slab_config_init(&sc);
-    loam_slabs *slabs = loam_slabs_init(zone, &sc);
+    sc.ncpus = threads;
+    slabs = loam_slabs_init(zone, &sc);
     loam_kmalloc *k = slabs == NULL ? NULL : loam_kmalloc_init(slabs);
     if (k == NULL)
         bench_die("kmalloc cannot be made");
     return k;
+}
+
+static void loam_enter(void *a, unsigned thread)
+{
+    (void)a;
+    loam_hosted_set_cpu(thread);
+}
+
+static void loam_serve(void *a)
+{
+    (void)a;
+    loam_slabs_serve(slabs);
 }
 
 static const char *loam_check(void *a)
@@ -46,6 +62,8 @@ static uint64_t loam_used_pages(void *a)
 
 const objects_api objects_loam = {.name = "loam",
                                   .init = loam_init,
+                                  .enter = loam_enter,
+                                  .serve = loam_serve,
                                   .check = loam_check,
                                   .used_pages = loam_used_pages,
                                   OBJECTS_LOOPS};

@@ -24,7 +24,7 @@ static bool holds(const verify_slot *s)
 const char *objects_verify(const objects_api *api)
 {
     static verify_slot slot[VERIFY_SLOTS];
-    void *a = api->init((uint64_t)64 << 20);
+    void *a = api->init((uint64_t)64 << 20, 1);
     bench_rng rng = {23};
     for (unsigned i = 0; i < VERIFY_STEPS + VERIFY_SLOTS; i++) {
         uint64_t r = bench_rand(&rng);

@@ -18,7 +18,7 @@ BENCH_OBJECTS := objects_loam_work objects_libc_work
 $(BENCH_BIN)/bench_frames: $(call bench_objects_of,bench_frames bench_report frames_tasks \
     frames_threads frames_verify $(BENCH_FRAMES))
 $(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report objects_verify \
-    harness $(BENCH_OBJECTS))
+    objects_remote harness $(BENCH_OBJECTS))
 $(BENCH_BIN)/bench_vm: $(call bench_objects_of,bench_vm bench_report harness areas spans)
 $(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm insn_tables \
     areas spans $(BENCH_FRAMES) $(BENCH_OBJECTS))
