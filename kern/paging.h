@@ -57,6 +57,9 @@ const char *paging_note(uint64_t va) __attribute__((weak));
 /* Where page tables come from: frames that have an address. For other roots, too. */
 extern const loam_pt_memory paging_memory;
 
+/* A loam_tlb's `others`, by interrupts; for processors whose flush reaches themselves alone. */
+bool paging_tell_others(void *ctx, const uint64_t *va, uint32_t count);
+
 /* ---- the processor's side: arch/<cpu>/ ---- */
 
 const loam_pt_format *arch_pt_format(unsigned *features);

@@ -7,6 +7,7 @@
 #include "memview.h"
 #include "paging.h"
 #include "shell.h"
+#include "smp.h"
 #include "words.h"
 
 /* ---- tlb ---- */
@@ -15,6 +16,9 @@ static void print_flushes(const loam_tlb_stats *s)
 {
     kprintf("flushes: %U batches; %U pages one by one, %U times everything\n", s->batches, s->pages,
             s->fulls);
+    if (smp_count() > 1)
+        kprintf("other processors: told of %U batches%s\n", s->told,
+                kern_this.tlb.others != NULL ? ", by an interrupt each" : "; a flush reaches them");
 }
 
 static void do_tlb(size_t count, const char *const *word)

@@ -114,11 +114,17 @@ void smp_serve(void)
     }
 }
 
+/* The set as of now: what this one wrote before is seen by whoever joins after. */
+static uint32_t online_now(void)
+{
+    return loam_atomic_or(&online, 0); /* pairs with the or in join */
+}
+
 void smp_interrupt(uint64_t set, void (*fn)(void *ctx), void *ctx)
 {
     loam_irq irq = loam_port_irq_save();
     cpu *self = &cpus[loam_port_cpu()];
-    uint32_t left = (uint32_t)set & (uint32_t)smp_online_set() & ~bit(loam_port_cpu());
+    uint32_t left = (uint32_t)set & online_now() & ~bit(loam_port_cpu());
     self->fn = fn;
     self->ctx = ctx;
     loam_atomic_store(&self->left, loam_popcount64(left));
@@ -267,6 +273,17 @@ static void sleep_unless_work(cpu *self)
     loam_port_irq_restore(irq);
 }
 
+/* From now on others tell this one what to forget; what it missed until now, it forgets here. */
+static void join(void)
+{
+    const loam_tlb *tlb = &kern_this.tlb;
+    (void)loam_atomic_or(&online, bit(loam_port_cpu())); /* pairs with the or in online_now */
+    if (tlb->all != NULL)
+        tlb->all(tlb->ctx);
+    if (tlb->fence != NULL)
+        tlb->fence(tlb->ctx);
+}
+
 _Noreturn void smp_enter(void)
 {
     cpu *self = &cpus[loam_port_cpu()];
@@ -277,7 +294,7 @@ _Noreturn void smp_enter(void)
     }
     board_cpu_init();
     self->works_done = loam_atomic_load(&work.round);
-    (void)loam_atomic_or(&online, bit(loam_port_cpu())); /* pairs with the load in came */
+    join();
     arch_irq_on();
     for (;;) {
         do_work(self);

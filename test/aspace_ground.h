@@ -287,7 +287,8 @@ static inline bool ground_prepare(const loam_pt_format *format)
     __builtin_memset(ground_unit_out, 0, sizeof ground_unit_out);
     ground.format = format;
     ground.frame.refuse = ground.table.refuse = ground.unit.refuse = GROUND_NEVER;
-    ground.tlb = (loam_tlb){NULL, ground_flush_page, ground_flush_all, ground_fence, 32, {0, 0, 0}};
+    ground.tlb = (loam_tlb){
+        .page = ground_flush_page, .all = ground_flush_all, .fence = ground_fence, .threshold = 32};
     unsigned features = format == &loam_pt_i386 ? 0 : (unsigned)LOAM_PT_NX;
     loam_pt_memory memory = {NULL, ground_table_alloc, ground_table_free, ground_table_at};
     loam_pt_batch_init(&batch);

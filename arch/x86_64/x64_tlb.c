@@ -106,7 +106,7 @@ const char *arch_tlb_word(bool all)
 
 void arch_tlb_init(loam_tlb *tlb)
 {
-    *tlb = (loam_tlb){.page = flush_page, .all = flush_all};
+    *tlb = (loam_tlb){.page = flush_page, .all = flush_all, .others = paging_tell_others};
     tlb->threshold = x86_tlb_threshold(forget, forget_all);
 }
 

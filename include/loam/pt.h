@@ -181,6 +181,7 @@ typedef struct loam_tlb_stats {
     uint64_t batches; /* flushed, with something in them */
     uint64_t pages;   /* flushed one by one */
     uint64_t fulls;   /* whole flushes */
+    uint64_t told;    /* batches that other processors were told of */
 } loam_tlb_stats;
 
 /* The processor's side. page NULL: it can only flush everything (an 80386). */
@@ -191,6 +192,10 @@ typedef struct loam_tlb {
     /* Before a flush: stores to tables come before what follows. After it: the flush is complete.
      * NULL where neither is needed. */
     void (*fence)(void *ctx);
+    /* Where `page` and `all` reach this processor alone, and there are others: makes all the others
+     * forget count pages, with count 0 everything, and returns when they have. Once a batch; false:
+     * there was nobody to tell. */
+    bool (*others)(void *ctx, const uint64_t *va, uint32_t count);
     uint32_t threshold; /* pages flushed one by one; more are one whole flush */
     loam_tlb_stats stats;
 } loam_tlb;

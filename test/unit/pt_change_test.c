@@ -450,6 +450,7 @@ static struct {
     loam_tlb tlb;
     char log[64];
     loam_text text;
+    bool told;
 } side;
 
 static void side_note(char c)
@@ -473,6 +474,18 @@ static void side_fence(void *ctx)
 {
     (void)ctx;
     side_note('f');
+}
+
+static bool side_others(void *ctx, const uint64_t *va, uint32_t count)
+{
+    (void)ctx;
+    side_note('<');
+    for (uint32_t i = 0; i < count; i++)
+        side_page(NULL, va[i]);
+    if (count == 0)
+        side_note('a');
+    side_note('>');
+    return side.told;
 }
 
 static void flushed(tap *t, const char *want)
@@ -509,6 +522,32 @@ static void flush(tap *t)
     TAP_EQ(t, side.tlb.stats.batches, 5);
     TAP_EQ(t, side.tlb.stats.pages, 4);
     TAP_EQ(t, side.tlb.stats.fulls, 3);
+    TAP_EQ(t, side.tlb.stats.told, 0);
+}
+
+/* Other processors are told once a batch, before the last fence and before tables go back. */
+static void flush_others(tap *t)
+{
+    fresh(t, x64);
+    side.tlb = (loam_tlb){.page = side_page,
+                          .all = side_all,
+                          .fence = side_fence,
+                          .others = side_others,
+                          .threshold = 3};
+    side.told = true;
+    loam_text_init(&side.text, side.log, sizeof side.log);
+    map(PAGE, 0, 9 * PAGE, W);
+    flushed(t, "f");
+    unmap(2 * PAGE, 3 * PAGE);
+    flushed(t, "f234<234>f");
+    unmap(5 * PAGE, 4 * PAGE);
+    flushed(t, "fa<a>f");
+    TAP_EQ(t, side.tlb.stats.told, 2);
+    side.told = false; /* nobody is there */
+    unmap(PAGE, PAGE);
+    flushed(t, "f1<1>f");
+    TAP_EQ(t, side.tlb.stats.told, 2);
+    TAP_EQ(t, side.tlb.stats.batches, 3);
 }
 
 static const tap_case cases[] = {
@@ -529,6 +568,7 @@ static const tap_case cases[] = {
     {"pt_fini: what is kept back stays", fini_keeps},
     {"pt_adopt: another's tables, narrow and empty", adopt},
     {"tlb_flush: pages, all, fences, counters", flush},
+    {"tlb_flush: other processors: told once a batch", flush_others},
 };
 
 TAP_SUITE(pt_change_test, cases);
