@@ -367,7 +367,11 @@ static bool slab_get(loam_cache *c, slab_place *at)
 {
     if (slab_try(c, at) || (loam_slab__take_mine(c->slabs) && slab_try(c, at)))
         return true;
-    return (loam_slab__adopt(c) && slab_try(c, at)) || slab_new(c, at);
+    while (loam_slab__adopt(c)) { /* `any` may promise what is not there: on to the next */
+        if (slab_try(c, at))
+            return true;
+    }
+    return slab_new(c, at);
 }
 
 /* What others keep may be enough for a slab, or the slot: here, then on other processors. */
