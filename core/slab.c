@@ -213,7 +213,7 @@ bool loam_slab__reclaim(loam_slabs *s)
     bool any = loam_slab__quarantine_trim(s, 0);
     if (slab_has_remote(s)) {
         loam_slab__publish_all(s);
-        any = loam_slab__take_mine(s) || any;
+        any = loam_slab__look(s) || any;
         loam_slab__ask(s);
     }
     any = loam_slab__drop_empty(s, NULL) || any;
@@ -365,7 +365,7 @@ static bool slab_try(loam_cache *c, slab_place *at)
 /* The front's slabs, those in which others freed, one that others handed over, a new one. */
 static bool slab_get(loam_cache *c, slab_place *at)
 {
-    if (slab_try(c, at) || (loam_slab__take_mine(c->slabs) && slab_try(c, at)))
+    if (slab_try(c, at) || (loam_slab__look(c->slabs) && slab_try(c, at)))
         return true;
     while (loam_slab__adopt(c)) { /* `any` may promise what is not there: on to the next */
         if (slab_try(c, at))

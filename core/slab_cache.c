@@ -244,7 +244,7 @@ static bool cache_is_empty(loam_cache *c)
     loam_slabs *s = c->slabs;
     if (slab_has_remote(s)) {
         loam_slab__publish_all(s);
-        (void)loam_slab__take_mine(s);
+        (void)loam_slab__look(s);
     }
     loam_cache_shrink(c);
     if (cache_slabs(c) == 0)

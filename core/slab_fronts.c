@@ -185,10 +185,9 @@ static slab_cpu *front_cpu(const loam_slabs *s)
     return slab_has_remote(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
 }
 
-bool loam_slab__take_mine(loam_slabs *s)
+static bool front_take(loam_slabs *s, slab_cpu *me)
 {
-    slab_cpu *me = front_cpu(s);
-    if (me == NULL || loam_atomic_peek(&me->stack) == 0)
+    if (loam_atomic_peek(&me->stack) == 0)
         return false;
     /* pairs with the CAS in remote_push */
     loam_slab__take_stack(s, loam_atomic_exchange(&me->stack, 0));
@@ -218,7 +217,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     loam_list_init(&victims);
     loam_atomic_store(&me->asked, FRONT_GIVING); /* asked again from here on: gives again */
     loam_slab__publish_all(s);
-    (void)loam_slab__take_mine(s);
+    (void)front_take(s, me);
     loam_irq irq = slab_lock(s);
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
@@ -233,16 +232,23 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     (void)loam_atomic_cas(&me->asked, FRONT_GIVING, FRONT_CONTENT);
 }
 
-void loam_slabs_serve(loam_slabs *s)
+bool loam_slab__look(loam_slabs *s)
 {
     slab_cpu *me = front_cpu(s);
     if (me == NULL)
-        return;
-    if (me->held != 0)
-        loam_slab__publish_all(s);
-    (void)loam_slab__take_mine(s);
+        return false;
+    bool taken = front_take(s, me);
     if (loam_atomic_load(&me->asked) == FRONT_ASKED) /* pairs with the store in loam_slab__ask */
         front_give(s, me);
+    return taken;
+}
+
+void loam_slabs_serve(loam_slabs *s)
+{
+    slab_cpu *me = front_cpu(s);
+    if (me != NULL && me->held != 0)
+        loam_slab__publish_all(s);
+    (void)loam_slab__look(s);
 }
 
 /* ---- shortage ---- */

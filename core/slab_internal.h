@@ -462,8 +462,8 @@ void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
 /* Gives back the empty slabs that this processor and the shared front keep, of a cache or of all
  * (NULL); did any go? */
 bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c);
-/* Takes what others freed of this processor's; did anything wait? */
-bool loam_slab__take_mine(loam_slabs *s);
+/* Takes what others freed of this processor's, and gives if they asked; was there anything? */
+bool loam_slab__look(loam_slabs *s);
 /* A slab with free slots that others handed over becomes this processor's; was there one? */
 bool loam_slab__adopt(loam_cache *c);
 /* Asks every other processor for what it can spare. */

@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_fronts.c - several processors over one object layer, call by call: what is told when, what is
+ * refused where, who owns what; and each rule of theirs, broken. One thread plays them all. */
+#include "loam/pool.h"
+#include "slab_cpus.h"
+
+/* The call inside is refused with these words. */
+#define REFUSED(t, n, words, call)                                                                 \
+    do {                                                                                           \
+        tap_catch(t);                                                                              \
+        call;                                                                                      \
+        TAP_EQ(t, tap_caught(t), n);                                                               \
+        if ((n) != 0)                                                                              \
+            TAP_STR(t, (t)->report.what, words);                                                   \
+        TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);                                             \
+    } while (0)
+
+/* A value is changed, the rule is named, and the value put back. */
+#define BREAKS(t, place, value, rule)                                                              \
+    do {                                                                                           \
+        __typeof__(place) breaks_old = (place);                                                    \
+        (place) = (value);                                                                         \
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), rule);                                           \
+        (place) = breaks_old;                                                                      \
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);                                           \
+    } while (0)
+
+static const char late[] = "double free, found when processors met";
+
+static slab_desc *desc_of(const void *p)
+{
+    return slab_desc_at(cpus.slabs, slab_off(cpus.slabs, p));
+}
+
+static loam_cache *things(tap *t, size_t size)
+{
+    loam_cache *c = loam_cache_create(cpus.slabs, "things", size, 0, NULL, NULL);
+    TAP_CHECK(t, c != NULL);
+    return c;
+}
+
+static uint64_t used(const loam_cache *c)
+{
+    loam_cache_stats stats;
+    loam_cache_stat(c, &stats);
+    return stats.used;
+}
+
+static uint64_t slabs(const loam_cache *c)
+{
+    loam_cache_stats stats;
+    loam_cache_stat(c, &stats);
+    return stats.slabs;
+}
+
+static void serve(unsigned cpu)
+{
+    unsigned me = loam_port_cpu();
+    CPUS_ON(cpu);
+    loam_slabs_serve(cpus.slabs);
+    CPUS_ON(me);
+}
+
+/* ---- frees from elsewhere ---- */
+
+static void told_and_taken(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, used(c), 2); /* gathered */
+    serve(1);
+    TAP_EQ(t, used(c), 1); /* told */
+    TAP_CHECK(t, !slab_slot_is_free(desc_of(p), 0));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    serve(0);
+    TAP_CHECK(t, slab_slot_is_free(desc_of(p), 0)); /* taken */
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_cache_alloc(c) != q);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* A word whose frees are complete is told by itself, and the owner looks when it runs dry. */
+static void a_whole_word(tap *t)
+{
+    void *p[128];
+    cpus_start(t, 2, 512, "shift=12");
+    loam_cache *c = things(t, 32); /* two words of 64 */
+    for (unsigned i = 0; i < 128; i++)
+        p[i] = loam_cache_alloc(c);
+    TAP_EQ(t, slabs(c), 1);
+    CPUS_ON(1);
+    for (unsigned i = 0; i < 63; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, used(c), 128);
+    TAP_EQ(t, loam_cache_free(c, p[63]), LOAM_OK);
+    TAP_EQ(t, used(c), 64);
+    CPUS_ON(0);
+    for (unsigned i = 0; i < 64; i++)
+        TAP_CHECK(t, loam_cache_alloc(c) == p[i]); /* no new slab */
+    TAP_EQ(t, slabs(c), 1);
+    TAP_EQ(t, used(c), 128);
+}
+
+/* An entry that needs the place of another tells that one; so much is held, no more. */
+static void a_full_table(tap *t)
+{
+    static void *p[600];
+    cpus_start(t, 2, 2048, "shift=12");
+    loam_cache *c = things(t, 64); /* one word a slab */
+    for (unsigned i = 0; i < 600; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(1);
+    unsigned told = 0;
+    for (unsigned i = 0; i < 9; i++) {
+        TAP_EQ(t, loam_cache_free(c, p[64 * i]), LOAM_OK); /* of as many slabs */
+        told = 600 - (unsigned)used(c);
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    }
+    TAP_CHECK(t, told < 9);
+    for (unsigned i = 1; i < 600 && told < 9; i++) {
+        if (i % 64 != 0)
+            TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+        told = 600 - (unsigned)used(c);
+        TAP_CHECK(t, i < 2 * 4096 / 64); /* two slabs' bytes are held, at most */
+    }
+}
+
+static void large_from_elsewhere(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    uint64_t before = cpus_free_pages();
+    void *p = loam_kmalloc_alloc(cpus.k, 50000);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+    CPUS_ON(0);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+    TAP_EQ(t, cpus_free_pages(), before);
+}
+
+static unsigned constructed;
+
+static void construct(void *ctx, void *object)
+{
+    (void)ctx;
+    constructed++;
+    *(uint32_t *)object = 0x600d;
+}
+
+static void constructed_objects(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=12");
+    constructed = 0;
+    loam_cache *c = loam_cache_create(cpus.slabs, "made", 512, 0, construct, NULL);
+    void *p[8];
+    for (unsigned i = 0; i < 8; i++)
+        p[i] = loam_cache_alloc(c);
+    TAP_EQ(t, constructed, 8);
+    CPUS_ON(1);
+    for (unsigned i = 0; i < 8; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    CPUS_ON(0);
+    for (unsigned i = 0; i < 8; i++) {
+        p[i] = loam_cache_alloc(c);
+        TAP_EQ(t, *(uint32_t *)p[i], 0x600d);
+    }
+    TAP_EQ(t, constructed, 8);
+}
+
+static void pools(tap *t)
+{
+    loam_pool a, b;
+    cpus_start(t, 2, 512, "shift=14");
+    uint64_t before = cpus_free_pages();
+    TAP_EQ(t, loam_pool_init(&a, cpus.k, "a", 0), LOAM_OK);
+    TAP_EQ(t, loam_pool_init(&b, cpus.k, "b", 0), LOAM_OK);
+    for (unsigned i = 0; i < 400; i++) {
+        CPUS_ON(i & 1);
+        TAP_CHECK(t, loam_pool_alloc(&a, 1 + i) != NULL);
+        CPUS_ON(~i & 1);
+        TAP_CHECK(t, loam_pool_alloc(&b, 1 + i) != NULL);
+    }
+    TAP_EQ(t, loam_pool_fini(&a, NULL, NULL), 400);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_pool_fini(&b, NULL, NULL), 400);
+    CPUS_ON(0);
+    TAP_EQ(t, cpus_free_pages(), before);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+}
+
+/* ---- double frees ---- */
+
+static void twice_by_one_other(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p), LOAM_EINVAL));
+    TAP_CHECK(t, t->report.value == (uintptr_t)p && t->report.caller != NULL);
+    TAP_STR(t, t->report.name, "things");
+    serve(1); /* told, not taken: the remote word says so */
+    REFUSED(t, 1, late, (loam_cache_free(c, p), serve(1)));
+    serve(0);
+    REFUSED(t, 1, late, (loam_cache_free(c, p), serve(1)));
+    serve(0);
+    TAP_EQ(t, used(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void twice_by_two_others(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    serve(1);
+    REFUSED(t, 1, late, serve(2));
+    TAP_CHECK(t, t->report.value == (uintptr_t)p);
+    REFUSED(t, 0, late, serve(0));
+    TAP_EQ(t, used(c), 1);
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+}
+
+/* The owner's free and another's, in both orders. */
+static void twice_with_the_owner(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *r = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    REFUSED(t, 1, late, serve(1)); /* the free word says so */
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    serve(1);
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK); /* the owner does not look at remote words */
+    REFUSED(t, 1, late, serve(0));
+    TAP_CHECK(t, t->report.value == (uintptr_t)q);
+    TAP_EQ(t, used(c), 1);
+    TAP_EQ(t, loam_cache_free(c, r), LOAM_OK);
+}
+
+/* Given out in between: that free is believed. It is what the contract excepts. */
+static void twice_and_reused(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_cache_alloc(c) == p);
+    REFUSED(t, 0, late, serve(1));
+    REFUSED(t, 0, late, serve(0));
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+}
+
+/* The slab went back to the zone, or another came to its place, before the second free is told. */
+static void twice_and_gone(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=12,keep_empty=no");
+    loam_cache *c = things(t, 64), *d = things(t, 1024);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        void *p = loam_cache_alloc(c);
+        CPUS_ON(1);
+        TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+        CPUS_ON(0);
+        TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+        TAP_EQ(t, slabs(c), 0);
+        void *q = turn != 0 ? loam_cache_alloc(d) : NULL;
+        TAP_CHECK(t, q == NULL || q == p);
+        REFUSED(t, 1, late, serve(1));
+        TAP_STR(t, t->report.state, "slab that went back");
+        TAP_EQ(t, loam_cache_free(d, q), LOAM_OK);
+    }
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void twice_hardened(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=14,hardened");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, used(c), 0); /* told at once */
+    for (unsigned i = 0; i < 4; i++) {
+        CPUS_ON(i);
+        REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p), LOAM_EINVAL));
+    }
+    serve(0);
+    for (unsigned i = 0; i < 4; i++) {
+        CPUS_ON(i);
+        REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p), LOAM_EINVAL));
+    }
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_cache_alloc(c) == p);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(2);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p), LOAM_EINVAL));
+}
+
+static void twice_with_modes(tap *t)
+{
+    static const char *const modes[] = {"guard", "poison", "quarantine", "zero", "random", "owner"};
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(modes); i++) {
+        cpus_start(t, 2, 1024, modes[i]);
+        void *p = loam_kmalloc_alloc(cpus.k, 100), *q = loam_kmalloc_alloc(cpus.k, 100);
+        CPUS_ON(1);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+        REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+        CPUS_ON(0);
+        REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, q), LOAM_OK);
+    }
+}
+
+/* Other mistakes are refused on any processor as on the owner's. */
+static void wrong_elsewhere(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 96), *d = things(t, 64);
+    unsigned char *p = loam_cache_alloc(c);
+    CPUS_ON(1);
+    REFUSED(t, 1, "misaligned free", TAP_EQ(t, loam_cache_free(c, p + 1), LOAM_EINVAL));
+    REFUSED(t, 1, "inner free", TAP_EQ(t, loam_cache_free(c, p + 48), LOAM_EINVAL));
+    REFUSED(t, 1, "free to the wrong cache", TAP_EQ(t, loam_cache_free(d, p), LOAM_EINVAL));
+    REFUSED(t, 1, "free to the wrong cache", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+    REFUSED(t, 1, "inner free", TAP_EQ(t, loam_cache_free(c, p + 16320), LOAM_EINVAL));
+    REFUSED(t, 1, "foreign free", TAP_EQ(t, loam_cache_free(c, &c), LOAM_EINVAL));
+    TAP_EQ(t, loam_cache_free(c, NULL), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+}
+
+/* ---- who owns what ---- */
+
+/* While a slab is pinned it stays, however empty; who lets it go sends its owner to look again. */
+static void pinned(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=12,keep_empty=no");
+    loam_cache *c = things(t, 1024);
+    void *p = loam_cache_alloc(c);
+    slab_desc *d = desc_of(p);
+    TAP_CHECK(t, loam_slab__pin(d));
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, slabs(c), 1);
+    CPUS_ON(1);
+    loam_slab__unpin(cpus.slabs, d);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, slabs(c), 1);
+    serve(0);
+    TAP_EQ(t, slabs(c), 0);
+    TAP_CHECK(t, !loam_slab__pin(d));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void leaves(tap *t)
+{
+    void *p[40];
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    for (unsigned i = 0; i < 40; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, p[5]), LOAM_OK);
+    serve(1); /* told to a stack that is going to close */
+    TAP_EQ(t, loam_cache_free(c, p[9]), LOAM_OK);
+    CPUS_ON(0);
+    loam_slabs_offline(cpus.slabs);
+    loam_slabs_offline(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, slab_owner_of(desc_of(p[0]))->cpu, 3);
+    TAP_EQ(t, used(c), 38);
+    serve(1); /* finds the stack closed: the shared front takes it at once */
+    TAP_EQ(t, used(c), 37);
+    CPUS_ON(2);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL); /* not from a new slab */
+    TAP_EQ(t, slabs(c), 10);
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, p[39]), LOAM_OK); /* offline it may still call */
+    void *q = loam_cache_alloc(c);
+    TAP_CHECK(t, q != NULL);
+    TAP_EQ(t, slab_owner_of(desc_of(q))->cpu, 3);
+    loam_slabs_online(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    q = loam_cache_alloc(c);
+    TAP_EQ(t, slab_owner_of(desc_of(q))->cpu, 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* Gathered bits of a processor that leaves, and bits for a slab that moved on twice meanwhile. */
+static void moved_on(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *r = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    serve(2); /* on the stack of 0 */
+    CPUS_ON(0);
+    loam_slab__ask(cpus.slabs);
+    CPUS_ON(1);
+    loam_slab__ask(cpus.slabs);
+    serve(0); /* gives: to the shared front */
+    CPUS_ON(2);
+    void *s = loam_cache_alloc(c);
+    TAP_CHECK(t, s == q || s == p);
+    TAP_EQ(t, slab_owner_of(desc_of(p))->cpu, 2);
+    CPUS_ON(1);
+    loam_slabs_offline(cpus.slabs); /* tells its bits to 2 */
+    serve(2);
+    TAP_EQ(t, used(c), 2);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, r), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, s), LOAM_OK);
+    TAP_EQ(t, used(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* A stack that a stale pusher reached is sent on. */
+static void sent_on(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    slab_desc *d = desc_of(p);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    serve(1); /* on the stack of 0, which gives the slab away before it takes */
+    CPUS_ON(2);
+    loam_slab__ask(cpus.slabs);
+    CPUS_ON(0);
+    uint32_t first = cpus.slabs->cpu[0].stack;
+    cpus.slabs->cpu[0].stack = 0;
+    serve(0);
+    CPUS_ON(2);
+    TAP_CHECK(t, loam_slab__adopt(c));
+    TAP_EQ(t, slab_owner_of(d)->cpu, 2);
+    CPUS_ON(0);
+    cpus.slabs->cpu[0].stack = first;
+    serve(0); /* not its own any more */
+    TAP_CHECK(t, cpus.slabs->cpu[2].stack != 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    serve(2);
+    TAP_EQ(t, used(c), 1);
+    TAP_CHECK(t, slab_slot_is_free(d, 0));
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+}
+
+/* Short of memory: the others are asked, and give when they come by. */
+static void asked(tap *t)
+{
+    static void *p[4096];
+    unsigned n = 0;
+    cpus_start(t, 2, 128, "shift=12");
+    loam_cache *c = things(t, 512);
+    cpus.waits = 0;
+    while ((p[n] = loam_cache_alloc(c)) != NULL)
+        n++;
+    for (unsigned i = 0; i < n; i += 2)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK); /* half of every slab, all of 0 */
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) == NULL); /* nobody waits */
+    TAP_EQ(t, cpus.slabs->cpu[0].asked, 1);
+    TAP_EQ(t, cpus.slabs->cpu[1].asked, 0);
+    serve(0);
+    TAP_EQ(t, cpus.slabs->cpu[0].asked, 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    for (unsigned i = 0; i < n; i += 2) {
+        p[i] = loam_cache_alloc(c);
+        TAP_CHECK(t, p[i] != NULL);
+    }
+    TAP_CHECK(t, loam_cache_alloc(c) == NULL);
+    CPUS_ON(0);
+    cpus.waits = 10; /* now one waits: the other gives in time */
+    TAP_EQ(t, loam_cache_free(c, p[1]), LOAM_OK);
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[1]);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+}
+
+/* A cache ends when no object is out and every processor has given its slabs back. */
+static void destroyed(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    cpus.waits = 0;
+    void *p = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_EBUSY); /* told and asked */
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_EBUSY);
+    serve(0);
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_OK);
+    c = things(t, 64);
+    p = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(0);
+    cpus.waits = 5;
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_OK);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+}
+
+/* A processor that the layer was not made for uses the shared front. */
+static void unknown(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    for (unsigned cpu = 2; cpu < 5; cpu++) {
+        CPUS_ON(cpu);
+        loam_slabs_online(cpus.slabs);
+        void *p = loam_kmalloc_alloc(cpus.k, 64), *q = loam_kmalloc_alloc(cpus.k, 64);
+        TAP_CHECK(t, p != NULL && slab_owner_of(desc_of(p))->cpu == 2);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+        CPUS_ON(0);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, q), LOAM_OK); /* at once, by the lock */
+        p = loam_kmalloc_alloc(cpus.k, 64);
+        CPUS_ON(cpu);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK); /* told at once: nobody else would */
+        serve(0);
+        loam_kmalloc_stats stats;
+        loam_kmalloc_stat(cpus.k, &stats);
+        TAP_EQ(t, stats.used_blocks, 0);
+        loam_slabs_serve(cpus.slabs);
+        loam_slabs_offline(cpus.slabs);
+        TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    }
+}
+
+/* What different processors write lies on different lines. */
+static void lines_apart(tap *t)
+{
+    void *p[2];
+    slab_desc *d[2];
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 40);
+    for (unsigned i = 0; i < 2; i++) {
+        CPUS_ON(i);
+        p[i] = loam_cache_alloc(c);
+        d[i] = desc_of(p[i]);
+    }
+    uintptr_t words[2] = {(uintptr_t)d[0]->words, (uintptr_t)d[1]->words};
+    uintptr_t halves[2] = {(uintptr_t)slab_remote_of(d[0])->half,
+                           (uintptr_t)slab_remote_of(d[1])->half};
+    size_t n = slab_word_count(c) * sizeof(uint64_t);
+    TAP_CHECK(t, n > 64 / 2 && (words[0] & 63) == 0 && (words[1] & 63) == 0);
+    TAP_CHECK(t, words[0] + n <= words[1] || words[1] + n <= words[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        uintptr_t end = (words[i] + n + 63) & ~(uintptr_t)63;
+        TAP_CHECK(t, halves[i] >= end || halves[i] + n <= words[i]);
+        TAP_EQ(t, (uintptr_t)d[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)&c->part[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)&cpus.slabs->cpu[i] & 63, 0);
+    }
+    TAP_CHECK(t, offsetof(slab_cpu, held) >= 64);
+}
+
+/* ---- views ---- */
+
+static bool note_block(void *ctx, void *p, size_t size, const char *name, const void *site)
+{
+    (void)size;
+    (void)name;
+    (void)site;
+    void **seen = ctx;
+    *seen = *seen == NULL ? p : ctx;
+    return true;
+}
+
+static void looked_at(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=12,keep_empty=no");
+    void *p = loam_kmalloc_alloc(cpus.k, 64), *q = loam_kmalloc_alloc(cpus.k, 64), *seen = NULL;
+    CPUS_ON(1);
+    TAP_EQ(t, loam_kmalloc_free(cpus.k, q), LOAM_OK);
+    serve(1);
+    loam_kmalloc_each(cpus.k, note_block, &seen);
+    TAP_CHECK(t, seen == p);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    loam_kmalloc_stats stats;
+    loam_kmalloc_stat(cpus.k, &stats);
+    TAP_EQ(t, stats.used_blocks, 1);
+    TAP_EQ(t, loam_kmalloc_size(cpus.k, p), 64);
+    REFUSED(t, 1, "use of a free block", TAP_EQ(t, loam_kmalloc_size(cpus.k, q), 0));
+    TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+    serve(1);
+    serve(0);
+    loam_kmalloc_stat(cpus.k, &stats);
+    TAP_EQ(t, stats.slabs, 0);
+}
+
+/* ---- rules ---- */
+
+static void rules_of_fronts(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=14");
+    loam_cache *c = things(t, 96);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    BREAKS(t, c->part[1].key, c->part[1].key + 1, "S12");
+    BREAKS(t, c->part[3].key, 1, "S12");
+    BREAKS(t, c->part[2].cpu, 1, "S12");
+    BREAKS(t, c->part[0].bound, 0, "S12");
+    BREAKS(t, c->front[0], &c->part[1], "S12");
+    BREAKS(t, c->front[3], &c->part[0], "S12");
+    BREAKS(t, c->front[2], &c->part[3], "S12");
+    BREAKS(t, c->part[1].slabs, 1, "S5");
+    BREAKS(t, desc_of(c->part[0].slab->base)->front, &c->part[1], "S5");
+    BREAKS(t, c->part[3].word, c->part[0].word, "S5");
+}
+
+static void rules_of_states(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64), *d = things(t, 24);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(d);
+    slab_remote *r = slab_remote_of(desc_of(p)), *far = slab_remote_of(desc_of(q));
+    uint32_t *stack = &cpus.slabs->cpu[0].stack;
+    BREAKS(t, r->state, 0, "S13");
+    BREAKS(t, r->state, r->state + SLAB_PIN, "S13");
+    BREAKS(t, r->state, r->state | SLAB_QUEUED, "S13");
+    slab_desc *none = slab_desc_at(cpus.slabs, cpus.slabs->len - 1);
+    TAP_EQ(t, none->kind, SLAB_NONE);
+    BREAKS(t, slab_remote_of(none)->state, SLAB_ALIVE, "S13");
+    BREAKS(t, *stack, 1, "S13");
+    BREAKS(t, *stack, 1000000, "S13");
+    BREAKS(t, r->any[1], 1, "S14");
+    BREAKS(t, r->half[0], 1, "S14");
+    BREAKS(t, r->half, (uint32_t *)8, "S14");
+    TAP_CHECK(t, far->half != far->own);
+    BREAKS(t, far->half[15], 1, "S14");
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    serve(1);
+    TAP_CHECK(t, *stack != 0 && r->any[0] == 1);
+    BREAKS(t, *stack, 0, "S13");
+    BREAKS(t, r->next, *stack, "S13");
+    BREAKS(t, r->any[0], 0, "S14");
+    BREAKS(t, r->any[0], 0x10001, "S14");
+    BREAKS(t, r->state, r->state & ~(uint32_t)SLAB_QUEUED, "S13");
+}
+
+static void rules_of_gathered(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    slab_cpu *cpu = &cpus.slabs->cpu[1];
+    unsigned i = 0;
+    while (i < SLAB_GATHER - 1 && cpu->entry[i].slab == 0)
+        i++;
+    slab_gathered *e = &cpu->entry[i];
+    TAP_EQ(t, e->bits, 1);
+    BREAKS(t, e->bits, 0, "S15");
+    BREAKS(t, e->word, (uint16_t)(e->word + SLAB_GATHER), "S15");
+    BREAKS(t, e->word, (uint16_t)(e->word + 1), "S15");
+    BREAKS(t, e->slab, 0x10000000, "S15");
+    BREAKS(t, cpu->held, 0, "S15");
+    BREAKS(t, cpu->stack, SLAB_CLOSED, "S16");
+    loam_slabs_offline(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    BREAKS(t, cpu->stack, 0, "S16");
+    BREAKS(t, cpu->entry[3].slab, 1, "S16");
+    BREAKS(t, cpu->offline, false, "S12");
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+}
+
+/* ---- one processor ---- */
+
+static void one(tap *t)
+{
+    cpus_start(t, 1, 512, "shift=14");
+    TAP_CHECK(t, cpus.slabs->cpu == NULL && cpus.slabs->parts == 1);
+    void *p = loam_kmalloc_alloc(cpus.k, 64);
+    loam_slabs_serve(cpus.slabs);
+    loam_slabs_offline(cpus.slabs);
+    CPUS_ON(5); /* whoever calls locks outside, and uses the one front */
+    TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+    TAP_CHECK(t, loam_kmalloc_alloc(cpus.k, 64) == p);
+    TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+    loam_slabs_online(cpus.slabs);
+    CPUS_ON(0);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_EINVAL));
+    loam_slab_config c;
+    loam_slab_config_init(&c);
+    TAP_EQ(t, c.ncpus, 1);
+    c.ncpus = 0;
+    TAP_CHECK(t, loam_slabs_init(cpus.zone, &c) == NULL);
+    c.ncpus = LOAM_PORT_MAX_CPUS + 1;
+    TAP_CHECK(t, loam_slabs_init(cpus.zone, &c) == NULL);
+}
+
+static const tap_case cases[] = {
+    {"cache_free elsewhere: gathered, told, taken: counted as such", told_and_taken},
+    {"cache_free elsewhere: a whole word: told by itself", a_whole_word},
+    {"cache_free elsewhere: the table full, bytes enough: told", a_full_table},
+    {"kmalloc_free elsewhere: a large block: at once", large_from_elsewhere},
+    {"cache_free elsewhere: constructed objects stay so", constructed_objects},
+    {"pool: owners on several processors: everything back", pools},
+    {"cache_free: twice by another: refused, told or not", twice_by_one_other},
+    {"cache_free: twice by two others: refused when the second tells", twice_by_two_others},
+    {"cache_free: by the owner and another: refused when they meet", twice_with_the_owner},
+    {"cache_free: twice, given out in between: believed", twice_and_reused},
+    {"cache_free: twice, the slab gone meanwhile: refused", twice_and_gone},
+    {"cache_free: twice, hardened: refused at once everywhere", twice_hardened},
+    {"kmalloc_free: twice, every mode: refused at once everywhere", twice_with_modes},
+    {"cache_free elsewhere: what is no block: refused by name", wrong_elsewhere},
+    {"slab pinned: stays; let go: its owner looks again", pinned},
+    {"slabs_offline: its slabs are others', late frees arrive", leaves},
+    {"slabs: a slab that moved on twice: bits find it", moved_on},
+    {"slabs_serve: a slab that is another's by now: sent on", sent_on},
+    {"cache_alloc: memory short: others asked, others give", asked},
+    {"cache_destroy: slabs of others: busy until they served", destroyed},
+    {"kmalloc: a processor unknown to the layer: the shared front", unknown},
+    {"slabs: what two processors write: never on one line", lines_apart},
+    {"kmalloc_each, stat, size: what is told is not out", looked_at},
+    {"slabs_check: fronts changed: S12, S5", rules_of_fronts},
+    {"slabs_check: states, stacks, remote words changed: S13, S14", rules_of_states},
+    {"slabs_check: tables, offline changed: S15, S16", rules_of_gathered},
+    {"slabs: one processor: one front for all, no lock", one},
+};
+TAP_SUITE(slab_fronts, cases);
+
+int main(int argc, char **argv)
+{
+    int code = tap_host_main(&tap_suite_slab_fronts, argc, argv);
+    cpus_end();
+    return code;
+}
