@@ -48,6 +48,12 @@ static void zone_front_use(loam_zone *zone, zone_front *front)
 {
     if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0)
         return;
+    /* pairs with the store in zone_guard_reserve */
+    if (loam_atomic_load(&zone->low) != 0) {
+        if (loam_zone__is_low(zone))
+            return;
+        loam_atomic_store(&zone->low, 0); /* pairs with itself */
+    }
     /* Pairs with the add in zone_take_hard and the loads in loam_zone__ask_drain: of "used" and
      * "waits", each written before the other is read, one is seen. */
     loam_atomic_exchange(&front->state, ZONE_FRONT_USED);
@@ -65,11 +71,12 @@ void loam_zone__front_settle(loam_zone *zone, zone_front *front)
 }
 
 /* A word of blocks of the area, whose lock is released. A zone near its reserve serves blocks one
- * by one, so that a refill does not eat it. */
-static bool zone_refill_here(zone_area *area, zone_queue *queue, unsigned flags, loam_irq irq)
+ * by one, so that a refill does not eat it: not for an interrupt either, for its next call may be
+ * a free, and what a front keeps anybody gets. */
+static bool zone_refill_here(zone_area *area, zone_queue *queue, loam_irq irq)
 {
     uint64_t most = 64ULL << queue->shift, starts = 0;
-    if (zone_affords(area, most, flags)) {
+    if (zone_affords(area, most, LOAM_ZONE_NORMAL)) {
         starts = loam_buddy_take_runs(&area->buddy, queue->order, &queue->base);
         zone_note_low(area);
     }
@@ -79,13 +86,13 @@ static bool zone_refill_here(zone_area *area, zone_queue *queue, unsigned flags,
 }
 
 static LOAM_NOINLINE zone_area *zone_refill_away(loam_zone *zone, zone_front *front,
-                                                 zone_queue *queue, unsigned flags)
+                                                 zone_queue *queue)
 {
     zone_search search = loam_zone__search_from(zone, front, queue->order);
     loam_irq irq;
     for (zone_area *area; (area = loam_zone__search(zone, &search, &irq)) != NULL;) {
-        if (zone_refill_here(area, queue, flags, irq)) {
-            front->home = (uint32_t)(area - zone->area);
+        if (zone_refill_here(area, queue, irq)) {
+            zone_set_home(zone, front, area);
             return area;
         }
     }
@@ -97,8 +104,8 @@ bool loam_zone__refill(loam_zone *zone, zone_front *front, unsigned q, unsigned 
 {
     zone_queue *queue = &front->queue[q];
     zone_area *area = zone_home(zone, front, queue->order);
-    if (area == NULL || !zone_refill_here(area, queue, flags, zone_area_lock(area)))
-        area = zone_refill_away(zone, front, queue, flags);
+    if (area == NULL || !zone_refill_here(area, queue, zone_area_lock(area)))
+        area = zone_refill_away(zone, front, queue);
     if (area == NULL)
         return false;
     uint64_t starts = queue->starts;

@@ -76,7 +76,7 @@ typedef enum zone_front_state {
  * drain: `state` and `window`. */
 typedef struct zone_front {
     uint32_t state; /* [atomic] zone_front_state */
-    uint32_t home;  /* [cpu] index of the area that refills come from */
+    uint32_t home;  /* [atomic] index of the area that refills come from: handlers move it, too */
     /* The run last used, copied: its first frame, how many the fast paths may take [atomic], its
      * table. Others shut the window after they have asked, so that the next call is no fast one. */
     uint64_t first;
@@ -119,6 +119,7 @@ struct loam_zone {
     uint32_t failures __attribute__((aligned(64))); /* [atomic] allocations that found no memory */
     uint32_t outside; /* [atomic] refused frees of frames that are in no area */
     uint32_t waiting; /* [atomic] requests for which fronts are to keep nothing */
+    uint32_t low;     /* [atomic] 1: interrupts took of the reserve; fronts keep nothing */
 };
 
 static inline zone_front *zone_my_front(const loam_zone *zone)
@@ -347,11 +348,21 @@ static inline uint32_t zone_hint(const zone_area *area)
     return loam_atomic_load(&area->orders);
 }
 
+static inline uint32_t zone_home_index(const zone_front *front)
+{
+    return loam_atomic_peek(&front->home); /* no order: any area will do */
+}
+
+static inline void zone_set_home(const loam_zone *zone, zone_front *front, const zone_area *area)
+{
+    loam_atomic_store(&front->home, (uint32_t)(area - zone->area)); /* no order: any area will do */
+}
+
 /* The area that this front's requests go to first, if it seems to have a block of this order. */
 static inline zone_area *zone_home(const loam_zone *zone, const zone_front *front, unsigned order)
 {
     bool first = zone->config.lowest || front == NULL;
-    zone_area *area = &zone->area[first ? 0 : front->home];
+    zone_area *area = &zone->area[first ? 0 : zone_home_index(front)];
     bool has = order < 32 && zone_hint(area) >> order != 0;
     return has && (!zone->config.lowest || zone->nareas == 1) ? area : NULL;
 }
@@ -378,6 +389,8 @@ bool loam_zone__take_surely(loam_zone *zone, const zone_request *want, loam_budd
 /* A block, whatever it takes: a drain here, and there, and the shrinker. Interrupts as the caller
  * has them, no lock held. */
 bool loam_zone__obtain(loam_zone *zone, const zone_request *want, uint64_t *frame);
+/* Is less than the reserve left? */
+bool loam_zone__is_low(loam_zone *zone);
 /* Counts and traces a request for which there was no memory. */
 loam_pfn loam_zone__no_frame(loam_zone *zone, unsigned order);
 

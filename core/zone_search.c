@@ -59,7 +59,7 @@ zone_search loam_zone__search_from(const loam_zone *zone, const zone_front *fron
     if (zone->config.lowest)
         search.at = zone->nareas == 1 ? 0 : zone_lowest(zone, order);
     else if (front != NULL)
-        search.at = front->home;
+        search.at = zone_home_index(front);
     return search;
 }
 
@@ -155,7 +155,7 @@ static LOAM_NOINLINE bool zone_take_away(loam_zone *zone, zone_front *front,
         if (search.from != 0)
             pick->order = search.from;
         if (front != NULL)
-            front->home = (uint32_t)(area - zone->area);
+            zone_set_home(zone, front, area);
         return true;
     }
     return false;

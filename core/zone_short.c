@@ -27,13 +27,13 @@ enum { ZONE_SHRINKS = 16 };
 /* Until what fronts of others hold lies in areas. */
 static bool zone_take_waiting(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick)
 {
+    const loam_zone_config *config = &zone->config;
     for (;;) {
         bool all_empty = loam_zone__ask_drain(zone);
         if (loam_zone__take_surely(zone, want, pick))
             return true;
-        if (all_empty || !zone->config.wait(zone->config.wait_ctx))
+        if (all_empty || config->wait == NULL || !config->wait(config->wait_ctx))
             return false;
-        loam_zone_serve(zone);
     }
 }
 
@@ -49,22 +49,55 @@ static bool zone_take_shrinking(loam_zone *zone, const zone_request *want, loam_
     return false;
 }
 
-static bool zone_take_hard(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick)
+/* From an interrupt. */
+static bool zone_take_at_once(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick)
 {
-    bool may_wait = (want->flags & LOAM_ZONE_ATOMIC) == 0, done;
-    bool waits = may_wait && zone->config.wait != NULL && zone->nfronts > 1;
     loam_zone_drain(zone);
     if (loam_zone__take_surely(zone, want, pick))
         return true;
-    if (waits)
-        loam_atomic_add(&zone->waiting, 1); /* pairs with the add in zone_front_use */
-    else
-        loam_zone__ask_drain(zone);
-    done = (waits && zone_take_waiting(zone, want, pick)) ||
-           (may_wait && zone->config.shrink != NULL && zone_take_shrinking(zone, want, pick));
-    if (waits)
-        loam_atomic_add(&zone->waiting, ~0U); /* pairs with the peek in zone_front_use */
+    loam_zone__ask_drain(zone);
+    return false;
+}
+
+/* The own front is drained when nothing can be kept in it any more: an interrupt might. */
+static bool zone_take_hard(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick)
+{
+    const loam_zone_config *config = &zone->config;
+    if ((want->flags & LOAM_ZONE_ATOMIC) != 0)
+        return zone_take_at_once(zone, want, pick);
+    loam_atomic_add(&zone->waiting, 1); /* pairs with the add in zone_front_use */
+    loam_zone_drain(zone);
+    bool done = loam_zone__take_surely(zone, want, pick) || zone_take_waiting(zone, want, pick) ||
+                (config->shrink != NULL && zone_take_shrinking(zone, want, pick));
+    loam_atomic_add(&zone->waiting, ~0U); /* pairs with the peek in zone_front_use */
     return done;
+}
+
+/* ---- the reserve ---- */
+
+/* Has a request from an interrupt taken of the reserve, so that less than that is left? */
+bool loam_zone__is_low(loam_zone *zone)
+{
+    bool low = false;
+    for (uint32_t i = 0; i < zone->nareas && !low; i++) {
+        zone_area *area = &zone->area[i];
+        if (area->reserve == 0)
+            continue;
+        loam_irq irq = zone_area_lock(area);
+        low = area->buddy.free_units < area->reserve;
+        zone_area_unlock(area, irq);
+    }
+    return low;
+}
+
+/* What comes back has to come to the area: a front would give it to anybody. */
+static void zone_guard_reserve(loam_zone *zone)
+{
+    if (!loam_zone__is_low(zone))
+        return;
+    loam_atomic_store(&zone->low, 1); /* pairs with the load in zone_front_use */
+    loam_zone_drain(zone);
+    loam_zone__ask_drain(zone);
 }
 
 bool loam_zone__obtain(loam_zone *zone, const zone_request *want, uint64_t *frame)
@@ -79,6 +112,8 @@ bool loam_zone__obtain(loam_zone *zone, const zone_request *want, uint64_t *fram
         return false;
     if (loam_trace_is_on(config->trace))
         loam_zone__trace_alloc(zone, &pick, want->order);
+    if (config->reserve != 0 && (want->flags & LOAM_ZONE_ATOMIC) != 0)
+        zone_guard_reserve(zone);
     *frame = pick.unit;
     return true;
 }

@@ -499,6 +499,27 @@ static void reserve_for_interrupts(tap *t)
     TAP_RULE(t, loam_zone_check(zone), NULL);
 }
 
+/* What an interrupt took of the reserve goes back to it, and not to whoever calls next. */
+static void reserve_comes_back(tap *t)
+{
+    static loam_pfn all[1024];
+    size_t n = 0;
+    loam_zone_config_init(&config);
+    config.reserve = 10;
+    start_spans(t, &(loam_span){0, LOAM_ARRAY_LEN(all)}, 1);
+    while (!loam_pfn_is_none(all[n] = loam_zone_alloc(zone, 0, 0)))
+        n++;
+    TAP_EQ(t, n, LOAM_ARRAY_LEN(all) - 10);
+    loam_pfn pfn = loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC);
+    TAP_CHECK(t, !loam_pfn_is_none(pfn));
+    put(t, pfn);
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 0, 0)));
+    TAP_EQ(t, loam_zone_free_bulk(zone, all, n), n);
+    TAP_CHECK(t, loam_zone__front_frames(&zone->front[0]) != 0); /* in use again */
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
 static void reserve_beyond_memory(tap *t)
 {
     loam_zone_config_init(&config);
@@ -1387,6 +1408,7 @@ static const tap_case cases[] = {
     {"zone_alloc: the shrinker frees into the front: found there", shrinker_frees_into_front},
     {"zone_free: a stack is full: the one beside it is not touched", full_stack_beside_another},
     {"zone_alloc: reserve: only for atomic requests", reserve_for_interrupts},
+    {"zone_free: what an interrupt took of the reserve: back to it", reserve_comes_back},
     {"zone_alloc: a reserve beyond all memory: only atomic requests", reserve_beyond_memory},
     {"zone_free: an order of which the zone has few: not kept in a front", few_blocks_are_not_kept},
     {"zone_drain: a block freed by two at once: found, and given back once", freed_twice_at_once},
