@@ -100,11 +100,9 @@ static _Noreturn void zone_corrupt(const loam_zone *zone, uint64_t frame, const 
     loam_port_corrupt(&report);
 }
 
-/* Lock held. Why the block may not be freed this way, or NULL. */
-static const char *zone_objection(const zone_area *area, uint64_t frame, int want, uint8_t kind,
-                                  bool *by_state)
+/* Why a block with this byte may not be freed this way, or NULL. */
+static const char *zone_objection(uint8_t byte, int want, uint8_t kind, bool *by_state)
 {
-    uint8_t byte = area->table[frame - area->first];
     bool head = kind == ZONE_SLAB ? (byte & ZONE_KIND) == ZONE_SLAB
                                   : (byte & ZONE_KIND) == ZONE_HEAD || zone_is_multi(byte);
     *by_state = !head || (kind == ZONE_HEAD && (byte & ZONE_KIND) == ZONE_SLAB);
@@ -117,23 +115,24 @@ static const char *zone_objection(const zone_area *area, uint64_t frame, int wan
 
 /* Takes the head of a block for this call. With `hardened` of several processors that free it at
  * once only one gets it; without, an area's lock or a front decides. */
-static bool zone_claim(const loam_zone *zone, uint8_t *byte)
+static bool zone_claim(const loam_zone *zone, uint8_t *byte, uint8_t seen)
 {
-    if (zone->config.hardened)
-        return loam_atomic_byte_cas(byte, *byte, ZONE_PLAIN); /* pairs with itself */
+    if (zone->config.hardened) /* no order: the caller of the free has seen to that */
+        return loam_atomic_byte_cas(byte, seen, ZONE_PLAIN);
     *byte = ZONE_PLAIN;
     return true;
 }
 
-/* Lock held. One piece, whose byte is a head; the next one becomes the head of what is left. */
-static zone_freed zone_free_piece(loam_zone *zone, zone_area *area, uint64_t frame, uint8_t kind)
+/* Lock held. One piece, whose byte was seen to be a head; the next one becomes the head of what is left. */
+static zone_freed zone_free_piece(loam_zone *zone, zone_area *area, uint64_t frame, uint8_t kind,
+                                  uint8_t seen)
 {
     uint8_t *byte = &area->table[frame - area->first];
-    zone_freed freed = {.order = zone_order_of(*byte)};
+    zone_freed freed = {.order = zone_order_of(seen)};
     uint64_t frames = 1ULL << freed.order;
-    bool more = (zone_is_multi(*byte) || zone_is_joined(*byte)) &&
+    bool more = (zone_is_multi(seen) || zone_is_joined(seen)) &&
                 zone_run_left(zone, area, frame) > frames && zone_is_joined(byte[frames]);
-    if (!zone_claim(zone, byte)) {
+    if (!zone_claim(zone, byte, seen)) {
         freed.late = true;
         return freed;
     }
@@ -152,10 +151,11 @@ static bool zone_push_hardened(const loam_zone *zone, zone_front *front, uint64_
                                uint8_t kind, int want)
 {
     uint8_t *byte = &front->table[frame - front->first];
-    unsigned order = (unsigned)*byte - kind, q = zone_queue_of(order);
+    uint8_t seen = loam_atomic_byte_peek(byte); /* no order: the claim asks again */
+    unsigned order = (unsigned)seen - kind, q = zone_queue_of(order);
     zone_queue *queue = &front->queue[q];
     if ((want >= 0 && order != (unsigned)want) || !zone_is_live(front, q) ||
-        queue->count >= queue->most || !zone_claim(zone, byte))
+        queue->count >= queue->most || !zone_claim(zone, byte, seen))
         return false;
     queue->lifo[queue->count++] = frame;
     return true;
@@ -197,9 +197,10 @@ loam_err loam_zone__free_slow(loam_zone *zone, uint64_t frame, int want, uint8_t
         bool by_state;
         zone_freed freed = {.more = false};
         loam_irq irq = zone_area_lock(area);
-        const char *objection = zone_objection(area, frame, want, kind, &by_state);
+        uint8_t seen = loam_atomic_byte_peek(&area->table[frame - area->first]); /* no order */
+        const char *objection = zone_objection(seen, want, kind, &by_state);
         if (objection == NULL)
-            freed = zone_free_piece(zone, area, frame, kind);
+            freed = zone_free_piece(zone, area, frame, kind, seen);
         if (objection != NULL || freed.late) {
             zone_area_unlock(area, irq);
             return loam_zone__refuse(

@@ -42,6 +42,11 @@ static inline bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
     return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+static inline uint8_t loam_atomic_byte_peek(const uint8_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
 static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
 {
     return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

@@ -246,6 +246,11 @@ void *loam_atomic_ptr_peek(void *const *p)
     return (void *)(uintptr_t)op_read(OP_PEEK, p, sizeof *p, SITE);
 }
 
+uint8_t loam_atomic_byte_peek(const uint8_t *p)
+{
+    return (uint8_t)op_read(OP_PEEK, p, 1, SITE);
+}
+
 bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
 {
     bool same = op_begin(OP_CAS, p, 1, SITE) == old;

@@ -45,6 +45,7 @@ uint32_t loam_atomic_add(uint32_t *p, uint32_t v);
 bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v);
 uint64_t loam_atomic_peek64(const uint64_t *p);
 void loam_atomic_poke64(uint64_t *p, uint64_t v);
+uint8_t loam_atomic_byte_peek(const uint8_t *p);
 bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v);
 void *loam_atomic_ptr_load(void *const *p);
 void *loam_atomic_ptr_peek(void *const *p);

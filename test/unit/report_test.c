@@ -111,7 +111,7 @@ static void compare_and_swap(tap *t)
     static uint8_t byte[2] = {7, 7};
     TAP_CHECK(t, !loam_atomic_byte_cas(&byte[1], 6, 9));
     TAP_CHECK(t, loam_atomic_byte_cas(&byte[1], 7, 9));
-    TAP_EQ(t, byte[1], 9);
+    TAP_EQ(t, loam_atomic_byte_peek(&byte[1]), 9);
     TAP_EQ(t, byte[0], 7);
 }
 

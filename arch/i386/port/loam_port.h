@@ -137,6 +137,11 @@ static inline bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
     return same;
 }
 
+static inline uint8_t loam_atomic_byte_peek(const uint8_t *p)
+{
+    return *(const volatile uint8_t *)p;
+}
+
 static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
 {
     loam_irq irq = loam_port_irq_save();
