@@ -2,7 +2,7 @@
 /* cpus.c - who is who among the processors, and what a new one needs before it has an MMU.
  *
  *     firmware's list   [ 0x0 ][ 0x1 ][ 0x100 ][ 0x101 ]      MPIDR affinities
- *     numbers              1      2       0        3           when 0x100 booted
+ *     bootinfo.cpu      [ 0x100 ][ 0x0 ][ 0x1 ][ 0x101 ]      when 0x100 booted
  *     cpus_table        [ row 0 ][ row 1 ][ row 2 ][ row 3 ]   key, stacks, paging registers
  *
  * A row is written by the starting processor through its caches, then cleaned to memory: the new
@@ -61,28 +61,35 @@ static size_t listed(void)
     return info->cpu_count < LOAM_BOOTINFO_CPUS ? info->cpu_count : LOAM_BOOTINFO_CPUS;
 }
 
-/* Place of the booting processor in the firmware's list, or its length. */
-static size_t place_of_boot(void)
+/* Moves the booting processor to the front of the firmware's list, or adds it there: it runs. From
+ * then on the place in the list is the number, also for who looks there himself. */
+static void boot_first(void)
 {
-    const loam_bootinfo *info = &kern_this.bootinfo;
-    size_t i = 0;
-    while (i < listed() && info->cpu[i].id != boot_affinity)
-        i++;
-    return i;
+    loam_bootinfo *info = &kern_this.bootinfo;
+    loam_bootinfo_cpu boot = {.id = boot_affinity};
+    size_t at = 0;
+    while (at < listed() && info->cpu[at].id != boot_affinity)
+        at++;
+    if (at < listed())
+        boot = info->cpu[at];
+    else if (at == LOAM_BOOTINFO_CPUS)
+        at--;
+    else
+        info->cpu_count++;
+    for (; at > 0; at--)
+        info->cpu[at] = info->cpu[at - 1];
+    info->cpu[0] = boot;
 }
 
 unsigned cpus_count(void)
 {
-    size_t count = listed();
-    if (place_of_boot() == count) /* it is not even named: it is there all the same */
-        count++;
-    return count < LOAM_PORT_MAX_CPUS ? (unsigned)count : (unsigned)LOAM_PORT_MAX_CPUS;
+    boot_first();
+    return listed() < LOAM_PORT_MAX_CPUS ? (unsigned)listed() : (unsigned)LOAM_PORT_MAX_CPUS;
 }
 
 const loam_bootinfo_cpu *cpus_info(unsigned cpu)
 {
-    size_t boot = place_of_boot(), at = cpu == 0 ? boot : cpu <= boot ? cpu - 1 : cpu;
-    return at < listed() ? &kern_this.bootinfo.cpu[at] : NULL;
+    return cpu < listed() ? &kern_this.bootinfo.cpu[cpu] : NULL;
 }
 
 uint64_t cpus_affinity(unsigned cpu)

@@ -13,7 +13,7 @@ void cpus_init(void);
 /* How many there are: at least 1, at most LOAM_PORT_MAX_CPUS. Valid once bootinfo is. */
 unsigned cpus_count(void);
 
-/* What the firmware says of one; NULL: nothing (number 0 of a firmware that names none). */
+/* What the firmware says of one, once they have been counted; NULL: there is no such number. */
 const loam_bootinfo_cpu *cpus_info(unsigned cpu);
 
 /* What is in MPIDR_EL1 of a processor, as far as it names it. */

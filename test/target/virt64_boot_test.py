@@ -140,7 +140,10 @@ def nodes(tap):
             "memory-backend-ram,id=b,size=160M", "-numa", "node,nodeid=0,memdev=a,cpus=0",
             "-numa", "node,nodeid=1,memdev=b,cpus=1-3", "-numa", "dist,src=0,dst=1,val=30")
     result = virt.boot("off", more=more)
-    clean(tap, "memory nodes: two of uneven size: boots", result, "^cpus: 4 online$")
+    clean(tap, "memory nodes: two of uneven size: a zone each, its processors, distances", result,
+          "zone node0-normal: ", "zone node1-normal: .*kmalloc stands on it",
+          "node 0: .*, processors 0, distances 10 30$",
+          "node 1: .*, processors 1 2 3, distances 30 10$", "^cpus: 4 online$")
     total = (virt.frames(result[1]) or (0,))[0]
     tap.check(total == 256 * MIB >> 12, "memory nodes: every frame of both is counted",
               [f"got {total}"])
@@ -177,6 +180,12 @@ def odd_trees():
         ("a processor that is not there", "virt",
          changed(two, r"(cpu@1 \{.*?reg = <)0x01>", r"\g<1>0x77>"),
          ["processor 1: the firmware refuses", "^cpus: 1 online$"]),
+        ("the booting processor is the second", "virt",
+         changed(two, r"(cpu@0 \{.*?reg = <)0x00>(.*?cpu@1 \{.*?reg = <)0x01>",
+                 r"\g<1>0x01>\g<2>0x00>"), ["^cpus: 2 online$"]),
+        ("the booting processor is not named", "virt",
+         changed(two, r"(cpu@0 \{.*?reg = <)0x00>", r"\g<1>0x77>"),
+         ["processor 1: the firmware refuses", "^cpus: 2 online$"]),
         ("no timer", "virt", changed(two, r'compatible = "arm,armv8-timer[^;]*;',
                                      'compatible = "a,b";'),
          ["timer on line 27", "^cpus: 2 online$"]),
