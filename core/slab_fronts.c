@@ -356,3 +356,13 @@ void loam_slab__start_fronts(loam_cache *c)
         c->front[i] = &c->part[own ? i : s->parts - 1];
     }
 }
+
+loam_irq loam_slabs_freeze(loam_slabs *s)
+{
+    return slab_lock(s);
+}
+
+void loam_slabs_thaw(loam_slabs *s, loam_irq irq)
+{
+    slab_unlock(s, irq);
+}

@@ -188,6 +188,11 @@ void loam_slabs_offline(loam_slabs *slabs);
 /* It is back, with an empty front. Processors start online. O(caches). */
 void loam_slabs_online(loam_slabs *slabs);
 
+/* As loam_zone_freeze and loam_zone_thaw, for the layer; before that of its zone, and after. A slab
+ * that another processor was about to give a free back to is never given back in the copy. */
+loam_irq loam_slabs_freeze(loam_slabs *slabs);
+void loam_slabs_thaw(loam_slabs *slabs, loam_irq irq);
+
 /* The first broken rule (S1 ... of slab_check.c), or NULL. Nobody else inside. O(map / slab size +
  * slots), with guard or poison O(bytes). */
 const char *loam_slabs_check(loam_slabs *slabs);

@@ -190,6 +190,14 @@ void loam_zone_serve(loam_zone *zone);
 void loam_zone_offline(loam_zone *zone);
 void loam_zone_online(loam_zone *zone);
 
+/* Takes every lock of the zone, so that nobody else is inside of it but in fast paths; and gives
+ * them back. For a process that forks: between the two its memory is copied. In the copy `alone`
+ * says that the other processors do not exist there: what they were waiting for is void, and what
+ * their fronts hold is lost.
+ *   cost        O(areas)      context   no lock of the zone is held; in between no call but these */
+loam_irq loam_zone_freeze(loam_zone *zone);
+void loam_zone_thaw(loam_zone *zone, loam_irq irq, bool alone);
+
 /* Free frames, fronts included. Exact while nobody else is inside the zone. O(areas + cpus). */
 uint64_t loam_zone_free_pages(const loam_zone *zone);
 

@@ -183,3 +183,13 @@ void huge_sums(uint64_t *bytes, uint64_t *blocks)
         *bytes += huge.block[i].at > 1 ? huge.block[i].len : 0;
     loam_lock_release(&huge.lock, irq);
 }
+
+void huge_freeze(void)
+{
+    (void)loam_lock_acquire(&huge.lock);
+}
+
+void huge_thaw(void)
+{
+    loam_lock_release(&huge.lock, loam_port_irq_save());
+}

@@ -67,6 +67,8 @@ uint64_t process_give_back(process_range *r);
 
 /* Gives this thread a processor number if one is left. Costs a comparison from then on. */
 void thread_begin(void);
+/* Numbers that a fork has left without a thread. */
+uint32_t threads_abandoned(void);
 static inline bool thread_has_begun(void)
 {
     return loam_port_cpu() < LOAM_PORT_MAX_CPUS;
@@ -80,6 +82,9 @@ size_t huge_size(const void *p);
 bool huge_free(void *p);
 /* In place or by moving the mapping; NULL: no memory, p stays. */
 void *huge_realloc(void *p, size_t size);
+/* Takes the table's lock, for a fork; gives it back. */
+void huge_freeze(void);
+void huge_thaw(void);
 /* Bytes and blocks that are out. */
 void huge_sums(uint64_t *bytes, uint64_t *blocks);
 

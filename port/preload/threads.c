@@ -99,9 +99,77 @@ static void thread_end(void *value)
     number_give(number);
 }
 
+/* ---- forks ---- */
+
+static void range_freeze(process_range *r)
+{
+    (void)loam_lock_acquire(&r->lock);
+    (void)loam_slabs_freeze(r->slabs);
+    (void)loam_zone_freeze(r->zone);
+}
+
+static void range_thaw(process_range *r, bool alone)
+{
+    loam_irq none = loam_port_irq_save();
+    loam_zone_thaw(r->zone, none, alone);
+    loam_slabs_thaw(r->slabs, none);
+    loam_lock_release(&r->lock, none);
+}
+
+static void thaw_parent(process_range *r)
+{
+    range_thaw(r, false);
+}
+
+static void thaw_child(process_range *r)
+{
+    range_thaw(r, true);
+}
+
+static void fork_prepare(void)
+{
+    (void)loam_lock_acquire(&loam__process.lock);
+    each_range(range_freeze);
+    huge_freeze();
+    (void)loam_lock_acquire(&threads.lock);
+}
+
+static void fork_end(void (*thaw)(process_range *r))
+{
+    loam_irq none = loam_port_irq_save();
+    loam_lock_release(&threads.lock, none);
+    huge_thaw();
+    each_range(thaw);
+    loam_lock_release(&loam__process.lock, none);
+}
+
+static void fork_parent(void)
+{
+    fork_end(thaw_parent);
+}
+
+/* Only the thread that forked is there: the numbers of the others are nobody's for ever. */
+static void fork_child(void)
+{
+    uint32_t others = 0;
+    for (unsigned i = 0; i < WORDS; i++)
+        others += loam_popcount64(threads.taken[i]);
+    threads.abandoned = others - (others != 0 && thread_has_begun());
+    fork_end(thaw_child);
+}
+
+uint32_t threads_abandoned(void)
+{
+    loam_irq irq = loam_lock_acquire(&threads.lock);
+    uint32_t n = threads.abandoned;
+    loam_lock_release(&threads.lock, irq);
+    return n;
+}
+
 static void make_key(void)
 {
     threads.has_key = pthread_key_create(&threads.key, thread_end) == 0;
+    (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
 void thread_begin(void)
