@@ -9,18 +9,18 @@
 
 explore_CC := gcc
 explore_CFLAGS = -O1 -g -fno-pie -ftrivial-auto-var-init=zero \
-    $$(if $$(filter port/explore/% test/tap.c,$$<),,-fsanitize=thread)
+    $$(if $$(filter port/explore/% test/tap.c,$$<),, \
+    -fsanitize=thread -include port/explore/explore_builtin.h)
 explore_GROUP := host
 explore_INCLUDE := -Iinclude -Iport/explore
 explore_PORT_SRC := $(sort $(wildcard port/explore/*.c))
-explore_LD := -no-pie -Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset
 $(eval $(call variant_rules,explore))
 
 build/explore/test/explore/%: build/explore/obj/test/explore/%.o build/explore/obj/test/tap.o \
     build/explore/libcore.a
 	$(call say,LD explore,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)gcc $(explore_LD) $^ -o $@
+	$(Q)gcc -no-pie $^ -o $@
 
 EXPLORED := $(patsubst test/%.c,%,$(sort $(wildcard test/explore/*.c)))
 TESTS += $(EXPLORED:%=build/explore/test/%)

@@ -72,6 +72,8 @@ long    dosbox                   dosbox
 long    ovmf                     /usr/share/ovmf/OVMF.fd
 long    grub-efi-amd64-bin       /usr/lib/grub/x86_64-efi/multiboot2.mod
 long    cmake                    cmake
+models  spin                     spin
+models  gcc                      gcc
 long    meson                    meson
 long    ninja-build              ninja
 END

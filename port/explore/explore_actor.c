@@ -161,7 +161,12 @@ static void op_store(explore_op op, void *word, uint64_t value, uint32_t bytes, 
     if (op == OP_STORE)
         explore_note(word, bytes, ACCESS_RELEASE, site);
     explore_note(word, bytes, ACCESS_ATOMIC_WRITE, site);
-    store_now(word, value, bytes);
+    if (op == OP_STORE) {
+        store_now(word, value, bytes);
+        return;
+    }
+    flush_all(self->plan->cpu); /* who pokes a word also reads it without a call */
+    explore_write(word, value, bytes);
 }
 
 /* Reads the word for an operation that writes it, too. */

@@ -21,6 +21,7 @@
  */
 #include <string.h>
 
+#include "explore_builtin.h"
 #include "explore_impl.h"
 
 enum { WORDS = EXPLORE_ARENA / 8, UNDO = 4 << 20, TOUCHES = 1 << 18 };
@@ -265,30 +266,24 @@ void __tsan_func_exit(void)
 {
 }
 
-/* The linker leads the core's calls here: --wrap=memcpy,... */
-void *__real_memcpy(void *to, const void *from, size_t bytes);
-void *__real_memmove(void *to, const void *from, size_t bytes);
-void *__real_memset(void *to, int value, size_t bytes);
-void *__wrap_memcpy(void *to, const void *from, size_t bytes);
-void *__wrap_memmove(void *to, const void *from, size_t bytes);
-void *__wrap_memset(void *to, int value, size_t bytes);
+/* ---- what explore_builtin.h puts in place of the compiler's own ---- */
 
-void *__wrap_memcpy(void *to, const void *from, size_t bytes)
+void *explore_memcpy(void *to, const void *from, size_t bytes)
 {
     touch(from, bytes, ACCESS_READ, SITE);
     touch(to, bytes, ACCESS_WRITE, SITE);
-    return __real_memcpy(to, from, bytes);
+    return memcpy(to, from, bytes);
 }
 
-void *__wrap_memmove(void *to, const void *from, size_t bytes)
+void *explore_memmove(void *to, const void *from, size_t bytes)
 {
     touch(from, bytes, ACCESS_READ, SITE);
     touch(to, bytes, ACCESS_WRITE, SITE);
-    return __real_memmove(to, from, bytes);
+    return memmove(to, from, bytes);
 }
 
-void *__wrap_memset(void *to, int value, size_t bytes)
+void *explore_memset(void *to, int value, size_t bytes)
 {
     touch(to, bytes, ACCESS_WRITE, SITE);
-    return __real_memset(to, value, bytes);
+    return memset(to, value, bytes);
 }

@@ -33,6 +33,8 @@ typedef struct race_cell {
     uint8_t writer;
     uint8_t is_atomic;
     uint16_t read[EXPLORE_ACTORS]; /* count of each reader then */
+    /* the program is linked low: a place in the code has 32 bits */
+    uint32_t write_site, read_site[EXPLORE_ACTORS];
 } race_cell;
 
 typedef struct race_object {
@@ -123,14 +125,17 @@ static void synchronise(unsigned number, const explore_touch *touch)
 }
 
 static const char *race(unsigned number, const explore_touch *touch, uint32_t at, unsigned other,
-                        const char *how)
+                        bool wrote)
 {
-    char word[80], site[160];
-    return explore_textf(
-        "race: actor %u %s %s in %s; nothing orders it behind actor %u %s it", number,
-        touch->access == ACCESS_READ || touch->access == ACCESS_ATOMIC_READ ? "reads" : "writes",
-        explore_tell_word(at, word, sizeof word), explore_tell_site(touch->site, site, sizeof site),
-        other, how);
+    char word[80], site[176], before[176];
+    bool reads = touch->access == ACCESS_READ || touch->access == ACCESS_ATOMIC_READ;
+    uint32_t before_at = wrote ? cells[at].write_site : cells[at].read_site[other];
+    explore_tell_word(at, word, sizeof word);
+    explore_tell_site(touch->site, site, sizeof site);
+    explore_tell_site((const void *)(uintptr_t)before_at, before, sizeof before);
+    return explore_textf("race: actor %u %s %s (%s); nothing orders it behind actor %u %s it (%s)",
+                         number, reads ? "reads" : "writes", word, site, other,
+                         wrote ? "writing" : "reading", before);
 }
 
 static const char *access_byte(unsigned number, const explore_touch *touch, uint32_t at)
@@ -141,17 +146,18 @@ static const char *access_byte(unsigned number, const explore_touch *touch, uint
     bool is_atomic = touch->access == ACCESS_ATOMIC_READ || touch->access == ACCESS_ATOMIC_WRITE;
     bool same_kind = is_atomic && cell->is_atomic != 0;
     if (cell->written > mine->of[cell->writer] && cell->writer != number && !same_kind)
-        return race(number, touch, at, cell->writer, "writing");
+        return race(number, touch, at, cell->writer, true);
     if (!writes) {
         if (is_atomic || cell->read[number] == mine->of[number])
             return NULL;
         remember(at)->old.cell = *cell;
         cell->read[number] = mine->of[number];
+        cell->read_site[number] = (uint32_t)(uintptr_t)touch->site;
         return NULL;
     }
     for (unsigned i = 0; i < explore_count; i++) {
         if (i != number && cell->read[i] > mine->of[i])
-            return race(number, touch, at, i, "reading");
+            return race(number, touch, at, i, false);
     }
     if (cell->written == mine->of[number] && cell->writer == number && cell->is_atomic == is_atomic)
         return NULL;
@@ -159,6 +165,7 @@ static const char *access_byte(unsigned number, const explore_touch *touch, uint
     cell->written = mine->of[number];
     cell->writer = (uint8_t)number;
     cell->is_atomic = is_atomic;
+    cell->write_site = (uint32_t)(uintptr_t)touch->site;
     return NULL;
 }
 
