@@ -246,7 +246,8 @@ bool loam_slab__look(loam_slabs *s)
 void loam_slabs_serve(loam_slabs *s)
 {
     slab_cpu *me = front_cpu(s);
-    if (me != NULL && me->held != 0)
+    /* no order: beside this processor only its interrupts write it */
+    if (me != NULL && loam_atomic_peek(&me->held) != 0)
         loam_slab__publish_all(s);
     (void)loam_slab__look(s);
 }

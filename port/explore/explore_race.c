@@ -14,7 +14,8 @@
  *        A lock and the interrupts of a processor are such words, too: turning interrupts off
  *        acquires what the last handler there released. So a thread that touches what a handler
  *        touches, with interrupts on, is a race.
- * RULES  Atomic accesses of one word race with plain ones only.
+ * RULES  Atomic accesses of one word race with plain ones only, and those of a thread and a handler
+ *        of one processor not even with these.
  * LOCKS  None.
  * COST   Bytes touched.
  * FROM   Vector clocks (Mattern, Fidge 1988) with one writer a byte (FastTrack, Flanagan and
@@ -138,13 +139,19 @@ static const char *race(unsigned number, const explore_touch *touch, uint32_t at
                          wrote ? "writing" : "reading", before);
 }
 
+static bool same_cpu(unsigned a, unsigned b)
+{
+    return explore_actors[a].plan->cpu == explore_actors[b].plan->cpu;
+}
+
 static const char *access_byte(unsigned number, const explore_touch *touch, uint32_t at)
 {
     race_cell *cell = &cells[at];
     const explore_clock *mine = &explore_actors[number].clock;
     bool writes = touch->access == ACCESS_WRITE || touch->access == ACCESS_ATOMIC_WRITE;
     bool is_atomic = touch->access == ACCESS_ATOMIC_READ || touch->access == ACCESS_ATOMIC_WRITE;
-    bool same_kind = is_atomic && cell->is_atomic != 0;
+    /* a handler and its thread are not there at once: one whole look at a word is enough */
+    bool same_kind = is_atomic && (cell->is_atomic != 0 || same_cpu(number, cell->writer));
     if (cell->written > mine->of[cell->writer] && cell->writer != number && !same_kind)
         return race(number, touch, at, cell->writer, true);
     if (!writes) {

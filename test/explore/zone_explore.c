@@ -132,9 +132,304 @@ static void two_areas(tap *t)
     explore_case(t, &script, MOST);
 }
 
+/* ---- fronts: what one keeps and the other wants ---- */
+
+static void setup_last_two(void)
+{
+    make_zone(&(ground){.ncpus = 2, .frames = FRONT_FRAMES, .left = 2, .waits = true});
+}
+
+static void wait_for_fronts(tap *t)
+{
+    explore_script script = {.name = "two frames, two that hold one, fronts that wait",
+                             .setup = setup_last_two,
+                             .finish = all_is_back,
+                             .actor = {{hold_one_twice, 0, 0}, {hold_one_twice, 1, 0}}};
+    explore_case(t, &script, MOST);
+}
+
+/* Frames that lie in the front of processor 0 are one block of order 2 with those in the area: who
+ * wants that block has to get it. */
+static void setup_kept(void)
+{
+    make_zone(&(ground){.ncpus = 2, .frames = FRONT_FRAMES, .left = 4, .waits = true});
+    loam_pfn pfn = loam_zone_alloc(zone, 0, 0);
+    (void)loam_zone_free(zone, pfn);
+}
+
+static void want_large(void)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, 2, 0);
+    EXPLORE_WANT(!loam_pfn_is_none(pfn));
+    claim(pfn, 2);
+    give_up(pfn, 2);
+    loam_zone_offline(zone);
+}
+
+static void want_large_then_say(void)
+{
+    want_large();
+    loam_atomic_store(&handed[1], 1);
+}
+
+/* Idle, but for its tick. */
+static void serve_until_told(void)
+{
+    while (loam_atomic_load(&handed[1]) == 0) {
+        loam_zone_serve(zone);
+        loam_port_relax();
+    }
+}
+
+static void large_from_fronts(tap *t)
+{
+    explore_script script = {
+        .name = "a block of which the other front has a part",
+        .setup = setup_kept,
+        .finish = all_is_back,
+        .actor = {{serve_until_told, 0, false}, {want_large_then_say, 1, false}}};
+    explore_case(t, &script, MOST);
+}
+
+/* A handler that serves in place of the thread, as the tick does. */
+static void serve(void)
+{
+    loam_zone_serve(zone);
+}
+
+static void idle(void)
+{
+    while (loam_atomic_load(&handed[1]) == 0)
+        loam_port_relax();
+}
+
+static void tick_serves(tap *t)
+{
+    explore_script script = {
+        .name = "an idle processor whose tick serves",
+        .setup = setup_kept,
+        .finish = all_is_back,
+        .actor = {{idle, 0, 0}, {want_large_then_say, 1, 0}, {serve, 0, true}}};
+    explore_result result = explore_run(&script, NULL, MOST, NULL, NULL);
+    /* the tick comes once: when it comes too early, the others wait for ever */
+    TAP_CHECK(t, result.broken != NULL && result.broken[0] == 'n');
+}
+
+/* ---- hand-over ---- */
+
+static void hand_over(void)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, 0, 0);
+    EXPLORE_WANT(!loam_pfn_is_none(pfn));
+    claim(pfn, 0);
+    uint32_t other = loam_atomic_exchange(&handed[0], (uint32_t)pfn.v + 1);
+    if (other != 0)
+        give_up(loam_pfn_of(other - 1), 0);
+    loam_zone_offline(zone);
+}
+
+static const char *handed_is_back(void)
+{
+    if (handed[0] != 0) {
+        (void)loam_zone_free(zone, loam_pfn_of(handed[0] - 1));
+        loam_zone_drain_all(zone);
+    }
+    return all_is_back();
+}
+
+static void setup_three(void)
+{
+    make_zone(&(ground){.ncpus = 3, .frames = 3 * 256, .left = 3, .waits = true});
+}
+
+static void from_hand_to_hand(tap *t)
+{
+    explore_script script = {.name = "frames from hand to hand",
+                             .setup = setup_three,
+                             .finish = handed_is_back,
+                             .switches = 3,
+                             .actor = {{hand_over, 0, 0}, {hand_over, 1, 0}, {hand_over, 2, 0}}};
+    if (getenv("LOAM_LONG") != NULL)
+        script.switches = 0;
+    explore_case(t, &script, 40 * MOST);
+}
+
+/* ---- interrupts ---- */
+
+static void interrupt_churn(void)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC);
+    if (loam_pfn_is_none(pfn))
+        return;
+    claim(pfn, 0);
+    give_up(pfn, 0);
+}
+
+static void churn(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        loam_pfn pfn = loam_zone_alloc(zone, 0, 0);
+        EXPLORE_WANT(!loam_pfn_is_none(pfn));
+        claim(pfn, 0);
+        give_up(pfn, 0);
+    }
+}
+
+static void churn_and_leave(void)
+{
+    churn();
+    loam_zone_offline(zone);
+}
+
+static void setup_three_frames(void)
+{
+    make_zone(&(ground){.ncpus = 2, .frames = FRONT_FRAMES, .left = 3, .waits = true});
+}
+
+static void interrupted(tap *t)
+{
+    explore_script script = {
+        .name = "a thread and a handler of one processor, and another",
+        .setup = setup_three_frames,
+        .finish = all_is_back,
+        .switches = 3,
+        .actor = {{churn_and_leave, 0, 0}, {churn_and_leave, 1, 0}, {interrupt_churn, 0, true}}};
+    if (getenv("LOAM_LONG") != NULL)
+        script.switches = 0;
+    explore_case(t, &script, 40 * MOST);
+}
+
+/* ---- wrong frees ---- */
+
+static uint64_t twice; /* set up: a frame that is out, and freed by both */
+
+static void setup_twice(void)
+{
+    make_zone(&(ground){.ncpus = 2, .frames = FRONT_FRAMES, .left = 4, .waits = true});
+    twice = loam_zone_alloc(zone, 0, 0).v;
+}
+
+static void free_it(void)
+{
+    if (loam_zone_free(zone, loam_pfn_of(twice)) != LOAM_OK)
+        (void)loam_atomic_add(&handed[2], 1);
+    loam_zone_offline(zone);
+}
+
+static const char *refused_once(void)
+{
+    loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    if (handed[2] > 1)
+        return "both frees were refused";
+    return all_is_back();
+}
+
+static void double_free(tap *t)
+{
+    explore_script script = {.name = "a frame freed by two",
+                             .setup = setup_twice,
+                             .finish = refused_once,
+                             .misuse_is_fine = true,
+                             .no_race_check = true,
+                             .actor = {{free_it, 0, 0}, {free_it, 1, 0}}};
+    explore_case(t, &script, MOST);
+}
+
+/* ---- the reserve: a handler gets what threads may not have ---- */
+
+static void setup_reserve(void)
+{
+    make_zone(&(ground){.ncpus = 1, .frames = 256, .left = 2, .reserve = 1});
+}
+
+/* What a handler gave back is the reserve again: only one of the two frames is for a thread. */
+static void take_all(void)
+{
+    loam_pfn first = loam_zone_alloc(zone, 0, 0), second = loam_zone_alloc(zone, 0, 0);
+    EXPLORE_WANT(!loam_pfn_is_none(first));
+    EXPLORE_WANT(loam_pfn_is_none(second));
+    claim(first, 0);
+    give_up(first, 0);
+    loam_zone_offline(zone);
+}
+
+static void interrupt_must(void)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, 0, LOAM_ZONE_ATOMIC);
+    EXPLORE_WANT(!loam_pfn_is_none(pfn));
+    claim(pfn, 0);
+    give_up(pfn, 0);
+}
+
+static void reserve(tap *t)
+{
+    explore_script script = {.name = "the last frame is a handler's",
+                             .setup = setup_reserve,
+                             .finish = all_is_back,
+                             .actor = {{take_all, 0, 0}, {interrupt_must, 0, true}}};
+    explore_case(t, &script, MOST);
+}
+
+/* ---- the top level of areas ---- */
+
+static void setup_top(void)
+{
+    make_zone(
+        &(ground){.ncpus = 2, .frames = 256, .area_shift = 6, .left = 128, .no_fronts = true});
+}
+
+static void want_order(unsigned order, bool surely)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, order, 0);
+    EXPLORE_WANT(!surely || !loam_pfn_is_none(pfn));
+    if (loam_pfn_is_none(pfn))
+        return;
+    claim(pfn, order);
+    give_up(pfn, order);
+}
+
+/* Two areas are free. Who wants a frame and who wants an area always find one. */
+static void small_twice(void)
+{
+    want_order(0, true);
+    want_order(0, true);
+}
+
+static void one_area(void)
+{
+    want_order(6, true);
+}
+
+static void both_areas(void)
+{
+    want_order(7, false);
+}
+
+static void top_level(tap *t)
+{
+    explore_script script = {.name = "a frame and an area of two areas",
+                             .setup = setup_top,
+                             .finish = all_is_back,
+                             .actor = {{small_twice, 0, 0}, {one_area, 1, 0}}};
+    explore_case(t, &script, MOST);
+    script.name = "a frame and all of two areas";
+    script.actor[0].run = both_areas;
+    script.actor[1].run = both_areas;
+    explore_case(t, &script, MOST);
+}
+
 static const tap_case cases[] = {
     {"zone: k frames, k processors that hold one, no fronts: never refused", no_fronts},
     {"zone: k areas of a frame, k processors: never refused", two_areas},
+    {"zone: two frames between two fronts, waiting: never refused", wait_for_fronts},
+    {"zone: a block of which another front has a part: obtained", large_from_fronts},
+    {"zone: a tick that comes too early, then never: they wait for ever", tick_serves},
+    {"zone: frames from hand to hand over three processors: all come back", from_hand_to_hand},
+    {"zone: a thread, its handler, another processor: nothing lost", interrupted},
+    {"zone: a frame freed by two processors at once: one free counts", double_free},
+    {"zone: the reserve: a handler gets the last frame at any moment", reserve},
+    {"zone: areas in a top level: none refused, nothing lost", top_level},
 };
 TAP_SUITE(zone_explore, cases);
 
