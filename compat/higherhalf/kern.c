@@ -127,7 +127,7 @@ static int run(int (*show)(void))
     size_t left;
     int wrong;
     hh_set_output(print_line, NULL);
-    if (kern_this.vmap == NULL) {
+    if (kern_this.vmap == NULL || kern_this.pt.format != &loam_pt_i386) {
         hh_say("higherhalf: this kernel has no window at 0x%X: i386 kernels have",
                (uint64_t)HH_WINDOW_BASE);
         return 1;

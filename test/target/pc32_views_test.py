@@ -63,6 +63,7 @@ def one_flush_a_call(tap, machine):
 
 
 def lists(tap, machine):
+    start = areas(machine)
     first, second = allocate(machine, 5000), allocate(machine, 123456)
     said = machine.command("kmalloc 200000")
     block = int((re.search(r"^0x([0-9a-f]+): ", said, re.M) or [0, "0"])[1], 16)
@@ -83,11 +84,12 @@ def lists(tap, machine):
     twice = [machine.command(f"vmap free {first:#x}") for _ in range(2)]
     tap.check("free" in twice[0] and "refused" in twice[1], "vmap: freed twice: refused", twice)
     said = machine.command(f"kfree {block + (1 << 32):#x}")
-    tap.check("beyond this machine's addresses" in said and block in areas(machine),
+    refusal = "beyond this machine's addresses" if block >> 32 == 0 else "refused"
+    tap.check(refusal in said and block in areas(machine),
               "kfree: an address of 33 bits is not its lower 32", [said])
     machine.command(f"kfree {block:#x}")
     machine.command(f"vmap free {second:#x}")
-    tap.check(areas(machine) == {}, "vmap: all gone", [str(areas(machine))])
+    tap.check(areas(machine) == start, "vmap: all gone", [str(areas(machine))])
     for words in ("alloc 0", "alloc 8000G", "alloc x", "free 0x1234", "free", "florble 1"):
         said = machine.command(f"vmap {words}")
         tap.check(len(said.splitlines()) >= 2, f"vmap {words}: an answer", [said])
