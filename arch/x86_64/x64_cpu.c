@@ -78,6 +78,12 @@ static void fault_write_rodata(void)
     __asm__ volatile("movb $0, arch_fault_names" : : : "memory");
 }
 
+/* The same byte by the address that it would have if the image lay in the direct map, too. */
+static void fault_alias(void)
+{
+    *(volatile char *)virt_of(phys_of(__text_start)) = 0;
+}
+
 static void fault_exec(void)
 {
     __asm__ volatile("call *%0" : : "r"(__stack_bottom) : "memory");
@@ -127,8 +133,8 @@ static void fault_stack(void)
     __asm__ volatile("1: pushq %%rax\n\tjmp 1b" : : : "memory");
 }
 
-const char arch_fault_names[] = "null invalid divide write-text write-rodata exec unmapped wild "
-                                "jump breakpoint general fp nmi stack";
+const char arch_fault_names[] = "null invalid divide write-text write-rodata alias exec "
+                                "unmapped wild jump breakpoint general fp nmi stack";
 
 typedef struct fault_entry {
     const char *name;
@@ -141,6 +147,7 @@ static const fault_entry faults[] = {
     {"divide", fault_divide},
     {"write-text", fault_write_text},
     {"write-rodata", fault_write_rodata},
+    {"alias", fault_alias},
     {"exec", fault_exec},
     {"unmapped", fault_unmapped},
     {"wild", fault_wild},

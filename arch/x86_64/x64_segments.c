@@ -51,6 +51,8 @@ typedef struct secondary {
     uint64_t root, stack_top;
     x64_cpu *cpu;
 } secondary;
+_Static_assert(offsetof(secondary, stack_top) == 8 && offsetof(secondary, cpu) == 16,
+               "where secondary_half reads them");
 extern secondary x64_secondary;
 secondary x64_secondary;
 

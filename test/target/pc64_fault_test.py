@@ -16,6 +16,7 @@ FAULTS = {
     "divide": r"trap: divide error",
     "write-text": r"page fault on write of address 0xffffffff80101000: no right.*\n.*'s code",
     "write-rodata": r"page fault on write of address 0xf{8}80[0-9a-f]+: no right.*\n.*constants",
+    "alias": r"page fault on write of address 0xffff800000101000: nothing is mapped there",
     "exec": r"page fault on execution of address 0xffffffff80[0-9a-f]+: no right to do that",
     "unmapped": r"page fault on read of address 0x40000000: nothing is mapped",
     "wild": r"trap: general protection fault \(vector 13, error code 0x0\), on core 0",
