@@ -66,7 +66,7 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
     loam_slabs *s = f->cache->slabs;
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
     unsigned bit = random ? slab_random_slot(s, d, &word) : loam_ctz64(*word);
-    loam_atomic_poke64(word, *word & ~(1ULL << bit));
+    loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
     d->used++;
     slab_point(f, d, word);
     return (unsigned)(word - d->words) * 64 + bit;
@@ -98,7 +98,7 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     size_t bytes = slab_word_bytes(c);
     unsigned n = slab_word_count(c);
     d->words = bytes != 0 ? meta : &d->word;
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) /* no order: nothing of it is out */
         loam_atomic_poke64(&d->words[i], slab_full_word(c, i));
     if (slab_has_info(s))
         __builtin_memset(d->words + n, 0, c->slots * sizeof(slab_info));
@@ -110,7 +110,7 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     d->any = loam_mask64(n);
     d->used = 0;
     loam_list_init(&d->link);
-    loam_atomic_ptr_store(&d->front, f);
+    loam_atomic_ptr_store(&d->front, f); /* no order: nothing of it is out */
     if (slab_is_many(s))
         loam_slab__remote_start(s, d, half);
     d->kind = SLAB_SLOTS;
@@ -171,7 +171,7 @@ static bool slab_new(loam_cache *c, slab_place *at)
         slab_front *f = slab_front_of(c);
         slab_fill_desc(f, parts.desc, parts.base, parts.meta);
         loam_list_append(&f->partial, &parts.desc->link);
-        slab_count(s, &f->slabs, 1);
+        (void)loam_atomic_add(&f->slabs, 1); /* no order: a count */
         *at = (slab_place){parts.desc, slab_take(f, parts.desc, parts.desc->words)};
         slab_unlock(s, irq);
         irq = loam_port_irq_save();
@@ -203,7 +203,8 @@ void loam_slab__release(slab_desc *d)
     if (slab_meta_bytes(c) != 0)
         loam_slab__meta_free(s, meta, slab_meta_bytes(c));
     loam_slab__frames_free(s, base);
-    slab_count(s, &f->slabs, (uint32_t)-1); /* from here on the cache may end */
+    /* From here on the cache may end: pairs with the load in cache_slabs. */
+    (void)loam_atomic_add(&f->slabs, (uint32_t)-1);
     if (!s->keep_empty)
         loam_slab__leaf_trim(s, base);
 }
@@ -252,7 +253,7 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
     slab_desc *victim = NULL;
     bool out = (*word & bit) == 0;
     if (out) {
-        loam_atomic_poke64(word, *word | bit);
+        loam_atomic_poke64(word, *word | bit); /* no order: see slab_slot_is_free */
         d->used--;
         slab_point(slab_owner_of(d), d, word);
         victim = slab_settled(d, word);
@@ -340,6 +341,7 @@ static slab_desc *slab_find_word(slab_front *f, uint64_t **word)
         return d;
     if (d != NULL && d->any != 0 && (*word = slab_scan(d)) != NULL)
         return d;
+    /* no order: a bound, others add to it only for a slab of theirs */
     for (uint32_t n = loam_atomic_peek(&f->slabs); n > 0 && !loam_list_is_empty(&f->partial); n--) {
         d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link);
         *word = slab_scan(d);

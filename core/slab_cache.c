@@ -234,7 +234,7 @@ static uint32_t cache_slabs(const loam_cache *c)
 {
     uint32_t slabs = 0;
     for (uint32_t i = 0; i < c->slabs->parts; i++)
-        slabs += loam_atomic_load(&c->part[i].slabs); /* pairs with the add of who released one */
+        slabs += loam_atomic_load(&c->part[i].slabs); /* pairs with the add in loam_slab__release */
     return slabs;
 }
 
@@ -294,7 +294,8 @@ static uint64_t cache_used_on(const loam_list *head, uint32_t slabs)
     return used;
 }
 
-/* Slots of a slab that are neither free nor on their way to be. Anybody may ask. */
+/* Slots of a slab that are neither free nor on their way to be. Anybody may ask. no order: a count
+ * for views. */
 static uint64_t cache_used_in(const loam_slabs *s, const slab_desc *d, const loam_cache *c)
 {
     uint64_t used = c->slots;
@@ -324,8 +325,9 @@ static void cache_count_many(const loam_cache *c, loam_cache_stats *stats)
 static void cache_count_one(const loam_cache *c, loam_cache_stats *stats)
 {
     const slab_front *f = &c->part[0];
-    stats->slabs = f->slabs;
-    stats->used = cache_used_on(&f->partial, f->slabs) + cache_used_on(&f->full, f->slabs);
+    uint32_t slabs = loam_atomic_peek(&f->slabs); /* no order: one processor */
+    stats->slabs = slabs;
+    stats->used = cache_used_on(&f->partial, slabs) + cache_used_on(&f->full, slabs);
     stats->used -= c->waiting;
 }
 

@@ -168,10 +168,15 @@ static bool check_is_desc_of(const loam_slabs *s, const slab_front *f, const loa
            slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
-/* Somebody looked when it became empty: its owner will come by again. */
+/* Somebody looked when it became empty: its owner will come by again. no order: nobody is inside. */
 static bool check_is_queued(const loam_slabs *s, const slab_desc *d)
 {
     return slab_is_many(s) && (loam_atomic_load(&slab_remote_of(d)->state) & SLAB_QUEUED) != 0;
+}
+
+static uint32_t check_count(const slab_front *f)
+{
+    return loam_atomic_peek(&f->slabs); /* no order: nobody is inside */
 }
 
 static const char *check_list(const slab_front *f, const loam_list *head, bool full,
@@ -179,7 +184,7 @@ static const char *check_list(const slab_front *f, const loam_list *head, bool f
 {
     const loam_slabs *s = f->cache->slabs;
     for (const loam_list *n = head->next; n != head; n = n->next) {
-        if (++*count > f->slabs || !check_is_desc_of(s, f, n))
+        if (++*count > check_count(f) || !check_is_desc_of(s, f, n))
             return "S5 a front's lists hold its slabs";
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
         if ((d->any == 0) != full)
@@ -199,7 +204,7 @@ static const char *check_front(const loam_cache *c, const slab_front *f)
         bad = check_list(f, &f->full, true, &count);
     if (bad != NULL)
         return bad;
-    if (count != f->slabs)
+    if (count != check_count(f))
         return "S5 a front's lists hold its slabs";
     if (f->word == &s->none)
         return s->none == 0 ? NULL : "S5 the word of a front without a slab is 0";
@@ -221,7 +226,7 @@ static const char *check_fronts(const loam_cache *c, uint64_t *slabs)
             f->cache != c || f->bound != slab_bound(c->stride, c->slots))
             return "S12 a front is what its place says";
         bad = check_front(c, f);
-        *slabs -= f->slabs;
+        *slabs -= check_count(f);
     }
     for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS && bad == NULL; i++) {
         bool own = slab_has_remote(s) && i < s->ncpus && !s->cpu[i].offline;
@@ -265,7 +270,7 @@ static bool check_is_nothing(const loam_slabs *s, const slab_desc *d)
 {
     return d->recip == 0 && d->used == 0 && d->kind == SLAB_NONE && d->lead_log2 == 0 &&
            d->base == NULL && d->link.next == NULL && d->link.prev == NULL &&
-           d->front == &s->nobody && d->words == NULL && d->any == 0 && d->word == 0;
+           slab_owner_of(d) == &s->nobody && d->words == NULL && d->any == 0 && d->word == 0;
 }
 
 const char *loam_slab__check_leaves(const loam_slabs *s)

@@ -22,11 +22,17 @@
  */
 #include "slab_internal.h"
 
+static uint32_t many_state(const slab_desc *d)
+{
+    return loam_atomic_peek(&slab_remote_of(d)->state); /* no order: nobody is inside */
+}
+
 static const char *many_words(const loam_slabs *s, const slab_desc *d, const loam_cache *c)
 {
     const slab_remote *r = slab_remote_of(d);
     unsigned words = slab_word_count(c);
-    uint64_t any = (uint64_t)r->any[1] << 32 | r->any[0];
+    /* no order: nobody is inside */
+    uint64_t any = (uint64_t)loam_atomic_peek(&r->any[1]) << 32 | loam_atomic_peek(&r->any[0]);
     if (!slab_has_remote(s))
         return any == 0 ? NULL : "S14 remote bits are of slots";
     bool inside = r->half == r->own && 2 * words <= SLAB_OWN_HALVES;
@@ -46,7 +52,7 @@ static const char *many_words(const loam_slabs *s, const slab_desc *d, const loa
 
 static const char *many_slab(const loam_slabs *s, const slab_desc *d, uint32_t *queued)
 {
-    uint32_t state = loam_atomic_load(&slab_remote_of(d)->state);
+    uint32_t state = many_state(d);
     if ((state & SLAB_ALIVE) == 0)
         return "S13 a slab is alive";
     if ((state & SLAB_PINS) != 0)
@@ -89,8 +95,7 @@ static bool many_stack(const loam_slabs *s, uint32_t at, uint32_t most, uint32_t
         if (at > slabs || ++*count > most)
             return false;
         const slab_desc *d = slab_desc_at(s, (uintptr_t)(at - 1) << s->shift);
-        if (d->kind != SLAB_SLOTS ||
-            (loam_atomic_load(&slab_remote_of(d)->state) & SLAB_QUEUED) == 0)
+        if (d->kind != SLAB_SLOTS || (many_state(d) & SLAB_QUEUED) == 0)
             return false;
         at = slab_remote_of(d)->next;
     }
@@ -105,7 +110,7 @@ static bool many_is_entry(const loam_slabs *s, const slab_cpu *cpu, unsigned i)
     if (e->slab > (uintptr_t)s->leaves << SLAB_LEAF_BITS || slab_gather_at(e) != i || e->bits == 0)
         return false;
     const slab_desc *d = slab_desc_at(s, (uintptr_t)(e->slab - 1) << s->shift);
-    uint32_t state = loam_atomic_load(&slab_remote_of(d)->state);
+    uint32_t state = many_state(d);
     if ((state & SLAB_ALIVE) == 0 || state >> SLAB_GENERATION != e->generation)
         return true; /* a double free, not found out yet */
     const loam_cache *c = slab_cache_of(d);

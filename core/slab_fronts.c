@@ -97,12 +97,11 @@ static void front_move(slab_desc *d, slab_front *to)
 {
     slab_front *from = slab_owner_of(d);
     front_detach(d);
-    /* Pairs with the peeks in slab_owner_of: who reads the old owner finds its stack closed, or
-     * pushes there and is sent on. */
+    /* no order: who reads the old owner finds its stack closed, or pushes there and is sent on */
     loam_atomic_ptr_store(&d->front, to);
     loam_slab__list(d);
-    loam_atomic_add(&from->slabs, (uint32_t)-1);
-    loam_atomic_add(&to->slabs, 1);
+    (void)loam_atomic_add(&from->slabs, (uint32_t)-1); /* no order: counts, under the lock */
+    (void)loam_atomic_add(&to->slabs, 1);              /* no order: as above */
 }
 
 /* [own] An empty slab leaves its front for good, unless somebody has it pinned or queued. */
@@ -187,9 +186,9 @@ static slab_cpu *front_cpu(const loam_slabs *s)
 
 static bool front_take(loam_slabs *s, slab_cpu *me)
 {
-    if (loam_atomic_peek(&me->stack) == 0)
+    if (loam_atomic_peek(&me->stack) == 0) /* no order: the exchange looks again */
         return false;
-    /* pairs with the CAS in remote_push */
+    /* pairs with the cas in remote_push */
     loam_slab__take_stack(s, loam_atomic_exchange(&me->stack, 0));
     return true;
 }
@@ -197,6 +196,7 @@ static bool front_take(loam_slabs *s, slab_cpu *me)
 bool loam_slab__adopt(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
+    /* no order: the lock comes before any of them is touched */
     if (!slab_has_remote(s) || loam_atomic_peek(&slab_shared_of(c)->slabs) == 0)
         return false;
     loam_irq irq = slab_lock(s);
@@ -215,7 +215,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
 {
     loam_list victims;
     loam_list_init(&victims);
-    loam_atomic_store(&me->asked, FRONT_GIVING); /* asked again from here on: gives again */
+    loam_atomic_store(&me->asked, FRONT_GIVING); /* no order: asked from here on, it gives again */
     loam_slab__publish_all(s);
     (void)front_take(s, me);
     loam_irq irq = slab_lock(s);
@@ -228,7 +228,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     slab_unlock(s, irq);
     if (front_release(&victims))
         loam_zone_drain(s->zone);
-    /* pairs with the load in loam_slab__await: what was given is there */
+    /* pairs with the load in front_all_gave: what was given is there */
     (void)loam_atomic_cas(&me->asked, FRONT_GIVING, FRONT_CONTENT);
 }
 
@@ -238,7 +238,7 @@ bool loam_slab__look(loam_slabs *s)
     if (me == NULL)
         return false;
     bool taken = front_take(s, me);
-    if (loam_atomic_load(&me->asked) == FRONT_ASKED) /* pairs with the store in loam_slab__ask */
+    if (loam_atomic_peek(&me->asked) == FRONT_ASKED) /* no order: a wish, nothing hangs on it */
         front_give(s, me);
     return taken;
 }
@@ -258,9 +258,9 @@ void loam_slab__ask(loam_slabs *s)
 {
     for (uint32_t i = 0; slab_has_remote(s) && i < s->ncpus; i++) {
         slab_cpu *cpu = &s->cpu[i];
-        bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED;
+        bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
         if (online && i != loam_port_cpu())
-            loam_atomic_store(&cpu->asked, FRONT_ASKED); /* pairs with the load in serve */
+            loam_atomic_store(&cpu->asked, FRONT_ASKED); /* no order: a wish */
     }
 }
 
@@ -268,7 +268,8 @@ static bool front_all_gave(const loam_slabs *s)
 {
     for (uint32_t i = 0; i < s->ncpus; i++) {
         const slab_cpu *cpu = &s->cpu[i];
-        bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED;
+        bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
+        /* pairs with the cas in front_give */
         if (online && i != loam_port_cpu() && loam_atomic_load(&cpu->asked) != FRONT_CONTENT)
             return false;
     }
@@ -312,9 +313,10 @@ void loam_slabs_offline(loam_slabs *s)
     slab_unlock(s, irq);
     (void)front_release(&victims);
     loam_slab__publish_all(s);
-    /* Pairs with the load in remote_push: who finds it closed finds the new owners. */
+    /* Pairs with the load in remote_push: who finds it closed finds the new owners. Pairs with the
+     * cas in remote_push: what was pushed before is taken. */
     uint32_t first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
-    loam_atomic_store(&me->asked, FRONT_CONTENT);
+    loam_atomic_store(&me->asked, FRONT_CONTENT); /* no order: nobody waits for who is offline */
     loam_slab__take_stack(s, first);
 }
 
@@ -323,7 +325,7 @@ void loam_slabs_online(loam_slabs *s)
     unsigned cpu = loam_port_cpu();
     if (!slab_has_remote(s) || cpu >= s->ncpus || !s->cpu[cpu].offline)
         return;
-    loam_atomic_store(&s->cpu[cpu].stack, 0); /* open before it owns anything */
+    loam_atomic_store(&s->cpu[cpu].stack, 0); /* no order: it owns nothing before the lock */
     loam_irq irq = slab_lock(s);
     s->cpu[cpu].offline = false;
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {

@@ -243,7 +243,8 @@ static inline bool slab_is_many(const loam_slabs *s)
     return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
 }
 
-/* The front that owns a slab. What one reads who is not its owner may be out of date. */
+/* The front that owns a slab. no order: only the owner changes it, who so reads what is; what others
+ * read may be out of date, and they find out at the stack or under the lock. */
 static inline slab_front *slab_owner_of(const slab_desc *d)
 {
     return loam_atomic_ptr_peek(&d->front);
@@ -280,15 +281,6 @@ static inline uint64_t slab_leaf_frames(const loam_slabs *s)
 static inline bool slab_has_remote(const loam_slabs *s)
 {
     return slab_is_many(s) && !s->locked;
-}
-
-/* Changes a count that another processor may change, too. */
-static inline void slab_count(const loam_slabs *s, uint32_t *count, uint32_t more)
-{
-    if (slab_is_many(s))
-        (void)loam_atomic_add(count, more);
-    else
-        *count += more;
 }
 
 /* Interrupts off, and with many processors the layer's lock. */
@@ -339,7 +331,7 @@ static inline slab_info *slab_info_of(const slab_desc *d, unsigned slot)
     return (slab_info *)(void *)(d->words + slab_word_count(slab_cache_of(d))) + slot;
 }
 
-/* Anybody may ask: a block that is out reads 0 until it is freed. */
+/* Anybody may ask. no order: a block that is out reads 0 until it is freed. */
 static inline bool slab_slot_is_free(const slab_desc *d, unsigned slot)
 {
     return (loam_atomic_peek64(&d->words[slot >> 6]) >> (slot & 63) & 1) != 0;
@@ -354,7 +346,7 @@ static inline unsigned char *slab_slot_base(const slab_desc *d, unsigned slot)
 static inline void slab_desc_clear(loam_slabs *s, slab_desc *d)
 {
     __builtin_memset(d, 0, sizeof(*d));
-    d->front = &s->nobody;
+    loam_atomic_ptr_store(&d->front, &s->nobody); /* no order: what was freed nobody may free */
 }
 
 static inline size_t slab_large_bytes(const slab_desc *d)
@@ -390,7 +382,7 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
     if (LOAM_UNLIKELY(w == 0))
         return false;
     slab_desc *d = f->slab;
-    loam_atomic_poke64(word, w & (w - 1)); /* others look, slab_slot_is_free */
+    loam_atomic_poke64(word, w & (w - 1)); /* no order: others look, see slab_slot_is_free */
     d->used++;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
     *object = d->base + (first + loam_ctz64(w)) * c->stride;
@@ -416,7 +408,7 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
     uint64_t *word = d->words + (slot >> 6), w = *word, next = w | 1ULL << (slot & 63);
     if (LOAM_UNLIKELY(next == w)) /* it is free already */
         return SLAB_PUT_REFUSED;
-    loam_atomic_poke64(word, next);
+    loam_atomic_poke64(word, next); /* no order: as above */
     f->word = *at = word;
     f->slab = *settle = d;
     bool empty = --d->used == 0; /* first of the two questions: it is one with the subtraction */

@@ -112,20 +112,22 @@ bool loam_slab__kill(const loam_slabs *s, const slab_desc *d)
     if (!slab_is_many(s))
         return true;
     slab_remote *r = slab_remote_of(d);
-    uint32_t state = loam_atomic_load(&r->state); /* pairs with the exchange in remote_unpin */
+    uint32_t state = loam_atomic_load(&r->state); /* pairs with the cas in remote_unpin */
     if ((state & (SLAB_PINS | SLAB_QUEUED)) != 0)
         return false;
-    return loam_atomic_cas(&r->state, state, 0); /* pairs with the one in remote_pin: one wins */
+    return loam_atomic_cas(&r->state, state, 0); /* pairs with the cas in remote_pin: one wins */
 }
 
 /* Of the slab of this generation. */
 static bool remote_pin(slab_remote *r, uint32_t generation)
 {
     for (;;) {
-        uint32_t state = loam_atomic_load(&r->state); /* pairs with the store that started it */
+        /* pairs with the store in loam_slab__remote_start */
+        uint32_t state = loam_atomic_load(&r->state);
         if (state >> SLAB_GENERATION != generation || (state & SLAB_ALIVE) == 0)
             return false;
-        if (loam_atomic_cas(&r->state, state, state + SLAB_PIN)) /* pairs with that in kill */
+        /* pairs with the cas in loam_slab__kill: one wins */
+        if (loam_atomic_cas(&r->state, state, state + SLAB_PIN))
             return true;
     }
 }
@@ -134,8 +136,9 @@ static bool remote_pin(slab_remote *r, uint32_t generation)
 static bool remote_unpin(slab_remote *r)
 {
     for (;;) {
-        uint32_t state = loam_atomic_load(&r->state);
-        /* pairs with the add in remote_take: what was published before is seen there */
+        uint32_t state = loam_atomic_load(&r->state); /* no order: the cas below has it */
+        /* Pairs with the add in remote_take: what was published before is seen there. Pairs with the
+         * load in loam_slab__kill: who kills it is behind all that was done to it. */
         if (loam_atomic_cas(&r->state, state, (state - SLAB_PIN) | SLAB_QUEUED))
             return (state & SLAB_QUEUED) == 0;
     }
@@ -148,8 +151,10 @@ static uint64_t remote_word(slab_remote *r, unsigned word)
     uint64_t bits = 0;
     for (unsigned i = 0; i < 2; i++) {
         uint32_t *half = &r->half[2 * word + i];
-        if (loam_atomic_peek(half) != 0)
-            bits |= (uint64_t)loam_atomic_exchange(half, 0) << 32 * i; /* pairs with the OR */
+        if (loam_atomic_peek(half) == 0) /* no order: the exchange of the summary has it */
+            continue;
+        /* pairs with the or in remote_or */
+        bits |= (uint64_t)loam_atomic_exchange(half, 0) << 32 * i;
     }
     return bits;
 }
@@ -160,7 +165,7 @@ static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
     uint64_t had = d->words[word], fresh = bits & ~had;
     if (fresh == 0)
         return bits;
-    loam_atomic_poke64(&d->words[word], had | fresh);
+    loam_atomic_poke64(&d->words[word], had | fresh); /* no order: see slab_slot_is_free */
     d->used = (uint16_t)(d->used - loam_popcount64(fresh));
     bool was_full = d->any == 0;
     d->any |= 1ULL << word;
@@ -174,14 +179,16 @@ static bool remote_take_words(loam_slabs *s, slab_desc *d)
 {
     slab_remote *r = slab_remote_of(d);
     for (unsigned i = 0; i < 2; i++) {
-        /* pairs with the OR in remote_publish: the words that it names have their bits */
-        uint32_t named =
-            loam_atomic_peek(&r->any[i]) == 0 ? 0 : loam_atomic_exchange(&r->any[i], 0);
+        if (loam_atomic_peek(&r->any[i]) == 0) /* no order: who sets it later queues again */
+            continue;
+        /* pairs with the or in remote_or, remote_take_words: the words named have their bits */
+        uint32_t named = loam_atomic_exchange(&r->any[i], 0);
         for (; named != 0; named &= named - 1) {
             slab_hold hold;
             unsigned word = 32 * i + (unsigned)loam_ctz64(named);
             if (!loam_slab__own(d, &hold)) {
-                loam_atomic_or(&r->any[i], named); /* pairs with the exchange above */
+                /* pairs with the exchange in remote_take_words */
+                (void)loam_atomic_or(&r->any[i], named);
                 return false;
             }
             uint64_t twice = remote_merge(d, word, remote_word(r, word));
@@ -199,7 +206,8 @@ static bool remote_take_end(loam_slabs *s, slab_desc *d)
     slab_hold hold;
     if (!loam_slab__own(d, &hold))
         return false;
-    loam_atomic_add(&slab_remote_of(d)->state, (uint32_t)-SLAB_PIN);
+    /* no order: only kill asks, which is this processor's, or behind the lock */
+    (void)loam_atomic_add(&slab_remote_of(d)->state, (uint32_t)-SLAB_PIN);
     slab_desc *victim = d->used == 0 ? loam_slab__emptied(d) : NULL;
     loam_slab__leave(s, &hold);
     if (victim != NULL)
@@ -213,7 +221,7 @@ static bool remote_take(loam_slabs *s, slab_desc *d)
 {
     slab_remote *r = slab_remote_of(d);
     loam_atomic_add(&r->state,
-                    (uint32_t)(SLAB_PIN - SLAB_QUEUED)); /* pairs with the one in remote_unpin */
+                    (uint32_t)(SLAB_PIN - SLAB_QUEUED)); /* pairs with the cas in remote_unpin */
     if (remote_take_words(s, d) && remote_take_end(s, d))
         return true;
     return !remote_unpin(r);
@@ -226,11 +234,12 @@ static bool remote_push(loam_slabs *s, slab_desc *d, uint32_t cpu)
 {
     uint32_t *stack = &s->cpu[cpu].stack, index = remote_index(s, d);
     for (;;) {
-        uint32_t top = loam_atomic_load(stack); /* closed: pairs with the exchange that closed it */
+        uint32_t top = loam_atomic_load(stack); /* pairs with the exchange in loam_slabs_offline */
         if (top == SLAB_CLOSED)
             return false;
         slab_remote_of(d)->next = top;
-        if (loam_atomic_cas(stack, top, index)) /* pairs with the exchange that takes the stack */
+        /* pairs with the exchange in front_take, loam_slabs_offline */
+        if (loam_atomic_cas(stack, top, index))
             return true;
     }
 }
@@ -267,7 +276,7 @@ static uint64_t remote_or(slab_remote *r, unsigned word, uint64_t bits)
             twice |= (uint64_t)(loam_atomic_or(&r->half[2 * word + i], half) & half) << 32 * i;
     }
     /* pairs with the exchange in remote_take_words; after the words, so that these are found */
-    loam_atomic_or(&r->any[word >> 5], 1U << (word & 31));
+    (void)loam_atomic_or(&r->any[word >> 5], 1U << (word & 31));
     return twice;
 }
 
@@ -279,7 +288,8 @@ static void remote_publish(loam_slabs *s, const slab_gathered *e)
         remote_refuse_gone(s, e);
         return;
     }
-    uint64_t free = loam_atomic_peek64(&d->words[e->word]) & e->bits; /* freed by the owner, too */
+    /* Freed by the owner, too? no order: what is out reads 0. */
+    uint64_t free = loam_atomic_peek64(&d->words[e->word]) & e->bits;
     uint64_t twice = free | remote_or(r, e->word, e->bits & ~free);
     if (LOAM_UNLIKELY(twice != 0))
         remote_refuse(s, d, e->word, twice);
@@ -335,6 +345,7 @@ bool loam_slab__gather(loam_slabs *s, const slab_desc *d, unsigned slot)
 {
     slab_gathered e = {
         .slab = remote_index(s, d), .word = (uint16_t)(slot >> 6), .bits = 1ULL << (slot & 63)};
+    /* no order: the object is out, so that the slab cannot change */
     uint32_t state = loam_atomic_peek(&slab_remote_of(d)->state);
     e.generation = (uint16_t)(state >> SLAB_GENERATION);
     gathering how = GATHERED_FULL;
@@ -368,6 +379,7 @@ bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot)
     if (!slab_has_remote(s))
         return false;
     const uint32_t *half = slab_remote_of(d)->half;
+    /* no order: what is out reads 0 */
     return half != NULL && (loam_atomic_peek(&half[slot >> 5]) >> (slot & 31) & 1) != 0;
 }
 
@@ -376,7 +388,7 @@ bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot)
 bool loam_slab__pin(const slab_desc *d)
 {
     slab_remote *r = slab_remote_of(d);
-    return remote_pin(r, loam_atomic_peek(&r->state) >> SLAB_GENERATION);
+    return remote_pin(r, loam_atomic_peek(&r->state) >> SLAB_GENERATION); /* no order: the lock */
 }
 
 void loam_slab__unpin(loam_slabs *s, slab_desc *d)
