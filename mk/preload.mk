@@ -39,3 +39,17 @@ build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) build/so/loam_
 
 all: build/host/libloam.so build/host/libloam.a
 TEST_NEEDS += build/host/libloam.so build/host/libloam.a
+
+# ---- its tests: programs linked with the library ----
+
+PRELOAD_TESTS := $(patsubst test/preload/%.c,build/preload/%,$(sort $(wildcard test/preload/*.c)))
+
+build/preload/%: build/host/obj/test/preload/%.o build/host/obj/test/tap.o build/host/libcore.a \
+    build/host/libloam.so
+	$(call say,LD preload,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(filter %.o %.a,$^) -Lbuild/host -l:libloam.so.$(SO_VERSION) \
+	    -Wl,-rpath,'$$ORIGIN/../host' -lpthread -o $@
+
+TESTS += $(PRELOAD_TESTS) $(sort $(wildcard test/preload/*_test.py))
+LONG_TESTS += $(sort $(wildcard test/preload/*_long.py))

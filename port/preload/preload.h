@@ -17,7 +17,10 @@
 
 enum {
     PROCESS_RANGES = 32,
-    PROCESS_ALIGN = 16 /* of every block */
+    PROCESS_ALIGN = 16, /* of every block */
+    /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
+    PROCESS_CPUS = LOAM_PORT_MAX_CPUS - 1,
+    PROCESS_NOBODY = PROCESS_CPUS
 };
 
 /* Blocks of this size and above have a mapping of their own. */
@@ -71,7 +74,7 @@ void thread_begin(void);
 uint32_t threads_abandoned(void);
 static inline bool thread_has_begun(void)
 {
-    return loam_port_cpu() < LOAM_PORT_MAX_CPUS;
+    return loam_port_cpu() < PROCESS_CPUS;
 }
 
 /* ---- huge.c ---- */

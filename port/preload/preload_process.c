@@ -84,7 +84,7 @@ static bool range_make_zone(process_range *r)
     loam_span ram = {(uintptr_t)r->pages.base, r->pages.len};
     loam_zone_config_init(&config);
     config.name = "process";
-    config.ncpus = LOAM_PORT_MAX_CPUS;
+    config.ncpus = PROCESS_CPUS;
     config.lowest = true;
     config.linear = (loam_linear){ram.base, ram.len, r->pages.base};
     config.shrink = process_grow;
@@ -137,7 +137,7 @@ static void process_configure(void)
     process *self = &loam__process;
     loam_slab_config_init(&self->slabs);
     self->slabs.shift = 16;
-    self->slabs.ncpus = LOAM_PORT_MAX_CPUS;
+    self->slabs.ncpus = PROCESS_CPUS;
     self->want = sizeof(void *) == 8 ? (size_t)64 << 10 << 20 : 1024 * MIB;
 }
 

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-_Thread_local unsigned loam_port_cpu_self = LOAM_PORT_MAX_CPUS; /* none yet: threads.c */
+_Thread_local unsigned loam_port_cpu_self = PROCESS_NOBODY; /* until it has a number: threads.c */
 
 PRELOAD_EXPORT extern char loam_last_report[256];
 char loam_last_report[256];

@@ -25,7 +25,7 @@
 #include <limits.h>
 #include <pthread.h>
 
-enum { WORDS = (LOAM_PORT_MAX_CPUS + 63) / 64, NOBODY = LOAM_PORT_MAX_CPUS };
+enum { WORDS = (PROCESS_CPUS + 63) / 64 };
 
 static struct {
     loam_lock lock;
@@ -42,12 +42,12 @@ static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 
 static unsigned number_take(void)
 {
-    unsigned number = NOBODY;
+    unsigned number = PROCESS_NOBODY;
     loam_irq irq = loam_lock_acquire(&threads.lock);
-    for (unsigned i = 0; i < WORDS && number == NOBODY; i++) {
+    for (unsigned i = 0; i < WORDS && number == PROCESS_NOBODY; i++) {
         if (~threads.taken[i] != 0) {
             unsigned n = i * 64 + loam_ctz64(~threads.taken[i]);
-            if (n >= LOAM_PORT_MAX_CPUS)
+            if (n >= PROCESS_CPUS)
                 break;
             threads.taken[i] |= 1ULL << (n & 63);
             number = n;
@@ -92,10 +92,10 @@ static void thread_end(void *value)
         return;
     }
     has_ended = true;
-    if (number >= LOAM_PORT_MAX_CPUS)
+    if (number >= PROCESS_CPUS)
         return;
     each_range(range_offline);
-    loam_hosted_set_cpu(NOBODY);
+    loam_hosted_set_cpu(PROCESS_NOBODY);
     number_give(number);
 }
 
@@ -179,14 +179,14 @@ void thread_begin(void)
         return;
     begins = true; /* what follows may allocate: by the shared front */
     pthread_once(&threads.once, make_key);
-    unsigned number = threads.has_key ? number_take() : NOBODY;
-    if (number != NOBODY) {
+    unsigned number = threads.has_key ? number_take() : PROCESS_NOBODY;
+    if (number != PROCESS_NOBODY) {
         loam_hosted_set_cpu(number);
         each_range(range_online);
         rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS;
         if (pthread_setspecific(threads.key, &threads) != 0) {
             each_range(range_offline);
-            loam_hosted_set_cpu(NOBODY);
+            loam_hosted_set_cpu(PROCESS_NOBODY);
             number_give(number);
             has_ended = true; /* nobody would tell of its end */
         }
