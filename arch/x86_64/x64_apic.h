@@ -22,7 +22,7 @@ const char *x64_apic_init(uint64_t registers);
 /* The same for each other processor, on it. */
 void x64_apic_join(void);
 
-/* fn in interrupt context hz times a second, on the processor that calls this. fn is one for all. */
+/* fn in interrupt context hz times a second, on the processor that calls this; one fn for all. */
 void x64_apic_tick_start(unsigned hz, void (*fn)(void));
 
 /* fn in interrupt context where x64_apic_call was aimed at. fn is one for all. */

@@ -90,14 +90,14 @@ typedef struct loam_bootinfo {
     loam_bootinfo_cpu cpu[LOAM_BOOTINFO_CPUS]; /* the first of them */
     size_t cpu_count; /* all that can run; may be more than the array has */
     /* Memory nodes: one, with one run from 0 on, where nobody says more. Of more, nodes are in the
-     * order of their firmware's numbers; near ascends; so do the runs, and the first begins at 0. */
+     * order of their firmware's numbers; near ascends, runs do, and the first run is at 0. */
     uint32_t node_count;
     uint32_t node_id[LOAM_BOOTINFO_NODES]; /* the firmware's numbers */
     loam_bootinfo_near near[LOAM_BOOTINFO_RUNS];
     size_t near_count;
     loam_bootinfo_run run[LOAM_BOOTINFO_RUNS]; /* made of near: every address has a node */
     size_t run_count;
-    uint8_t distance[LOAM_BOOTINFO_NODES][LOAM_BOOTINFO_NODES]; /* from, to: 10 to itself, .. 255 */
+    uint8_t distance[LOAM_BOOTINFO_NODES][LOAM_BOOTINFO_NODES]; /* from, to; 10 .. 255 */
     loam_bootinfo_module module[LOAM_BOOTINFO_MODULES]; /* the first of them; none is empty */
     size_t module_count;                                /* in the array */
     loam_span initrd;               /* len 0: none. The first module. Is in held, too */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The PC with 64 bits and the virtual Arm machine with 64 MiB to 64 GiB of RAM, with memory nodes of
-uneven size, and, by GRUB, with holes. Larger ones: ram_sizes_long.py."""
+"""The PC with 64 bits and the virtual Arm machine with 64 MiB to 64 GiB of RAM, with memory nodes
+of uneven size, and, by GRUB, with holes. Larger ones: ram_sizes_long.py."""
 import os
 import re
 import sys
@@ -53,8 +53,8 @@ def holes(tap):
         menu=(menu if cut else "") + "multiboot2 /boot/kernel.elf demo=tour off",
         memory="5G", more=nodes((("4G", 1), ("1G", 1)))).finish(), (False, True))
     whole, cut = [(frames(result[1]) or (0, 0, 0, 0)) for result in machines]
-    clean(tap, "GRUB: holes: boots, the tour passes", machines[1], "tour: done", r"node 1: \d+ pages",
-          r"hand over: \d+ us to make the zones", r"metadata: \d+ bytes for")
+    clean(tap, "GRUB: holes: boots, the tour passes", machines[1], "tour: done",
+          r"node 1: \d+ pages", r"hand over: \d+ us to make the zones", r"metadata: \d+ bytes for")
     # A hole is not RAM, or it is RAM that GRUB says is reserved.
     lost = sum(b - a for a, b in cuts) >> 12
     tap.check(lost - 1024 <= whole[1] - cut[1] <= lost + 1024,

@@ -218,6 +218,39 @@ static void bad_distances(tap *t)
     TAP_EQ(t, info.distance[0][1], LOAM_BOOTINFO_FAR);
 }
 
+/* ---- the processor that booted ---- */
+
+static void booted(tap *t)
+{
+    two_nodes();
+    TAP_EQ(t, finish(), LOAM_OK);
+    loam_bootinfo_boot_cpu(&info, 2);
+    TAP_EQ(t, info.cpu_count, 4);
+    TAP_EQ(t, info.cpu[0].id * 0x1000 + info.cpu[1].id * 0x100 + info.cpu[2].id * 0x10, 0x2010);
+    TAP_EQ(t, info.cpu[3].id, 3);
+    TAP_EQ(t, info.cpu[3].node, 2);
+    TAP_EQ(t, info.cpu[1].node, 1);
+    loam_bootinfo_boot_cpu(&info, 2); /* it is the first already */
+    TAP_EQ(t, info.cpu[1].id, 0);
+    loam_bootinfo_boot_cpu(&info, 9); /* not listed */
+    TAP_EQ(t, info.cpu_count, 5);
+    TAP_EQ(t, info.cpu[0].id, 9);
+    TAP_EQ(t, info.cpu[1].id, 2);
+    TAP_EQ(t, info.cpu[4].id, 3);
+    loam_bootinfo_init(&info);
+    for (uint32_t i = 0; i < LOAM_BOOTINFO_CPUS; i++)
+        info.cpu[info.cpu_count++].id = i;
+    loam_bootinfo_boot_cpu(&info, 1000); /* the last is listed no more */
+    TAP_EQ(t, info.cpu_count, LOAM_BOOTINFO_CPUS + 1);
+    TAP_EQ(t, info.cpu[0].id, 1000);
+    TAP_EQ(t, info.cpu[LOAM_BOOTINFO_CPUS - 1].id, LOAM_BOOTINFO_CPUS - 2);
+    loam_bootinfo_init(&info);
+    loam_bootinfo_boot_cpu(&info, 3);
+    TAP_EQ(t, info.cpu_count, 1);
+    TAP_EQ(t, info.cpu[0].id, 3);
+    TAP_EQ(t, info.cpu[0].node, 0);
+}
+
 /* ---- devices of an Arm machine ---- */
 
 static void arm_start(void)
@@ -382,6 +415,7 @@ static const tap_case cases[] = {
     {"bootinfo_from_fdt: memory nodes that cannot be: one, and a note", malformed},
     {"bootinfo_from_fdt: distances, told in one direction or both", distances},
     {"bootinfo_from_fdt: distances that cannot be: none of them", bad_distances},
+    {"bootinfo_boot_cpu: it comes first, listed or not", booted},
     {"fdt_arm_read: psci, interrupt controller, timer, serial port", machine},
     {"fdt_arm_read: version 3 of the interrupt controller; the console's port", gic3},
     {"fdt_arm_read: a malformed interrupt controller is none", bad_gics},
