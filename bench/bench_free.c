@@ -7,12 +7,12 @@
  *     merging   16 odd frames are freed whose buddies are free: blocks of order 1
  *
  * Each sample starts from a copy of the same state, so that n means n, and every n finds the caches
- * as the copy left them. Instructions are counted one by one (step.h).
+ * as the copy left them. Instructions are counted one by one (single_step.h).
  *
  *     bench_free [--quick | --tiny] [--csv FILE]
  */
 #include "frames.h"
-#include "step.h"
+#include "single_step.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,7 @@
  */
 #include "frames.h"
 #include "objects.h"
-#include "step.h"
+#include "single_step.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -14,6 +14,7 @@ enum { PAGE_BLOCKS = 8, OBJECTS = 6, IRQ_BLOCKS = 256 };
 int osc4_demo(void) __attribute__((weak));
 int shomp_demo(void) __attribute__((weak));
 int stacsos_demo(void) __attribute__((weak));
+int stacsos_double_free_demo(void) __attribute__((weak));
 int higherhalf_demo(void) __attribute__((weak));
 int higherhalf_overwrite_demo(void) __attribute__((weak));
 int user_demo(void) __attribute__((weak)); /* kern/user/: boards with user mode */
@@ -217,6 +218,7 @@ static const demo demos[] = {
     {"user", user_demo, "programs in user mode"},
     {"shomp", shomp_demo, "ShompOS' memory module: its keys, pressed"},
     {"stacsos", stacsos_demo, "the page allocator of stacsos: its self-test"},
+    {"stacsos-double-free", stacsos_double_free_demo, "a page of it is freed twice: a panic"},
     {"higherhalf", higherhalf_demo, "the i386 kernel with memblock, buddy and kmalloc"},
     {"higherhalf-overwrite", higherhalf_overwrite_demo, "a header of it is written over: a panic"},
 };

@@ -8,8 +8,8 @@
  *     demo=NAME           a demo; several, in the order given
  *     play  play=HOW      blocks by keys, until the player leaves; HOW is grow or guard
  *     compat=NAME         one of the older systems: its demo; compat=shomp is play
- *     pgalloc=buddy       the page allocator of compat/stacsos on most of the memory, all processors
- *                         at once, after its self-test
+ *     pgalloc=buddy       the page allocator of compat/stacsos on most of the memory, by all
+ *                         processors at once
  *     pgalloc-selftest=yes|no
  *                         the self-test of compat/stacsos, before the demos
  *     shell               after that the shell (the default)

@@ -22,11 +22,11 @@ $(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report o
 $(BENCH_BIN)/bench_vm: $(call bench_objects_of,bench_vm bench_report harness areas spans)
 $(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm insn_tables \
     areas spans $(BENCH_FRAMES) $(BENCH_OBJECTS))
-$(BENCH_BIN)/bench_locked: $(call bench_objects_of,bench_locked bench_report step $(BENCH_FRAMES) \
-    $(BENCH_OBJECTS))
-$(BENCH_BIN)/bench_free: $(call bench_objects_of,bench_free bench_report step frames_stacsos_work \
-    frames_walk frames_walk_work $(BENCH_FRAMES)) $(call objects,host,$(addprefix \
-    compat/stacsos/,page_allocator.c view.c))
+$(BENCH_BIN)/bench_locked: $(call bench_objects_of,bench_locked bench_report single_step \
+    $(BENCH_FRAMES) $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_free: $(call bench_objects_of,bench_free bench_report single_step \
+    frames_stacsos_work frames_walk frames_walk_work $(BENCH_FRAMES)) $(call \
+    objects,host,$(addprefix compat/stacsos/,page_allocator.c view.c))
 
 BENCH_PROGRAMS := $(addprefix $(BENCH_BIN)/,bench_frames bench_objects bench_vm bench_insn \
     bench_locked bench_free)

@@ -8,6 +8,7 @@
 #include "page_allocator.h"
 
 int stacsos_demo(void); /* in the table of kern/demos.c */
+int stacsos_double_free_demo(void);
 
 static void print(void *ctx, const char *text)
 {
@@ -80,4 +81,22 @@ int stacsos_demo(void)
     good = kern_free_lists_equal(&before, &after) && good;
     kprintf("stacsos: %s\n", good ? "every list as expected, memory is as it was" : "FAILED");
     return good ? 0 : 1;
+}
+
+/* The bug that the document's author could not see: here it ends in a panic with its name. */
+int stacsos_double_free_demo(void)
+{
+    uint64_t len = stacsos_descriptor_bytes(LENT);
+    void *descriptors = loam_kmalloc_aligned(kern_this.kmalloc, (size_t)len, 64);
+    stacsos_to_console();
+    if (descriptors == NULL || stacsos_init(descriptors, len, LENT, NULL) != 0 ||
+        insert_free_pages(stacsos_page_of(0), LENT) != 0)
+        return 1;
+    struct page *block = allocate_pages(BLOCK_ORDER, none);
+    free_pages(block, BLOCK_ORDER);
+    free_pages(block, BLOCK_ORDER);
+    dump(); /* where a refusal is not a panic */
+    (void)stacsos_init(NULL, 0, 0, NULL);
+    (void)loam_kmalloc_free(kern_this.kmalloc, descriptors);
+    return 0;
 }

@@ -109,6 +109,19 @@ def one_tells(tap, where, board):
               faults + shown(result[1]))
 
 
+def face_panics(tap):
+    """compat/stacsos on the document's machine: its author's bug has a name now."""
+    code, output = pc64.boot("demo=stacsos-double-free off", memory="8G",
+                             more=("-M", "q35", "-smp", "4"))
+    board = BOARDS["pc64"]
+    faults = missing(board, (code, output),
+                     (*refusal("stacsos: double free", "Z6", "frame", "stacsos_double_free_demo"),
+                      r"^panic: on core 0 of 4, on its main stack$", *board["registers"],
+                      r"#\d+ 0x[0-9a-f]+ kern_main\+0x"))
+    tap.check(not faults, "panic: pc64: stacsos: a double free: rule, frame, caller, core, calls",
+              faults + pi.tail(output, 40))
+
+
 def goes_on(tap, where, board):
     """Words that are none change nothing."""
     machine = board["start"]()
@@ -135,6 +148,7 @@ def main():
         if board["cores"] > 1:
             one_tells(tap, where, board)
         goes_on(tap, where, board)
+    face_panics(tap)
     tap.done()
 
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* step.c - single steps by the processor's trap flag. */
+/* single_step.c - single steps by the processor's trap flag. */
 #define _GNU_SOURCE
-#include "step.h"
+#include "single_step.h"
 #include "harness.h"
 #include <signal.h>
 #include <ucontext.h>

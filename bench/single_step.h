@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef LOAM_BENCH_STEP_H
-#define LOAM_BENCH_STEP_H
+#ifndef LOAM_BENCH_SINGLE_STEP_H
+#define LOAM_BENCH_SINGLE_STEP_H
 
-/* step.h - runs a function one instruction at a time and looks at each before it is executed: an
- * exact count of what really ran, on any machine, without counters of the hardware.
+/* single_step.h - runs a function one instruction at a time and looks at each before it is
+ * executed: an exact count of what really ran, on any machine, without counters of the hardware.
  *
  *     trap flag on -> instruction -> SIGTRAP: a handler decodes the next one -> instruction -> ...
  *
