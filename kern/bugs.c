@@ -52,7 +52,7 @@ static void (*volatile again)(unsigned depth);
 /* By way of a pointer, and with work after the call: no compiler makes a loop of it. */
 static void bug_deeper(unsigned depth)
 {
-    volatile unsigned char room[256];
+    volatile unsigned char room[256] = {0};
     room[depth % sizeof(room)] = (unsigned char)depth;
     again(depth + 1);
     room[0]++;

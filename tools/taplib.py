@@ -104,7 +104,7 @@ def warnings():
 
 
 KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/higherhalf/kern.c",
-          "compat/shomp/src/kern/", "compat/stacsos/kern.c")
+          "compat/shomp/src/kern/", "compat/stacsos/kern.c", "compat/stacsos/machine.c")
 
 
 # What belongs to some machines alone, each file read as of the first that fits; the rest of a
