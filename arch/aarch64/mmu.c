@@ -80,7 +80,7 @@ static void invalidate(const void *p, uint64_t len)
     __asm__ volatile("dsb sy" : : : "memory");
 }
 
-/* Bits of a physical address, as TCR_EL1.IPS wants them. */
+/* Bits of a physical address, as ID_AA64MMFR0_EL1 and TCR_EL1.IPS number them. */
 static uint64_t pa_bits(void)
 {
     uint64_t features;
@@ -114,6 +114,12 @@ void mmu_on(void)
     /* M MMU, A alignment checks, C data cache, SA stack alignment, I instruction cache */
     sctlr |= 1ULL | 1ULL << 1 | 1ULL << 2 | 1ULL << 3 | 1ULL << 12;
     __asm__ volatile("msr sctlr_el1, %0\n\tisb" : : "r"(sctlr) : "memory");
+}
+
+uint64_t mmu_pa_end(void)
+{
+    static const uint8_t bits[PA_BITS_MOST + 1] = {32, 36, 40, 42, 44, 48};
+    return 1ULL << bits[pa_bits()];
 }
 
 loam_span mmu_boot_tables(void)

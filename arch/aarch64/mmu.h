@@ -20,6 +20,9 @@ extern const mmu_region mmu_regions[MMU_REGIONS]; /* of the board */
 /* Builds the map and turns MMU and caches on. Called once, by start.S, with all of them off. */
 void mmu_on(void);
 
+/* One past the last physical address that this processor can form, at most 2^48. */
+uint64_t mmu_pa_end(void);
+
 /* The first tables' own memory: nobody's once there are others. */
 loam_span mmu_boot_tables(void);
 

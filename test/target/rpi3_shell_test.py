@@ -98,6 +98,19 @@ def objects(s):
     s.says("blocks", "^0 blocks are out", name="blocks: none left")
 
 
+def paging(s):
+    answer = s.says("vmap alloc 10000", r"^0x8000[0-9a-f]{8}: 10000 bytes")
+    address = re.search(r"^(0x8000[0-9a-f]+): 10000", answer, re.M)[1]
+    s.says("vmap", "window: 536870912 KiB", rf"^  {address} +10000 bytes, +3 pages, rw-, guards 0x",
+           "32768 bytes, +8 pages, rw-, guards .*smp_start")
+    s.says(f"vmap free {address}", "free", name="vmap free: the area")
+    s.says(f"vmap free {address}", "refused", name="vmap free: again: refused")
+    s.says("tlb", "tables: aarch64, .*what can be written is never executed", "tlbi vaae1is",
+           r"flushes: [1-9]\d* batches")
+    s.says("memview text", "Memory to 0x3c000000", r"^frames: \d+ free")
+    s.says("cpus", "^cpus: 4 online", r"^ +3 +0 +online")
+
+
 def events(s):
     s.says("trace on", "every event is a line")
     s.says("palloc 6", "page_alloc order 6", name="trace: palloc: an event line")
@@ -192,7 +205,7 @@ def policies(tap):
 def main():
     tap = Tap()
     s = Session(tap)
-    for part in (looks, pages, objects, events, files, demos, editing):
+    for part in (looks, pages, objects, paging, events, files, demos, editing):
         part(s)
     s.off()
     policies(tap)

@@ -226,7 +226,10 @@ def maps():
          0xA000),
         ("unsorted, overlapping", "256M", source([
             (virt.RAM + 0x8000000, 0x4000000), (virt.RAM, 0x9000000)]), [], 0xC000),
-        ("RAM that no table reaches", "256M", source([(virt.RAM, 0x8000000), (1 << 46, gib)]),
+        ("RAM beyond a processor's 44 bits", "256M", source([(virt.RAM, 0x8000000),
+                                                            (1 << 44, gib)]),
+         [far], 0x8000 + (gib >> 12)),
+        ("RAM that no table reaches", "256M", source([(virt.RAM, 0x8000000), (1 << 63, gib)]),
          [far], 0x8000 + (gib >> 12)),
         ("memory that wraps", "256M", source([(0xFFFFFFFFFFFFF000, 0x2000)]), ["default map"],
          0x4000),

@@ -36,7 +36,7 @@ enum {
 };
 
 #define RAM_BASE    0x40000000ULL
-#define RAM_END     (1ULL << 46) /* of what this kernel can use; below MMU_VMAP_BASE */
+#define RAM_END     (1ULL << 46) /* of what this kernel can use, at most; below MMU_VMAP_BASE */
 #define DEFAULT_RAM (64ULL << 20)
 
 const mmu_region mmu_regions[MMU_REGIONS] = {
@@ -45,7 +45,7 @@ const mmu_region mmu_regions[MMU_REGIONS] = {
 };
 
 static const loam_span default_ram[] = {{RAM_BASE, DEFAULT_RAM}};
-static const board_zone zones[] = {{"normal", {RAM_BASE, RAM_END - RAM_BASE}, true}};
+static board_zone zones[] = {{"normal", {RAM_BASE, RAM_END - RAM_BASE}, true}};
 
 static void map_ram(void);
 
@@ -87,6 +87,8 @@ static board_arm_port serial = {&uart_pl011, UART_BASE, {"pl011"}, NULL, port_ir
 void board_early(void)
 {
     cpus_init();
+    if (mmu_pa_end() < RAM_END)
+        zones[0].span.len = mmu_pa_end() - RAM_BASE;
     board_arm_console(&serial);
 }
 
