@@ -107,7 +107,8 @@ static LOAM_NOINLINE loam_pfn zone_finish(const loam_zone *zone, uint64_t frame,
 LOAM_INLINE bool zone_pop(zone_front *front, unsigned q, unsigned order, uint64_t *frame)
 {
     zone_queue *queue = &front->queue[q];
-    uint64_t at, count = queue->count, window = loam_atomic_peek(&front->window);
+    uint64_t at, count = queue->count;
+    uint64_t window = loam_atomic_peek(&front->window); /* no order: seen at the next call */
     if (LOAM_LIKELY(count != 0)) {
         *frame = queue->lifo[count - 1];
         at = *frame - front->first;

@@ -174,8 +174,9 @@ static bool zone_queue_is_good(const loam_zone *zone, const zone_queue *queue)
 
 static bool zone_front_is_good(const loam_zone *zone, const zone_front *front)
 {
-    bool good = loam_atomic_peek(&front->state) != ZONE_FRONT_EMPTY ||
-                (loam_zone__front_frames(front) == 0 && front->uses == 0);
+    uint32_t state = loam_atomic_peek(&front->state); /* no order: nobody else is inside */
+    bool good =
+        state != ZONE_FRONT_EMPTY || (loam_zone__front_frames(front) == 0 && front->uses == 0);
     for (unsigned q = 0; q < LOAM_ZONE_LIFOS && good; q++)
         good = zone_queue_is_good(zone, &front->queue[q]);
     return good;

@@ -123,7 +123,8 @@ static bool zone_claim(const loam_zone *zone, uint8_t *byte, uint8_t seen)
     return true;
 }
 
-/* Lock held. One piece, whose byte was seen to be a head; the next one becomes the head of what is left. */
+/* Lock held. One piece, whose byte was seen to be a head; the next one becomes the head of what is
+ * left. */
 static zone_freed zone_free_piece(loam_zone *zone, zone_area *area, uint64_t frame, uint8_t kind,
                                   uint8_t seen)
 {
@@ -197,7 +198,8 @@ loam_err loam_zone__free_slow(loam_zone *zone, uint64_t frame, int want, uint8_t
         bool by_state;
         zone_freed freed = {.more = false};
         loam_irq irq = zone_area_lock(area);
-        uint8_t seen = loam_atomic_byte_peek(&area->table[frame - area->first]); /* no order */
+        uint8_t seen = loam_atomic_byte_peek(
+            &area->table[frame - area->first]); /* no order: the claim asks again */
         const char *objection = zone_objection(seen, want, kind, &by_state);
         if (objection == NULL)
             freed = zone_free_piece(zone, area, frame, kind, seen);

@@ -27,11 +27,12 @@ void loam_zone__front_opens(zone_front *front, const zone_run *run)
     uint32_t all = run->count < UINT32_MAX ? (uint32_t)run->count : UINT32_MAX;
     front->first = run->first;
     front->table = run->table;
-    loam_atomic_store(&front->window, all);
-    /* Pairs with the exchange of states in loam_zone__ask_drain: either this sees that somebody
-     * asked, or the window is shut after it was opened here. */
-    if (loam_atomic_or(&front->state, 0) != ZONE_FRONT_USED)
-        loam_atomic_store(&front->window, 0);
+    loam_atomic_store(&front->window, all); /* no order: its own; shut again below */
+    /* Pairs with the cas in loam_zone__ask_drain: either this sees that somebody asked, or the
+     * window is shut after it was opened here. */
+    bool asked = loam_atomic_or(&front->state, 0) != ZONE_FRONT_USED;
+    if (asked)
+        loam_atomic_store(&front->window, 0); /* no order: its own */
 }
 
 static void zone_front_set(const loam_zone *zone, zone_front *front, uint32_t live)
@@ -43,29 +44,36 @@ static void zone_front_set(const loam_zone *zone, zone_front *front, uint32_t li
     }
 }
 
-/* A front that is empty is used from now on, unless a request waits for what fronts hold. */
+/* Do fronts keep nothing at present? */
+static bool zone_keeps_nothing(loam_zone *zone, const zone_front *front)
+{
+    /* no order of the first: zone_front_use asks again */
+    if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0)
+        return true;
+    uint32_t low = loam_atomic_load(&zone->low); /* pairs with the store in zone_guard_reserve */
+    if (low == 0 || loam_zone__is_low(zone))
+        return low != 0;
+    loam_atomic_store(&zone->low, 0); /* no order: the areas were looked at under their locks */
+    return false;
+}
+
+/* A front that is empty is used from now on, unless a request waits for what fronts hold. Of "used"
+ * and "waits", each written before the other is read, one is seen. */
 static void zone_front_use(loam_zone *zone, zone_front *front)
 {
-    if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0)
+    if (zone_keeps_nothing(zone, front))
         return;
-    /* pairs with the store in zone_guard_reserve */
-    if (loam_atomic_load(&zone->low) != 0) {
-        if (loam_zone__is_low(zone))
-            return;
-        loam_atomic_store(&zone->low, 0); /* pairs with itself */
-    }
-    /* Pairs with the add in zone_take_hard and the loads in loam_zone__ask_drain: of "used" and
-     * "waits", each written before the other is read, one is seen. */
+    /* pairs with the load in loam_zone__ask_drain */
     loam_atomic_exchange(&front->state, ZONE_FRONT_USED);
-    if (loam_atomic_add(&zone->waiting, 0) == 0)
+    if (loam_atomic_add(&zone->waiting, 0) == 0) /* pairs with the add in zone_take_hard */
         zone_front_set(zone, front, zone->live);
-    else
+    else /* pairs with the load in loam_zone__ask_drain */
         loam_atomic_store(&front->state, ZONE_FRONT_EMPTY);
 }
 
 void loam_zone__front_settle(loam_zone *zone, zone_front *front)
 {
-    if (loam_atomic_peek(&front->state) == ZONE_FRONT_ASKED)
+    if (loam_atomic_peek(&front->state) == ZONE_FRONT_ASKED) /* no order: zone_front_ready's has */
         loam_zone__drain_front(zone, front);
     zone_front_use(zone, front);
 }
@@ -226,7 +234,8 @@ void loam_zone__drain_front(loam_zone *zone, zone_front *front)
         zone_drain_queue(zone, &front->queue[q]);
     front->flushes++;
     front->drains = outer;
-    loam_atomic_store(&front->state, ZONE_FRONT_EMPTY); /* pairs with loam_zone__ask_drain */
+    /* pairs with the load in loam_zone__ask_drain */
+    loam_atomic_store(&front->state, ZONE_FRONT_EMPTY);
 }
 
 bool loam_zone__ask_drain(loam_zone *zone)
@@ -234,13 +243,17 @@ bool loam_zone__ask_drain(loam_zone *zone)
     bool all_empty = true;
     for (uint32_t i = 0; i < zone->nfronts; i++) {
         zone_front *front = &zone->front[i];
-        /* pairs with the store in loam_zone__drain_front: what it held lies in areas */
-        if (front == zone_my_front(zone) || loam_atomic_load(&front->state) == ZONE_FRONT_EMPTY)
+        /* Pairs with the store in loam_zone__drain_front: what it held lies in areas. And pairs
+         * with the exchange and the store in zone_front_use. */
+        uint32_t state = loam_atomic_load(&front->state);
+        if (front == zone_my_front(zone) || state == ZONE_FRONT_EMPTY)
             continue;
         all_empty = false;
-        /* pairs with loam_zone__front_opens */
-        if (loam_atomic_cas(&front->state, ZONE_FRONT_USED, ZONE_FRONT_ASKED))
-            loam_atomic_store(&front->window, 0); /* seen by the peeks at the owner's next call */
+        /* Pairs with the or in loam_zone__front_opens, pairs with the loads in zone_front_ready,
+         * loam_zone_serve. */
+        if (!loam_atomic_cas(&front->state, ZONE_FRONT_USED, ZONE_FRONT_ASKED))
+            continue;
+        loam_atomic_store(&front->window, 0); /* no order: the owner's next call sees it */
     }
     return all_empty;
 }
@@ -258,7 +271,7 @@ void loam_zone_serve(loam_zone *zone)
 {
     loam_irq irq = loam_port_irq_save();
     zone_front *front = zone_my_front(zone);
-    /* pairs with the exchange of states in loam_zone__ask_drain */
+    /* pairs with the cas in loam_zone__ask_drain */
     if (front != NULL && loam_atomic_load(&front->state) == ZONE_FRONT_ASKED)
         loam_zone__drain_front(zone, front);
     loam_port_irq_restore(irq);

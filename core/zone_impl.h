@@ -161,7 +161,8 @@ LOAM_INLINE bool zone_push_on(zone_front *front, unsigned q, uint64_t frame, uin
 LOAM_INLINE bool zone_push(zone_front *front, uint64_t frame, uint8_t kind, int want)
 {
     uint64_t at = frame - front->first;
-    if (LOAM_UNLIKELY(at >= loam_atomic_peek(&front->window)))
+    uint32_t window = loam_atomic_peek(&front->window); /* no order: seen at the next call */
+    if (LOAM_UNLIKELY(at >= window))
         return false;
     unsigned order = (unsigned)front->table[at] - kind;
     if (LOAM_UNLIKELY(want >= 0 && order != (unsigned)want))
@@ -224,6 +225,19 @@ static inline bool zone_holds(const loam_zone *zone, const zone_area *area, uint
     return area != NULL && count <= zone_run_left(zone, area, first);
 }
 
+/* Lock held. Says which orders the area seems to have. */
+static inline void zone_tell_orders(zone_area *area, uint32_t orders)
+{
+    loam_atomic_store(&area->orders, orders); /* pairs with the load in zone_hint */
+}
+
+/* Lock held: one more time that something came here. */
+static inline void zone_tell_freed(zone_area *area)
+{
+    uint32_t now = loam_atomic_peek(&area->frees); /* no order: written with the lock alone */
+    loam_atomic_store(&area->frees, now + 1);      /* pairs with the load in zone_count_frees */
+}
+
 /* Every change of an area's buddy happens between these. */
 static inline loam_irq zone_area_lock(zone_area *area)
 {
@@ -232,17 +246,16 @@ static inline loam_irq zone_area_lock(zone_area *area)
 
 static inline void zone_area_unlock(zone_area *area, loam_irq irq)
 {
-    /* pairs with the peeks in zone_search.c: no order is needed, `frees` has it */
-    loam_atomic_store(&area->orders, (uint32_t)area->buddy.classes);
+    zone_tell_orders(area, (uint32_t)area->buddy.classes);
     loam_lock_release(&area->lock, irq);
 }
 
-/* The same after something came back. Who sees `frees` as it is now also sees the hint; who does
- * not, looks again: pairs with the loads in zone_search.c, zone_count_frees. */
+/* The same after something came back. Who sees the count as it is now also sees the hint; who does
+ * not, looks again. */
 static inline void zone_area_unlock_freed(zone_area *area, loam_irq irq)
 {
-    loam_atomic_store(&area->orders, (uint32_t)area->buddy.classes);
-    loam_atomic_store(&area->frees, loam_atomic_peek(&area->frees) + 1);
+    zone_tell_orders(area, (uint32_t)area->buddy.classes);
+    zone_tell_freed(area);
     loam_lock_release(&area->lock, irq);
 }
 
@@ -302,17 +315,25 @@ static inline loam_irq zone_top_lock(zone_top *top)
     return loam_lock_acquire(&top->lock);
 }
 
+/* Lock held. */
+static inline void zone_tell_largest(zone_top *top)
+{
+    uint32_t largest = (uint32_t)(loam_buddy_largest(&top->buddy) + 1);
+    loam_atomic_store(&top->largest, largest); /* pairs with the load in zone_top_seems_to_have */
+}
+
 static inline void zone_top_unlock(zone_top *top, loam_irq irq)
 {
-    loam_atomic_store(&top->largest, (uint32_t)(loam_buddy_largest(&top->buddy) + 1));
+    zone_tell_largest(top);
     loam_lock_release(&top->lock, irq);
 }
 
-/* As zone_area_unlock_freed, and the same partners. */
+/* As zone_area_unlock_freed. */
 static inline void zone_top_unlock_freed(zone_top *top, loam_irq irq)
 {
-    loam_atomic_store(&top->largest, (uint32_t)(loam_buddy_largest(&top->buddy) + 1));
-    loam_atomic_store(&top->frees, loam_atomic_peek(&top->frees) + 1);
+    zone_tell_largest(top);
+    uint32_t now = loam_atomic_peek(&top->frees); /* no order: written with the lock alone */
+    loam_atomic_store(&top->frees, now + 1);      /* pairs with the load in zone_count_frees */
     loam_lock_release(&top->lock, irq);
 }
 
@@ -344,8 +365,7 @@ typedef struct zone_request {
  * it could be empty. */
 static inline uint32_t zone_hint(const zone_area *area)
 {
-    /* pairs with the stores in zone_area_unlock and loam_zone__open_locked */
-    return loam_atomic_load(&area->orders);
+    return loam_atomic_load(&area->orders); /* pairs with the store in zone_tell_orders */
 }
 
 static inline uint32_t zone_home_index(const zone_front *front)
@@ -419,7 +439,7 @@ void loam_zone__front_settle(loam_zone *zone, zone_front *front);
 
 static inline void zone_front_ready(loam_zone *zone, zone_front *front)
 {
-    /* pairs with the exchange of states in loam_zone__ask_drain */
+    /* pairs with the cas in loam_zone__ask_drain */
     if (LOAM_UNLIKELY(loam_atomic_load(&front->state) != ZONE_FRONT_USED))
         loam_zone__front_settle(zone, front);
 }
@@ -438,7 +458,8 @@ static inline void zone_front_points_to(const loam_zone *zone, zone_front *front
                                         const zone_area *area)
 {
     const zone_run *run = zone_run_of(zone, area);
-    if (LOAM_UNLIKELY(front->table != run->table || loam_atomic_peek(&front->window) == 0))
+    uint32_t window = loam_atomic_peek(&front->window); /* no order: else at the next call */
+    if (LOAM_UNLIKELY(front->table != run->table || window == 0))
         loam_zone__front_opens(front, run);
 }
 

@@ -241,8 +241,8 @@ static void zone_init_front(zone_front *front, uint32_t home)
         queue->lifo = stack;
         stack += queue->most;
     }
-    front->home = home;
-    front->state = ZONE_FRONT_EMPTY;
+    loam_atomic_store(&front->home, home);              /* no order: nobody knows the zone */
+    loam_atomic_store(&front->state, ZONE_FRONT_EMPTY); /* no order: the same */
 }
 
 /* The areas of a run, from index i on; returns the index behind the last. */

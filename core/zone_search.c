@@ -32,7 +32,7 @@ static inline bool zone_seems_to_have(const zone_area *area, unsigned order)
 
 static inline bool zone_top_seems_to_have(const loam_zone *zone, unsigned units)
 {
-    /* pairs with the stores in zone_top_unlock */
+    /* pairs with the store in zone_tell_largest */
     return zone->top != NULL && loam_atomic_load(&zone->top->largest) > units;
 }
 
@@ -290,11 +290,12 @@ bool loam_zone__take(loam_zone *zone, const zone_request *want, loam_buddy_pick 
 /* Each only grows: if the sum is what it was, so is each. */
 static uint32_t zone_count_frees(const loam_zone *zone)
 {
-    /* pairs with the stores in zone_area_unlock_freed, loam_zone__open_locked and
-     * zone_top_unlock_freed */
-    uint32_t frees = zone->top != NULL ? loam_atomic_load(&zone->top->frees) : 0;
+    uint32_t frees = 0;
+    if (zone->top != NULL) /* pairs with the store in zone_top_unlock_freed */
+        frees = loam_atomic_load(&zone->top->frees);
     for (uint32_t i = 0; i < zone->nareas; i++)
-        frees += loam_atomic_load(&zone->area[i].frees);
+        frees +=
+            loam_atomic_load(&zone->area[i].frees); /* pairs with the store in zone_tell_freed */
     return frees;
 }
 

@@ -69,7 +69,7 @@ static bool zone_take_hard(loam_zone *zone, const zone_request *want, loam_buddy
     loam_zone_drain(zone);
     bool done = loam_zone__take_surely(zone, want, pick) || zone_take_waiting(zone, want, pick) ||
                 (config->shrink != NULL && zone_take_shrinking(zone, want, pick));
-    loam_atomic_add(&zone->waiting, ~0U); /* pairs with the peek in zone_front_use */
+    loam_atomic_add(&zone->waiting, ~0U); /* no order: fronts may be used again, soon */
     return done;
 }
 
@@ -95,7 +95,7 @@ static void zone_guard_reserve(loam_zone *zone)
 {
     if (!loam_zone__is_low(zone))
         return;
-    loam_atomic_store(&zone->low, 1); /* pairs with the load in zone_front_use */
+    loam_atomic_store(&zone->low, 1); /* pairs with the load in zone_keeps_nothing */
     loam_zone_drain(zone);
     loam_zone__ask_drain(zone);
 }

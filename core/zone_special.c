@@ -117,7 +117,7 @@ loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, un
 static size_t zone_pop_stack(const zone_front *front, zone_queue *queue, loam_pfn *out, size_t n)
 {
     const uint64_t *lifo = queue->lifo, first = front->first;
-    const uint64_t window = loam_atomic_peek(&front->window);
+    const uint64_t window = loam_atomic_peek(&front->window); /* no order: as zone_pop */
     uint8_t *table = front->table, mark = (uint8_t)(ZONE_HEAD | queue->order);
     uint32_t count = queue->count;
     size_t got = 0;
@@ -133,7 +133,8 @@ static size_t zone_pop_stack(const zone_front *front, zone_queue *queue, loam_pf
 /* Blocks of a front's word of starts, lowest first, run by run; the same otherwise. */
 static size_t zone_pop_starts(const zone_front *front, zone_queue *queue, loam_pfn *out, size_t n)
 {
-    const uint64_t step = 1ULL << queue->shift, window = loam_atomic_peek(&front->window);
+    const uint64_t step = 1ULL << queue->shift;
+    const uint64_t window = loam_atomic_peek(&front->window); /* no order: as zone_pop */
     uint8_t *table = front->table, mark = (uint8_t)(ZONE_HEAD | queue->order);
     size_t got = 0;
     while (got < n && queue->starts != 0) {

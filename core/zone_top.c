@@ -51,9 +51,8 @@ bool loam_zone__open_locked(loam_zone *zone, zone_area *area, unsigned *from)
     if (area->unit == ZONE_NO_UNIT || area->buddy.free_units != 0 ||
         !loam_buddy_find(&zone->top->buddy, area->unit, NULL, &units))
         return false;
-    /* both before the unit goes: pairs with the loads and peeks of a search (zone_search.c) */
-    loam_atomic_store(&area->orders, 1U << zone_shift(zone));
-    loam_atomic_store(&area->frees, loam_atomic_peek(&area->frees) + 1);
+    zone_tell_orders(area, 1U << zone_shift(zone)); /* both before the unit goes */
+    zone_tell_freed(area);
     loam_buddy_take(&zone->top->buddy, area->unit, 0);
     loam_buddy_free(&area->buddy, area->first, zone_shift(zone));
     if (from != NULL)

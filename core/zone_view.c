@@ -145,8 +145,8 @@ void loam_zone_stat(loam_zone *zone, loam_zone_stats *stats)
     stats->largest = -1;
     stats->metadata = zone->metadata;
     stats->areas = zone->nareas;
-    stats->failures = loam_atomic_peek(&zone->failures);
-    stats->refusals = loam_atomic_peek(&zone->outside);
+    stats->failures = loam_atomic_peek(&zone->failures); /* no order: a counter */
+    stats->refusals = loam_atomic_peek(&zone->outside);  /* no order: a counter */
     for (uint32_t i = 0; i < zone->nareas; i++)
         zone_stat_area(zone, &zone->area[i], stats);
     zone_stat_top(zone, stats);
