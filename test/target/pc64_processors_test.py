@@ -28,9 +28,9 @@ COUNTS = {
 
 
 def table(output):
-    """The rows of the shell's word `cpus`."""
-    return [(int(row[0]), row[1], int(row[2])) for row in
-            re.findall(r"^ +(\d+) +\d+ +(\w[\w ]*?) +(\d+) +\d+ +\d+ +\d+$", output, re.M)]
+    """The rows of the shell's word `cpus`: number, state, ticks, interrupts, requests."""
+    return [(int(row[0]), row[1], *(int(n) for n in row[2:])) for row in
+            re.findall(r"^ +(\d+) +\d+ +(\w[\w ]*?) +(\d+) +(\d+) +(\d+) +\d+$", output, re.M)]
 
 
 def counts(tap):
@@ -38,6 +38,9 @@ def counts(tap):
         machine = pc.console("shell", memory="128", cpu="max", more=["-smp", words])
         if machine.wait_for(PROMPT):
             machine.command("demo irq")  # takes a while: all of them tick
+        area = re.search(r"0x([0-9a-f]+):", machine.command("vmap alloc 65536"))
+        if area:
+            machine.command(f"vmap free 0x{area.group(1)}")  # all of them have to forget it
         text = machine.command("cpus")
         machine.type("off\r")
         return machine.finish(), text
@@ -46,6 +49,8 @@ def counts(tap):
         rows = table(text)
         tap.check(len(rows) == count and all(row[1] == "online" and row[2] > 0 for row in rows),
                   f"processors: {name}: each ticks", [text])
+        tap.check(len(rows) == count and all(row[3] > 0 and row[4] > 0 for row in rows[1:]),
+                  f"processors: {name}: each of the others is interrupted and answers", [text])
 
 
 def fewer(tap):
