@@ -11,7 +11,7 @@
  *                    free     out      out      free                      ^ slot 0
  *
  *            slot of p   x = (p - slab) * ceil(2^32 / stride);  slot = x / 2^32, and p is the
- *                        slot's first byte exactly while x mod 2^32 < ceil(2^32 / stride)
+ *                        slot's first byte exactly while x mod 2^32 <= what the last slot leaves
  *
  *        Exact for every offset below 2^16 (tested for all of them): the rounding adds less than
  *        2^16 to x, and one byte too far adds at least 2^16.
@@ -19,15 +19,17 @@
  *        that word the current one, so that recent memory is reused first. What else must happen
  *        is left to the call that finds a word empty, or makes a slab empty.
  *
- * RULES  S1 .. S11, stated and tested in slab_check.c.
- * LOCKS  Interrupts off around each change; the zone is never asked with them off by this unit.
- *        Several threads over one layer lock outside, for now: each cache has one front.
- * COST   alloc + free of a class: 70 instructions on x86-64, every check included. Refill: O(1) in
+ * RULES  S1 .. S16, stated and tested in slab_check.c and slab_check_many.c.
+ * LOCKS  Interrupts off around each change of a front of one's own; slab_fronts.c says who owns
+ *        what, slab_remote.c how others free. slab_lock for what is the layer's; it is a leaf, the
+ *        zone is never asked with it held or with interrupts off.
+ * COST   alloc + free of a class: 72 instructions on x86-64, every check included, no lock and no
+ *        locked instruction on any number of processors. Refill: O(1) in
  *        words, one list step for each slab that turned out full. Space: a line for the descriptor
  *        and a line for 512 slots; slabs of 64 slots and fewer keep their word in the descriptor.
  * FROM   Bonwick's slabs and caches; free slots as bits outside the objects, as hardened_malloc has
  *        them; division by multiplication after Granlund and Montgomery.
- * NOT    Fronts for several processors (the layout has room: front[]), colouring of slabs.
+ * NOT    Colouring of slabs.
  */
 #include "slab_internal.h"
 

@@ -57,7 +57,8 @@ static LOAM_NOINLINE void remote_refuse(loam_slabs *s, slab_desc *d, unsigned wo
         loam_report r = {.unit = "slab",
                          .what = "double free, found when processors met",
                          .object = "address",
-                         .state = "free"};
+                         .state = "free",
+                         .rule = loam_slab__rule_at_risk(SLAB_IS_FREE)};
         r.value = (uintptr_t)slab_slot_base(d, at.slot) + c->lead;
         loam_slab__describe(&at, &r);
         loam_slab__count_refusal(s);
@@ -72,7 +73,8 @@ static LOAM_NOINLINE void remote_refuse_gone(loam_slabs *s, const slab_gathered 
                            .what = "double free, found when processors met",
                            .object = "address",
                            .value = s->base + ((uintptr_t)(e->slab - 1) << s->shift),
-                           .state = "slab that went back"};
+                           .state = "slab that went back",
+                           .rule = loam_slab__rule_at_risk(SLAB_IS_FREE)};
     loam_slab__count_refusal(s);
     loam_port_misuse(&r);
 }

@@ -95,7 +95,8 @@ typedef struct loam_cache loam_cache;
  */
 loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config);
 
-/* Changes the trace; NULL: none. While a trace is given the calls look at its `on`. */
+/* Changes the trace; NULL: none. While a trace is given the calls look at its `on`. Nobody else
+ * inside. */
 void loam_slabs_set_trace(loam_slabs *slabs, loam_trace *trace);
 
 /* Makes a cache of objects of one size.
@@ -114,8 +115,11 @@ typedef void loam_ctor_fn(void *ctx, void *object);
 loam_cache *loam_cache_create(loam_slabs *slabs, const char *name, size_t size, size_t align,
                               loam_ctor_fn *ctor, void *ctx);
 
-/* Ends a cache; its empty slabs go back.
- *   returns     LOAM_OK; LOAM_EBUSY while objects are out; LOAM_EINVAL for a class of kmalloc
+/* Ends a cache; its empty slabs go back. Nobody else uses it any more.
+ *   returns     LOAM_OK; LOAM_EBUSY while objects are out, or while another processor has a slab of
+ *               it, or a free of an object of it that it has not told: those are asked, and waited
+ *               for if the zone's config says how; after their loam_slabs_serve it succeeds;
+ *               LOAM_EINVAL for a class of kmalloc
  */
 loam_err loam_cache_destroy(loam_cache *cache);
 
@@ -148,17 +152,19 @@ typedef struct loam_cache_stats {
     uint64_t slabs, slots, used;
     unsigned slab_frames;
 } loam_cache_stats;
-/* used: out, not those that wait. O(slabs of the cache). */
+/* used: out, not those that wait, nor those that were told to the owner. While others are inside,
+ * near the truth. O(slabs of the cache); with several processors O(map / slab size), by the lock. */
 void loam_cache_stat(const loam_cache *cache, loam_cache_stats *stats);
 
 /* Caches in order of creation, classes first; fn returns false to stop. For slabinfo. fn may
- * destroy the cache it is called with. */
+ * destroy the cache it is called with; nobody else makes or destroys one meanwhile. */
 typedef bool loam_cache_fn(void *ctx, loam_cache *cache);
 void loam_slabs_each_cache(loam_slabs *slabs, loam_cache_fn *fn, void *ctx);
 
 /* Every slab of a cache by address. free_words has one bit a slot, the lowest of the first word for
- * slot 0: set when the slot is free (one that waits in quarantine is not). fn may not allocate or
- * free. O(window / slab size). */
+ * slot 0: set when the slot is free (one that waits in quarantine, or that another processor freed
+ * and the owner has not taken, is not). The slab stays while fn looks, its words may change. fn may
+ * not allocate or free. O(window / slab size). */
 typedef bool loam_slab_fn(void *ctx, const void *base, unsigned slots, size_t stride,
                           const uint64_t *free_words);
 void loam_cache_each_slab(loam_cache *cache, loam_slab_fn *fn, void *ctx);
