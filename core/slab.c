@@ -248,9 +248,10 @@ loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq)
 bool loam_slab__put_slot(slab_desc *d, unsigned slot)
 {
     slab_hold hold;
-    loam_slabs *s = slab_cache_of(d)->slabs;
+    const loam_cache *c = slab_cache_of(d);
+    loam_slabs *s = c->slabs;
     if (!loam_slab__own(d, &hold))
-        return loam_slab__gather(s, d, slot);
+        return loam_slab__gather(s, d, c, slot);
     uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
     slab_desc *victim = NULL;
     bool out = (*word & bit) == 0;

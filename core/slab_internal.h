@@ -345,8 +345,13 @@ static inline unsigned char *slab_slot_base(const slab_desc *d, unsigned slot)
 /* Nothing of ours starts here any more; or not yet. */
 static inline void slab_desc_clear(loam_slabs *s, slab_desc *d)
 {
-    __builtin_memset(d, 0, sizeof(*d));
-    loam_atomic_ptr_store(&d->front, &s->nobody); /* no order: what was freed nobody may free */
+    /* no order: what was freed nobody may free. Never NULL: who does so all the same looks there */
+    loam_atomic_ptr_store(&d->front, &s->nobody);
+    d->recip = d->used = d->kind = d->lead_log2 = 0;
+    d->base = NULL;
+    d->link = (loam_list){NULL, NULL};
+    d->words = NULL;
+    d->any = d->word = 0;
 }
 
 static inline size_t slab_large_bytes(const slab_desc *d)
@@ -474,8 +479,9 @@ void loam_slab__remote_start(loam_slabs *s, const slab_desc *d, uint32_t *half);
 bool loam_slab__kill(const loam_slabs *s, const slab_desc *d);
 /* Was this slot freed by another processor, and not taken yet? */
 bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot);
-/* A slot of another's slab is freed: gathers it; false: it was gathered before. */
-bool loam_slab__gather(loam_slabs *s, const slab_desc *d, unsigned slot);
+/* A slot of another's slab, of this cache, is freed: gathers it; false: it was gathered before. The
+ * slab may be gone already, by a wrong free: then its descriptor no longer tells the cache. */
+bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, unsigned slot);
 /* The same from an offset of the window, when it is an object of `base` that another processor's
  * front owns; false: nothing done. */
 bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base);

@@ -343,7 +343,7 @@ static gathering remote_put(const loam_slabs *s, slab_cpu *me, const loam_cache 
     return GATHERED_FULL;
 }
 
-bool loam_slab__gather(loam_slabs *s, const slab_desc *d, unsigned slot)
+bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, unsigned slot)
 {
     slab_gathered e = {
         .slab = remote_index(s, d), .word = (uint16_t)(slot >> 6), .bits = 1ULL << (slot & 63)};
@@ -354,7 +354,7 @@ bool loam_slab__gather(loam_slabs *s, const slab_desc *d, unsigned slot)
     loam_irq irq = loam_port_irq_save();
     slab_cpu *me = remote_cpu(s);
     if (me != NULL && (s->modes & LOAM_SLAB_HARDENED) == 0)
-        how = remote_put(s, me, slab_cache_of(d), &e);
+        how = remote_put(s, me, c, &e);
     loam_port_irq_restore(irq);
     if (how == GATHERED_FULL)
         remote_publish(s, &e);
@@ -373,7 +373,7 @@ bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base)
     uintptr_t owner = f->key - (uintptr_t)base;
     if (owner >= s->ncpus || owner == loam_port_cpu() || (uint32_t)x > f->bound)
         return false;
-    return loam_slab__gather(s, d, (unsigned)(x >> 32));
+    return loam_slab__gather(s, d, f->cache, (unsigned)(x >> 32));
 }
 
 bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot)

@@ -13,7 +13,8 @@ test/mutants/<unit>.txt names the tests of a unit and its mutants:
 
 Text behind `- ` is replaced by the text behind `+ ` and has to stand exactly once in the file: a
 mutant that no longer applies is a failure, to be written anew. `with` names files that are not in
-the library and belong to the tests (none: no such line). `long` behind the file's name keeps
+the library and belong to the tests (none: no such line). Tests in explore/ run the mutant in every
+order (port/explore/), and stand alone in their file. `long` behind the file's name keeps
 a mutant for `make test-long`. A mutant lives in build/mutants alone; it is killed when a test
 fails, crashes or takes too long; one that does not compile is no mutant but a mistake.
 """
@@ -26,9 +27,14 @@ import subprocess
 from taplib import ROOT, Tap, parallel, read, tree
 
 LIMIT = 60 if os.environ.get("LOAM_LONG") else 20  # seconds for one test of one mutant
-FLAGS = ["-std=c11", "-O1", "-g", "-ffreestanding", "-Iinclude", "-Iport/hosted"]
+FLAGS = ["-std=c11", "-O1", "-g", "-ffreestanding", "-Iinclude"]
+PORT = {  # how a variant's objects are made: mk/explore.mk
+    "host": ["-Iport/hosted"],
+    "explore": ["-fno-pie", "-fsanitize=thread", "-include", "port/explore/explore_builtin.h",
+                "-Iport/explore"],
+}
+LINK = {"host": ["-lpthread"], "explore": ["-no-pie"]}
 WORK = os.path.join(ROOT, "build/mutants")
-OBJECTS = "build/host/obj/test"
 
 
 class Mutant:
@@ -36,6 +42,9 @@ class Mutant:
         self.unit, self.tests, self.path, self.is_long = unit, tests, path, is_long
         self.old, self.new, self.beside = old, new, beside
         self.verdict = None  # None: survived
+
+    def variant(self):
+        return "explore" if self.tests[0].startswith("explore/") else "host"
 
     def __str__(self):
         return f"mutants: {self.path}: {self.old.strip()} -> {self.new.strip() or 'nothing'}"
@@ -56,7 +65,7 @@ def limits():
 
 
 def passes(command, limit=None):
-    environment = {**os.environ, "SEED": "1"}
+    environment = {**os.environ, "SEED": "1", "LOAM_MUTANT": "1"}
     environment.pop("LOAM_LONG", None)
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, timeout=limit, check=False,
@@ -67,13 +76,15 @@ def passes(command, limit=None):
     return done.returncode == 0
 
 
-def link(test, changed, beside, program):
+def link(variant, test, changed, beside, program):
     """Links a test with the changed objects in front of the library that has the sound ones."""
-    objects = [f"{OBJECTS}/{test}.o", f"{OBJECTS}/tap.o", *changed, *beside, "build/host/libcore.a"]
-    main_object = f"{OBJECTS}/main/{os.path.basename(test)}.o"
+    built = f"build/{variant}/obj/test"
+    objects = [f"{built}/{test}.o", f"{built}/tap.o", *changed, *beside,
+               f"build/{variant}/libcore.a"]
+    main_object = f"{built}/main/{os.path.basename(test)}.o"
     if os.path.exists(os.path.join(ROOT, main_object)):
         objects.insert(0, main_object)
-    return passes(["gcc", *objects, "-lpthread", "-o", program])
+    return passes(["gcc", *objects, *LINK[variant], "-o", program])
 
 
 def compiled(path):
@@ -87,6 +98,7 @@ def compiled(path):
 
 def run_mutant(numbered):
     number, mutant = numbered
+    variant = mutant.variant()
     source = read(ROOT, mutant.path)
     count = source.count(mutant.old)
     if count != 1:
@@ -103,7 +115,7 @@ def run_mutant(numbered):
         if path != mutant.path:  # beside the changed header, so that it is the one included
             shutil.copy(os.path.join(ROOT, path), copy)
         changed.append(copy[:-2] + ".o")
-        if not passes(["gcc", *FLAGS, "-iquote", os.path.dirname(mutant.path), "-c", copy,
+        if not passes(["gcc", *FLAGS, *PORT[variant], "-iquote", os.path.dirname(mutant.path), "-c", copy,
                        "-o", changed[-1]]):
             mutant.verdict = "the compiler"
             return mutant
@@ -111,7 +123,7 @@ def run_mutant(numbered):
               if path not in compiled(mutant.path)]
     for test in mutant.tests:
         program = os.path.join(folder, test.replace("/", "+"))
-        if not link(test, changed, beside, program):
+        if not link(variant, test, changed, beside, program):
             mutant.verdict = f"{test} does not link"
         elif not passes([program], LIMIT):
             mutant.verdict = test

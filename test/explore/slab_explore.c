@@ -228,6 +228,13 @@ static void setup_one_hardened(void)
     take_objects(2);
 }
 
+/* The first free is the slab's last: the second finds it gone, or pinned, or begun anew. */
+static void setup_last_out(void)
+{
+    make_slabs(3, 64, 0);
+    take_objects(1);
+}
+
 static void double_free(tap *t)
 {
     explore_script script = {
@@ -244,6 +251,10 @@ static void double_free(tap *t)
     explored(t, &script);
     script.name = "the same, hardened";
     script.setup = setup_one_hardened;
+    explored(t, &script);
+    script.name = "the owner and another free the last object of a slab";
+    script.setup = setup_last_out;
+    script.no_race_check = true; /* who frees wrongly looks at what nobody holds for him */
     explored(t, &script);
 }
 

@@ -132,6 +132,50 @@ static void two_areas(tap *t)
     explore_case(t, &script, MOST);
 }
 
+/* One free block in each of two areas. Processor 1 has one of them, and changes places as often as a
+ * request looks at all areas: what is free is always behind the search. */
+enum { MOVING = 5, MOVES = 5 };
+
+static void setup_moving(void)
+{
+    make_zone(&(ground){.ncpus = 2, .frames = FRONT_FRAMES, .area_shift = 6});
+    for (uint64_t area = 0; area < FRONT_FRAMES; area += 64)
+        (void)loam_zone_alloc_at(zone, loam_pfn_of(area), area < 128 ? 32 : 64, 0);
+    left_free = loam_zone_free_pages(zone);
+    (void)loam_zone_alloc_at(zone, loam_pfn_of(32), 32, 0);
+}
+
+static void hold_block(void)
+{
+    loam_pfn pfn = loam_zone_alloc(zone, MOVING, 0);
+    EXPLORE_WANT(!loam_pfn_is_none(pfn));
+    EXPLORE_WANT(loam_zone_free(zone, pfn) == LOAM_OK);
+    loam_zone_offline(zone);
+}
+
+static void change_places(void)
+{
+    loam_pfn has = loam_pfn_of(32), other = loam_pfn_of(96);
+    for (unsigned i = 0; i < MOVES; i++) {
+        EXPLORE_WANT(loam_zone_free(zone, has) == LOAM_OK);
+        if (loam_zone_alloc_at(zone, other, 32, 0) != LOAM_OK)
+            return;
+        loam_pfn was = has;
+        has = other;
+        other = was;
+    }
+    EXPLORE_WANT(loam_zone_free(zone, has) == LOAM_OK);
+}
+
+static void moving(tap *t)
+{
+    explore_script script = {.name = "two blocks, one that wants one, one that changes places",
+                             .setup = setup_moving,
+                             .finish = all_is_back,
+                             .actor = {{hold_block, 0, 0}, {change_places, 1, 0}}};
+    explore_case(t, &script, MOST);
+}
+
 /* ---- fronts: what one keeps and the other wants ---- */
 
 static void setup_last_two(void)
@@ -215,6 +259,35 @@ static void tick_serves(tap *t)
     TAP_CHECK(t, result.broken != NULL && result.broken[0] == 'n');
 }
 
+/* Two frames lie in the front of processor 2, which gives them back and no more. What it gives may
+ * go into the front of processor 0 while 1 asks: one of the two is always to be had. */
+static void setup_passed_on(void)
+{
+    make_zone(&(ground){.ncpus = 3, .frames = 3 * 256, .left = 2, .waits = true});
+    explore_set_cpu(2);
+    loam_pfn first = loam_zone_alloc(zone, 0, 0), second = loam_zone_alloc(zone, 0, 0);
+    (void)loam_zone_free(zone, first);
+    (void)loam_zone_free(zone, second);
+}
+
+static void leave(void)
+{
+    loam_zone_offline(zone);
+}
+
+static void passed_on(tap *t)
+{
+    explore_script script = {
+        .name = "frames that go from front to front while one asks",
+        .setup = setup_passed_on,
+        .finish = all_is_back,
+        .switches = 4,
+        .actor = {{hold_one, 0, false}, {hold_one, 1, false}, {leave, 2, false}}};
+    if (getenv("LOAM_LONG") != NULL)
+        script.switches = 0;
+    explore_case(t, &script, 40 * MOST);
+}
+
 /* ---- hand-over ---- */
 
 static void hand_over(void)
@@ -247,7 +320,7 @@ static void from_hand_to_hand(tap *t)
     explore_script script = {.name = "frames from hand to hand",
                              .setup = setup_three,
                              .finish = handed_is_back,
-                             .switches = 3,
+                             .switches = 2,
                              .actor = {{hand_over, 0, 0}, {hand_over, 1, 0}, {hand_over, 2, 0}}};
     if (getenv("LOAM_LONG") != NULL)
         script.switches = 0;
@@ -292,7 +365,7 @@ static void interrupted(tap *t)
         .name = "a thread and a handler of one processor, and another",
         .setup = setup_three_frames,
         .finish = all_is_back,
-        .switches = 3,
+        .switches = 2,
         .actor = {{churn_and_leave, 0, 0}, {churn_and_leave, 1, 0}, {interrupt_churn, 0, true}}};
     if (getenv("LOAM_LONG") != NULL)
         script.switches = 0;
@@ -422,9 +495,11 @@ static void top_level(tap *t)
 static const tap_case cases[] = {
     {"zone: k frames, k processors that hold one, no fronts: never refused", no_fronts},
     {"zone: k areas of a frame, k processors: never refused", two_areas},
+    {"zone: blocks that move between areas behind a search: never refused", moving},
     {"zone: two frames between two fronts, waiting: never refused", wait_for_fronts},
     {"zone: a block of which another front has a part: obtained", large_from_fronts},
     {"zone: a tick that comes too early, then never: they wait for ever", tick_serves},
+    {"zone: frames that go from front to front while one asks: obtained", passed_on},
     {"zone: frames from hand to hand over three processors: all come back", from_hand_to_hand},
     {"zone: a thread, its handler, another processor: nothing lost", interrupted},
     {"zone: a frame freed by two processors at once: one free counts", double_free},
