@@ -29,6 +29,6 @@ void loam_zone_thaw(loam_zone *zone, loam_irq irq, bool alone)
     for (uint32_t i = zone->nareas; i-- > 0;)
         zone_area_unlock(&zone->area[i], none);
     if (alone)
-        loam_atomic_store(&zone->waiting, 0); /* pairs with no load: nobody else is there */
+        loam_atomic_store(&zone->waiting, 0); /* no order: nobody else is there */
     loam_port_irq_restore(irq);
 }
