@@ -27,7 +27,8 @@ void loam_port_on_report(loam_report_fn *fn, void *ctx)
     listener_ctx = ctx;
 }
 
-/* Ports with one processor never wait. */
+/* Ports with one processor never wait, and have no word for it. */
+/* NOLINTNEXTLINE(readability-redundant-declaration): the others' headers have it */
 void loam_port_lock_wait(void);
 void loam_port_lock_wait(void)
 {
