@@ -12,33 +12,14 @@
  * LOCKS  None held over a system call.
  * COST   O(free blocks); a system call or two for each that has memory.
  * FROM   -
- * NOT    Runs below BACK_LEAST frames: the next allocation wants these.
+ * NOT    Runs below 2^BACK_LEAST frames: the next allocation wants these.
  */
 #define _DEFAULT_SOURCE
 #include "preload.h"
 
 #include <sys/mman.h>
 
-enum { BACK_LEAST = 16, BACK_PIECE = 1024, BACK_ROUND = 64 };
-
-typedef struct back_runs {
-    loam_pfn first[BACK_ROUND];
-    unsigned order[BACK_ROUND];
-    unsigned count;
-    uint64_t from; /* blocks below it were in earlier rounds */
-} back_runs;
-
-static bool back_collect(void *ctx, uint64_t first, unsigned order)
-{
-    back_runs *runs = ctx;
-    if ((1U << order) < BACK_LEAST || first < runs->from)
-        return true;
-    if (runs->count == BACK_ROUND)
-        return false;
-    runs->first[runs->count] = loam_pfn_of(first);
-    runs->order[runs->count++] = order;
-    return true;
-}
+enum { BACK_LEAST = 4, BACK_MOST = 18, BACK_PIECE = 1024 /* orders; frames */ };
 
 /* Has a page of [at, at + len) memory? len at most BACK_PIECE pages. */
 static bool back_is_resident(unsigned char *at, size_t len)
@@ -75,16 +56,13 @@ static uint64_t back_run(process_range *r, loam_pfn first, unsigned order)
 uint64_t process_give_back(process_range *r)
 {
     uint64_t back = 0;
-    back_runs runs = {.from = 0};
     loam_slabs_shrink(r->slabs);
     loam_zone_drain(r->zone);
-    do {
-        runs.count = 0;
-        loam_zone_each_free(r->zone, 18, back_collect, &runs);
-        for (unsigned i = 0; i < runs.count; i++)
-            back += back_run(r, runs.first[i], runs.order[i]);
-        if (runs.count != 0)
-            runs.from = runs.first[runs.count - 1].v + 1;
-    } while (runs.count == BACK_ROUND);
+    for (unsigned order = BACK_MOST + 1; order-- > BACK_LEAST;) {
+        loam_pfn at = loam_zone_next_free(r->zone, order, BACK_MOST, loam_pfn_of(0));
+        for (; !loam_pfn_is_none(at);
+             at = loam_zone_next_free(r->zone, order, BACK_MOST, loam_pfn_of(at.v + 1)))
+            back += back_run(r, at, order);
+    }
     return back;
 }
