@@ -53,3 +53,4 @@ build/preload/%: build/host/obj/test/preload/%.o build/host/obj/test/tap.o build
 
 TESTS += $(PRELOAD_TESTS) $(sort $(wildcard test/preload/*_test.py))
 LONG_TESTS += $(sort $(wildcard test/preload/*_long.py))
+test test-long: | build/packages/programs
