@@ -115,8 +115,8 @@ def run_mutant(numbered):
         if path != mutant.path:  # beside the changed header, so that it is the one included
             shutil.copy(os.path.join(ROOT, path), copy)
         changed.append(copy[:-2] + ".o")
-        if not passes(["gcc", *FLAGS, *PORT[variant], "-iquote", os.path.dirname(mutant.path), "-c", copy,
-                       "-o", changed[-1]]):
+        if not passes(["gcc", *FLAGS, *PORT[variant], "-iquote", os.path.dirname(mutant.path),
+                       "-c", copy, "-o", changed[-1]]):
             mutant.verdict = "the compiler"
             return mutant
     beside = [f"build/host/obj/{path[:-2]}.o" for path in mutant.beside

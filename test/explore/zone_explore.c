@@ -132,8 +132,8 @@ static void two_areas(tap *t)
     explore_case(t, &script, MOST);
 }
 
-/* One free block in each of two areas. Processor 1 has one of them, and changes places as often as a
- * request looks at all areas: what is free is always behind the search. */
+/* One free block in each of two areas. Processor 1 has one of them, and changes places as often as
+ * a request looks at all areas: what is free is always behind the search. */
 enum { MOVING = 5, MOVES = 5 };
 
 static void setup_moving(void)
