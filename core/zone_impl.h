@@ -341,7 +341,7 @@ static inline void zone_top_unlock_freed(zone_top *top, loam_irq irq)
  * loam_buddy_free. */
 static inline loam_err zone_put(loam_zone *zone, zone_area *area, uint64_t frame, unsigned order)
 {
-    if (LOAM_UNLIKELY(order >= zone->config.area_shift) && area->unit != ZONE_NO_UNIT)
+    if (LOAM_UNLIKELY(order > zone->config.area_shift))
         return loam_zone__put_top(zone, area, order);
     loam_err err =
         zone_is_whole(zone, area) ? LOAM_EBUSY : loam_buddy_free(&area->buddy, frame, order);

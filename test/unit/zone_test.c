@@ -1023,6 +1023,9 @@ static void ranges_over_areas(tap *t)
 static void runs_do_not_join(tap *t)
 {
     static const loam_span frames[] = {{64, 64}, {4096, 128}, {1 << 20, 256}, {1 << 21, 1}};
+    static const loam_span alike[] = {{0, 128}, {4096, 128}};
+    start_areas(t, alike, 2, false);
+    expect_largest(t, 7);
     start_areas(t, frames, 4, false);
     expect_largest(t, 8);
     TAP_EQ(t, get(t, 8).v, 1 << 20);
@@ -1051,7 +1054,10 @@ static void lowest_of_all_areas(tap *t)
     TAP_EQ(t, loam_zone_split(zone, loam_pfn_of(192)), LOAM_OK);
     put(t, loam_pfn_of(192 + 9));
     TAP_EQ(t, get(t, 0).v, 192 + 9); /* not cut from the larger one, although that lies lower */
-    TAP_EQ(t, get(t, 0).v, 96);
+    TAP_EQ(t, loam_zone_split(zone, loam_pfn_of(0)), LOAM_OK);
+    for (uint64_t i = 0; i < 32; i++)
+        put(t, loam_pfn_of(i));
+    TAP_EQ(t, get(t, 0).v, 0); /* of two that are as large the lower */
     TAP_RULE(t, loam_zone_check(zone), NULL);
 }
 
@@ -1116,6 +1122,17 @@ static void trace_over_areas(tap *t)
     expect_event(t, &e, 14, LOAM_TRACE_LIST_ADD, 8, 0);
     expect_event(t, &e, 15, LOAM_TRACE_PAGE_FREE, 5, 0);
     TAP_EQ(t, e.count, 16);
+    e.count = 0;
+    loam_trace_set_on(&trace, true);
+    TAP_EQ(t, get(t, 7).v, 0);
+    put(t, loam_pfn_of(0));
+    loam_trace_set_on(&trace, false);
+    expect_event(t, &e, 0, LOAM_TRACE_LIST_REMOVE, 8, 0);
+    expect_event(t, &e, 1, LOAM_TRACE_PAGE_SPLIT, 8, 0);
+    expect_event(t, &e, 3, LOAM_TRACE_PAGE_ALLOC, 7, 0);
+    expect_event(t, &e, 4, LOAM_TRACE_PAGE_MERGE, 7, 0);
+    expect_event(t, &e, 7, LOAM_TRACE_PAGE_FREE, 7, 0);
+    TAP_EQ(t, e.count, 8);
 }
 
 /* No area is large enough for the reserve but a whole one: that one joins no other. */
