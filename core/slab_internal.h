@@ -405,7 +405,7 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
 {
     uintptr_t key = (uintptr_t)base + loam_port_cpu();
     slab_desc *d = slab_desc_at(s, off);
-    uint64_t x = (off & s->mask) * d->recip;
+    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
     slab_front *f = slab_owner_of(d);
     if (LOAM_UNLIKELY(f->key != key || (uint32_t)x > f->bound))
         return SLAB_PUT_REFUSED;

@@ -368,7 +368,7 @@ bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base)
     if (off >= s->len)
         return false;
     const slab_desc *d = slab_desc_at(s, off);
-    uint64_t x = (off & s->mask) * d->recip;
+    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
     const slab_front *f = slab_owner_of(d);
     uintptr_t owner = f->key - (uintptr_t)base;
     if (owner >= s->ncpus || owner == loam_port_cpu() || (uint32_t)x > f->bound)
