@@ -9,8 +9,8 @@
  *     serving    [1]              they came, and none waits for ever
  *     owner    5                  processor 4 has ticket 1
  */
-#include "loam/port.h"
 #include "loam/port_lock.h"
+#include "loam_port.h"
 
 typedef struct loam_lock {
     uint32_t next;    /* [atomic] the next ticket */
