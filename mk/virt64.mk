@@ -3,7 +3,7 @@
 #
 #     build/virt64/kernel.img    what a boot loader or QEMU's -kernel starts
 #     build/virt64/kernel.elf    the same with symbols
-#     build/virt64clang/         the kernel built by clang and lld, which looks at the order of locks
+#     build/virt64clang/         the kernel by clang and lld, which looks at the order of locks
 
 VIRT64 := build/virt64
 VIRT64_SRC := $(wildcard kern/boards/virt64/*.c kern/boards/virt64/*.S) $(RPI3_EXTRA)
@@ -22,7 +22,8 @@ VIRT64_QEMU := qemu-system-aarch64 -M virt -cpu cortex-a57 -m 1G -kernel $(VIRT6
 all: virt64
 virt64: $(VIRT64_IMAGES) ## the virtual machine's kernel for 64-bit Arm, in build/virt64/
 
-run-virt64: $(VIRT64_IMAGES) | build/packages/rpi3 ## boot QEMU's virt machine: 64-bit Arm, many cores
+run-virt64: | build/packages/rpi3
+run-virt64: $(VIRT64_IMAGES) ## boot QEMU's virt machine: 64-bit Arm, many cores
 	$(Q)if [ -t 0 ]; then \
 	    echo 'QEMU, virt. To leave: `off` in the shell, or Ctrl-A x.'; \
 	    exec $(VIRT64_QEMU) $(qemu-args) -serial mon:stdio \
