@@ -6,8 +6,8 @@
  * MODEL  A layer is one block of frames: the struct, the table of leaves, the quarantine's ring.
  *        Caches are runs of metadata lines, on one list in order of creation.
  *
- *            [loam_slabs | leaf[] ... | cpu[] ... | ring ....]    caches -> 16 -> 32 -> ... -> named
- *             <----------- from the zone, for good ---------->            a few lines each
+ *            [loam_slabs | leaf[] ... | cpu[] ... | ring ....]   caches -> 16 -> 32 -> ... -> named
+ *             <----------- from the zone, for good ---------->           a few lines each
  *
  *        The window is what of the zone's linear map belongs to the zone, from the multiple of a
  *        leaf's span below it.

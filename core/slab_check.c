@@ -168,7 +168,7 @@ static bool check_is_desc_of(const loam_slabs *s, const slab_front *f, const loa
            slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
-/* Somebody looked when it became empty: its owner will come by again. no order: nobody is inside. */
+/* Somebody looked when it became empty: its owner will come again. no order: nobody is inside. */
 static bool check_is_queued(const loam_slabs *s, const slab_desc *d)
 {
     return slab_is_many(s) && (loam_atomic_load(&slab_remote_of(d)->state) & SLAB_QUEUED) != 0;

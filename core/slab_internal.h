@@ -243,8 +243,8 @@ static inline bool slab_is_many(const loam_slabs *s)
     return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
 }
 
-/* The front that owns a slab. no order: only the owner changes it, who so reads what is; what others
- * read may be out of date, and they find out at the stack or under the lock. */
+/* The front that owns a slab. no order: only the owner changes it, who so reads what is; what
+ * others read may be out of date, and they find out at the stack or under the lock. */
 static inline slab_front *slab_owner_of(const slab_desc *d)
 {
     return loam_atomic_ptr_peek(&d->front);

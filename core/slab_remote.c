@@ -139,8 +139,8 @@ static bool remote_unpin(slab_remote *r)
 {
     for (;;) {
         uint32_t state = loam_atomic_load(&r->state); /* no order: the cas below has it */
-        /* Pairs with the add in remote_take: what was published before is seen there. Pairs with the
-         * load in loam_slab__kill: who kills it is behind all that was done to it. */
+        /* Pairs with the add in remote_take: what was published before is seen there. Pairs with
+         * the load in loam_slab__kill: who kills it is behind all that was done to it. */
         if (loam_atomic_cas(&r->state, state, (state - SLAB_PIN) | SLAB_QUEUED))
             return (state & SLAB_QUEUED) == 0;
     }

@@ -153,7 +153,7 @@ typedef struct loam_cache_stats {
     unsigned slab_frames;
 } loam_cache_stats;
 /* used: out, not those that wait, nor those that were told to the owner. While others are inside,
- * near the truth. O(slabs of the cache); with several processors O(map / slab size), by the lock. */
+ * near the truth. O(slabs of the cache); with several processors O(map / slab size), locked. */
 void loam_cache_stat(const loam_cache *cache, loam_cache_stats *stats);
 
 /* Caches in order of creation, classes first; fn returns false to stop. For slabinfo. fn may

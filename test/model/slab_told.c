@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_fronts.c - several processors over one object layer, call by call: what is told when, what is
+/* slab_told.c - several processors over one object layer, call by call: what is told when, what is
  * refused where, who owns what; and each rule of theirs, broken. One thread plays them all. */
 #include "loam/pool.h"
 #include "slab_cpus.h"
@@ -736,11 +736,11 @@ static const tap_case cases[] = {
     {"slabs_check: tables, offline changed: S15, S16", rules_of_gathered},
     {"slabs: one processor: one front for all, no lock", one},
 };
-TAP_SUITE(slab_fronts, cases);
+TAP_SUITE(slab_told, cases);
 
 int main(int argc, char **argv)
 {
-    int code = tap_host_main(&tap_suite_slab_fronts, argc, argv);
+    int code = tap_host_main(&tap_suite_slab_told, argc, argv);
     cpus_end();
     return code;
 }
