@@ -9,17 +9,9 @@
 #include <malloc.h>
 #include <stdio.h>
 
-typedef struct sums {
-    uint64_t ready;       /* bytes that the system has promised */
-    uint64_t used;        /* of those, in blocks */
-    uint64_t blocks;      /* out, huge ones included */
-    uint64_t free_blocks; /* maximal free blocks of frames */
-    uint64_t huge, huge_blocks;
-} sums;
-
-static sums sums_now(void)
+process_sums process_sums_now(void)
 {
-    sums s = {0};
+    process_sums s = {0};
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++) {
         process_range *r = &loam__process.range[i];
@@ -40,7 +32,7 @@ static sums sums_now(void)
 
 PRELOAD_EXPORT struct mallinfo2 mallinfo2(void)
 {
-    sums s = sums_now();
+    process_sums s = process_sums_now();
     return (struct mallinfo2){.arena = s.ready,
                               .ordblks = s.free_blocks,
                               .hblks = s.huge_blocks,
@@ -70,7 +62,7 @@ PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
 {
     if (options != 0)
         return EINVAL;
-    sums s = sums_now();
+    process_sums s = process_sums_now();
     fprintf(stream,
             "<malloc version=\"1\">\n<heap nr=\"0\">\n"
             "<total type=\"used\" count=\"%llu\" size=\"%llu\"/>\n"
@@ -84,7 +76,7 @@ PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
 
 PRELOAD_EXPORT void malloc_stats(void)
 {
-    sums s = sums_now();
+    process_sums s = process_sums_now();
     fprintf(stderr,
             "loam: %llu bytes in %llu blocks; %llu bytes from the system, %llu in %llu huge"
             " blocks\n",

@@ -23,6 +23,9 @@ enum {
     PROCESS_NOBODY = PROCESS_CPUS
 };
 
+/* Addresses of a range, unless LOAM_CONF says otherwise. */
+#define PROCESS_RANGE ((size_t)(sizeof(void *) == 8 ? (uint64_t)64 << 30 : (uint64_t)1 << 30))
+
 /* Blocks of this size and above have a mapping of their own. */
 #define PROCESS_HUGE ((size_t)32 << 20)
 
@@ -42,11 +45,38 @@ typedef struct process {
     uint32_t ranges;        /* [atomic] that can be used; they never go */
     loam_lock lock;         /* start, further ranges */
     loam_slab_config slabs; /* [init] */
-    size_t want;            /* [init] bytes of the first range */
     process_range range[PROCESS_RANGES];
 } process;
 
 extern process loam__process __attribute__((visibility("hidden")));
+
+/* ---- conf.c ---- */
+
+enum { PROCESS_PATH = 200 };
+
+/* What LOAM_CONF chose; [init] by conf_read, under process.lock. */
+typedef struct process_conf {
+    bool stats, json, leaks, huge_pages;
+    uint32_t trim_ms; /* 0: never */
+    size_t range;
+    char file[PROCESS_PATH];
+} process_conf;
+
+extern process_conf loam__conf __attribute__((visibility("hidden")));
+
+void conf_read(void);
+
+/* ---- info.c ---- */
+
+typedef struct process_sums {
+    uint64_t ready;       /* bytes that the system has promised */
+    uint64_t used;        /* of those, in blocks */
+    uint64_t blocks;      /* out, huge ones included */
+    uint64_t free_blocks; /* maximal free blocks of frames */
+    uint64_t huge, huge_blocks;
+} process_sums;
+
+process_sums process_sums_now(void);
 
 /* ---- preload_process.c ---- */
 

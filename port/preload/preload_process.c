@@ -109,7 +109,8 @@ static bool range_make(process_range *r, size_t want, size_t least)
     r->zone = NULL;
     r->slabs = NULL;
     for (;; want /= 2) {
-        if (want < least || loam_pages_reserve(&r->pages, want, least, false) != LOAM_OK)
+        if (want < least ||
+            loam_pages_reserve(&r->pages, want, least, loam__conf.huge_pages) != LOAM_OK)
             return false;
         if (range_make_zone(r))
             break;
@@ -138,7 +139,7 @@ static void process_configure(void)
     loam_slab_config_init(&self->slabs);
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;
-    self->want = sizeof(void *) == 8 ? (size_t)64 << 10 << 20 : 1024 * MIB;
+    conf_read();
 }
 
 bool process_start(void)
@@ -148,7 +149,7 @@ bool process_start(void)
     bool started = self->ranges != 0;
     if (!started) {
         process_configure();
-        started = range_make(&self->range[0], self->want, 16 * MIB);
+        started = range_make(&self->range[0], loam__conf.range, 16 * MIB);
     }
     if (started && self->ranges == 0) {
         self->base = self->range[0].pages.base;
@@ -168,7 +169,7 @@ static bool process_more(uint32_t counted, size_t size)
     bool more = self->ranges > counted;
     if (!more && counted < PROCESS_RANGES) {
         size_t least = size > 8 * MIB ? 2 * size : 16 * MIB;
-        more = range_make(&self->range[counted], self->want, least);
+        more = range_make(&self->range[counted], loam__conf.range, least);
         if (more) /* pairs with the load in process_range_of */
             loam_atomic_store(&self->ranges, counted + 1);
     }
