@@ -108,17 +108,6 @@ loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs)
 
 /* ---- alloc ---- */
 
-/* Interrupts are kept off for the few instructions that take the slot. */
-static inline bool kmalloc_take(loam_cache *c, void **p)
-{
-    if (LOAM_UNLIKELY(*c->slow))
-        return false;
-    loam_irq irq = loam_port_irq_save();
-    bool taken = slab_take_fast(c, p);
-    loam_port_irq_restore(irq);
-    return taken;
-}
-
 LOAM_NOINLINE void *loam_kmalloc__general(loam_kmalloc *k, size_t size, const void *site)
 {
     void *p;
@@ -190,19 +179,8 @@ void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align)
 
 loam_err loam_kmalloc_free(loam_kmalloc *k, void *p)
 {
-    const loam_slabs *s = k->slabs;
-    uintptr_t off = slab_off(s, p);
-    if (LOAM_LIKELY(off < s->len && !*s->slow)) {
-        slab_desc *d;
-        uint64_t *word;
-        loam_irq irq = loam_port_irq_save();
-        slab_put put = slab_put_fast(s, off, k, &d, &word);
-        if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
-            return loam_slab__settle(d, word, irq);
-        loam_port_irq_restore(irq);
-        if (LOAM_LIKELY(put == SLAB_PUT))
-            return LOAM_OK;
-    }
+    if (LOAM_LIKELY(kmalloc_put(k, p)))
+        return LOAM_OK;
     return loam_kmalloc__free(k, p, __builtin_return_address(0));
 }
 

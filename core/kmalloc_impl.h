@@ -37,6 +37,39 @@ loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller);
 /* A new block with the old one's first bytes, the old one freed; NULL: no memory, nothing done. */
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site);
 
+/* ---- the fast paths, for whoever has the caller's address ---- */
+
+/* Interrupts are kept off for the few instructions that take the slot. */
+LOAM_INLINE bool kmalloc_take(loam_cache *c, void **p)
+{
+    if (LOAM_UNLIKELY(*c->slow))
+        return false;
+    loam_irq irq = loam_port_irq_save();
+    bool taken = slab_take_fast(c, p);
+    loam_port_irq_restore(irq);
+    return taken;
+}
+
+/* Frees a block of a class; false: it is no such block, or not for this path, and nothing has
+ * changed. */
+LOAM_INLINE bool kmalloc_put(const loam_kmalloc *k, const void *p)
+{
+    const loam_slabs *s = k->slabs;
+    uintptr_t off = slab_off(s, p);
+    slab_desc *d;
+    uint64_t *word;
+    if (LOAM_UNLIKELY(off >= s->len || *s->slow))
+        return false;
+    loam_irq irq = loam_port_irq_save();
+    slab_put put = slab_put_fast(s, off, k, &d, &word);
+    if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE)) {
+        (void)loam_slab__settle(d, word, irq);
+        return true;
+    }
+    loam_port_irq_restore(irq);
+    return put == SLAB_PUT;
+}
+
 /* ---- kmalloc_vmap.c: as the public calls, for addresses in the window ---- */
 
 /* NULL: no vmap, or none of its memory. */

@@ -66,3 +66,20 @@ uint64_t process_give_back(process_range *r)
     }
     return back;
 }
+
+enum { TICKS_A_LOOK = 64 /* calls between two looks at the clock */ };
+
+static uint32_t calls;   /* [atomic] of process_tick */
+static uint32_t last_ms; /* [atomic] of the last pass; 0: there was none */
+
+void process_tick(process_range *r)
+{
+    if (loam__conf.trim_ms == 0 || loam_atomic_add(&calls, 1) % TICKS_A_LOOK != 0)
+        return;
+    uint32_t now = (uint32_t)(loam_port_ticks() / 1000000U) | 1U;
+    uint32_t last = loam_atomic_load(&last_ms);
+    if (last != 0 && now - last < loam__conf.trim_ms)
+        return;
+    if (loam_atomic_cas(&last_ms, last, now) && last != 0) /* one thread does it */
+        (void)process_give_back(r);
+}

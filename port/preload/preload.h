@@ -40,8 +40,6 @@ typedef struct process_range {
 
 typedef struct process {
     loam_kmalloc *kmalloc;  /* [atomic] of the first range; NULL: the process has not started */
-    unsigned char *base;    /* [init] the first range's addresses */
-    size_t len;             /* [init] */
     uint32_t ranges;        /* [atomic] that can be used; they never go */
     loam_lock lock;         /* start, further ranges */
     loam_slab_config slabs; /* [init] */
@@ -84,9 +82,9 @@ process_sums process_sums_now(void);
  * any number of times. */
 bool process_start(void);
 
-/* A block out of any range; a new range where all are full. NULL: no memory. count: 1 unless the
- * block shall read 0. */
-void *process_alloc(size_t size, size_t align, bool zero);
+/* A block out of any range; a new range where all are full. NULL: no memory. zero: it reads 0.
+ * caller: who asked, for reports. */
+void *process_alloc(size_t size, size_t align, bool zero, const void *caller);
 
 /* The range in which an address lies, or NULL. */
 process_range *process_range_of(const void *p);
@@ -95,6 +93,10 @@ process_range *process_range_of(const void *p);
 
 /* Gives the memory of what is free in a range back to the system; returns the bytes. Any thread. */
 uint64_t process_give_back(process_range *r);
+
+/* The same when LOAM_CONF's trim_ms have gone by since the last time; for the slow paths of free,
+ * with no lock held. */
+void process_tick(process_range *r);
 
 /* ---- threads.c ---- */
 

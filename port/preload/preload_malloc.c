@@ -11,6 +11,7 @@
  * NOT    -
  */
 #define _GNU_SOURCE
+#include "../../core/kmalloc_impl.h"
 #include "preload.h"
 
 #include <errno.h>
@@ -18,27 +19,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SMALL = 32 * 1024 /* what a class of kmalloc serves */ };
-
 /* ---- allocation ---- */
 
-static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero)
+static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
     int before = errno;
-    void *p = process_alloc(size == 0 ? 1 : size, align, zero);
+    void *p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
     errno = p != NULL ? before : ENOMEM;
     return p;
 }
 
+/* A thread that has not begun has a front without a word: nothing can be taken from it. */
 PRELOAD_EXPORT void *malloc(size_t size)
 {
-    loam_kmalloc *k = loam__process.kmalloc;
-    if (LOAM_LIKELY(k != NULL && size - 1 < SMALL && thread_has_begun())) {
-        void *p = loam_kmalloc_alloc(k, size);
-        if (LOAM_LIKELY(p != NULL))
-            return p;
-    }
-    return slow_alloc(size, PROCESS_ALIGN, false);
+    const loam_kmalloc *k = loam__process.kmalloc;
+    void *p;
+    if (LOAM_LIKELY(k != NULL && size - 1 < KMALLOC_TABLE) &&
+        LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], &p)))
+        return p;
+    return slow_alloc(size, PROCESS_ALIGN, false, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void *calloc(size_t n, size_t size)
@@ -48,12 +47,12 @@ PRELOAD_EXPORT void *calloc(size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return slow_alloc((size_t)bytes, PROCESS_ALIGN, true);
+    return slow_alloc((size_t)bytes, PROCESS_ALIGN, true, __builtin_return_address(0));
 }
 
-static void *aligned(size_t align, size_t size)
+LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
 {
-    return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false);
+    return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false, caller);
 }
 
 PRELOAD_EXPORT int posix_memalign(void **out, size_t align, size_t size)
@@ -61,7 +60,7 @@ PRELOAD_EXPORT int posix_memalign(void **out, size_t align, size_t size)
     int before = errno;
     if (!loam_is_pow2(align) || align % sizeof(void *) != 0)
         return EINVAL;
-    void *p = aligned(align, size);
+    void *p = aligned(align, size, __builtin_return_address(0));
     errno = before;
     if (p == NULL)
         return ENOMEM;
@@ -75,7 +74,7 @@ PRELOAD_EXPORT void *aligned_alloc(size_t align, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    return aligned(align, size);
+    return aligned(align, size, __builtin_return_address(0));
 }
 
 /* Any alignment is rounded up to a power of two, as glibc does. */
@@ -85,12 +84,13 @@ PRELOAD_EXPORT void *memalign(size_t align, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    return aligned(align <= 1 ? 1 : (size_t)1 << loam_log2_ceil(align), size);
+    return aligned(align <= 1 ? 1 : (size_t)1 << loam_log2_ceil(align), size,
+                   __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void *valloc(size_t size)
 {
-    return aligned((size_t)sysconf(_SC_PAGESIZE), size);
+    return aligned((size_t)sysconf(_SC_PAGESIZE), size, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void *pvalloc(size_t size)
@@ -101,7 +101,7 @@ PRELOAD_EXPORT void *pvalloc(size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return aligned(page, (size_t)whole);
+    return aligned(page, (size_t)whole, __builtin_return_address(0));
 }
 
 /* ---- giving back ---- */
@@ -120,22 +120,22 @@ static void foreign(const void *p, const char *what, const void *caller)
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
 {
     int before = errno;
+    if (p == NULL)
+        return;
     process_range *r = process_range_of(p);
-    if (r != NULL)
-        (void)loam_kmalloc_free(r->kmalloc, p);
-    else if (!huge_free(p))
+    if (r != NULL) {
+        (void)loam_kmalloc__free(r->kmalloc, p, caller);
+        process_tick(r);
+    } else if (!huge_free(p)) {
         foreign(p, "foreign free", caller);
+    }
     errno = before;
 }
 
 PRELOAD_EXPORT void free(void *p)
 {
-    const process *self = &loam__process;
-    if (p == NULL)
-        return;
-    if (LOAM_LIKELY((uintptr_t)p - (uintptr_t)self->base < self->len))
-        (void)loam_kmalloc_free(self->kmalloc, p);
-    else
+    const loam_kmalloc *k = loam__process.kmalloc;
+    if (LOAM_UNLIKELY(k == NULL || !kmalloc_put(k, p)))
         slow_free(p, __builtin_return_address(0));
 }
 

@@ -22,6 +22,7 @@
  * NOT    Giving addresses back: a range stays reserved as long as the process lives.
  */
 #define _DEFAULT_SOURCE
+#include "../../core/kmalloc_impl.h"
 #include "preload.h"
 
 #include <sys/mman.h>
@@ -152,8 +153,6 @@ bool process_start(void)
         started = range_make(&self->range[0], loam__conf.range, 16 * MIB);
     }
     if (started && self->ranges == 0) {
-        self->base = self->range[0].pages.base;
-        self->len = self->range[0].pages.len;
         loam_atomic_store(&self->ranges, 1); /* pairs with the load in process_range_of */
         loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
     }
@@ -179,18 +178,16 @@ static bool process_more(uint32_t counted, size_t size)
 
 /* ---- blocks ---- */
 
-static void *range_alloc(process_range *r, size_t size, size_t align, bool zero)
+static void *range_alloc(process_range *r, size_t size, size_t align, bool zero, const void *caller)
 {
-    if (align > PROCESS_ALIGN) {
-        void *p = loam_kmalloc_aligned(r->kmalloc, size, align);
-        if (p != NULL && zero)
-            __builtin_memset(p, 0, size);
-        return p;
-    }
-    return zero ? loam_kmalloc_calloc(r->kmalloc, 1, size) : loam_kmalloc_alloc(r->kmalloc, size);
+    void *p = align > PROCESS_ALIGN ? loam_kmalloc_aligned(r->kmalloc, size, align)
+                                    : loam_kmalloc__general(r->kmalloc, size, caller);
+    if (p != NULL && zero)
+        __builtin_memset(p, 0, size);
+    return p;
 }
 
-void *process_alloc(size_t size, size_t align, bool zero)
+void *process_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
     if (loam_atomic_load(&loam__process.ranges) == 0 && !process_start())
         return NULL;
@@ -204,7 +201,7 @@ void *process_alloc(size_t size, size_t align, bool zero)
         uint32_t n = loam_atomic_load(&loam__process.ranges);
         if (i == n && !process_more(n, size > align ? size : align))
             return NULL;
-        void *p = range_alloc(&loam__process.range[i], size, align, zero);
+        void *p = range_alloc(&loam__process.range[i], size, align, zero, caller);
         if (p != NULL)
             return p;
     }
