@@ -24,7 +24,10 @@
  */
 #include "slab_internal.h"
 
-enum { META_FRAMES_SEARCHED = 16 };
+enum {
+    META_FRAMES_SEARCHED = 16,
+    META_LEAVES_LOOKED_AT = 64 /* while the lock is held */
+};
 
 static loam_pfn meta_pfn(const loam_slabs *s, const void *va)
 {
@@ -109,29 +112,42 @@ slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
     return slab_desc_at(s, off);
 }
 
-static bool meta_leaf_trim(loam_slabs *s, uintptr_t i)
+/* Lock held. Is there a leaf in this place that knows of nothing, and stays so? */
+static bool meta_is_unused(const loam_slabs *s, uintptr_t i)
 {
-    loam_irq irq = slab_lock(s);
     uintptr_t leaf = s->leaf[i] + i * SLAB_LEAF * SLAB_LINE;
     const slab_desc *d = (const slab_desc *)leaf;
     bool unused = s->building == 0 && s->leaves > 1 && leaf != s->no_leaf;
     for (unsigned n = 0; n < SLAB_LEAF && unused; n++)
         unused = d[n].kind == SLAB_NONE;
-    if (unused)
-        s->leaf[i] = meta_biased(s->no_leaf, i);
-    slab_unlock(s, irq);
-    if (unused)
-        loam_slab__frames_free(s, (void *)leaf);
     return unused;
+}
+
+/* The first unused leaf of places [*i, end) goes; *i is then behind it, or what of the places was
+ * looked at in one go. */
+static bool meta_leaf_trim(loam_slabs *s, uintptr_t *i, uintptr_t end)
+{
+    uintptr_t leaf = 0, stop = end - *i < META_LEAVES_LOOKED_AT ? end : *i + META_LEAVES_LOOKED_AT;
+    loam_irq irq = slab_lock(s);
+    for (; *i < stop && leaf == 0; ++*i) {
+        if (!meta_is_unused(s, *i))
+            continue;
+        leaf = s->leaf[*i] + *i * SLAB_LEAF * SLAB_LINE;
+        s->leaf[*i] = meta_biased(s->no_leaf, *i);
+    }
+    slab_unlock(s, irq);
+    if (leaf != 0)
+        loam_slab__frames_free(s, (void *)leaf);
+    return leaf != 0;
 }
 
 bool loam_slab__leaf_trim(loam_slabs *s, const void *va)
 {
-    if (va != NULL)
-        return meta_leaf_trim(s, slab_off(s, va) >> s->shift >> SLAB_LEAF_BITS);
     bool any = false;
-    for (uintptr_t i = 0; i < s->leaves; i++)
-        any = meta_leaf_trim(s, i) || any;
+    uintptr_t i = va != NULL ? slab_off(s, va) >> s->shift >> SLAB_LEAF_BITS : 0;
+    uintptr_t end = va != NULL ? i + 1 : s->leaves;
+    while (i < end)
+        any = meta_leaf_trim(s, &i, end) || any;
     return any;
 }
 
