@@ -51,7 +51,7 @@ static const conf_row rows[] = {
      CONF_PATH, loam__conf.file},
     {"leaks", "no", "yes, no", "as owner", "blocks still out when the program ends; turns owner on",
      CONF_SWITCH, &loam__conf.leaks},
-    {"range", "64G", "16M and more", "address space", "addresses reserved at once", CONF_BYTES,
+    {"range", "16G", "16M and more", "address space", "addresses reserved at once", CONF_BYTES,
      &loam__conf.range},
     {"huge_pages", "no", "yes, no", "memory", "asks the system for huge pages", CONF_SWITCH,
      &loam__conf.huge_pages},

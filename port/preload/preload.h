@@ -19,12 +19,12 @@ enum {
     PROCESS_RANGES = 32,
     PROCESS_ALIGN = 16, /* of every block */
     /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
-    PROCESS_CPUS = LOAM_PORT_MAX_CPUS - 1,
+    PROCESS_CPUS = 31,
     PROCESS_NOBODY = PROCESS_CPUS
 };
 
 /* Addresses of a range, unless LOAM_CONF says otherwise. */
-#define PROCESS_RANGE ((size_t)(sizeof(void *) == 8 ? (uint64_t)64 << 30 : (uint64_t)1 << 30))
+#define PROCESS_RANGE ((size_t)(sizeof(void *) == 8 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))
 
 /* Blocks of this size and above have a mapping of their own. */
 #define PROCESS_HUGE ((size_t)32 << 20)
