@@ -57,9 +57,24 @@ static const conf_row rows[] = {
      &loam__conf.huge_pages},
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",
      "free memory goes back to the system after so long; 0: never", CONF_MS, &loam__conf.trim_ms},
-    {"hardened", "no", "", "up to half as much time again",
+    {"hardened", "no", "", "half as much time again",
      "guard,poison,quarantine=256K,random,and double frees over threads found at once", CONF_SET,
      NULL},
+};
+
+/* What the object layer's words cost; the words themselves are its own. */
+static const struct {
+    const char *name, *takes, *cost;
+} slab_costs[] = {
+    {"shift", "12 to 16", "memory, larger"},
+    {"guard", "yes, no", "up to 48 bytes a block"},
+    {"poison", "yes, no", "two passes over a block"},
+    {"quarantine", "bytes", "so much memory"},
+    {"zero", "yes, no", "a pass over a block"},
+    {"random", "yes, no", "20 instructions, cache"},
+    {"owner", "yes, no", "32 bytes a block"},
+    {"keep_empty", "yes, no", "time, when no"},
+    {"seed", "a number", "none"},
 };
 
 /* ---- words ---- */
@@ -72,13 +87,36 @@ static void say(const char *text)
     (void)!write(STDERR_FILENO, text, len);
 }
 
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static void column(loam_text *text, const char *s, size_t width)
+{
+    size_t len = 0;
+    while (s[len] != '\0')
+        len++;
+    loam_text_fmt(text, "  %s", s);
+    for (; len < width; len++)
+        loam_text_fmt(text, " ");
+}
+
 static void say_row(const char *name, const char *value, const char *takes, const char *cost,
                     const char *help)
 {
     char line[400];
     loam_text text;
     loam_text_init(&text, line, sizeof(line));
-    loam_text_fmt(&text, "  %-11s %-6s %-14s %-30s %s\n", name, value, takes, cost, help);
+    column(&text, name, 10);
+    column(&text, value, 5);
+    column(&text, takes, 12);
+    column(&text, cost, 24);
+    loam_text_fmt(&text, "  %s\n", help);
     say(line);
 }
 
@@ -90,8 +128,9 @@ static void help(void)
         say_row(rows[i].name, rows[i].value, rows[i].takes, rows[i].cost, rows[i].help);
     for (unsigned i = 0; loam_slab_option_at(i) != NULL; i++) {
         const loam_slab_option *o = loam_slab_option_at(i);
-        if (o->name[0] != 'h') /* the set above has that one */
-            say_row(o->name, o->value, "", "see docs", o->help);
+        for (size_t k = 0; k < LOAM_ARRAY_LEN(slab_costs); k++)
+            if (same(o->name, slab_costs[k].name)) /* the set above has `hardened` */
+                say_row(o->name, o->value, slab_costs[k].takes, slab_costs[k].cost, o->help);
     }
 }
 
@@ -102,15 +141,6 @@ static void warn(const char *word, const char *why)
     loam_text_init(&text, line, sizeof(line));
     loam_text_fmt(&text, "loam: LOAM_CONF: %s: %s; LOAM_CONF=help lists the words\n", word, why);
     say(line);
-}
-
-static bool same(const char *a, const char *b)
-{
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
-    }
-    return *a == *b;
 }
 
 /* Decimal digits, then K, M or G. */

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""LOAM_CONF: its help is docs/options.md, wrong words are said, and what it promises happens.
+
+    test/preload/options_test.py --write     makes the page in docs/ anew
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import ROOT, Tap, read  # noqa: E402
+
+LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
+PAGE = "docs/options.md"
+
+PROGRAM = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+    char *volatile p = malloc(100);
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "overrun") == 0)
+        p[100] = 1;
+    if (strcmp(what, "underrun") == 0)
+        p[-1] = 1;
+    if (strcmp(what, "leak") != 0)
+        free(p);
+    if (strcmp(what, "late") == 0) {
+        p[5] = 77;
+        for (int i = 0; i < 10000; i++)
+            free(malloc(100));
+    }
+    if (strcmp(what, "zero") == 0) {
+        memset(p = malloc(100), 0xff, 100);
+        free(p);
+        p = malloc(100);
+        printf("%d\n", p[0] | p[99]);
+    }
+    if (strcmp(what, "random") == 0)
+        for (int i = 0; i < 8; i++)
+            printf("%d ", (int)((char *)malloc(32) - (char *)malloc(32)));
+    return 0;
+}
+"""
+
+
+def run(program, words, conf, **more):
+    environment = {**os.environ, "LD_PRELOAD": LIBRARY, "LOAM_CONF": conf, **more}
+    done = subprocess.run([program, *words], env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def page(program):
+    table = run(program, [], "help")[2]
+    return ("# LOAM_CONF\n\nWhat a user may choose for a program that runs on `libloam.so`, in the "
+            "environment:\n\n    LOAM_CONF=stats,guard LD_PRELOAD=libloam.so program\n\n"
+            "Words are separated by commas; a switch alone means yes; numbers may end in K, M or "
+            "G. A word that is not known is said on\nstandard error, and the program goes on. A "
+            "program that runs with more rights than its user (set-user-ID) reads none.\n\n"
+            "This table is what `LOAM_CONF=help` prints; `test/preload/options_test.py --write` "
+            "puts it here, and a test compares.\n\n```\n" + table + "```\n")
+
+
+def checks(tap, program, folder):
+    tap.check(page(program) == read(ROOT, PAGE), f"{PAGE} is what LOAM_CONF=help prints",
+              page(program).splitlines()[-30:])
+    for conf in ("florble", "stats=maybe", "range=3", "range=12Q", "trim_ms=", "guard=perhaps",
+                 "file=" + "x" * 300, "help=yes"):
+        code, _, errors = run(program, [], conf)
+        tap.check(code == 0 and "loam: LOAM_CONF: " in errors and errors.count("\n") >= 1,
+                  f"{conf[:20]}: said, the program goes on", [f"{code}", errors])
+    for word, conf, what in (("overrun", "guard", "magic"), ("underrun", "guard", "magic"),
+                             ("late", "poison", "poison|write|filled"),
+                             ("overrun", "hardened", "magic"), ("late", "hardened", "")):
+        code, _, errors = run(program, [word], conf)
+        good = code == -6 and errors.startswith("loam: ") and re.search(what, errors)
+        tap.check(good, f"{conf}: {word}: stopped, one line", [f"{code}", errors])
+        code, _, errors = run(program, [], conf)
+        tap.check(code == 0 and errors == "", f"{conf}: a right program goes on", [errors])
+    code, out, _ = run(program, ["zero"], "zero")
+    tap.check((code, out) == (0, "0\n"), "zero: blocks read 0", [out])
+    outs = {run(program, ["random"], f"random,seed={seed}")[1] for seed in (1, 2, 3)}
+    tap.check(len(outs) > 1, "random: other seeds, other places", list(outs))
+    code, _, errors = run(program, ["leak"], "leaks")
+    tap.check(code == 0 and re.search(r"still out: 0x\w+, 100 bytes, from 0x", errors),
+              "leaks: a block is told", [errors])
+    code, _, errors = run(program, ["leak"], "stats,json")
+    figures = json.loads(errors)
+    tap.check(code == 0 and figures["blocks"] >= 1 and figures["used"] >= 100,
+              "stats,json: figures at the end", [errors])
+    path = os.path.join(folder, "out.%p")
+    code, _, errors = run(program, ["leak"], f"stats,file={path}")
+    written = [name for name in os.listdir(folder) if re.fullmatch(r"out\.\d+", name)]
+    tap.check(code == 0 and errors == "" and len(written) == 1 and
+              "blocks are out" in read(folder, written[0]), "file=: figures go there", [errors])
+    for conf in ("range=16M", "range=1G,huge_pages", "trim_ms=0", "hardened,range=64M"):
+        code, _, errors = run(program, ["late" if "hard" not in conf else "x"], conf)
+        tap.check(code == 0 and errors == "", f"{conf}: a program runs", [errors])
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="loam-options-") as folder:
+        program = os.path.join(folder, "program")
+        subprocess.run(["gcc", "-O0", "-fno-builtin", "-w", "-x", "c", "-", "-o", program],
+                       input=PROGRAM, text=True, check=True)
+        if sys.argv[1:] == ["--write"]:
+            with open(os.path.join(ROOT, PAGE), "w", encoding="ascii") as file:
+                file.write(page(program))
+            return
+        tap = Tap()
+        checks(tap, program, folder)
+        tap.done()
+
+
+if __name__ == "__main__":
+    main()
