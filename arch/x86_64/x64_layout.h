@@ -18,7 +18,6 @@
 #define X64_KERNEL_BASE 0xffffffff80000000
 #define X64_IMAGE_LEN   0x40000000  /* from there on the image and nothing else */
 #define X64_BOOT_MAPPED 0x100000000 /* what the start code's tables reach */
-#define X64_TRAMPOLINE  0x8000      /* physical: the page at which other processors begin */
 
 #define X64_KERNEL_CODE 0x08
 #define X64_KERNEL_DATA 0x10

@@ -160,6 +160,8 @@ PVH_CASES = [
          start(modules=[(TOP - 0x1000, 0x2000, 0)])),
     case("pvh: a module inside the kernel: lost, said", ["lies inside the kernel and is lost"],
          start(modules=[(IMAGE, 0x1000, 0)])),
+    case("pvh: no RAM below 1 MiB: other processors cannot start, said",
+         ["no page is free below 640 KiB"], start(HIGH)),
     case("pvh: a command line out of reach: said", ["command line is cut"],
          start(cmdline=TOP - 0x1000)),
     case("pvh: ACPI out of reach: one processor, a shell", ["cpus: 1 online"],

@@ -20,7 +20,7 @@ def plain(tap):
     result = pc.boot("off", initrd=os.path.join(pc.BUILD, "initrd.cpio"))
     clean(tap, "boot: every step is logged", result, r"pvh: .* RAM, .* 1 modules",
           r"pvh: ACPI at 0x", r"command line: off\n", r"ram: +\[0x100000, 0x3fe0000\)",
-          r"reserve: \[0x0, 0x1000\)", r"reserve: \[0x8000, 0x9000\) 4 KiB, start of other",
+          r"reserve: \[0x0, 0x1000\)", r"metadata: \[0x1000, 0x2000\) 4 KiB, start of other",
           r"reserve: \[0x100000, .*kernel image", r"reserve: .*, module\n",
           r"metadata: .* pages of tables", r"metadata: \[0x1000000, .*zone dma\n",
           r"metadata: .*zone dma32\n", r"metadata: .*trace ring", r"hand over: frames",
@@ -29,7 +29,7 @@ def plain(tap):
     total, free, held, metadata = pc.frames(result[1]) or (0, 0, 0, 0)
     image = re.search(r"reserve: \[0x100000, 0x([0-9a-f]+)\)", result[1])
     module = re.search(r"reserve: \[0x([0-9a-f]+), 0x([0-9a-f]+)\) .*, module", result[1])
-    want = 2 + (int(image.group(1), 16) >> 12) - 256 if image else 0
+    want = 1 + (int(image.group(1), 16) >> 12) - 256 if image else 0
     want += (int(module.group(2), 16) + 4095 >> 12) - (int(module.group(1), 16) >> 12)
     tap.check(total == 0x9F + 0x3EE0 and held == want, "boot: held frames: as reserved, each once",
               [f"total {total}, held {held}, want {want}", *pc.tail(result[1], 30)])

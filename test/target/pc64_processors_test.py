@@ -104,9 +104,17 @@ def missing(tap):
           r"cpus: 3 online\n")
 
 
+def low_memory(tap):
+    """The page at which they begin lies where low memory is free."""
+    menu = "insmod mmap\ncutmem 0x1000 0x43800\nmultiboot2 /boot/kernel.elf off"
+    result = pc.grub(menu=menu, more=["-smp", "3"]).finish()
+    clean(tap, "processors: low memory that is the firmware's: they begin behind it", result,
+          r"metadata: \[0x44000, 0x45000\) 4 KiB, start of other", r"cpus: 3 online\n")
+
+
 def main():
     tap = Tap()
-    for part in (counts, fewer, missing):
+    for part in (counts, fewer, missing, low_memory):
         part(tap)
     tap.done()
 

@@ -2,7 +2,6 @@
 /* board_pc64.c - a PC with 64 bits, real or QEMU's.
  *
  *     0x00000000  real-mode vectors and BIOS data, 0x1000 bytes
- *     0x00008000  where other processors begin, a page
  *     0x000a0000  video memory, adapters' and the machine's own BIOS
  *     0x00100000  kernel.elf; the loader's modules right behind it
  *     0x01000000  end of what ISA DMA reaches
@@ -20,10 +19,7 @@ _Static_assert(BOARD_PC_IRQ_BASE == X64_IRQ_BASE, "where x64_traps.c expects the
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
-static const board_span held[] = {
-    {{0, 0x1000}, "BIOS data"},
-    {{X64_TRAMPOLINE, LOAM_PAGE_SIZE}, "start of other processors"},
-};
+static const board_span held[] = {{{0, 0x1000}, "BIOS data"}};
 static const loam_span default_ram[] = {{0, 0x9f000}, {MIB(1), MIB(15)}};
 static const board_zone zones[] = {
     {"dma", {0, MIB(16)}, true},
@@ -42,6 +38,7 @@ static const paging_layout layout = {
 static void map_ram(void)
 {
     paging_early(&layout, board_this.early_len);
+    processors_pc64_reserve();
 }
 
 const board board_this = {

@@ -5,8 +5,10 @@
  * lists them, each with the number of its local APIC. Where there is no such list, or the APIC does
  * not work, there is one processor, and its tick is the 8253's.
  *
- *     page 0x8000 [ trampoline ]     a copy, made before each start: the loader may have had
- *                                    something there, and so may whoever else writes to low memory
+ * They begin in 16 bits, so that a page below 1 MiB has to be taken before the zones get all that
+ * is free. A machine that has none there, because its firmware wants it all, runs on one processor.
+ *
+ *     low memory  [data | page ... ]     x64_trampoline, copied before each start
  */
 #include "processors_pc64.h"
 #include "board.h"
@@ -14,16 +16,30 @@
 #include "console.h"
 #include "kern.h"
 #include "smp.h"
+#include "startup.h"
 #include "x64_apic.h"
-#include "x64_layout.h"
 #include "x64_percpu.h"
 
 static bool works;       /* the local APIC */
 static unsigned started; /* the processor that was started last; 0: none */
+static loam_pa page;     /* where it begins; 0: there is none */
+
+enum { LOW_END = 0xa0000 /* where video memory begins */ };
 
 static uint32_t id_of(unsigned cpu)
 {
     return (uint32_t)kern_this.bootinfo.cpu[cpu].id;
+}
+
+void processors_pc64_reserve(void)
+{
+    if (loam_memblock_alloc(&kern_this.map, LOAM_PAGE_SIZE, LOAM_PAGE_SIZE,
+                            loam_pa_of(LOAM_PAGE_SIZE), loam_pa_of(LOW_END),
+                            LOAM_MEMBLOCK_BOTTOM_UP, &page) == LOAM_OK)
+        startup_log_span("metadata:", (loam_span){page.v, LOAM_PAGE_SIZE},
+                         "start of other processors");
+    else
+        klog("processors: no page is free below 640 KiB: the others cannot start");
 }
 
 void processors_pc64_init(void)
@@ -56,15 +72,14 @@ static void forget_last(void)
 
 bool board_cpu_start(unsigned cpu, void *stack_top)
 {
-    unsigned char *page = virt_of(loam_pa_of(X64_TRAMPOLINE));
-    if (!works || !x64_apic_can_reach(id_of(cpu)))
+    if (!works || page.v == 0 || !x64_apic_can_reach(id_of(cpu)))
         return false;
     forget_last();
     if (!x64_secondary_prepare(cpu, stack_top))
         return false;
-    __builtin_memcpy(page, x64_trampoline, (size_t)(x64_trampoline_end - x64_trampoline));
+    __builtin_memcpy(virt_of(page), x64_trampoline, (size_t)(x64_trampoline_end - x64_trampoline));
     started = cpu;
-    x64_apic_start(id_of(cpu), X64_TRAMPOLINE);
+    x64_apic_start(id_of(cpu), (uint32_t)page.v);
     return true;
 }
 
