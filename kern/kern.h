@@ -38,6 +38,7 @@ typedef struct kern {
     loam_kmalloc *kmalloc;
     volatile uint64_t ticks;                  /* of processor 0's timer, KERN_TICK_HZ a second */
     void (*volatile on_tick)(void);           /* or NULL; in interrupt context on processor 0 */
+    void (*volatile on_every_tick)(void);     /* the same on each processor */
     const char *(*address_note)(uint64_t va); /* or NULL: more to say of an address that faulted */
 } kern;
 

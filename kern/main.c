@@ -7,6 +7,7 @@
 #include "kern.h"
 #include "smp.h"
 #include "stacks.h"
+#include "stress.h"
 
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
 
@@ -67,6 +68,8 @@ void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS])
     if (kern_this.options.test)
         board_off(tests_run(kern_this.options.test_only, kern_this.options.seed) ? 0 : 1);
     good = run_pgalloc();
+    if (kern_this.options.stress.ops != 0)
+        good = stress_run(&kern_this.options.stress) && good;
     good = run_demos() && good;
     if (kern_this.options.play != NULL)
         good = run_play(kern_this.options.play) && good;

@@ -113,6 +113,15 @@ static const char *set_cpus(options *o, const char *value)
     return word_number(value, &o->cpus) && o->cpus != 0 ? NULL : "cpus= wants a number from 1 on";
 }
 
+static const char *set_stress(options *o, const char *value)
+{
+    stress_wish wish;
+    if (!stress_parse(value, &wish))
+        return "stress= wants OPS[,SEED][,offline]";
+    o->stress = wish;
+    return NULL;
+}
+
 typedef enum option_form { FLAG = 1, VALUE = 2 } option_form;
 
 typedef struct option {
@@ -129,7 +138,7 @@ static const option known[] = {
     {"slab", VALUE, set_slab},        {"seed", VALUE, set_seed},
     {"play", FLAG | VALUE, set_play}, {"compat", VALUE, set_compat},
     {"pgalloc", VALUE, set_pgalloc},  {"pgalloc-selftest", VALUE, set_pgalloc_selftest},
-    {"cpus", VALUE, set_cpus},
+    {"cpus", VALUE, set_cpus},        {"stress", VALUE, set_stress},
 };
 
 /* A terminated copy of len characters, or NULL when there is no room left. */

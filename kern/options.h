@@ -21,9 +21,12 @@
  *     slab=OPTIONS        guard,poison,quarantine=64K,owner,shift=14,... (include/loam/slab.h)
  *     trace               every event of the allocators as a line, from the first on
  *     seed=NUMBER         of the tests
+ *     stress=OPS[,SEED][,offline]
+ *                         all processors allocate at once, before the demos (stress.c)
  *     cpus=NUMBER         at most so many processors are started
  */
 #include "loam/slab.h"
+#include "stress.h"
 
 enum { OPTIONS_CAP = 1024, OPTIONS_DEMOS = 8 };
 
@@ -38,7 +41,8 @@ typedef struct options {
     const char *demo[OPTIONS_DEMOS];
     size_t demo_count;
     uint64_t seed;
-    uint64_t cpus; /* 0: all */
+    uint64_t cpus;      /* 0: all */
+    stress_wish stress; /* ops 0: none */
     loam_slab_config slab;
     char text[OPTIONS_CAP]; /* terminated copies of the words; the pointers above point here */
     size_t used;

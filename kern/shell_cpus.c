@@ -4,6 +4,8 @@
 #include "kern.h"
 #include "shell.h"
 #include "smp.h"
+#include "stress.h"
+#include "words.h"
 
 static uint64_t pages_in_fronts(void)
 {
@@ -36,7 +38,24 @@ static void do_cpus(size_t count, const char *const *word)
     kprintf("in fronts: %U pages\n", pages_in_fronts());
 }
 
+static void do_stress(size_t count, const char *const *word)
+{
+    stress_wish wish = {.ops = 20000, .seed = 1};
+    uint64_t *number[] = {&wish.ops, &wish.seed};
+    for (size_t i = 1; i < count; i++) {
+        if (i + 1 == count && word_is(word[i], "offline"))
+            wish.offline = true;
+        else if (i > LOAM_ARRAY_LEN(number) || !shell_number(word[0], word[i], number[i - 1]))
+            return;
+    }
+    if (wish.ops == 0)
+        shell_usage(word[0]);
+    else
+        (void)stress_run(&wish);
+}
+
 const shell_command shell_cpus_commands[] = {
+    {"stress", 0, 3, "[OPS [SEED]] [offline]", "all processors allocate at once", do_stress},
     {"cpus", 0, 0, "", "the processors, and what they did", do_cpus},
     {NULL, 0, 0, NULL, NULL, NULL},
 };

@@ -215,6 +215,8 @@ void smp_tick(void)
     cpus[loam_port_cpu()].ticks++;
     smp_serve();
     smp_duties();
+    if (k->on_every_tick != NULL)
+        k->on_every_tick();
     if (loam_port_cpu() != 0)
         return;
     k->ticks++;
@@ -282,6 +284,25 @@ static void join(void)
         tlb->all(tlb->ctx);
     if (tlb->fence != NULL)
         tlb->fence(tlb->ctx);
+}
+
+void smp_leave(void)
+{
+    uint32_t set;
+    loam_slabs_offline(kern_this.slabs);
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        loam_zone_offline(kern_this.zones.zone[i]);
+    do
+        set = loam_atomic_load(&online);
+    while (!loam_atomic_cas(&online, set, set & ~bit(loam_port_cpu())));
+}
+
+void smp_join(void)
+{
+    join();
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        loam_zone_online(kern_this.zones.zone[i]);
+    loam_slabs_online(kern_this.slabs);
 }
 
 _Noreturn void smp_enter(void)

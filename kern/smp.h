@@ -72,6 +72,12 @@ bool smp_wait_for_duties(void *ctx);
 void smp_drain_here(void);
 void smp_drain_all(void);
 
+/* This processor takes no part for a while: it keeps nothing in fronts and is told of nothing. It
+ * still answers who asked it before. Interrupts on; between the two it uses no memory that others
+ * may map or unmap meanwhile. Not processor 0. */
+void smp_leave(void);
+void smp_join(void);
+
 /* In interrupt context, KERN_TICK_HZ times a second on each processor: boards give this function to
  * their timers. */
 void smp_tick(void);
