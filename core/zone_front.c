@@ -48,7 +48,8 @@ static void zone_front_set(const loam_zone *zone, zone_front *front, uint32_t li
 static bool zone_keeps_nothing(loam_zone *zone, const zone_front *front)
 {
     /* no order of the first: zone_front_use asks again */
-    if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0)
+    if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0 ||
+        loam_trace_is_on(zone->config.trace)) /* each step is to be seen */
         return true;
     uint32_t low = loam_atomic_load(&zone->low); /* pairs with the store in zone_guard_reserve */
     if (low == 0 || loam_zone__is_low(zone))

@@ -105,7 +105,7 @@ struct loam_zone {
     loam_zone_config config;
     uint64_t metadata; /* bytes */
     uint32_t nruns, nareas, nfronts;
-    uint32_t live; /* [init] queues that a zone of this size affords; 0 while a trace is attached */
+    uint32_t live;      /* [init] queues that a zone of this size affords; 0 with a refusal hook */
     unsigned piece_max; /* [init] largest order of a piece of a block at a place */
     zone_front *front;
     zone_area *area;

@@ -370,15 +370,10 @@ static LOAM_NOINLINE void zone_init_top(loam_zone *zone, const zone_plan *plan, 
     }
 }
 
-/* A trace is to see every step, and a refusal hook every request: then nothing is kept in fronts.
- * */
-static void zone_set_live(loam_zone *zone)
+/* A refusal hook is to see every request: then nothing is kept in fronts. */
+static void zone_set_live(loam_zone *zone, const zone_plan *plan)
 {
-    uint64_t frames = 0;
-    for (uint32_t r = 0; r < zone->nruns; r++)
-        frames += zone->run[r].count;
-    bool exact = zone->config.trace != NULL || zone->config.refuse != NULL;
-    zone->live = exact ? 0 : zone_live_of(frames, &zone->config);
+    zone->live = zone->config.refuse != NULL ? 0 : plan->live;
 }
 
 static void zone_init_parts(loam_zone *zone, const zone_plan *plan, unsigned char **mem)
@@ -424,7 +419,7 @@ loam_zone *loam_zone_init(void *mem, uint64_t len, bool zeroed, const loam_span 
     zone_place_reserve(zone);
     if (zone->top != NULL)
         zone_init_top(zone, &plan, &at);
-    zone_set_live(zone);
+    zone_set_live(zone, &plan);
     zone_init_fronts(zone);
     return zone;
 }
@@ -432,8 +427,8 @@ loam_zone *loam_zone_init(void *mem, uint64_t len, bool zeroed, const loam_span 
 void loam_zone_set_trace(loam_zone *zone, loam_trace *trace)
 {
     zone->config.trace = trace;
-    zone_set_live(zone);
-    loam_zone_drain_all(zone);
+    loam_zone_drain(zone);
+    loam_zone__ask_drain(zone);
 }
 
 const loam_zone_config *loam_zone_config_of(const loam_zone *zone)

@@ -259,6 +259,8 @@ static void log_nodes(void)
 void kern_trace_lines(bool on)
 {
     loam_trace_set_on(&kern_this.trace, on);
+    for (unsigned i = 0; i < kern_this.zones.count; i++)
+        loam_zone_set_trace(kern_this.zones.zone[i], &kern_this.trace);
 }
 
 static void print_line(void *ctx, const char *text)

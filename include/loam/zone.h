@@ -68,7 +68,7 @@ typedef struct loam_zone_config {
     bool hardened;
     uint64_t reserve; /* free frames that only LOAM_ZONE_ATOMIC may take */
     loam_linear linear;
-    loam_trace *trace;        /* or NULL */
+    loam_trace *trace;        /* or NULL; when it is switched: loam_zone_set_trace */
     unsigned trace_max_order; /* splits and merges are traced up to this order; views agree */
     /* Asked before NULL is answered, with no lock held and not from LOAM_ZONE_ATOMIC: free
      * something and return true, or return false. Called again as long as it returns true, at most
@@ -240,6 +240,9 @@ void loam_zone_walk(loam_zone *zone, loam_zone_walk_fn *fn, void *ctx);
 const uint8_t *loam_zone_frame_table(const loam_zone *zone, loam_pfn pfn, loam_pfn *first,
                                      uint64_t *count);
 
+/* Attaches a trace, or tells that the attached one was switched on or off. While it is on, fronts
+ * keep nothing, so that each step is seen: those of other processors from their next call on.
+ * O(cpus). */
 void loam_zone_set_trace(loam_zone *zone, loam_trace *trace);
 /* NULL unless the whole frame lies in the linear map. */
 void *loam_zone_to_va(const loam_zone *zone, loam_pfn pfn);

@@ -1094,6 +1094,32 @@ static void views_over_areas(tap *t)
     TAP_EQ(t, sum[LOAM_FRAME_HEAD], 1);
 }
 
+static void trace_switched(tap *t)
+{
+    static loam_trace trace;
+    static events e;
+    e.count = 0;
+    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
+    loam_trace_set_sink(&trace, keep_event, &e);
+    loam_zone_config_init(&config);
+    config.trace = &trace;
+    start_spans(t, &(loam_span){0, 4096}, 1);
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64); /* it is off */
+    loam_trace_set_on(&trace, true);
+    loam_zone_set_trace(zone, &trace);
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    TAP_EQ(t, e.count, 0);
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    TAP_EQ(t, e.count, 1 + 2 * 12 + 1 + 2 * 12 + 2); /* cut from order 12, and back to it */
+    loam_trace_set_on(&trace, false);
+    loam_zone_set_trace(zone, &trace);
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
 static void trace_over_areas(tap *t)
 {
     static loam_trace trace;
@@ -1453,6 +1479,7 @@ static const tap_case cases[] = {
     {"zone: runs with holes between: their areas never join", runs_do_not_join},
     {"zone_alloc: lowest: the smallest sufficient block of all areas", lowest_of_all_areas},
     {"zone views: over areas and the top level: every block once", views_over_areas},
+    {"zone_set_trace: switched on: fronts are drained, and keep nothing", trace_switched},
     {"zone trace: a block cut from several areas: every split and merge", trace_over_areas},
     {"zone_init: reserve: in the last areas, which join no other", reserve_among_areas},
     {"zone_alloc_at: over an area with reserve: pieces that can go back",
