@@ -67,12 +67,12 @@ static const struct {
     const char *name, *takes, *cost;
 } slab_costs[] = {
     {"shift", "12 to 16", "memory, larger"},
-    {"guard", "yes, no", "up to 48 bytes a block"},
+    {"guard", "yes, no", "40 bytes a block"},
     {"poison", "yes, no", "two passes over a block"},
     {"quarantine", "bytes", "so much memory"},
     {"zero", "yes, no", "a pass over a block"},
     {"random", "yes, no", "20 instructions, cache"},
-    {"owner", "yes, no", "32 bytes a block"},
+    {"owner", "yes, no", "16 bytes a block"},
     {"keep_empty", "yes, no", "time, when no"},
     {"seed", "a number", "none"},
 };
