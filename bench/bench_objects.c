@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_objects.c - loam_kmalloc beside malloc: the C library's, and those of jemalloc, mimalloc
- * and tcmalloc where they are installed.
+/* bench_objects.c - loam_kmalloc beside malloc: the C library's, libloam.so's, and those of
+ * jemalloc, mimalloc and tcmalloc where they are installed.
  *
  * Each allocator runs in a process of its own, one round at a time, in turn: this program starts
  * itself again with --child, a foreign malloc loaded before the C library.
@@ -155,6 +155,7 @@ typedef struct peer {
 static const peer peers[] = {
     {"malloc", {NULL}},
     {"loam", {NULL}},
+    {"libloam", {"build/host/libloam.so", NULL}}, /* the same core as the process's malloc */
     {"jemalloc", {LIB "libjemalloc.so.2", ARM "libjemalloc.so.2", NULL}},
     {"mimalloc", {LIB "libmimalloc.so.2.0", ARM "libmimalloc.so.2.0", NULL}},
     {"tcmalloc", {LIB "libtcmalloc_minimal.so.4", ARM "libtcmalloc_minimal.so.4", NULL}},

@@ -28,14 +28,6 @@
 
 /* ---- classes ---- */
 
-static unsigned kmalloc_class(size_t size)
-{
-    if (size <= KMALLOC_FINE)
-        return (unsigned)(size - 1) / KMALLOC_STEP;
-    unsigned log = loam_log2_floor(size - 1); /* 7 for 129 .. 256 */
-    return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
-}
-
 static size_t kmalloc_class_size(unsigned i)
 {
     if (i < 8)

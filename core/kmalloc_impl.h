@@ -37,6 +37,15 @@ loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller);
 /* A new block with the old one's first bytes, the old one freed; NULL: no memory, nothing done. */
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site);
 
+/* The class of a size from 1 to max. */
+static inline unsigned kmalloc_class(size_t size)
+{
+    if (size <= KMALLOC_FINE)
+        return (unsigned)(size - 1) / KMALLOC_STEP;
+    unsigned log = loam_log2_floor(size - 1); /* 7 for 129 .. 256 */
+    return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
+}
+
 /* ---- the fast paths, for whoever has the caller's address ---- */
 
 /* Interrupts are kept off for the few instructions that take the slot. */

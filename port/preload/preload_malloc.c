@@ -34,9 +34,12 @@ PRELOAD_EXPORT void *malloc(size_t size)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
     void *p;
-    if (LOAM_LIKELY(k != NULL && size - 1 < KMALLOC_TABLE) &&
-        LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], &p)))
+    if (LOAM_LIKELY(k != NULL && size - 1 < KMALLOC_TABLE)) {
+        if (LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], &p)))
+            return p;
+    } else if (k != NULL && size - 1 < k->max && kmalloc_take(k->cache[kmalloc_class(size)], &p)) {
         return p;
+    }
     return slow_alloc(size, PROCESS_ALIGN, false, __builtin_return_address(0));
 }
 
