@@ -123,8 +123,9 @@ static bool zone_claim(const loam_zone *zone, uint8_t *byte, uint8_t seen)
     return true;
 }
 
-/* Is this the head of a later piece? Behind the last one lies a byte of somebody else, who may write
- * it meanwhile: whatever it reads, a later piece it is not. The thread sanitizer need not know. */
+/* Is this the head of a later piece? Behind the last one lies a byte of somebody else, who may
+ * write it meanwhile: whatever it reads, a later piece it is not. The thread sanitizer need not
+ * know. */
 __attribute__((no_sanitize("thread"))) static bool zone_piece_follows(const uint8_t *byte)
 {
     return zone_is_joined(*(const volatile uint8_t *)byte);

@@ -47,7 +47,7 @@ static void zone_front_set(const loam_zone *zone, zone_front *front, uint32_t li
 /* Do fronts keep nothing at present? */
 static bool zone_keeps_nothing(loam_zone *zone, const zone_front *front)
 {
-    /* no order of the first: zone_front_use asks again */
+    /* no order: zone_front_use asks for those who wait again */
     if (zone->live == 0 || front->away || front->drains || loam_atomic_peek(&zone->waiting) != 0 ||
         loam_trace_is_on(zone->config.trace)) /* each step is to be seen */
         return true;
