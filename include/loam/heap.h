@@ -46,8 +46,8 @@ typedef struct loam_heap {
     size_t meta_len;
 } loam_heap;
 
-/* Bytes of metadata for an arena of so many bytes, to be aligned to 8; 0 when it is too small (below
- * 16 bytes) or too large. A 45th of the arena, and up to 500 bytes. O(1). */
+/* Bytes of metadata for an arena of so many bytes, to be aligned to 8; 0 when it is below 16 bytes
+ * or too large. A 45th of the arena, and up to 500 bytes. O(1). */
 size_t loam_heap_measure(size_t len);
 
 /* Makes a heap of [mem, mem + len), any alignment; its metadata take the first bytes.

@@ -34,7 +34,7 @@ int main(void)
 }
 END
 
-echo 1..4
+echo 1..7
 make install DESTDIR="$work/root" PREFIX=/opt/loam >"$work/out" 2>&1
 verdict $? "make install: succeeds"
 
@@ -48,3 +48,19 @@ verdict $? "a program: compiles with pkg-config's flags alone"
 
 "$work/user" >"$work/out" 2>&1 && [ "$(cat "$work/out")" = "2 of 3 frames free" ]
 verdict $? "the program: runs"
+
+lib=$work/root/opt/loam/lib
+printf '#include <stdlib.h>\nint main(void) { char *p = malloc(9); free(p); free(p); }\n' >"$work/twice.c"
+gcc -O0 -w -fno-builtin "$work/twice.c" -o "$work/twice" "-L$lib" -lloam "-Wl,-rpath,$lib" \
+    >"$work/out" 2>&1
+(ulimit -c 0; "$work/twice") >"$work/out" 2>&1
+grep -q "^loam: slab: double free" "$work/out"
+verdict $? "a program linked with libloam.so: has its malloc"
+
+[ "$(LD_PRELOAD="$lib/libloam.so" LOAM_CONF=stats ls "$lib/libloam.so" 2>"$work/out")" = \
+    "$lib/libloam.so" ] && grep -q "^loam: .* blocks are out" "$work/out"
+verdict $? "ls with libloam.so preloaded: runs, tells figures"
+
+man=$work/root/opt/loam/share/man
+{ [ -s "$man/man3/libloam.3" ] && [ -s "$man/man5/loam_conf.5" ]; } 2>"$work/out"
+verdict $? "manual pages: there"
