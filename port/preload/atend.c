@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* atend.c - what LOAM_CONF wants to be told when the program ends: figures, leaks.
  *
- * Written with write alone, in pieces of a line: the C library may be half gone by then. */
+ * Written with write alone, in pieces of a line: the C library may be half gone by then. Some
+ * programs close standard error before they end, so it is kept by a number of our own. */
 #define _GNU_SOURCE
 #include "preload.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+enum { KEPT_FROM = 200 /* descriptor numbers that no program counts on */ };
+
 static int out = STDERR_FILENO;
+
+void atend_prepare(void)
+{
+    if (!loam__conf.stats && !loam__conf.leaks)
+        return;
+    int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_FROM);
+    if (kept >= 0)
+        out = kept;
+}
 
 static void line(const char *fmt, uint64_t a, uint64_t b, uint64_t c)
 {

@@ -64,6 +64,11 @@ extern process_conf loam__conf __attribute__((visibility("hidden")));
 
 void conf_read(void);
 
+/* ---- atend.c ---- */
+
+/* After conf_read: what is told at the end can be, whatever the program closes. */
+void atend_prepare(void);
+
 /* ---- info.c ---- */
 
 typedef struct process_sums {

@@ -141,6 +141,7 @@ static void process_configure(void)
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;
     conf_read();
+    atend_prepare();
 }
 
 bool process_start(void)
