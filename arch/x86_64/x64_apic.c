@@ -25,6 +25,7 @@
 
 enum {
     ID = 0x20,
+    VERSION = 0x30, /* bits 16 to 23: the last entry of the LVT */
     EOI = 0xb0,
     SPURIOUS = 0xf0,
     ERROR = 0x280,
@@ -40,6 +41,9 @@ enum {
     TIMER_NOW = 0x390,
     TIMER_DIVIDE = 0x3e0,
     REGISTERS_LEN = 0x1000,
+
+    LAST_COUNTERS = 4, /* of VERSION: so many entries, and one of counters is there */
+    LAST_THERMAL = 5,
 
     APIC_ON = 0x100, /* in SPURIOUS */
     MASKED = 1 << 16,
@@ -176,10 +180,14 @@ void x64_apic_call(uint32_t id)
 
 static void turn_on(bool first)
 {
+    unsigned last;
     write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | BASE_ON);
+    last = get(VERSION) >> 16 & 255;
     set(LVT_TIMER, MASKED);
-    set(LVT_THERMAL, MASKED);
-    set(LVT_COUNTERS, MASKED);
+    if (last >= LAST_COUNTERS)
+        set(LVT_COUNTERS, MASKED);
+    if (last >= LAST_THERMAL)
+        set(LVT_THERMAL, MASKED);
     set(LVT_ERROR, MASKED);
     set(LVT_LINT0, first ? EXTERNAL : MASKED);
     set(LVT_LINT1, first ? NMI : MASKED);
