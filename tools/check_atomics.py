@@ -80,17 +80,21 @@ def field_of(argument_text):
     return names[-1] if names else "?"
 
 
+SAYS = re.compile(r"pairs? with|no order", re.I)
+
+
 def comment_for(line, head, lines, comments):
     """What is said of an access: beside it, above it, or above its function."""
-    for first, last, words in comments:  # beside, also where the statement goes on
+    said = [comment for comment in comments if SAYS.search(comment[2])]
+    for first, last, words in said:  # beside, also where the statement goes on
         if first <= line <= last or (first == line + 1 and not lines[line].rstrip().endswith(";")
                                      and not lines[first].lstrip().startswith("/*")):
             return words
-    for first, last, words in reversed(comments):
+    for first, last, words in reversed(said):
         if head <= last < line and line - last <= ABOVE and \
                 all(lines[i].strip() for i in range(last, line)):
             return words
-    for first, last, words in comments:
+    for first, last, words in said:
         if last == head - 1:
             return words
     return ""
