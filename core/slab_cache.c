@@ -9,8 +9,8 @@
  *            [loam_slabs | leaf[] ... | cpu[] ... | ring ....]   caches -> 16 -> 32 -> ... -> named
  *             <----------- from the zone, for good ---------->           a few lines each
  *
- *        The window is what of the zone's linear map belongs to the zone, from the multiple of a
- *        leaf's span below it.
+ *        The window is what of the linear map belongs to the zones, from the multiple of a leaf's
+ *        span below it.
  *
  * RULES  S8 of slab_check.c.
  * LOCKS  slab_lock while the list of caches changes. Views pin the slab that they show.
@@ -33,8 +33,13 @@ static unsigned layer_shift(const loam_slab_config *config, const loam_zone *zon
     return frames < 512 ? 12 : frames < 32768 ? 14 : 16;
 }
 
-/* The part of the linear map that belongs to the zone, in physical addresses. */
-static bool layer_window(const loam_zone *zone, uint64_t *lo, uint64_t *hi)
+static uintptr_t layer_skew(const loam_zone_config *z)
+{
+    return (uintptr_t)z->linear.va - (uintptr_t)z->linear.pa;
+}
+
+/* The part of the linear map that belongs to a zone, in physical addresses. */
+static bool layer_part(const loam_zone *zone, uint64_t *lo, uint64_t *hi)
 {
     const loam_zone_config *z = loam_zone_config_of(zone);
     bool ends = z->limit != 0 && z->limit >> (64 - LOAM_PAGE_SHIFT) == 0;
@@ -43,8 +48,35 @@ static bool layer_window(const loam_zone *zone, uint64_t *lo, uint64_t *hi)
         return false;
     *lo = z->linear.pa > first ? z->linear.pa : first;
     *hi = ends && limit < *hi ? limit : *hi;
-    uintptr_t skew = (uintptr_t)z->linear.va - (uintptr_t)z->linear.pa;
-    return *lo < *hi && (skew & (LOAM_PAGE_SIZE - 1)) == 0 && *hi - *lo <= UINTPTR_MAX / 2;
+    return *lo < *hi && (layer_skew(z) & (LOAM_PAGE_SIZE - 1)) == 0;
+}
+
+/* The parts of all zones, and what lies between them. */
+static bool layer_window(const loam_zonelist *zones, uint64_t *lo, uint64_t *hi)
+{
+    const loam_zone_config *own = loam_zone_config_of(zones->zone[0]);
+    if (!layer_part(zones->zone[0], lo, hi))
+        return false;
+    for (unsigned i = 1; i < zones->count; i++) {
+        uint64_t from, to;
+        if (!layer_part(zones->zone[i], &from, &to) ||
+            layer_skew(loam_zone_config_of(zones->zone[i])) != layer_skew(own))
+            return false;
+        *lo = from < *lo ? from : *lo;
+        *hi = to > *hi ? to : *hi;
+    }
+    return *hi - *lo <= UINTPTR_MAX / 2;
+}
+
+/* The layer's own zone before those that it falls back to. */
+static bool layer_zones(loam_zonelist *zones, loam_zone *zone, const loam_slab_config *config)
+{
+    bool good = loam_zonelist_add_zone(zones, zone) == LOAM_OK;
+    for (unsigned i = 0; good && config->fallback != NULL && i < config->fallback->count; i++) {
+        loam_zone *next = config->fallback->zone[i];
+        good = next == zone || loam_zonelist_add_zone(zones, next) == LOAM_OK;
+    }
+    return good;
 }
 
 static uint32_t layer_ring_cap(const loam_slab_config *config)
@@ -57,7 +89,7 @@ static uint32_t layer_ring_cap(const loam_slab_config *config)
 
 static void layer_set_window(loam_slabs *s, const loam_zone_config *z, uint64_t lo, uint64_t hi)
 {
-    uintptr_t skew = (uintptr_t)z->linear.va - (uintptr_t)z->linear.pa;
+    uintptr_t skew = layer_skew(z);
     s->align_max = skew & (0 - skew);
     s->base = (uintptr_t)lo + skew;
     s->len = (uintptr_t)(hi - lo);
@@ -138,14 +170,15 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
     unsigned shift = layer_shift(config, zone), span = shift + SLAB_LEAF_BITS;
     bool bad = shift < 12 || shift > 16 || (config->modes & ~(unsigned)LOAM_SLAB_ALL_MODES) != 0 ||
                config->ncpus == 0 || config->ncpus > LOAM_PORT_MAX_CPUS;
-    if (bad || !layer_window(zone, &lo, &hi))
+    loam_zonelist zones = {.count = 0};
+    if (bad || !layer_zones(&zones, zone, config) || !layer_window(&zones, &lo, &hi))
         return NULL;
     lo = loam_align_down(lo, 1ULL << span);
     uint64_t leaves = ((hi - lo - 1) >> span) + 1;
     loam_slabs *s = leaves > LAYER_LEAVES ? NULL : layer_alloc(zone, leaves, config);
     if (s == NULL)
         return NULL;
-    s->zone = zone;
+    s->zones = zones;
     s->shift = shift;
     s->mask = ((uintptr_t)1 << shift) - 1;
     loam_list_init(&s->caches);

@@ -51,8 +51,7 @@ static bool check_is_front(const loam_slabs *s, const slab_front *f)
 
 static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
 {
-    loam_pfn pfn = loam_pfn_of(s->first_frame + (off >> LOAM_PAGE_SHIFT));
-    return loam_zone_state(s->zone, pfn) == LOAM_FRAME_SLAB;
+    return loam_slab__frame_state(s, off) == LOAM_FRAME_SLAB;
 }
 
 /* ---- slabs, by index ---- */

@@ -130,8 +130,7 @@ static const char *find_frame_state(const loam_slabs *s, const void *p)
     uintptr_t off = slab_off(s, p);
     if (off >= s->len)
         return "outside";
-    loam_pfn pfn = loam_pfn_of(s->first_frame + (off >> LOAM_PAGE_SHIFT));
-    return loam_frame_state_name(loam_zone_state(s->zone, pfn));
+    return loam_frame_state_name(loam_slab__frame_state(s, off));
 }
 
 void loam_slab__describe(const slab_place *at, loam_report *r)

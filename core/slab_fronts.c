@@ -226,8 +226,9 @@ static void front_give(loam_slabs *s, slab_cpu *me)
             front_hand_over(&f->partial, shared, &victims);
     }
     slab_unlock(s, irq);
-    if (front_release(&victims))
-        loam_zone_drain(s->zone);
+    bool any = front_release(&victims);
+    for (unsigned i = 0; any && i < s->zones.count; i++)
+        loam_zone_drain(s->zones.zone[i]);
     /* pairs with the load in front_all_gave: what was given is there */
     (void)loam_atomic_cas(&me->asked, FRONT_GIVING, FRONT_CONTENT);
 }
@@ -278,7 +279,7 @@ static bool front_all_gave(const loam_slabs *s)
 
 bool loam_slab__await(loam_slabs *s, unsigned turn)
 {
-    const loam_zone_config *zone = loam_zone_config_of(s->zone);
+    const loam_zone_config *zone = loam_zone_config_of(s->zones.zone[0]);
     if (!slab_has_remote(s))
         return false;
     if (turn != 0)

@@ -211,7 +211,7 @@ struct loam_slabs {
     uint32_t large_count;
     uint64_t refusals, failures;
     slab_ring ring;
-    loam_zone *zone;
+    loam_zonelist zones; /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;
     /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
      * adding 64 times an index gives the descriptor */
@@ -548,6 +548,8 @@ void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__frames_free(loam_slabs *s, void *va);
 /* Makes a frame, or two, a leaf that knows of nothing. */
 void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf);
+/* What the zones say of the frame at an offset of the window. */
+loam_frame_state loam_slab__frame_state(const loam_slabs *s, uintptr_t off);
 /* The descriptor for an address of the window, its leaf made when missing; NULL: no memory. */
 slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va);
 /* Gives back the leaf of this address, or every one (NULL), when nothing uses it; did any go? */

@@ -34,17 +34,18 @@ static loam_pfn meta_pfn(const loam_slabs *s, const void *va)
     return loam_pfn_of(s->first_frame + (slab_off(s, va) >> LOAM_PAGE_SHIFT));
 }
 
-static loam_pfn meta_zone_alloc(loam_slabs *s, uint64_t npages)
+static loam_pfn meta_zone_alloc(loam_zone *zone, uint64_t npages)
 {
     if (loam_is_pow2(npages))
-        return loam_zone_alloc(s->zone, loam_log2_floor(npages), LOAM_ZONE_SLAB);
-    return loam_zone_alloc_exact(s->zone, npages, LOAM_ZONE_SLAB);
+        return loam_zone_alloc(zone, loam_log2_floor(npages), LOAM_ZONE_SLAB);
+    return loam_zone_alloc_exact(zone, npages, LOAM_ZONE_SLAB);
 }
 
 /* The address of frames that all lie in the window; else NULL. */
-static unsigned char *meta_va(const loam_slabs *s, loam_pfn pfn, uint64_t npages)
+static unsigned char *meta_va(const loam_slabs *s, const loam_zone *zone, loam_pfn pfn,
+                              uint64_t npages)
 {
-    unsigned char *va = loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(s->zone, pfn);
+    unsigned char *va = loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(zone, pfn);
     bool inside = va != NULL && slab_off(s, va) < s->len &&
                   npages <= (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT;
     return inside ? va : NULL;
@@ -52,24 +53,48 @@ static unsigned char *meta_va(const loam_slabs *s, loam_pfn pfn, uint64_t npages
 
 /* A frame whose address is NULL, or outside of the window, cannot be used: another one is taken
  * before that one goes back. */
-void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages)
+static unsigned char *meta_frames_of(const loam_slabs *s, loam_zone *zone, uint64_t npages)
 {
-    loam_pfn pfn = meta_zone_alloc(s, npages);
-    unsigned char *va = meta_va(s, pfn, npages);
+    loam_pfn pfn = meta_zone_alloc(zone, npages);
+    unsigned char *va = meta_va(s, zone, pfn, npages);
     if (loam_pfn_is_none(pfn) || va != NULL)
         return va;
-    loam_pfn second = meta_zone_alloc(s, npages);
-    loam_zone_free_slab(s->zone, pfn);
-    va = meta_va(s, second, npages);
+    loam_pfn second = meta_zone_alloc(zone, npages);
+    loam_zone_free_slab(zone, pfn);
+    va = meta_va(s, zone, second, npages);
     if (loam_pfn_is_none(second) || va != NULL)
         return va;
-    loam_zone_free_slab(s->zone, second);
+    loam_zone_free_slab(zone, second);
     return NULL;
+}
+
+void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages)
+{
+    unsigned char *va = NULL;
+    for (unsigned i = 0; va == NULL && i < s->zones.count; i++)
+        va = meta_frames_of(s, s->zones.zone[i], npages);
+    return va;
+}
+
+/* The zone in which a frame lies; of none the layer's own. */
+static loam_zone *meta_zone_of(const loam_slabs *s, loam_pfn pfn)
+{
+    unsigned i = s->zones.count - 1;
+    while (i > 0 && loam_zone_state(s->zones.zone[i], pfn) == LOAM_FRAME_OUTSIDE)
+        i--;
+    return s->zones.zone[i];
+}
+
+loam_frame_state loam_slab__frame_state(const loam_slabs *s, uintptr_t off)
+{
+    loam_pfn pfn = loam_pfn_of(s->first_frame + (off >> LOAM_PAGE_SHIFT));
+    return loam_zone_state(meta_zone_of(s, pfn), pfn);
 }
 
 void loam_slab__frames_free(loam_slabs *s, void *va)
 {
-    loam_zone_free_slab(s->zone, meta_pfn(s, va));
+    loam_pfn pfn = meta_pfn(s, va);
+    loam_zone_free_slab(meta_zone_of(s, pfn), pfn);
 }
 
 /* ---- leaves ---- */

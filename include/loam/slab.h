@@ -59,6 +59,9 @@ typedef struct loam_slab_config {
     /* fronts, 1 .. LOAM_PORT_MAX_CPUS, for processors 0 .. ncpus - 1; others use a shared one, with
      * a lock. With 1 every caller uses the one front. */
     unsigned ncpus;
+    /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
+     * their linear maps differ by as much as in its own. Copied; NULL: none. */
+    const loam_zonelist *fallback;
     loam_trace *trace; /* or NULL */
 } loam_slab_config;
 
@@ -88,8 +91,8 @@ typedef struct loam_cache loam_cache;
  *               va and pa agree modulo the page size; a map no larger than the RAM keeps the table
  *               small. A frame whose address is NULL is not in the zone
  *   config      copied
- *   returns     the layer, or NULL: a bad config, no linear map, or no memory. Then nothing is
- *               taken
+ *   returns     the layer, or NULL: a bad config, no linear map, one of another kind among the
+ *               fallbacks, or no memory. Then nothing is taken
  *   cost        O(map / 64 slabs): 8 bytes and a store for each 64 slabs of address space,
  *               rounded up to frames, and one frame more
  */

@@ -603,6 +603,67 @@ static void looked_at(tap *t)
     TAP_EQ(t, stats.slabs, 0);
 }
 
+/* ---- several zones ---- */
+
+enum { HALF = 256 };
+
+/* Half of the arena for each of two zones; what the second has when the first is full. */
+static loam_zone *half_zone(tap *t, unsigned which, loam_slab_config *c, uint64_t shift)
+{
+    static const char *const name[] = {"near", "far"};
+    loam_zone_config z;
+    loam_span ram = {CPUS_PA + which * (uint64_t)HALF * LOAM_PAGE_SIZE, HALF * LOAM_PAGE_SIZE};
+    loam_zone_config_init(&z);
+    z.name = name[which];
+    z.ncpus = 2;
+    z.first = ram.base >> LOAM_PAGE_SHIFT;
+    z.limit = z.first + HALF;
+    z.linear = (loam_linear){CPUS_PA, 2 * HALF * LOAM_PAGE_SIZE, cpus.arena};
+    z.linear.pa += shift;
+    c->ncpus = 2;
+    loam_zone *zone =
+        loam_zone_init(cpus.meta + which * (CPUS_META / 2), CPUS_META / 2, false, &ram, 1, &z);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(z.first), HALF), LOAM_OK);
+    return zone;
+}
+
+static void zones_in_turn(tap *t)
+{
+    static void *p[4096];
+    loam_slab_config c;
+    cpus_start(t, 2, 64, "shift=14"); /* the arena */
+    loam_slab_config_init(&c);
+    c.shift = 14;
+    loam_zone *near = half_zone(t, 0, &c, 0), *far = half_zone(t, 1, &c, 0);
+    loam_zonelist more = {.zone = {near, far}, .count = 2};
+    c.fallback = &more;
+    cpus.zone = near;
+    cpus.slabs = loam_slabs_init(near, &c);
+    cpus.k = cpus.slabs != NULL ? loam_kmalloc_init(cpus.slabs) : NULL;
+    TAP_CHECK(t, cpus.k != NULL);
+    uint64_t before = cpus_free_pages(), other = loam_zone_free_pages(far);
+    TAP_EQ(t, other, HALF);
+    unsigned n = 0, beyond = 0;
+    while (n < LOAM_ARRAY_LEN(p) &&
+           (p[n] = loam_kmalloc_alloc(cpus.k, n % 9 == 8 && n < 100 ? 20000 : 900)))
+        beyond += (unsigned char *)p[n++] >= cpus.arena + HALF * LOAM_PAGE_SIZE;
+    TAP_CHECK(t, beyond > n / 3 && beyond < n * 3 / 4);
+    TAP_CHECK(t, loam_zone_free_pages(far) < 8);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    CPUS_ON(1);
+    while (n > 0)
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p[--n]), LOAM_OK);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p[8]), LOAM_EINVAL));
+    CPUS_ON(0);
+    TAP_EQ(t, cpus_free_pages(), before);
+    loam_zone_drain_all(far);
+    TAP_EQ(t, loam_zone_free_pages(far), other);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    TAP_RULE(t, loam_zone_check(far), NULL);
+    more.zone[1] = half_zone(t, 1, &c, 0x10000); /* another linear map */
+    TAP_CHECK(t, loam_slabs_init(near, &c) == NULL);
+}
+
 /* ---- rules ---- */
 
 static void rules_of_fronts(tap *t)
@@ -731,6 +792,7 @@ static const tap_case cases[] = {
     {"kmalloc: a processor unknown to the layer: the shared front", unknown},
     {"slabs: what two processors write: never on one line", lines_apart},
     {"kmalloc_each, stat, size: what is told is not out", looked_at},
+    {"slabs_init: a zone to fall back to: asked when the first is full", zones_in_turn},
     {"slabs_check: fronts changed: S12, S5", rules_of_fronts},
     {"slabs_check: states, stacks, remote words changed: S13, S14", rules_of_states},
     {"slabs_check: tables, offline changed: S15, S16", rules_of_gathered},
