@@ -114,7 +114,8 @@ MACHINES = {
     "pc32": (("arch/i386/", "kern/boards/pc32/", "kern/user/", *PC),
              ["--target=i386-none-elf", "-march=i386"]),
     "pc64": (("arch/x86_64/", "kern/boards/pc64/", *PC), ["--target=x86_64-none-elf"]),
-    "rpi3": (("arch/aarch64/", "kern/boards/arm/", "kern/boards/rpi3/", "kern/boards/virt64/"), ["--target=aarch64-none-elf"]),
+    "rpi3": (("arch/aarch64/", "kern/boards/arm/", "kern/boards/rpi3/", "kern/boards/virt64/"),
+             ["--target=aarch64-none-elf"]),
 }
 
 
