@@ -194,7 +194,7 @@ void loam_zone_online(loam_zone *zone);
  * them back. For a process that forks: between the two its memory is copied. In the copy `alone`
  * says that the other processors do not exist there: what they were waiting for is void, and what
  * their fronts hold is lost.
- *   cost        O(areas)      context   no lock of the zone is held; in between no call but these */
+ *   cost        O(areas)      context   no lock of the zone is held; in between no other call */
 loam_irq loam_zone_freeze(loam_zone *zone);
 void loam_zone_thaw(loam_zone *zone, loam_irq irq, bool alone);
 
