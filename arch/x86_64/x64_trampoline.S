@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* x64_trampoline.S - the first instructions of every processor but the first.
  *
- * A processor that is started begins in 16 bits at the start of a page below 1 MiB, with cs = page /
- * 16. This code is copied there, whichever page it is: it finds out, writes its own address into two
- * pointers, and goes on in 32 bits with flat segments, in x64_start.S, where the first one came by.
+ * A processor that is started begins in 16 bits at the start of a page below 1 MiB, with cs = page
+ * / 16. This code is copied there, whichever page it is: it finds out, writes its own address into
+ * two pointers, and goes on in 32 bits with flat segments, in x64_start.S, where the first came by.
  */
 #define AT(symbol) ((symbol) - x64_trampoline) // in its page
 #define CODE       0x08
