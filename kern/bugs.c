@@ -78,6 +78,30 @@ static void bug_broken_rule(void)
         kpanic("a rule is broken: %s", broken);
 }
 
+static loam_lock outer = LOAM_LOCK_OF(LOAM_RANK_FACE), inner = LOAM_LOCK_OF(LOAM_RANK_AREA);
+
+static void bug_lock_again(void)
+{
+    loam_irq irq = loam_lock_acquire(&inner);
+    (void)loam_lock_acquire(&inner);
+    loam_lock_release(&inner, irq);
+}
+
+static void bug_lock_release(void)
+{
+    loam_lock_release(&inner, (loam_irq){0});
+    kprintf("bug: released\n");
+}
+
+/* Seen in builds with LOAM_LOCK_ORDER. */
+static void bug_lock_order(void)
+{
+    loam_irq irq = loam_lock_acquire(&inner);
+    loam_irq second = loam_lock_acquire(&outer);
+    loam_lock_release(&outer, second);
+    loam_lock_release(&inner, irq);
+}
+
 typedef struct bug {
     const char *name;
     void (*make)(void);
@@ -92,6 +116,9 @@ static const bug bugs[] = {
     {"null-write", bug_null_write, "a write through a NULL pointer"},
     {"stack-overflow", bug_stack_overflow, "calls without end"},
     {"broken-rule", bug_broken_rule, "the zone's table is overwritten, and checked"},
+    {"lock-again", bug_lock_again, "a lock is taken by the core that holds it"},
+    {"lock-release", bug_lock_release, "a lock is released by a core that does not hold it"},
+    {"lock-order", bug_lock_order, "a lock is taken below one that comes after it"},
 };
 
 typedef struct wanted {

@@ -2,6 +2,7 @@
 /* shell_cpus.c - commands about the processors. */
 #include "console.h"
 #include "kern.h"
+#include "loam/port.h"
 #include "shell.h"
 #include "smp.h"
 #include "stress.h"
@@ -54,7 +55,61 @@ static void do_stress(size_t count, const char *const *word)
         (void)stress_run(&wish);
 }
 
+/* ---- stale ---- */
+
+typedef struct stale_read {
+    volatile unsigned char *at;
+    unsigned cpu; /* that reads; smp_count(): all do */
+} stale_read;
+
+static void read_there(void *ctx)
+{
+    const stale_read *s = ctx;
+    if (s->cpu == smp_count() || s->cpu == loam_port_cpu())
+        (void)*s->at;
+}
+
+/* All processors read a page of vmap, so that each remembers where it is; it is freed; one of them
+ * reads it again. told: the others are told to forget it, as ever. */
+static void read_stale(unsigned cpu, bool told)
+{
+    loam_tlb *tlb = &kern_this.tlb;
+    bool (*others)(void *ctx, const uint64_t *va, uint32_t count) = tlb->others;
+    stale_read s = {NULL, smp_count()};
+    uint64_t va;
+    if (kern_this.vmap == NULL ||
+        loam_vmap_alloc(kern_this.vmap, LOAM_PAGE_SIZE, 0, LOAM_PT_WRITE, &va) != LOAM_OK) {
+        kprintf("stale: no vmap, or no memory\n");
+        return;
+    }
+    s.at = (volatile unsigned char *)(uintptr_t)va;
+    smp_run(read_there, &s);
+    if (!told)
+        tlb->others = NULL;
+    (void)loam_vmap_free(kern_this.vmap, va);
+    tlb->others = others;
+    s.cpu = cpu;
+    kprintf("stale: core %u reads 0x%X, which is free\n", (int)cpu, va);
+    smp_run(read_there, &s);
+    kprintf("stale: the read went through\n");
+}
+
+static void do_stale(size_t count, const char *const *word)
+{
+    uint64_t cpu;
+    bool untold = count == 3 && word_is(word[2], "untold");
+    if (count == 3 && !untold)
+        shell_usage(word[0]);
+    else if (shell_number(word[0], word[1], &cpu)) {
+        if (cpu >= smp_count())
+            kprintf("%s: there is no processor %U\n", word[0], cpu);
+        else
+            read_stale((unsigned)cpu, !untold);
+    }
+}
+
 const shell_command shell_cpus_commands[] = {
+    {"stale", 1, 2, "CORE [untold]", "read a page of vmap after its end: a fault", do_stale},
     {"stress", 0, 3, "[OPS [SEED]] [offline]", "all processors allocate at once", do_stress},
     {"cpus", 0, 0, "", "the processors, and what they did", do_cpus},
     {NULL, 0, 0, NULL, NULL, NULL},
