@@ -14,8 +14,8 @@ typedef struct stress_wish {
 /* Reads "OPS[,SEED][,offline]". false: no such thing. */
 bool stress_parse(const char *text, stress_wish *wish);
 
-/* Runs it, by processor 0. Prints "stress: cpus=N ops=N seed=0x..." and at the end "stress: passed",
- * or the first thing that was wrong. */
+/* Runs it, by processor 0. Prints "stress: cpus=N ops=N seed=0x..." and at the end
+ * "stress: passed", or the first thing that was wrong. */
 bool stress_run(const stress_wish *wish);
 
 #endif

@@ -4,8 +4,9 @@
  *     word     0          1          2        ...                  last
  *           pattern+0  pattern+1  pattern+2                    pattern+last
  *
- * pattern is a hash of the processor and of the block's number, so that no two blocks have a word in
- * common. Of a page or less every word is written, of more every eighth (a cache line), and the last.
+ * pattern is a hash of the processor and of the block's number, so that no two blocks have a word
+ * in common. Of a page or less every word is written, of more every eighth (a cache line), and the
+ * last.
  */
 #include "board.h"
 #include "stress_impl.h"

@@ -48,8 +48,8 @@ static inline void loam_port_relax(void)
 #endif
 }
 
-/* A spinlock that gives the processor away after a while: the holder may have been descheduled. With
- * LOAM_LOCK_ORDER it knows the thread that holds it, and the rules of port_lock.c are looked at. */
+/* A spinlock that gives the processor away after a while: its holder may not be running. With
+ * LOAM_LOCK_ORDER it knows the thread that holds it, and looks at the rules of port_lock.c. */
 typedef struct loam_lock {
     uint32_t held; /* [atomic] 1 while somebody holds it */
     uint32_t rank; /* [init] */

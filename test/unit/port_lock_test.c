@@ -84,6 +84,7 @@ static void without_rank(tap *t)
 
 static void names(tap *t)
 {
+    TAP_RULE(t, loam_lock_rule_again, "O1"); /* what a port says before it waits for itself */
     TAP_STR(t, loam_lock_rank_name(LOAM_RANK_AREA), "area of a zone");
     TAP_STR(t, loam_lock_rank_name(LOAM_RANK_CONSOLE), "console");
     TAP_STR(t, loam_lock_rank_name(LOAM_LOCK_RANK_COUNT), "lock of an unknown rank");

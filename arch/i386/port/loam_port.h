@@ -35,7 +35,7 @@ static inline void loam_port_relax(void)
     __asm__ volatile("" : : : "memory");
 }
 
-/* Interrupts off is what locks; `held` is for the rules of port_lock.c, for nobody could ever wait. */
+/* Interrupts off is what locks; `held` is for the rules of port_lock.c: nobody could ever wait. */
 typedef struct loam_lock {
     uint32_t held; /* 1 while somebody holds it */
     uint32_t rank; /* [init] */
