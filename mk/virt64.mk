@@ -12,7 +12,8 @@ $(eval $(call a64_kernel,aarch64,virt64,kernel,$(VIRT64_SRC),0x40200000,0x420000
 $(eval $(call a64_kernel,aarch64clang,virt64clang,kernel,$(VIRT64_SRC),0x40200000,0x42000000))
 
 VIRT64_IMAGES := $(VIRT64)/kernel.img $(RPI3)/initramfs.cpio
-# QEMU's arguments for another machine: qemu-args="-smp 16 -m 8G -M gic-version=3"
+# QEMU's arguments for another machine: qemu-args="-smp 16 -m 8G -M gic-version=3"; on a host with
+# far fewer cores `-accel tcg,thread=single` besides, or they wait for each other's time slices.
 qemu-args ?= -smp 4
 VIRT64_QEMU := qemu-system-aarch64 -M virt -cpu cortex-a57 -m 1G -kernel $(VIRT64)/kernel.img \
     -initrd $(RPI3)/initramfs.cpio -display none -monitor none -nic none \
