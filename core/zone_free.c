@@ -155,6 +155,40 @@ static zone_freed zone_free_piece(loam_zone *zone, zone_area *area, uint64_t fra
     return freed;
 }
 
+/* Lock held. Where the block of several pieces that starts at a frame ends; 0: beyond the area. */
+static uint64_t zone_pieces_end(const loam_zone *zone, const zone_area *area, uint64_t frame)
+{
+    uint64_t at = frame, end = area->first + area->count;
+    do {
+        uint64_t left = zone_run_left(zone, area, at);
+        uint64_t frames = 1ULL << zone_order_of(area->table[at - area->first]);
+        at += frames;
+        if (left <= frames)
+            break;
+    } while (at < end && zone_is_joined(area->table[at - area->first]));
+    return at < end ? at : 0;
+}
+
+/* Lock held. All pieces of a block at once: false when they are to be freed one by one, because
+ * each is told to the trace, claimed for itself, or in an area of its own. */
+static bool zone_free_pieces(loam_zone *zone, zone_area *area, uint64_t frame, uint8_t seen,
+                             loam_err *err)
+{
+    if (!zone_is_multi(seen) || zone->config.hardened || loam_trace_is_on(zone->config.trace))
+        return false;
+    uint64_t end = zone_pieces_end(zone, area, frame);
+    if (end == 0)
+        return false;
+    for (uint64_t at = frame; at != end;) {
+        uint8_t *byte = &area->table[at - area->first];
+        at += 1ULL << zone_order_of(*byte);
+        *byte = ZONE_PLAIN;
+    }
+    *err = loam_buddy_free_range(&area->buddy, frame, end - frame);
+    zone_settle(zone, area);
+    return true;
+}
+
 /* zone_push without the fast path's cap, for a zone that is hardened. Interrupts off. */
 static bool zone_push_hardened(const loam_zone *zone, zone_front *front, uint64_t frame,
                                uint8_t kind, int want)
@@ -209,7 +243,7 @@ loam_err loam_zone__free_slow(loam_zone *zone, uint64_t frame, int want, uint8_t
         uint8_t seen = loam_atomic_byte_peek(
             &area->table[frame - area->first]); /* no order: the claim asks again */
         const char *objection = zone_objection(seen, want, kind, &by_state);
-        if (objection == NULL)
+        if (objection == NULL && !zone_free_pieces(zone, area, frame, seen, &freed.err))
             freed = zone_free_piece(zone, area, frame, kind, seen);
         if (objection != NULL || freed.late) {
             zone_area_unlock(area, irq);

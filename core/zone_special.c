@@ -49,9 +49,23 @@ static loam_pfn zone_done(loam_zone *zone, uint64_t frame, uint64_t count, unsig
     return loam_pfn_of(frame);
 }
 
+/* The tail of a block in one area of which the head is still out. */
+static void zone_return_within(zone_area *area, uint64_t first, uint64_t count)
+{
+    loam_irq irq = zone_area_lock(area);
+    (void)loam_buddy_free_range(&area->buddy, first, count);
+    zone_area_unlock_freed(area, irq);
+}
+
 /* Gives the tail [first, first + count) of a fresh block back, piece by piece for the trace. */
 static void zone_return_tail(loam_zone *zone, uint64_t first, uint64_t count)
 {
+    zone_area *around = loam_zone__area(zone, first);
+    if (!loam_trace_is_on(zone->config.trace) && first > around->first &&
+        count <= around->count - (first - around->first)) {
+        zone_return_within(around, first, count);
+        return;
+    }
     while (count != 0) {
         unsigned order = zone_piece_order(zone, first, count), merged = order;
         zone_area *area = loam_zone__area(zone, first);
