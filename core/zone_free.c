@@ -180,9 +180,9 @@ static bool zone_free_pieces(loam_zone *zone, zone_area *area, uint64_t frame, u
     if (end == 0)
         return false;
     for (uint64_t at = frame; at != end;) {
-        uint8_t *byte = &area->table[at - area->first];
-        at += 1ULL << zone_order_of(*byte);
-        *byte = ZONE_PLAIN;
+        uint8_t *head = &area->table[at - area->first];
+        at += 1ULL << zone_order_of(*head);
+        *head = ZONE_PLAIN;
     }
     *err = loam_buddy_free_range(&area->buddy, frame, end - frame);
     zone_settle(zone, area);

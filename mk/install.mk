@@ -9,7 +9,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .PHONY: install
-install: build/host/libloam.a build/host/libloam.so ## library, headers, manual, below DESTDIR and PREFIX
+install: build/host/libloam.a build/host/libloam.so
+install: ## libraries, headers, manual, below DESTDIR and PREFIX
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -d $(DESTDIR)$(PREFIX)/include/loam/hosted $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	$(Q)install -m 644 include/loam/*.h $(DESTDIR)$(PREFIX)/include/loam

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* back.c - memory that nobody uses, back to the system.
  *
- * WHAT   Free runs of frames lose their memory, and keep their addresses: the pages read 0 when they
- *        are used again.
+ * WHAT   Free runs of frames lose their memory, and keep their addresses: the pages read 0 when
+ *        they are used again.
  * MODEL  A run is taken out of the zone like any allocation, so that nobody else can have it while
  *        the system takes its pages; then it is freed again. A run that has no page in memory is
  *        left alone: the system is asked which are.

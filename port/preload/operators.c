@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* operators.c - C++'s operator new and delete, by the names that the Itanium ABI gives them, so that
- * the library needs no C++ of its own.
+/* operators.c - C++'s operator new and delete, by the names that the Itanium ABI gives them, so
+ * that the library needs no C++ of its own.
  *
  * A new that finds no memory asks the program's new handler, again and again as the standard says;
- * without one it throws std::bad_alloc, by the function that libstdc++ has for that, or returns NULL
- * where the operator promises not to throw. In a program without libstdc++ nobody calls these. */
+ * without one it throws std::bad_alloc, by the function that libstdc++ has for that, or returns
+ * NULL where the operator promises not to throw. In a program without libstdc++ nobody calls these. */
 #define _GNU_SOURCE
 #include "preload.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* preload_process.c - the layers of the core over the operating system's addresses.
  *
- * WHAT   One range of reserved addresses is the RAM of a zone; slabs and kmalloc stand on it as they
- *        do in a kernel. Memory is made ready at the range's end when the zone has none.
+ * WHAT   One range of reserved addresses is the RAM of a zone; slabs and kmalloc stand on it as
+ *        they do in a kernel. Memory is made ready at the range's end when the zone has none.
  *
  * MODEL        range 0                                              range 1, when that is full
  *        base                    ready                    len
@@ -15,8 +15,8 @@
  *
  *        The zone asks process_grow, its shrinker, before it answers "no memory": so growing is
  *        the slow end of an allocation, in whichever thread it comes.
- * LOCKS  process.lock: the start and further ranges. A range's lock: its growth. Both are taken with
- *        no lock of the core held.
+ * LOCKS  process.lock: the start and further ranges. A range's lock: its growth. Both are taken
+ *        with no lock of the core held.
  * COST   A system call for 2 MiB and more at a time.
  * FROM   -
  * NOT    Giving addresses back: a range stays reserved as long as the process lives.

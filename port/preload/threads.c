@@ -4,8 +4,8 @@
  * WHAT   Gives each thread a processor number with its first allocation, and takes it back when the
  *        thread ends; keeps a fork from catching anybody inside.
  *
- * MODEL      no number  ---- first malloc ---->  number n, fronts online  ---- ends ---->  ended
- *            (shared front, with a lock)         no lock in the fast paths              (shared front)
+ * MODEL      no number  -- first malloc -->  number n, fronts online  -- ends -->  ended
+ *            (the shared front)              no lock in fast paths                (the shared front)
  *
  *        A thread ends in the last round of its destructors: others may still free. What they free
  *        later goes through the shared front.

@@ -142,7 +142,8 @@ def repository(folder):
     """A repository of 40 commits."""
     git = "git -c user.name=a -c user.email=a@b"
     subprocess.run(["bash", "-c", f"""git init -q -b main from && cd from && for i in $(seq 40); do
-        seq $((i * 50)) >file$i && git add . && d="$((1700000000 + i)) +0000" && GIT_AUTHOR_DATE=$d GIT_COMMITTER_DATE=$d \
+        seq $((i * 50)) >file$i && git add . && d="$((1700000000 + i)) +0000" && \
+        GIT_AUTHOR_DATE=$d GIT_COMMITTER_DATE=$d \
         {git} commit -q -m "commit $i"; done"""], cwd=folder, env=environment(None), check=True)
 
 
