@@ -160,6 +160,7 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
     __builtin_memset(s, 0, sizeof(*s));
     s->leaves = (uint32_t)leaves;
     s->ncpus = config->ncpus;
+    s->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);
     layer_set_tables(s, nothing);
     return s;
 }

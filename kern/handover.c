@@ -81,6 +81,17 @@ static bool take(uint64_t len, loam_pa *at)
            take_from(board_this.mapped.pa, len, at);
 }
 
+/* A zone's metadata, on its own node where there are several. */
+static bool take_near(zone_plan *plan)
+{
+    uint64_t first = plan->first << LOAM_PAGE_SHIFT;
+    loam_pa limit = loam_pa_of(plan->limit << LOAM_PAGE_SHIFT);
+    return (plans.nodes > 1 && plan->kind->mapped &&
+            loam_memblock_alloc(&kern_this.map, plan->len, LOAM_PAGE_SIZE, loam_pa_of(first), limit,
+                                LOAM_MEMBLOCK_BOTTOM_UP, &plan->at) == LOAM_OK) ||
+           take(plan->len, &plan->at);
+}
+
 static bool some_mapped(void)
 {
     for (unsigned i = 0; i < plans.count; i++)
@@ -98,7 +109,7 @@ bool handover_measure(void)
     if (sum.free < LEAST_FREE || !zoneplan_make(&plans, measure_zone) || !some_mapped())
         return false;
     for (unsigned i = 0; i < plans.count; i++)
-        if (!take(plans.plan[i].len, &plans.plan[i].at))
+        if (!take_near(&plans.plan[i]))
             return false;
     if (!take(rings, &at))
         return false;
