@@ -152,9 +152,9 @@ static LOAM_NOINLINE bool heap_try_all(loam_heap *h, unsigned least, unsigned ab
 static bool heap_get(loam_heap *h, uint64_t count, uint64_t align, uint64_t *at)
 {
     uint64_t enough = count + (align - 1);
-    unsigned least = heap_class(h, count), in_a_word = 32;
+    unsigned least = heap_class(h->fine, count), in_a_word = 32;
     /* of this class and those above all are long enough */
-    unsigned certain = enough == 1 ? 0 : heap_class(h, enough - 1) + 1;
+    unsigned certain = enough == 1 ? 0 : heap_class(h->fine, enough - 1) + 1;
     uint64_t above = h->classes & ~loam_mask64(certain);
     if ((h->classes >> least & 1) != 0 &&
         heap_try_word(h, heap_first_word(h, least), count, align, &in_a_word, at))

@@ -53,7 +53,7 @@ static bool heap_has_another(const loam_heap *h, unsigned class, uint64_t w)
 {
     for (uint64_t left = h->free[w]; left != 0; left &= left - 1) {
         uint64_t start = (w << 6) + loam_ctz64(left);
-        if (heap_class(h, heap_end_in(h, w, start) - start) == class)
+        if (heap_class(h->fine, heap_end_in(h, w, start) - start) == class)
             return true;
     }
     return false;
@@ -89,18 +89,18 @@ LOAM_INLINE void heap_leave(loam_heap *h, unsigned class, uint64_t at)
 
 void loam_heap__add(loam_heap *h, uint64_t at, uint64_t length)
 {
-    heap_enter(h, heap_class(h, length), at);
+    heap_enter(h, heap_class(h->fine, length), at);
 }
 
 void loam_heap__remove(loam_heap *h, uint64_t at, uint64_t length)
 {
-    heap_leave(h, heap_class(h, length), at);
+    heap_leave(h, heap_class(h->fine, length), at);
 }
 
 void loam_heap__replace(loam_heap *h, uint64_t at, uint64_t length, uint64_t now,
                         uint64_t now_length)
 {
-    unsigned class = heap_class(h, length), now_class = heap_class(h, now_length);
+    unsigned class = heap_class(h->fine, length), now_class = heap_class(h->fine, now_length);
     if (at >> 6 == now >> 6 && class == now_class) {
         h->free[at >> 6] ^= 1ULL << (at & 63);
         h->free[at >> 6] |= 1ULL << (now & 63);

@@ -95,9 +95,9 @@ static inline void *heap_address(const loam_heap *h, uint64_t at)
 
 /* The class of a length: lengths below 2^fine have one each, then 2^fine share a doubling. The last
  * class has all that is longer. */
-static inline unsigned heap_class(const loam_heap *h, uint64_t length)
+static inline unsigned heap_class(unsigned fine, uint64_t length)
 {
-    unsigned l = loam_log2_floor(length), fine = h->fine;
+    unsigned l = loam_log2_floor(length);
     if (l < fine)
         return (unsigned)length - 1;
     unsigned c = (l - fine + 1) * (1U << fine) - 1;

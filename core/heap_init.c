@@ -26,38 +26,53 @@ static uint64_t heap_words(uint64_t bits)
     return (bits + 63) / 64;
 }
 
-/* The shape of a heap of so many grains; with meta, its pointers, too. Returns the words that it
- * takes. */
-static uint64_t heap_lay(loam_heap *h, uint64_t count, uint64_t *meta)
+/* log2 of the classes for each doubling. */
+static unsigned heap_fine(uint64_t count)
 {
-    uint64_t used = 0, bits = count + 1;
-    h->count = count;
-    h->fine = count >> HEAP_FINE_UP_TO == 0 ? 2 : 1;
-    h->kinds = heap_class(h, count) + 1;
-    h->levels = h->height = 0;
+    return count >> HEAP_FINE_UP_TO == 0 ? 2 : 1;
+}
+
+/* Lays one tree of words over so many bits: `each` words where a plain tree has one. A pointer for
+ * each level goes to level[], unless that is NULL. Returns the words that it takes. */
+static uint64_t heap_lay_tree(uint64_t bits, unsigned each, uint64_t *words, uint64_t **level,
+                              unsigned *height)
+{
+    uint64_t used = 0;
+    unsigned l = 0;
     do {
-        h->mark[h->levels++] = meta == NULL ? NULL : meta + used;
         bits = heap_words(bits);
-        used += bits;
+        if (level != NULL)
+            level[l] = words + used;
+        l++;
+        used += bits * each;
     } while (bits > 1);
-    h->free = meta == NULL ? NULL : meta + used;
-    used += heap_words(count + 1);
-    uint64_t nodes = heap_words(count);
-    do {
-        nodes = heap_words(nodes);
-        h->node[h->height++] = meta == NULL ? NULL : meta + used;
-        used += nodes * h->kinds;
-    } while (nodes > 1);
+    if (height != NULL)
+        *height = l;
     return used;
 }
 
 size_t loam_heap_measure(size_t len)
 {
-    loam_heap h;
-    uint64_t count = len / LOAM_HEAP_GRAIN;
+    uint64_t count = len / LOAM_HEAP_GRAIN, words;
     if (count == 0 || count >= HEAP_MOST)
         return 0;
-    return (size_t)(heap_lay(&h, count, NULL) * sizeof(uint64_t));
+    unsigned kinds = heap_class(heap_fine(count), count) + 1;
+    words = heap_lay_tree(count + 1, 1, NULL, NULL, NULL) + heap_words(count + 1) +
+            heap_lay_tree(heap_words(count), kinds, NULL, NULL, NULL);
+    return (size_t)(words * sizeof(uint64_t));
+}
+
+/* The shape of a heap of so many grains, and its pointers into the metadata. */
+static void heap_lay(loam_heap *h, uint64_t count)
+{
+    uint64_t *words = h->meta;
+    h->count = count;
+    h->fine = heap_fine(count);
+    h->kinds = heap_class(h->fine, count) + 1;
+    words += heap_lay_tree(count + 1, 1, words, h->mark, &h->levels);
+    h->free = words;
+    words += heap_words(count + 1);
+    (void)heap_lay_tree(heap_words(count), h->kinds, words, h->node, &h->height);
 }
 
 /* Everything free. The metadata read 0. */
@@ -89,7 +104,7 @@ loam_err loam_heap_init_apart(loam_heap *h, void *meta, size_t meta_len, void *m
     __builtin_memset(meta, 0, need);
     *h = (loam_heap){
         .name = name, .first = first, .low_water = count, .meta = meta, .meta_len = need};
-    heap_lay(h, count, meta);
+    heap_lay(h, count);
     heap_start(h);
     return LOAM_OK;
 }
@@ -188,7 +203,7 @@ static uint64_t check_classes_of(const loam_heap *h, uint64_t w)
     uint64_t classes = 0;
     for (uint64_t left = h->free[w]; left != 0; left &= left - 1) {
         uint64_t at = (w << 6) + loam_ctz64(left);
-        classes |= 1ULL << heap_class(h, heap_next(h, at + 1) - at);
+        classes |= 1ULL << heap_class(h->fine, heap_next(h, at + 1) - at);
     }
     return classes;
 }

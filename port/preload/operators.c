@@ -4,7 +4,8 @@
  *
  * A new that finds no memory asks the program's new handler, again and again as the standard says;
  * without one it throws std::bad_alloc, by the function that libstdc++ has for that, or returns
- * NULL where the operator promises not to throw. In a program without libstdc++ nobody calls these. */
+ * NULL where the operator promises not to throw. In a program without libstdc++ nobody calls
+ * these. */
 #define _GNU_SOURCE
 #include "preload.h"
 

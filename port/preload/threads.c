@@ -5,7 +5,7 @@
  *        thread ends; keeps a fork from catching anybody inside.
  *
  * MODEL      no number  -- first malloc -->  number n, fronts online  -- ends -->  ended
- *            (the shared front)              no lock in fast paths                (the shared front)
+ *            (the shared front)              no lock in fast paths             (the shared front)
  *
  *        A thread ends in the last round of its destructors: others may still free. What they free
  *        later goes through the shared front.

@@ -50,9 +50,12 @@ verdict $? "a program: compiles with pkg-config's flags alone"
 verdict $? "the program: runs"
 
 lib=$work/root/opt/loam/lib
-printf '#include <stdlib.h>\nint main(void) { char *p = malloc(9); free(p); free(p); }\n' >"$work/twice.c"
-gcc -O0 -w -fno-builtin "$work/twice.c" -o "$work/twice" "-L$lib" -lloam "-Wl,-rpath,$lib" \
-    >"$work/out" 2>&1
+cat >"$work/twice.c" <<'END'
+#include <stdlib.h>
+int main(void) { char *p = malloc(9); free(p); free(p); }
+END
+gcc -O0 -w -fno-builtin "$work/twice.c" -o "$work/twice" "-L$lib" -lloam \
+    "-Wl,-rpath,$lib" >"$work/out" 2>&1
 (ulimit -c 0; "$work/twice") >"$work/out" 2>&1
 grep -q "^loam: slab: double free" "$work/out"
 verdict $? "a program linked with libloam.so: has its malloc"

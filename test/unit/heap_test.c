@@ -387,7 +387,7 @@ static void rules(tap *t)
     alloc(t, 100);
     give(t, p);
     uint64_t end = heap_next(&heap, 1), last = heap.count >> 6, two = heap_next(&heap, end + 1);
-    unsigned class = heap_class(&heap, end);
+    unsigned class = heap_class(heap.fine, end);
     breaks(t, &heap.mark[1][0], 1ULL << 9, "H1");
     breaks(t, &heap.mark[0][last], 1ULL << 63, "H2");
     breaks(t, &heap.mark[0][0], 1, "H2");
