@@ -5,7 +5,7 @@
 enum { RING = 4, SEEN = 64 };
 
 static loam_trace trace;
-static loam_trace_event rings[RING];
+static _Alignas(8) loam_trace_event rings[RING];
 
 static loam_trace_event seen[SEEN];
 static unsigned seen_count;
