@@ -8,7 +8,7 @@
  *
  *            table   [ . | 0x7f..., 40 MiB | . | gone | 0x7e..., 1 GiB | . | ... ]
  *
- * LOCKS  One, around the table; never held over a system call that unmaps.
+ * LOCKS  One, around the table; held over a system call that unmaps only when a block moves.
  * COST   O(1) and the system's.
  * FROM   -
  * NOT    Keeping mappings for the next block: what is this large pays for its pages.
@@ -149,15 +149,20 @@ bool huge_free(void *p)
     return true;
 }
 
-/* Lock held: the block's address may be another thread's as soon as it has moved. */
+/* Lock held: the block's address may be another thread's as soon as it has moved. What was mapped
+ * in front of it for its alignment stays behind, and goes. */
 static void *huge_move(huge_block *b, size_t len)
 {
     huge_block now = *b;
-    void *moved = mremap((void *)b->at, b->len, len, b->map == 0 ? MREMAP_MAYMOVE : 0);
+    void *moved = mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED)
         return NULL;
     now.at = (uintptr_t)moved;
     now.len = len;
+    if (now.at != b->at && b->map != 0) {
+        munmap((void *)(b->at - b->map), b->map);
+        now.map = 0;
+    }
     b->at = 1;
     huge_put(now);
     return moved;

@@ -32,7 +32,8 @@
 process loam__process = {.lock = LOAM_LOCK_INIT};
 
 enum { GROW_SHARE = 8 /* a range grows by a part of what it has */ };
-#define GROW_MOST (32 * MIB)
+#define GROW_MOST   (32 * MIB)
+#define RANGE_LEAST (16 * MIB)
 
 /* ---- growth ---- */
 
@@ -151,7 +152,7 @@ bool process_start(void)
     bool started = self->ranges != 0;
     if (!started) {
         process_configure();
-        started = range_make(&self->range[0], loam__conf.range, 16 * MIB);
+        started = range_make(&self->range[0], loam__conf.range, RANGE_LEAST);
     }
     if (started && self->ranges == 0) {
         loam_atomic_store(&self->ranges, 1); /* pairs with the load in process_range_of */
@@ -168,8 +169,11 @@ static bool process_more(uint32_t counted, size_t size)
     loam_irq irq = loam_lock_acquire(&self->lock);
     bool more = self->ranges > counted;
     if (!more && counted < PROCESS_RANGES) {
-        size_t least = size > 8 * MIB ? 2 * size : 16 * MIB;
-        more = range_make(&self->range[counted], loam__conf.range, least);
+        /* with its magic; one that lies at a multiple of its size is inside, wherever this is */
+        size_t block = (size_t)1 << loam_log2_ceil(size + LOAM_PAGE_SIZE);
+        size_t least = block > RANGE_LEAST / 2 ? 2 * block : RANGE_LEAST;
+        size_t want = loam__conf.range > least ? loam__conf.range : least;
+        more = range_make(&self->range[counted], want, least);
         if (more) /* pairs with the load in process_range_of */
             loam_atomic_store(&self->ranges, counted + 1);
     }

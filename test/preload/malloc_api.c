@@ -160,6 +160,23 @@ static void resizes(tap *t)
     }
 }
 
+/* No room behind it, and something mapped before it: it has to move. */
+static void resizes_aligned_huge(tap *t)
+{
+    uint64_t before = mallinfo2().hblkhd;
+    unsigned char *p = alloc_aligned(64 * MIB, 40 * MIB);
+    void *beside = alloc(40 * MIB);
+    memset(p, 7, 40 * MIB);
+    p = resize(p, 400 * MIB);
+    TAP_CHECK(t, p != NULL && all_are(p, 40 * MIB, 7));
+    TAP_EQ(t, malloc_usable_size(p), 400 * MIB);
+    p = resize(p, 36 * MIB);
+    TAP_CHECK(t, p != NULL && all_are(p, 36 * MIB, 7));
+    release(p);
+    release(beside);
+    TAP_EQ(t, mallinfo2().hblkhd, before);
+}
+
 /* ---- what is told ---- */
 
 static void figures(tap *t)
@@ -410,6 +427,7 @@ static const tap_case cases[] = {
     {"malloc: every alignment", every_alignment},
     {"free: errno is what it was", errno_is_kept},
     {"realloc: every size to every other: contents kept", resizes},
+    {"realloc: a huge block with an alignment: moves", resizes_aligned_huge},
     {"malloc: mallinfo2, malloc_info", figures},
     {"malloc_trim: memory goes back", trims},
     {"free: what was never given out, or is no more: one line, the end", stopped},

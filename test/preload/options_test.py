@@ -42,6 +42,9 @@ int main(int argc, char **argv)
         p = malloc(100);
         printf("%d\n", p[0] | p[99]);
     }
+    if (strcmp(what, "large") == 0)
+        for (size_t size = (size_t)1 << 20; size < (size_t)32 << 20; size += (size_t)3 << 20)
+            *(char *)malloc(size) = 1;
     if (strcmp(what, "random") == 0)
         for (int i = 0; i < 8; i++)
             printf("%d ", (int)((char *)malloc(32) - (char *)malloc(32)));
@@ -103,6 +106,9 @@ def checks(tap, program, folder):
     for conf in ("range=16M", "range=1G,huge_pages", "trim_ms=0", "hardened,range=64M"):
         code, _, errors = run(program, ["late" if "hard" not in conf else "x"], conf)
         tap.check(code == 0 and errors == "", f"{conf}: a program runs", [errors])
+    for conf in ("range=16M", "range=40M", "range=17M,guard"):
+        code, _, errors = run(program, ["large"], conf)
+        tap.check(code == 0 and errors == "", f"{conf}: blocks larger than a range", [errors])
 
 
 def main():
