@@ -64,9 +64,9 @@ static void figures(void)
              threads_abandoned());
         return;
     }
-    line("loam: %U bytes in %U blocks are out; %U bytes are from the system\n", s.used, s.blocks,
-         s.ready);
-    line("loam: %U bytes in %U huge blocks; %U fronts left behind by forks\n", s.huge,
+    line("loam: %U bytes in %U blocks are out; %U bytes are from the system\n", s.used + s.huge,
+         s.blocks, s.ready + s.huge);
+    line("loam: of these %U bytes in %U huge blocks; %U fronts left behind by forks\n", s.huge,
          s.huge_blocks, threads_abandoned());
 }
 
@@ -86,12 +86,22 @@ static bool leak(void *ctx, void *p, size_t size, const char *cache, const void 
     return true;
 }
 
+/* Of these nobody keeps who asked. */
+static void leak_huge(void *ctx, void *p, size_t len)
+{
+    leak_sums *sums = ctx;
+    if (sums->blocks++ < LEAKS_TOLD)
+        line("loam: still out: 0x%X, %U bytes, huge\n", (uintptr_t)p, len, 0);
+    sums->bytes += len;
+}
+
 static void leaks(void)
 {
     leak_sums sums = {0, 0};
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++)
         loam_kmalloc_each(loam__process.range[i].kmalloc, leak, &sums);
+    huge_each(leak_huge, &sums);
     line("loam: %U bytes in %U blocks are still out\n", sums.bytes, sums.blocks, 0);
 }
 

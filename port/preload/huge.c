@@ -189,6 +189,15 @@ void huge_sums(uint64_t *bytes, uint64_t *blocks)
     loam_lock_release(&huge.lock, irq);
 }
 
+void huge_each(huge_fn *fn, void *ctx)
+{
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    for (size_t i = 0; i < huge.cap; i++)
+        if (huge.block[i].at > 1)
+            fn(ctx, (void *)huge.block[i].at, huge.block[i].len);
+    loam_lock_release(&huge.lock, irq);
+}
+
 void huge_freeze(void)
 {
     (void)loam_lock_acquire(&huge.lock);

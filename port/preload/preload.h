@@ -127,5 +127,8 @@ void huge_freeze(void);
 void huge_thaw(void);
 /* Bytes and blocks that are out. */
 void huge_sums(uint64_t *bytes, uint64_t *blocks);
+/* Every block that is out; the table's lock is held meanwhile. */
+typedef void huge_fn(void *ctx, void *p, size_t len);
+void huge_each(huge_fn *fn, void *ctx);
 
 #endif

@@ -45,6 +45,8 @@ int main(int argc, char **argv)
     if (strcmp(what, "large") == 0)
         for (size_t size = (size_t)1 << 20; size < (size_t)32 << 20; size += (size_t)3 << 20)
             *(char *)malloc(size) = 1;
+    if (strcmp(what, "huge") == 0)
+        *(char *)malloc((size_t)40 << 20) = 1;
     if (strcmp(what, "random") == 0)
         for (int i = 0; i < 8; i++)
             printf("%d ", (int)((char *)malloc(32) - (char *)malloc(32)));
@@ -94,6 +96,10 @@ def checks(tap, program, folder):
     code, _, errors = run(program, ["leak"], "leaks")
     tap.check(code == 0 and re.search(r"still out: 0x\w+, 100 bytes, from 0x", errors),
               "leaks: a block is told", [errors])
+    code, _, errors = run(program, ["huge"], "leaks,stats")
+    tap.check(code == 0 and re.search(r"still out: 0x\w+, 41943040 bytes, huge", errors) and
+              re.search(r"^loam: 419\d+ bytes in \d+ blocks are out", errors, re.M),
+              "leaks, stats: a huge block is told", [errors])
     code, _, errors = run(program, ["leak"], "stats,json")
     figures = json.loads(errors)
     tap.check(code == 0 and figures["blocks"] >= 1 and figures["used"] >= 100,
