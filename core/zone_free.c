@@ -165,7 +165,7 @@ static uint64_t zone_pieces_end(const loam_zone *zone, const zone_area *area, ui
         at += frames;
         if (left <= frames)
             break;
-    } while (at < end && zone_is_joined(area->table[at - area->first]));
+    } while (at < end && zone_piece_follows(&area->table[at - area->first]));
     return at < end ? at : 0;
 }
 

@@ -151,6 +151,18 @@ static uint64_t zone_full_of(const loam_zone_config *config, uint64_t first, uin
     return hi > *s ? hi - *s : 0;
 }
 
+/* Areas of [first, end), at most two. */
+static void zone_plan_areas(zone_plan *plan, const loam_zone_config *config, uint64_t first,
+                            uint64_t end)
+{
+    for (uint64_t len; first < end; first += len) {
+        len = zone_area_len(config, first, end);
+        plan->areas++;
+        plan->buddies += loam_buddy_measure(first, len);
+    }
+}
+
+/* Full areas all need the same: however many there are, they are counted at once. */
 static void zone_plan_run(zone_plan *plan, const loam_zone_config *config, uint64_t first,
                           uint64_t count)
 {
@@ -160,13 +172,16 @@ static void zone_plan_run(zone_plan *plan, const loam_zone_config *config, uint6
     plan->last = end - 1;
     plan->frames += count;
     plan->tables += zone_line((first & (ZONE_LINE - 1)) + count);
-    for (uint64_t at = first, len; at < end; at += len) {
-        len = zone_area_len(config, at, end);
-        plan->areas++;
-        plan->buddies += loam_buddy_measure(at, len);
+    if (full == 0) {
+        zone_plan_areas(plan, config, first, end);
+        return;
     }
-    if (full != 0)
-        plan->units = zone_units_from(plan->units, s, full) + full;
+    uint64_t from = s << config->area_shift, to = (s + full) << config->area_shift;
+    zone_plan_areas(plan, config, first, from);
+    zone_plan_areas(plan, config, to, end);
+    plan->areas += full;
+    plan->buddies += full * loam_buddy_measure(from, 1ULL << config->area_shift);
+    plan->units = zone_units_from(plan->units, s, full) + full;
     plan->full += full;
 }
 
