@@ -39,11 +39,15 @@ static void do_cpus(size_t count, const char *const *word)
     kprintf("in fronts: %U pages\n", pages_in_fronts());
 }
 
+/* Also as on the kernel's command line, in one word with commas. */
 static void do_stress(size_t count, const char *const *word)
 {
-    stress_wish wish = {.ops = 20000, .seed = 1};
+    stress_wish wish;
     uint64_t *number[] = {&wish.ops, &wish.seed};
-    for (size_t i = 1; i < count; i++) {
+    bool one_word = count == 2 && stress_parse(word[1], &wish);
+    if (!one_word)
+        wish = (stress_wish){.ops = 20000, .seed = 1};
+    for (size_t i = 1; i < count && !one_word; i++) {
         if (i + 1 == count && word_is(word[i], "offline"))
             wish.offline = true;
         else if (i > LOAM_ARRAY_LEN(number) || !shell_number(word[0], word[i], number[i - 1]))

@@ -24,6 +24,7 @@ def words(tap, name, boot):
     machine, want = boot("shell", 4)
     machine.wait_for(PROMPT)
     stress = machine.command("stress 4000 7")
+    one_word = machine.command("stress 600,7,offline")
     cpus = machine.command("cpus")
     tlb = machine.command("tlb")
     machine.type("off\r")
@@ -31,6 +32,8 @@ def words(tap, name, boot):
     online = re.findall(r"^ +(\d) +0  online +([1-9]\d*) +([1-9]\d*) ", cpus, re.M)
     tap.check("stress: passed" in stress and code == want, f"{name}: stress in the shell: passed",
               tail(stress))
+    tap.check("ops=600 seed=0x7 offline" in one_word and "stress: passed" in one_word,
+              f"{name}: stress in the shell: as on the command line", tail(one_word))
     tap.check(len(online) == 4, f"{name}: cpus: each core has had ticks and interrupts",
               tail(cpus))
     told = re.search(r"told of (\d+) batches(, by an interrupt each)?", tlb)
