@@ -18,7 +18,8 @@
  * A double free is refused at once on the processor that owns the slab, and where both frees were
  * gathered by one other; split over two processors it is found when the second is told to the
  * owner or taken by it, unless the object was given out in between. LOAM_SLAB_HARDENED tells at
- * once and looks everywhere.
+ * once and looks everywhere: only of two frees at the same moment both may be answered LOAM_OK, and
+ * the owner refuses the second when it takes it.
  *
  * Context: any, interrupts too; they are kept off for a handful of instructions at a time. Any
  * processor may make any call at any time, unless the call says otherwise. A layer of one
