@@ -108,7 +108,6 @@ class Shell:
 
 def in_shell(tap, board, machine, good):
     shell = Shell(tap, board, machine)
-    paging = "^shompOS>" if board == "pc32" else "No paging here: writes after free are found"
     for how in ("", "grow", "guard"):  # kmalloc has what it keeps, from here on
         shell.says(how, "q", "leak report: nothing was left")
     frames = shell.machine.command("buddyinfo").splitlines()[1:]
@@ -121,7 +120,7 @@ def in_shell(tap, board, machine, good):
     shell.says("guard", "54r!4tp",
                r"refused: shomp: write after free: address [0-9a-f]+, free, 16 bytes, allocated by",
                "leak report: 1 block left", name="54r!4t: the write is named")
-    shell.says("guard", "0000p----p", paging, "\n".join(counts("000000000000")),
+    shell.says("guard", "0000p----p", "^shompOS>", "\n".join(counts("000000000000")),
                "\n".join(counts("0000001")), name="pages come and go")
     shell.says("shrink", "", "'shrink' is neither grow nor guard", name="refused",
                prompt="neither")
