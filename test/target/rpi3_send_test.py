@@ -100,7 +100,7 @@ def through_qemu(tap, folder):
         tap.check(answer in heard, f"uartboot: {name}", [heard])
     started = time.monotonic()
     code, output = send(pi.KERNEL, loader.device, "--until", "loam: all tests passed",
-                        "--until-wait", "120")
+                        "--until-wait", "400")
     size = os.path.getsize(pi.KERNEL)
     print(f"# sent and tested in {time.monotonic() - started:.1f} s")
     tap.check(code == 0 and f"uartboot: {size} bytes" in output and "starting" in output,
