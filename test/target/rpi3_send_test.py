@@ -44,7 +44,7 @@ class Loader:
                    "-serial", "pty", "-device", f"loader,file={asleep},addr=0x70000,force-raw=on"]
         for core in (1, 2, 3):
             command += ["-device", f"loader,addr=0x70000,cpu-num={core}"]
-        self.process = subprocess.Popen(["timeout", "240", *command], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(["timeout", "560", *command], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.device = None
         while self.device is None:
