@@ -7,8 +7,9 @@
  * MODEL      no number  -- first malloc -->  number n, fronts online  -- ends -->  ended
  *            (the shared front)              no lock in fast paths             (the shared front)
  *
- *        A thread ends in the last round of its destructors: others may still free. What they free
- *        later goes through the shared front.
+ *        A thread ends in the second round of its destructors: others may still free. What they
+ *        free later goes through the shared front. Not in the last: a thread whose first block is
+ *        asked for by a destructor has fewer rounds, and its number would never come back.
  *
  *        A fork happens with every lock of every layer held by the thread that forks, so that none
  *        is held by a thread that does not exist in the child. Fronts are no locks: a thread may
@@ -25,7 +26,8 @@
 #include <limits.h>
 #include <pthread.h>
 
-enum { WORDS = (PROCESS_CPUS + 63) / 64 };
+enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2 };
+_Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round, it ends");
 
 static struct {
     loam_lock lock;
@@ -83,7 +85,7 @@ static void range_offline(process_range *r)
     loam_zone_offline(r->zone);
 }
 
-/* Destructors run in rounds, and others may allocate in theirs: this thread ends in the last. */
+/* Destructors run in rounds, and others may allocate in theirs: this thread ends in the second. */
 static void thread_end(void *value)
 {
     unsigned number = loam_port_cpu();
@@ -183,7 +185,7 @@ void thread_begin(void)
     if (number != PROCESS_NOBODY) {
         loam_hosted_set_cpu(number);
         each_range(range_online);
-        rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS;
+        rounds_left = ROUNDS;
         if (pthread_setspecific(threads.key, &threads) != 0) {
             each_range(range_offline);
             loam_hosted_set_cpu(PROCESS_NOBODY);

@@ -195,6 +195,46 @@ static void destructors(tap *t)
     TAP_EQ(t, atomic_load(&ended), 800);
 }
 
+static pthread_key_t late;
+
+static void first_words(void *value)
+{
+    (void)value;
+    release(alloc(777));
+}
+
+static void *first_in_destructor(void *arg)
+{
+    pthread_setspecific(late, &late);
+    return arg;
+}
+
+enum { NEAR = 1 << 16 /* bytes of a slab */ };
+
+static pthread_barrier_t together;
+static uintptr_t place[2];
+
+static void *where(void *arg)
+{
+    void *p = alloc(48);
+    place[(uintptr_t)arg] = (uintptr_t)p / NEAR;
+    pthread_barrier_wait(&together);
+    release(p);
+    return arg;
+}
+
+/* A number that stayed with a thread that is no more would leave the others with the shared front:
+ * two of them have blocks in one slab there, and never with fronts of their own. */
+static void numbers_come_back(tap *t)
+{
+    TAP_EQ(t, pthread_key_create(&late, first_words), 0);
+    for (unsigned i = 0; i < 100; i++)
+        run(1, first_in_destructor);
+    pthread_barrier_init(&together, NULL, 2);
+    run(2, where);
+    TAP_CHECK(t, place[0] != place[1]);
+}
+
 /* ---- forks ---- */
 
 /* In the child: blocks of all sizes, a thread, a child of its own. */
@@ -258,6 +298,7 @@ static const tap_case cases[] = {
     {"threads: blocks freed by others: memory flat", handed_over},
     {"threads: 10,000 come and go: memory flat", ten_thousand},
     {"threads: destructors that allocate and free to the last", destructors},
+    {"threads: a first block in a destructor: its number comes back", numbers_come_back},
     {"threads: forks while others are inside", forks},
 };
 static const tap_suite suite = {"malloc_threads", cases, LOAM_ARRAY_LEN(cases)};
