@@ -263,12 +263,14 @@ loam_cache *loam_cache_create(loam_slabs *slabs, const char *name, size_t size, 
     return loam_slab__cache_create(slabs, name, size, align, NULL, ctor, ctx);
 }
 
-/* Slabs of all fronts. */
+/* Slabs of all fronts. Under the lock none is between two of them. */
 static uint32_t cache_slabs(const loam_cache *c)
 {
     uint32_t slabs = 0;
+    loam_irq irq = slab_lock(c->slabs);
     for (uint32_t i = 0; i < c->slabs->parts; i++)
         slabs += loam_atomic_load(&c->part[i].slabs); /* pairs with the add in loam_slab__release */
+    slab_unlock(c->slabs, irq);
     return slabs;
 }
 

@@ -321,6 +321,34 @@ static void hand_over(tap *t)
     explored(t, &script);
 }
 
+/* ---- the end of a cache ---- */
+
+static void setup_one_of_two(void)
+{
+    make_slabs(2, 64, 0);
+    take_objects(1);
+}
+
+static void want_busy(void)
+{
+    EXPLORE_WANT(loam_cache_destroy(cache) == LOAM_EBUSY);
+}
+
+static const char *freed_at_last(void)
+{
+    free_object(0);
+    return all_is_back();
+}
+
+static void end_of_cache(tap *t)
+{
+    explore_script script = {.name = "the owner leaves while another wants the cache to end",
+                             .setup = setup_one_of_two,
+                             .finish = freed_at_last,
+                             .actor = {{leave, 0, false}, {want_busy, 1, false}}};
+    explored(t, &script);
+}
+
 /* ---- interrupts ---- */
 
 static void interrupt_frees(void)
@@ -383,6 +411,7 @@ static const tap_case cases[] = {
     {"slab: an object freed by two processors: refused once", double_free},
     {"slab: the owner leaves while it is told: each free arrives", offline},
     {"slab: a slab changes hands while its frees are told: each arrives", hand_over},
+    {"slab: a slab changes hands while its cache is to end: it does not", end_of_cache},
     {"slab: handlers free, take and allocate: nothing lost", interrupts},
     {"slab: stores that wait in buffers: nothing lost", buffered},
 };
