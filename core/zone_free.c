@@ -123,14 +123,6 @@ static bool zone_claim(const loam_zone *zone, uint8_t *byte, uint8_t seen)
     return true;
 }
 
-/* Is this the head of a later piece? Behind the last one lies a byte of somebody else, who may
- * write it meanwhile: whatever it reads, a later piece it is not. The thread sanitizer need not
- * know. */
-__attribute__((no_sanitize("thread"))) static bool zone_piece_follows(const uint8_t *byte)
-{
-    return zone_is_joined(*(const volatile uint8_t *)byte);
-}
-
 /* Lock held. One piece, whose byte was seen to be a head; the next one becomes the head of what is
  * left. */
 static zone_freed zone_free_piece(loam_zone *zone, zone_area *area, uint64_t frame, uint8_t kind,

@@ -248,7 +248,7 @@ loam_err loam_zone_split(loam_zone *zone, loam_pfn pfn)
         uint64_t frames = 1ULL << zone_order_of(table[at]);
         __builtin_memset(&table[at], ZONE_HEAD, (size_t)frames);
         at += frames;
-        head = multi && at < left && zone_is_joined(table[at]);
+        head = multi && at < left && zone_piece_follows(&table[at]);
     }
     zone_area_unlock(area, irq);
     if (at != 0)

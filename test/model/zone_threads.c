@@ -362,7 +362,52 @@ static void asked_front_drains(tap *t)
     loam_hosted_set_cpu(0);
 }
 
+enum { NEIGHBOUR = 3, NEIGHBOUR_STEPS = 3000 };
+
+/* A block of 2 + 1 frames, given back as one, then frame by frame. */
+static void *give_pieces(void *arg)
+{
+    loam_hosted_set_cpu(0);
+    for (unsigned i = 0; i < NEIGHBOUR_STEPS; i++) {
+        bool whole = i % 2 == 0;
+        if (loam_zone_alloc_at(zone, loam_pfn_of(0), NEIGHBOUR, 0) != LOAM_OK ||
+            (!whole && loam_zone_split(zone, loam_pfn_of(0)) != LOAM_OK))
+            loam_atomic_add(&faults, 1);
+        for (unsigned frame = 0; frame < (whole ? 1 : NEIGHBOUR); frame++)
+            if (loam_zone_free(zone, loam_pfn_of(frame)) != LOAM_OK)
+                loam_atomic_add(&faults, 1);
+    }
+    return arg;
+}
+
+/* The frame behind it goes to this one's front and comes back. */
+static void *give_neighbour(void *arg)
+{
+    loam_hosted_set_cpu(1);
+    for (unsigned i = 0; i < NEIGHBOUR_STEPS; i++)
+        if (loam_zone_free(zone, loam_pfn_of(NEIGHBOUR)) != LOAM_OK ||
+            loam_zone_alloc(zone, 0, 0).v != NEIGHBOUR)
+            loam_atomic_add(&faults, 1);
+    return arg;
+}
+
+static void neighbours(tap *t)
+{
+    pthread_t pieces, neighbour;
+    start(t, FRAMES, 2, true, false);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(NEIGHBOUR), 1, 0), LOAM_OK);
+    pthread_create(&pieces, NULL, give_pieces, NULL);
+    pthread_create(&neighbour, NULL, give_neighbour, NULL);
+    pthread_join(pieces, NULL);
+    pthread_join(neighbour, NULL);
+    loam_hosted_set_cpu(0);
+    TAP_EQ(t, loam_atomic_load(&faults), 0);
+    loam_zone_drain_all(zone);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
 static const tap_case cases[] = {
+    {"zone threads: blocks of pieces beside another's frame: nothing lost", neighbours},
     {"zone threads: churn with fronts, freed by others too: nothing lost", churn_with_fronts},
     {"zone threads: churn over two areas: nothing lost", churn_two_areas},
     {"zone threads: churn short of memory, drains asked for: nothing lost", churn_when_short},
