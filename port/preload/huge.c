@@ -36,7 +36,8 @@ static struct {
 
 static size_t huge_slot(uintptr_t at)
 {
-    return (size_t)((at >> LOAM_PAGE_SHIFT) * (uintptr_t)0x9e3779b1U) & (huge.cap - 1);
+    uint64_t mixed = (uint64_t)(at >> LOAM_PAGE_SHIFT) * 0x9e3779b97f4a7c15ULL;
+    return (size_t)(mixed >> 32) & (huge.cap - 1); /* the low bits of what is aligned are 0 */
 }
 
 static huge_block *huge_find(uintptr_t at)
