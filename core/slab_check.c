@@ -326,7 +326,7 @@ static const char *check_ring(loam_slabs *s)
         const slab_desc *d = slab_desc_at(s, slab_off(s, p));
         bool large = d->kind == SLAB_LARGE;
         const loam_cache *c = d->kind == SLAB_SLOTS ? slab_cache_of(d) : NULL;
-        if (d->kind == SLAB_NONE ||
+        if ((c == NULL && !large) ||
             loam_slab__find(s, p, large ? d->owner : c->owner, c, &where) != SLAB_IS_WAITING)
             return "S11 what waits is marked so";
         bytes += large ? slab_large_bytes(d) : c->stride;

@@ -176,28 +176,36 @@ static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
     return bits & had;
 }
 
-/* The words that the summary names, until somebody else owns the slab: those are put back. */
+/* The words named in half i of the summary, until somebody else owns the slab: those that are left
+ * are put back. */
+static bool remote_take_named(loam_slabs *s, slab_desc *d, unsigned i, uint32_t named)
+{
+    slab_remote *r = slab_remote_of(d);
+    for (; named != 0; named &= named - 1) {
+        slab_hold hold;
+        unsigned word = 32 * i + (unsigned)loam_ctz64(named);
+        if (!loam_slab__own(d, &hold)) {
+            /* pairs with the exchange in remote_take_words */
+            (void)loam_atomic_or(&r->any[i], named);
+            return false;
+        }
+        uint64_t twice = remote_merge(d, word, remote_word(r, word));
+        loam_slab__leave(s, &hold);
+        if (LOAM_UNLIKELY(twice != 0))
+            remote_refuse(s, d, word, twice);
+    }
+    return true;
+}
+
 static bool remote_take_words(loam_slabs *s, slab_desc *d)
 {
     slab_remote *r = slab_remote_of(d);
     for (unsigned i = 0; i < 2; i++) {
         if (loam_atomic_peek(&r->any[i]) == 0) /* no order: who sets it later queues again */
             continue;
-        /* pairs with the or in remote_or, remote_take_words: the words named have their bits */
-        uint32_t named = loam_atomic_exchange(&r->any[i], 0);
-        for (; named != 0; named &= named - 1) {
-            slab_hold hold;
-            unsigned word = 32 * i + (unsigned)loam_ctz64(named);
-            if (!loam_slab__own(d, &hold)) {
-                /* pairs with the exchange in remote_take_words */
-                (void)loam_atomic_or(&r->any[i], named);
-                return false;
-            }
-            uint64_t twice = remote_merge(d, word, remote_word(r, word));
-            loam_slab__leave(s, &hold);
-            if (LOAM_UNLIKELY(twice != 0))
-                remote_refuse(s, d, word, twice);
-        }
+        /* pairs with the or in remote_or, remote_take_named: the words named have their bits */
+        if (!remote_take_named(s, d, i, loam_atomic_exchange(&r->any[i], 0)))
+            return false;
     }
     return true;
 }

@@ -42,7 +42,7 @@ static void do_cpus(size_t count, const char *const *word)
 /* Also as on the kernel's command line, in one word with commas. */
 static void do_stress(size_t count, const char *const *word)
 {
-    stress_wish wish;
+    stress_wish wish = {.ops = 20000, .seed = 1};
     uint64_t *number[] = {&wish.ops, &wish.seed};
     bool one_word = count == 2 && stress_parse(word[1], &wish);
     if (!one_word)

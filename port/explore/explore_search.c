@@ -194,12 +194,18 @@ static uint32_t choices(uint32_t *stirred)
     return now != 0 ? now : resting;
 }
 
+/* Is the choice made last one of these? */
+static bool has_last(uint32_t choices)
+{
+    return last < 32 && (choices >> last & 1) != 0;
+}
+
 /* Those that the bound on switches allows: who ran last may go on, and others only while there are
  * switches left. */
 static uint32_t affordable(uint32_t todo)
 {
     unsigned most = explore_current_script->switches;
-    bool goes_on = last < CHOICES && (todo >> last & 1) != 0;
+    bool goes_on = has_last(todo);
     if (most == 0 || !goes_on || switches < most)
         return todo;
     return todo & (1U << last | ~0U << FLUSH);
@@ -216,7 +222,7 @@ static const char *step(unsigned choice, uint32_t possible)
         (void)explore_memory_settle();
         return NULL;
     }
-    if (last < CHOICES && choice != last && (possible >> last & 1) != 0)
+    if (choice != last && has_last(possible))
         switches++;
     last = choice;
     explore_actor *actor = &explore_actors[choice];
@@ -328,7 +334,7 @@ static const char *arrive(unsigned *top, uint64_t most)
 
 static unsigned choose(uint32_t todo)
 {
-    return last < CHOICES && (todo >> last & 1) != 0 ? last : (unsigned)__builtin_ctz(todo);
+    return has_last(todo) ? last : (unsigned)__builtin_ctz(todo);
 }
 
 static const char *search(uint64_t most)

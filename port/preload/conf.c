@@ -264,8 +264,6 @@ static void read_text(const char *text)
 
 /* ---- the environment ---- */
 
-extern char **environ;
-
 static const char name[] = "LOAM_CONF=";
 
 /* The value, if the text is the variable; else NULL. */

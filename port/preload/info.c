@@ -63,6 +63,7 @@ PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
     if (options != 0)
         return EINVAL;
     process_sums s = process_sums_now();
+    uint64_t system = s.ready + s.huge;
     fprintf(stream,
             "<malloc version=\"1\">\n<heap nr=\"0\">\n"
             "<total type=\"used\" count=\"%llu\" size=\"%llu\"/>\n"
@@ -70,19 +71,19 @@ PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
             "<system type=\"current\" size=\"%llu\"/>\n</heap>\n</malloc>\n",
             (unsigned long long)s.blocks, (unsigned long long)s.used,
             (unsigned long long)s.huge_blocks, (unsigned long long)s.huge,
-            (unsigned long long)(s.ready + s.huge));
+            (unsigned long long)system);
     return 0;
 }
 
 PRELOAD_EXPORT void malloc_stats(void)
 {
     process_sums s = process_sums_now();
+    uint64_t used = s.used + s.huge, system = s.ready + s.huge;
     fprintf(stderr,
             "loam: %llu bytes in %llu blocks; %llu bytes from the system, %llu in %llu huge"
             " blocks\n",
-            (unsigned long long)(s.used + s.huge), (unsigned long long)s.blocks,
-            (unsigned long long)(s.ready + s.huge), (unsigned long long)s.huge,
-            (unsigned long long)s.huge_blocks);
+            (unsigned long long)used, (unsigned long long)s.blocks, (unsigned long long)system,
+            (unsigned long long)s.huge, (unsigned long long)s.huge_blocks);
 }
 
 /* glibc's parameters mean nothing here; programs that set them go on. */

@@ -36,13 +36,17 @@ static LOAM_NOINLINE void *hard_new(size_t size, size_t align, bool throws)
 static inline void *plain_new(size_t size, bool throws)
 {
     void *p = malloc(size);
-    return LOAM_LIKELY(p != NULL) ? p : hard_new(size, PROCESS_ALIGN, throws);
+    if (p != NULL)
+        return p;
+    return hard_new(size, PROCESS_ALIGN, throws);
 }
 
 static inline void *aligned_new(size_t size, size_t align, bool throws)
 {
     void *p = aligned_alloc(align, size);
-    return LOAM_LIKELY(p != NULL) ? p : hard_new(size, align, throws);
+    if (p != NULL)
+        return p;
+    return hard_new(size, align, throws);
 }
 
 /* How the ABI spells size_t; RKSt9nothrow_t is const std::nothrow_t &, St11align_val_t is

@@ -14,10 +14,11 @@ static void take(unsigned from, unsigned to, unsigned cpu)
 {
     CPUS_ON(cpu);
     for (unsigned i = from; i < to; i++) {
-        out[i] = loam_kmalloc_alloc(cpus.k, sizes[i % LOAM_ARRAY_LEN(sizes)]);
+        size_t size = sizes[i % LOAM_ARRAY_LEN(sizes)];
+        out[i] = loam_kmalloc_alloc(cpus.k, size);
         noes += out[i] == NULL;
         if (out[i] != NULL)
-            memset(out[i], 0x5a, sizes[i % LOAM_ARRAY_LEN(sizes)]);
+            memset(out[i], 0x5a, size);
     }
 }
 

@@ -187,7 +187,7 @@ static void alloc_odd_arena(tap *t)
 static void alloc_tries(tap *t)
 {
     enum { HOLES = LOAM_HEAP_TRIES, SHORT = 10, EACH = (SHORT + 1) * GRAIN, LONG = 11 * GRAIN };
-    start(t, (size_t)(HOLES * EACH + LONG));
+    start(t, (size_t)HOLES * EACH + LONG);
     for (unsigned i = 0; i < HOLES; i++) {
         TAP_CHECK(t, alloc(t, SHORT * GRAIN) == arena + i * EACH);
         alloc(t, 1);
