@@ -8,14 +8,14 @@
 # numbers. In the static library that is one object whose other names are hidden.
 
 PRELOAD_SRC := $(sort $(wildcard port/preload/*.c))
-PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) port/hosted/loam_pages.c
+PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) $(PORT_SRC)
 SO_VERSION := 0
 
 so_CC := gcc
 so_GROUP := host
 so_INCLUDE := -Iinclude -Iport/hosted -Iport/preload
 so_CFLAGS := -O2 -g -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
-    -fno-semantic-interposition
+    -fno-semantic-interposition -DLOAM_HOSTED_FIRST_CPU=31 # PROCESS_NOBODY
 
 $(eval $(call variant_rules,so))
 PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
@@ -31,7 +31,8 @@ build/host/libloam.so: build/host/libloam.so.$(SO_VERSION)
 
 build/so/loam_malloc.o: $(PRELOAD_OBJ)
 	$(call say,LD so,$@)
-	$(Q)ld -r -o $@.all $^ && objcopy --localize-hidden $@.all $@ && rm $@.all
+	$(Q)ld -r -o $@.all $^ && objcopy --localize-hidden --localize-symbol=loam_last_report \
+	    $@.all $@ && rm $@.all
 
 build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) build/so/loam_malloc.o
 	$(call say,AR host,$@)

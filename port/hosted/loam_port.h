@@ -11,6 +11,11 @@
 
 enum { LOAM_PORT_MAX_CPUS = 64 };
 
+enum { LOAM_HOSTED_LINE = 256 };
+
+/* The line of the report that ended the process; visible in core dumps. */
+extern char loam_last_report[LOAM_HOSTED_LINE] __attribute__((visibility("default")));
+
 /* In a program, which a library is not, reading it is one instruction. */
 #if defined(__PIC__) && !defined(__PIE__)
 extern _Thread_local unsigned loam_port_cpu_self;

@@ -13,6 +13,10 @@
 #include "loam/zone.h"
 #include "loam_pages.h"
 
+#ifndef LOAM_HOSTED_FIRST_CPU
+#define LOAM_HOSTED_FIRST_CPU 31 /* mk/preload.mk builds the port with it */
+#endif
+
 #define PRELOAD_EXPORT __attribute__((visibility("default")))
 
 enum {
@@ -22,6 +26,8 @@ enum {
     PROCESS_CPUS = 31,
     PROCESS_NOBODY = PROCESS_CPUS
 };
+
+_Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobody");
 
 /* Addresses of a range, unless LOAM_CONF says otherwise. */
 #define PROCESS_RANGE ((size_t)(sizeof(void *) == 8 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))

@@ -202,10 +202,10 @@ void *process_alloc(size_t size, size_t align, bool zero, const void *caller)
         return NULL;
     if (size >= PROCESS_HUGE || align >= PROCESS_HUGE)
         return huge_alloc(size, align);
-    for (uint32_t i = 0;; i++) {
+    for (uint32_t i = 0, made = 0;; i++) {
         uint32_t n = loam_atomic_load(&loam__process.ranges);
-        if (i == n && !process_more(n, size > align ? size : align))
-            return NULL;
+        if (i == n && (made++ != 0 || !process_more(n, size > align ? size : align)))
+            return NULL; /* a range made for it has no memory either */
         void *p = range_alloc(&loam__process.range[i], size, align, zero, caller);
         if (p != NULL)
             return p;

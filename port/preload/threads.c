@@ -168,10 +168,14 @@ uint32_t threads_abandoned(void)
     return n;
 }
 
+/* A fork in the middle of this leaves a child in which it runs once more: what is registered stays
+ * registered there, and twice would lock twice. */
 static void make_key(void)
 {
+    static uint32_t registered; /* [atomic] */
     threads.has_key = pthread_key_create(&threads.key, thread_end) == 0;
-    (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
+    if (loam_atomic_cas(&registered, 0, 1))
+        (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
 void thread_begin(void)
