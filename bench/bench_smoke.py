@@ -24,7 +24,8 @@ BENCHES = [
         "churn_10000", "area_1_i386", "area_1024_aarch64", "flushes_map_1024_i386",
         "flushes_unmap_1024_x86_64"}),
     ("free", [BIN + "bench_free", "--tiny"], {
-        "free_alone_2e4_ns", "free_alone_2e12_ns", "free_merging_growth_ns"}),
+        "free_alone_2e4_ns", "free_alone_2e12_ns", "free_merging_growth_ns",
+        "free_alone_apart_2e12_ns", "free_alone_apart_spread_ns"}),
     ("locked", [BIN + "bench_locked", "--ops", "8"], {
         "pair_half", "churn_half", "fill", "free_random", "object_pair_64", "object_batch_64",
         "object_remote_64"}),
