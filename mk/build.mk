@@ -18,8 +18,12 @@ FREESTANDING := core/% pt/% boot/% test/unit/% test/tap.c
 
 VARIANTS := host hostclang asan tsan host32
 
+# CPPFLAGS, CFLAGS and LDFLAGS of a packager reach the host's two libraries: behind our defaults,
+# before what they cannot do without.
+FOR_PACKAGES := -O2 -g $(CPPFLAGS) $(CFLAGS)
+
 host_CC := gcc
-host_CFLAGS := -O2 -g -fstack-usage
+host_CFLAGS := $(FOR_PACKAGES) -fstack-usage
 hostclang_CC := clang
 hostclang_CFLAGS := -O2 -g -fstack-usage
 asan_CC := gcc

@@ -14,8 +14,8 @@ SO_VERSION := 0
 so_CC := gcc
 so_GROUP := host
 so_INCLUDE := -Iinclude -Iport/hosted -Iport/preload
-so_CFLAGS := -O2 -g -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
-    -fno-semantic-interposition -DLOAM_HOSTED_FIRST_CPU=31 # PROCESS_NOBODY
+so_CFLAGS := $(FOR_PACKAGES) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+    -fno-builtin-malloc -fno-semantic-interposition -DLOAM_HOSTED_FIRST_CPU=31 # PROCESS_NOBODY
 
 $(eval $(call variant_rules,so))
 PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
@@ -23,8 +23,8 @@ PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
 build/host/libloam.so.$(SO_VERSION): $(PRELOAD_OBJ) port/preload/libloam.map
 	$(call say,LD so,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)gcc -shared -Wl,-soname,libloam.so.$(SO_VERSION),-z,now,-z,relro,--no-undefined \
-	    -Wl,--version-script=port/preload/libloam.map $(PRELOAD_OBJ) -lpthread -o $@
+	$(Q)gcc $(LDFLAGS) -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
+	    -Wl,-z,now,-z,relro,--no-undefined -Wl,--version-script=port/preload/libloam.map $(PRELOAD_OBJ) -lpthread -o $@
 
 build/host/libloam.so: build/host/libloam.so.$(SO_VERSION)
 	$(Q)ln -sf libloam.so.$(SO_VERSION) $@

@@ -32,6 +32,7 @@ lint    clang-format             clang-format
 lint    clang-tidy               clang-tidy
 lint    cppcheck                 cppcheck
 lint    python3                  python3
+lint    mandoc                   mandoc
 rpi3    gcc-aarch64-linux-gnu    aarch64-linux-gnu-gcc
 rpi3    clang                    clang
 rpi3    lld                      ld.lld
@@ -89,6 +90,10 @@ models  spin                     spin
 models  gcc                      gcc
 long    meson                    meson
 long    ninja-build              ninja
+long    dpkg-dev                 dpkg-buildpackage
+long    debhelper                dh
+long    fakeroot                 fakeroot
+long    lintian                  lintian
 END
 }
 

@@ -5,21 +5,21 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 number=0
 verdict() { # TRUE NAME
     number=$((number + 1))
     if [ "$1" = 0 ]; then echo "ok $number - amalgam: $2"; return; fi
     echo "not ok $number - amalgam: $2"
-    sed 's/^/#   /' "$work/out"
+    sed 's/^/#   /' "$scratch/out"
 }
 
-cat >"$work/one.c" <<END
+cat >"$scratch/one.c" <<END
 #include "$PWD/test/house/range_one.h"
 END
 for name in first second; do
-    cat >"$work/$name.c" <<END
+    cat >"$scratch/$name.c" <<END
 #include "$PWD/test/house/range_one.h"
 
 unsigned long long $name(void);
@@ -36,7 +36,7 @@ unsigned long long $name(void)
 }
 END
 done
-cat >"$work/main.c" <<'END'
+cat >"$scratch/main.c" <<'END'
 unsigned long long first(void), second(void);
 int main(void)
 {
@@ -46,11 +46,11 @@ END
 
 echo 1..6
 for cc in gcc clang; do
-    $cc -Wall -Wextra -Wpedantic -Werror -c "$work/one.c" -o "$work/one.o" >"$work/out" 2>&1
+    $cc -Wall -Wextra -Wpedantic -Werror -c "$scratch/one.c" -o "$scratch/one.o" >"$scratch/out" 2>&1
     verdict $? "$cc: a root compiles alone"
-    [ -z "$(nm "$work/one.o" | grep -i ' [a-z] loam' | grep ' [A-Z] ')" ]
+    [ -z "$(nm "$scratch/one.o" | grep -i ' [a-z] loam' | grep ' [A-Z] ')" ]
     verdict $? "$cc: and exports nothing of it"
-    $cc -Wall -Wextra -Werror "$work/first.c" "$work/second.c" "$work/main.c" -o "$work/two" \
-        >"$work/out" 2>&1 && "$work/two"
+    $cc -Wall -Wextra -Werror "$scratch/first.c" "$scratch/second.c" "$scratch/main.c" -o "$scratch/two" \
+        >"$scratch/out" 2>&1 && "$scratch/two"
     verdict $? "$cc: two of them are one program, and it works"
 done
