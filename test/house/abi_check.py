@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""libloam.so exports what port/preload/libloam.abi lists, exactly; so do its version script, the
+archive, and the symbols file of the Debian package. docs/abi.md is the promise. Prints TAP.
+
+    test/house/abi_check.py --write     makes the symbols file anew out of the list
+"""
+import fnmatch
+import os
+import re
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from taplib import Sample, Tap, read, run  # noqa: E402
+
+KEPT = "port/preload/libloam.abi"
+SCRIPT = "port/preload/libloam.map"
+PACKAGED = "debian/libloam0.symbols"
+LIBRARY = "build/host/libloam.so"
+ARCHIVE = "build/host/libloam.a"
+
+SYMBOL = re.compile(r"^ *\d+: \w+ +(\w+) (\w+) +(\w+) +\w+ +(\S+) (\S+)$", re.M)
+KINDS = {"FUNC": "func", "OBJECT": "data"}
+
+
+def kept_abi(text, letter="m"):
+    """{"soname": .., "needed": {..}, "tls": .., "names": {name: "func" or "data SIZE"}}"""
+    abi = {"soname": "", "needed": set(), "tls": 0, "names": {}}
+    for line in text.splitlines():
+        words = line.replace("%", letter).split()
+        if not words or words[0] == "#":
+            continue
+        if words[0] == "soname":
+            abi["soname"] = words[1]
+        elif words[0] == "needed":
+            abi["needed"].add(words[1])
+        elif words[0] == "tls":
+            abi["tls"] = int(words[1])
+        else:
+            abi["names"][words[1]] = " ".join([words[0], *words[2:-1]])
+    return abi
+
+
+def abi_of(library):
+    """The same of a library that was built."""
+    _, dynamic = run(["readelf", "-dlW", library])
+    _, table = run(["readelf", "--dyn-syms", "-W", library])
+    names = {}
+    for size, kind, bind, section, name in SYMBOL.findall(table):
+        if section != "UND" and bind in ("GLOBAL", "WEAK", "UNIQUE"):
+            names[name] = KINDS.get(kind, kind) + (f" {int(size, 0)}" if kind == "OBJECT" else "")
+    soname = re.findall(r"\(SONAME\).*\[(.*)\]", dynamic)
+    tls = re.findall(r"^ *TLS(?: +0x\w+){4} +(0x\w+)", dynamic, re.M)
+    return {"soname": "".join(soname), "names": names, "tls": int("".join(tls) or "0", 0),
+            "needed": set(re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic))}
+
+
+def abi_faults(kept, built):
+    faults = []
+    if built["soname"] != kept["soname"]:
+        faults.append(f"soname {built['soname']}, promised {kept['soname']}")
+    if built["needed"] != kept["needed"]:
+        faults.append(f"needs {sorted(built['needed'])}, promised {sorted(kept['needed'])}")
+    if built["tls"] > kept["tls"]:
+        faults.append(f"{built['tls']} bytes of static TLS, promised {kept['tls']}")
+    for name in sorted(kept["names"].keys() | built["names"].keys()):
+        want, have = kept["names"].get(name), built["names"].get(name)
+        if have is None:
+            faults.append(f"{name} is gone: programs that use it do not start any more")
+        elif want is None:
+            faults.append(f"{name} is exported and not in {KEPT}: '{have} {name}'")
+        elif want != have:
+            faults.append(f"{name} is '{have}', promised '{want}'")
+    return faults
+
+
+def script_faults(kept, text):
+    """The version script names nothing that the list lacks, and lets each name of it through."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    patterns = re.search(r"global:(.*?)local:", text, re.S).group(1).replace(";", " ").split()
+    faults = [f"{pattern} matches no name" for pattern in patterns
+              if not fnmatch.filter(kept["names"], pattern)]
+    return faults + [f"{name} is kept local" for name in kept["names"]
+                     if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def archive_faults(kept, text):
+    """What the archive exports besides the core's loam_*: the functions of the list."""
+    names = {words[2] for words in map(str.split, text.splitlines())
+             if len(words) == 3 and words[1] in "TWDBR"}
+    functions = {name for name, kind in kept["names"].items() if kind == "func"}
+    faults = [f"the archive lacks {name}" for name in sorted(functions - names)]
+    return faults + [f"the archive exports {name}" for name in sorted(names - functions)
+                     if not name.startswith("loam_")]
+
+
+def packaged(kept_text):
+    """Debian's symbols: each name with its version; those of one word size are tagged as such."""
+    rows = set()
+    for words in map(str.split, kept_text.splitlines()):
+        if words and words[0] in ("func", "data"):
+            for bits, letter in ((64, "m"), (32, "j")):
+                tag = f"(arch-bits={bits})" if "%" in words[1] else ""
+                rows.add((words[1].replace("%", letter), tag, words[-1]))
+    head = ["libloam.so.0 libloam0 #MINVER#", "* Build-Depends-Package: libloam-dev"]
+    return head + [f" {tag}{name}@Base {since}" for name, tag, since in sorted(rows)]
+
+
+def packaged_faults(text, kept_text):
+    have, wanted = text.splitlines(), packaged(kept_text)
+    return [f"lacks{line}" for line in wanted if line not in have] + \
+        [f"has besides{line}" for line in have if line not in wanted]
+
+
+VERSIONS = [("mk/install.mk", r"^VERSION := (\S+)$"),
+            ("meson.build", r"^project\('loam', 'c', version: '([^']+)'"),
+            ("CMakeLists.txt", r"^project\(loam VERSION (\S+)"),
+            ("debian/changelog", r"^loam \((\S+)-\d+\) ")]
+
+
+def versions(root):
+    """{file: the version of which it speaks}"""
+    found = {path: re.search(pattern, read(root, path), re.M) for path, pattern in VERSIONS}
+    return {path: match.group(1) if match else "" for path, match in found.items()}
+
+
+def self_test(tap):
+    kept = kept_abi("soname libx.so.0\nneeded libc.so.6\nfunc f 0.1\ndata d 4 0.1\n")
+    sample = "int f(void);\nint f(void) { return 1; }\nint d;\n"
+    cases = [(sample, "", "", "an ABI that is as it was"),
+             (sample.replace("f(", "g("), "", "f is gone", "a function that is gone"),
+             (sample + "int e;\n", "", "e is exported", "a name more"),
+             (sample.replace("int d", "long d[9]"), "", "d is 'data 72'", "an object that grew"),
+             (sample + "_Thread_local int t[2];\n", "", "8 bytes of static", "thread-local data"),
+             (sample, "1", "soname libx.so.1", "another soname")]
+    for text, soname, part, name in cases:
+        with Sample({"x.c": text}) as root:
+            code, output = run(["gcc", "-shared", "-fPIC", "-nostartfiles", "x.c", "-o", "x.so",
+                                "-Wl,--no-as-needed", f"-Wl,-soname,libx.so.{soname or 0}"], root)
+            built = abi_of(os.path.join(root, "x.so")) if code == 0 else {}
+            faults = abi_faults(kept, built) if built else [output]
+            if part:
+                tap.caught(faults, part, name)
+            else:
+                tap.none(faults, f"self-test: {name}: no fault")
+    script = "{\nglobal:\n    f; h*;\nlocal:\n    *;\n};\n"
+    tap.caught(script_faults(kept, script), "d is kept local", "a name that the script hides")
+    tap.caught(script_faults(kept, script), "h* matches no", "a pattern for nothing")
+    tap.caught(archive_faults(kept, "0 T f\n0 T puts\n"), "exports puts", "a name in the archive")
+    tap.caught(packaged_faults("libloam.so.0 libloam0 #MINVER#\n", "func f 0.1\n"),
+               "lacks f@Base 0.1", "a name that the package lacks")
+
+
+def main():
+    text = read(ROOT, KEPT)
+    if sys.argv[1:] == ["--write"]:
+        with open(os.path.join(ROOT, PACKAGED), "w", encoding="ascii") as file:
+            file.write("\n".join(packaged(text)) + "\n")
+        return
+    tap = Tap()
+    self_test(tap)
+    kept = kept_abi(text)
+    tap.none(abi_faults(kept, abi_of(LIBRARY)), f"abi: {LIBRARY}: what {KEPT} promises, exactly")
+    tap.none(script_faults(kept, read(ROOT, SCRIPT)), f"abi: {SCRIPT}: the same names")
+    _, names = run(["nm", "-g", "--defined-only", ARCHIVE])
+    tap.none(archive_faults(kept, names), f"abi: {ARCHIVE}: malloc by the same names, and loam_*")
+    tap.none(packaged_faults(read(ROOT, PACKAGED), text), f"abi: {PACKAGED}: the same names")
+    found = versions(ROOT)
+    tap.check(len(set(found.values())) == 1 and "" not in found.values(),
+              "abi: one version in " + ", ".join(found), [str(found)])
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
