@@ -11,12 +11,13 @@ test/mutants/<unit>.txt names the tests of a unit and its mutants:
     -     rest %= 10;
     +     rest %= 9;
 
-Text behind `- ` is replaced by the text behind `+ ` and has to stand exactly once in the file: a
-mutant that no longer applies is a failure, to be written anew. `with` names files that are not in
-the library and belong to the tests (none: no such line). Tests in explore/ run the mutant in every
-order (port/explore/), and stand alone in their file. `long` behind the file's name keeps
-a mutant for `make test-long`. A mutant lives in build/mutants alone; it is killed when a test
-fails, crashes or takes too long; one that does not compile is no mutant but a mistake.
+Either of the first two may stand in several lines. Text behind `- ` is replaced by the text behind
+`+ ` and has to stand exactly once in the file: a mutant that no longer applies is a failure, to be
+written anew. `with` names files that are not in the library and belong to the tests (none: no such
+line). Tests in explore/ run the mutant in every order (port/explore/), and stand alone in their
+file. `long` behind the file's name keeps a mutant for `make test-long`. A mutant lives in
+build/mutants alone; it is killed when a test fails, crashes or takes too long; one that does not
+compile is no mutant but a mistake.
 """
 import os
 import shutil
@@ -51,9 +52,8 @@ class Mutant:
 
 
 def parse(unit, text):
-    tests = re.search(r"^tests: (.*)$", text, re.M).group(1).split()
-    beside = re.search(r"^with: (.*)$", text, re.M)
-    beside = beside.group(1).split() if beside else []
+    tests = " ".join(re.findall(r"^tests: (.*)$", text, re.M)).split()
+    beside = " ".join(re.findall(r"^with: (.*)$", text, re.M)).split()
     found = re.findall(r"^([\w/.]+\.[ch])( long)?\n- (.*)\n\+ ?(.*)$", text, re.M)
     return [Mutant(unit, tests, path, bool(is_long), old, new, beside)
             for path, is_long, old, new in found]

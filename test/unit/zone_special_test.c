@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* zone_special_test.c - frames by count, by place, within limits; split, bad and reserved ones. */
+#include "tap.h"
+#include "zone_ground.h"
+
+static void exact_count(tap *t, uint64_t n)
+{
+    loam_pfn pfn = loam_zone_alloc_exact(zone, n, 0);
+    TAP_CHECK(t, !loam_pfn_is_none(pfn));
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - n);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    if (!loam_is_pow2(n)) {
+        uint64_t second = pfn.v + (1ULL << loam_log2_floor(n));
+        REFUSED(t, loam_zone_free(zone, loam_pfn_of(second)), "free of an inner frame");
+        REFUSED(t, loam_zone_free_order(zone, pfn, loam_log2_floor(n)),
+                "free with the wrong order");
+    }
+    put(t, pfn);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void exact_counts(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, 0, 0)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, FRAMES + 1, 0)));
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, ~0ULL, 0)));
+    for (uint64_t n = 1; n <= 70; n++)
+        exact_count(t, n);
+}
+
+static void at_a_place(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn p = get(t, 0);
+    TAP_EQ(t, loam_zone_alloc_at(zone, p, 1, 0), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(1003), 77, 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(1000), 4, 0), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(FRAMES - 1), 2, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(5), 0, 0), LOAM_EINVAL);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 78);
+    put(t, loam_pfn_of(1003));
+    put(t, p);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+}
+
+static void in_a_range(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = loam_zone_alloc_range(zone, 4, loam_pfn_of(1000), loam_pfn_of(1040), 0);
+    TAP_EQ(t, a.v, 1008);
+    loam_pfn b = loam_zone_alloc_range(zone, 4, loam_pfn_of(1000), loam_pfn_of(1040), 0);
+    TAP_EQ(t, b.v, 1024);
+    TAP_CHECK(t, loam_pfn_is_none(
+                     loam_zone_alloc_range(zone, 4, loam_pfn_of(1000), loam_pfn_of(1040), 0)));
+    TAP_CHECK(t,
+              loam_pfn_is_none(loam_zone_alloc_range(zone, 0, loam_pfn_of(9), loam_pfn_of(9), 0)));
+    TAP_CHECK(t, loam_pfn_is_none(
+                     loam_zone_alloc_range(zone, 0, loam_pfn_of(FRAMES), loam_pfn_of(0), 0)));
+    put(t, a);
+    put(t, b);
+    a = loam_zone_alloc_range(zone, 0, loam_pfn_of(FRAMES - 1), loam_pfn_of(0), 0);
+    TAP_EQ(t, a.v, FRAMES - 1);
+    put(t, a);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void range_sees_own_front(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    put(t, get(t, 0)); /* the rest of its word stays in the front */
+    loam_pfn a = loam_zone_alloc_range(zone, 6, loam_pfn_of(0), loam_pfn_of(64), 0);
+    TAP_EQ(t, a.v, 0);
+}
+
+static void split_to_frames(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = get(t, 3), b = loam_zone_alloc_exact(zone, 5, 0);
+    TAP_EQ(t, loam_zone_split(zone, a), LOAM_OK);
+    TAP_EQ(t, loam_zone_split(zone, b), LOAM_OK);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    for (uint64_t i = 0; i < 8; i++)
+        TAP_EQ(t, loam_zone_free_order(zone, loam_pfn_of(a.v + i), 0), LOAM_OK);
+    for (uint64_t i = 0; i < 5; i++)
+        put(t, loam_pfn_of(b.v + i));
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+    REFUSED(t, loam_zone_split(zone, a), "split of what is not an allocated block");
+    REFUSED(t, loam_zone_split(zone, loam_pfn_of(FRAMES)), "split of a frame that is not managed");
+}
+
+static void bad_frames(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    loam_pfn a = get(t, 0), b = get(t, 1);
+    TAP_EQ(t, loam_zone_mark_bad(zone, a), LOAM_OK);
+    TAP_EQ(t, loam_zone_mark_bad(zone, a), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_mark_bad(zone, b), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_mark_bad(zone, loam_pfn_of(FRAMES - 1)), LOAM_OK);
+    TAP_EQ(t, loam_zone_mark_bad(zone, loam_pfn_of(FRAMES)), LOAM_EINVAL);
+    REFUSED(t, loam_zone_free(zone, a), "free of a bad frame");
+    put(t, b);
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 2);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc(zone, 17, 0)));
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void reserve_and_add_again(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(100), 1000), LOAM_OK);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(1099), 2), LOAM_EBUSY);
+    TAP_EQ(t, loam_zone_reserve(zone, loam_pfn_of(FRAMES - 1), 2), LOAM_EINVAL);
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(100)), "free of a reserved frame");
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 1000);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(100), 1000), LOAM_OK);
+    loam_zone_stats stats;
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.reserved, 0);
+    TAP_EQ(t, stats.largest, 17);
+}
+
+static const tap_case cases[] = {
+    {"zone_alloc_exact: 1 to 70 frames: tail back, freed whole", exact_counts},
+    {"zone_alloc_at: a place: all or nothing", at_a_place},
+    {"zone_alloc_range: limits: lowest fitting block", in_a_range},
+    {"zone_alloc_range: frames in the own front: found", range_sees_own_front},
+    {"zone_split: block and exact block: single frames", split_to_frames},
+    {"zone_mark_bad: free or single frames: out of use", bad_frames},
+    {"zone_reserve: free frames: reserved, and added again", reserve_and_add_again},
+};
+TAP_SUITE(zone_special_test, cases);
