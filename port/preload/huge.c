@@ -27,9 +27,10 @@ typedef struct huge_block {
 
 static struct {
     loam_lock lock;
-    huge_block *block; /* [lock] */
-    size_t cap;        /* [lock] a power of two */
-    size_t used, live; /* [lock] entries that are not 0; blocks */
+    huge_block *block;    /* [lock] */
+    size_t cap;           /* [lock] a power of two */
+    size_t used, live;    /* [lock] entries that are not 0; blocks */
+    uint64_t bytes, peak; /* [lock] of the blocks that are out; the most so far */
 } huge = {.lock = LOAM_LOCK_INIT};
 
 /* ---- the table; lock held ---- */
@@ -85,6 +86,14 @@ static bool huge_room(void)
 
 /* ---- blocks ---- */
 
+/* Lock held: so many bytes more are out. */
+static void huge_count(size_t more)
+{
+    huge.bytes += more;
+    if (huge.bytes > huge.peak)
+        huge.peak = huge.bytes;
+}
+
 static bool huge_enter(uintptr_t at, size_t len, size_t map)
 {
     loam_irq irq = loam_lock_acquire(&huge.lock);
@@ -92,6 +101,7 @@ static bool huge_enter(uintptr_t at, size_t len, size_t map)
     if (room)
         huge_put((huge_block){at, len, map});
     huge.live += room;
+    huge_count(room ? len : 0);
     loam_lock_release(&huge.lock, irq);
     return room;
 }
@@ -105,6 +115,7 @@ static bool huge_leave(const void *p, huge_block *b)
         *b = *found;
         found->at = 1;
         huge.live--;
+        huge.bytes -= b->len;
     }
     loam_lock_release(&huge.lock, irq);
     return found != NULL;
@@ -164,6 +175,8 @@ static void *huge_move(huge_block *b, size_t len)
         munmap((void *)(b->at - b->map), b->map);
         now.map = 0;
     }
+    huge.bytes -= b->len;
+    huge_count(len);
     b->at = 1;
     huge_put(now);
     return moved;
@@ -180,13 +193,12 @@ void *huge_realloc(void *p, size_t size)
     return moved;
 }
 
-void huge_sums(uint64_t *bytes, uint64_t *blocks)
+void huge_sums(uint64_t *bytes, uint64_t *blocks, uint64_t *peak)
 {
     loam_irq irq = loam_lock_acquire(&huge.lock);
-    *bytes = 0;
+    *bytes = huge.bytes;
     *blocks = huge.live;
-    for (size_t i = 0; i < huge.cap; i++)
-        *bytes += huge.block[i].at > 1 ? huge.block[i].len : 0;
+    *peak = huge.peak;
     loam_lock_release(&huge.lock, irq);
 }
 

@@ -1,34 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* info.c - what glibc's malloc.h tells and asks: mallinfo, malloc_info, malloc_stats, malloc_trim.
  *
- * The figures are sums over the ranges and the huge blocks, at one moment of each. */
+ * The figures are those of figures.c. malloc_info is glibc's XML as far as there is the same here:
+ * total rest is what is free, total mmap the huge blocks; a class has an element of its own. */
 #define _GNU_SOURCE
 #include "preload.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
-
-process_sums process_sums_now(void)
-{
-    process_sums s = {0};
-    uint32_t n = loam_atomic_load(&loam__process.ranges);
-    for (uint32_t i = 0; i < n; i++) {
-        process_range *r = &loam__process.range[i];
-        loam_kmalloc_stats k;
-        loam_zone_stats z;
-        loam_kmalloc_stat(r->kmalloc, &k);
-        loam_zone_stat(r->zone, &z);
-        s.ready += (z.frames - z.reserved - z.bad) << LOAM_PAGE_SHIFT;
-        s.used += k.used_bytes;
-        s.blocks += k.used_blocks;
-        for (unsigned order = 0; order <= LOAM_ZONE_MAX_ORDER; order++)
-            s.free_blocks += z.blocks[order];
-    }
-    huge_sums(&s.huge, &s.huge_blocks);
-    s.blocks += s.huge_blocks;
-    return s;
-}
 
 PRELOAD_EXPORT struct mallinfo2 mallinfo2(void)
 {
@@ -38,7 +18,8 @@ PRELOAD_EXPORT struct mallinfo2 mallinfo2(void)
                               .hblks = s.huge_blocks,
                               .hblkhd = s.huge,
                               .uordblks = s.used,
-                              .fordblks = s.ready - s.used};
+                              .fordblks = s.ready > s.used ? s.ready - s.used : 0,
+                              .keepcost = s.free};
 }
 
 /* The same in ints, for old programs; what does not fit is the most that does. */
@@ -55,23 +36,52 @@ PRELOAD_EXPORT struct mallinfo mallinfo(void)
                              .hblks = in_int(m.hblks),
                              .hblkhd = in_int(m.hblkhd),
                              .uordblks = in_int(m.uordblks),
-                             .fordblks = in_int(m.fordblks)};
+                             .fordblks = in_int(m.fordblks),
+                             .keepcost = in_int(m.keepcost)};
+}
+
+enum { CLASSES = 64 }; /* more than there are */
+
+static void xml_class(FILE *stream, const loam_cache_stats *c)
+{
+    fprintf(stream,
+            "<class name=\"%s\" size=\"%zu\" used=\"%llu\" slots=\"%llu\" slabs=\"%llu\"/>\n",
+            c->name, c->size, (unsigned long long)c->used, (unsigned long long)c->slots,
+            (unsigned long long)c->slabs);
+}
+
+static void xml_line(FILE *stream, const char *element, const char *type, uint64_t count,
+                     uint64_t size)
+{
+    fprintf(stream, "<%s type=\"%s\"", element, type);
+    if (count != UINT64_MAX)
+        fprintf(stream, " count=\"%llu\"", (unsigned long long)count);
+    fprintf(stream, " size=\"%llu\"/>\n", (unsigned long long)size);
 }
 
 PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
 {
     if (options != 0)
         return EINVAL;
+    loam_cache_stats class[CLASSES];
+    unsigned classes = 0;
     process_sums s = process_sums_now();
-    uint64_t system = s.ready + s.huge;
-    fprintf(stream,
-            "<malloc version=\"1\">\n<heap nr=\"0\">\n"
-            "<total type=\"used\" count=\"%llu\" size=\"%llu\"/>\n"
-            "<total type=\"mmap\" count=\"%llu\" size=\"%llu\"/>\n"
-            "<system type=\"current\" size=\"%llu\"/>\n</heap>\n</malloc>\n",
-            (unsigned long long)s.blocks, (unsigned long long)s.used,
-            (unsigned long long)s.huge_blocks, (unsigned long long)s.huge,
-            (unsigned long long)system);
+    while (classes < CLASSES && process_class_now(classes, &class[classes]))
+        classes++;
+    /* from here on the stream may allocate */
+    fprintf(stream, "<malloc version=\"1\">\n<heap nr=\"0\">\n");
+    for (unsigned i = 0; i < classes; i++)
+        if (class[i].slabs != 0)
+            xml_class(stream, &class[i]);
+    xml_line(stream, "total", "used", s.blocks - s.huge_blocks, s.used);
+    xml_line(stream, "total", "large", s.large_blocks, s.large);
+    xml_line(stream, "total", "rest", s.free_blocks, s.free);
+    fprintf(stream, "</heap>\n");
+    xml_line(stream, "total", "mmap", s.huge_blocks, s.huge);
+    xml_line(stream, "system", "current", UINT64_MAX, s.ready + s.huge);
+    xml_line(stream, "system", "max", UINT64_MAX, s.resident_peak);
+    xml_line(stream, "aspace", "total", UINT64_MAX, s.reserved + s.huge);
+    fprintf(stream, "</malloc>\n");
     return 0;
 }
 

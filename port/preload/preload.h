@@ -70,6 +70,33 @@ extern process_conf loam__conf __attribute__((visibility("hidden")));
 
 void conf_read(void);
 
+/* ---- out.c ---- */
+
+enum { OUT_TEXT = 1000 };
+
+/* Text on its way to a file, without stdio. */
+typedef struct process_out {
+    int file;
+    bool failed; /* something could not be written */
+    loam_text text;
+    char bytes[OUT_TEXT];
+} process_out;
+
+/* The same file by a descriptor number that programs do not count on; itself if there is none. */
+int out_keep(int file);
+/* All of it, in as many pieces as the system wants; false: it does not want them. */
+bool out_write(int file, const void *bytes, size_t len);
+/* Opens a path, in which %p stands for the process's number, for writing behind what is there; kept as
+ * by out_keep. -1: it cannot be opened. */
+int out_open(const char *path);
+void out_init(process_out *out, int file);
+/* As loam_text_fmt; at most OUT_TEXT bytes at a time. */
+void out_fmt(process_out *out, const char *fmt, ...);
+/* In quotation marks, for JSON. */
+void out_string(process_out *out, const char *text);
+/* What is left goes to the file. */
+void out_end(process_out *out);
+
 /* ---- atend.c ---- */
 
 /* After conf_read: what is told at the end can be, whatever the program closes. */
@@ -77,15 +104,40 @@ void atend_prepare(void);
 
 /* ---- info.c ---- */
 
+/* X(field, text): bytes and blocks, sums over the ranges and the huge blocks. */
+#define PROCESS_SUMS(X)                                                                            \
+    X(used, "bytes in blocks of the ranges, as classes round them")                                \
+    X(blocks, "blocks that are out, huge ones included")                                           \
+    X(large, "of the used bytes, those in blocks that no class holds")                             \
+    X(large_blocks, "such blocks")                                                                 \
+    X(huge, "bytes in blocks with a mapping of their own")                                         \
+    X(huge_blocks, "such blocks")                                                                  \
+    X(huge_peak, "most bytes of huge blocks at a time")                                            \
+    X(ready, "bytes of the ranges that the system has promised")                                   \
+    X(free, "of those, bytes of free frames")                                                      \
+    X(free_blocks, "maximal free blocks of frames")                                                \
+    X(peak, "most bytes of frames out at a time since the range grew last")                        \
+    X(reserved, "bytes of addresses")                                                              \
+    X(metadata, "bytes of the zones' own arrays")                                                  \
+    X(slabs, "slabs of the classes")                                                               \
+    X(waiting, "freed blocks in quarantine")                                                       \
+    X(failures, "requests answered with no memory")                                                \
+    X(resident_peak, "most bytes of the whole process in memory at a time")                        \
+    X(abandoned, "fronts left behind by forks")
+
 typedef struct process_sums {
-    uint64_t ready;       /* bytes that the system has promised */
-    uint64_t used;        /* of those, in blocks */
-    uint64_t blocks;      /* out, huge ones included */
-    uint64_t free_blocks; /* maximal free blocks of frames */
-    uint64_t huge, huge_blocks;
+#define PROCESS_SUM(field, text) uint64_t field;
+    PROCESS_SUMS(PROCESS_SUM)
+#undef PROCESS_SUM
 } process_sums;
 
 process_sums process_sums_now(void);
+
+/* Class i of kmalloc, all ranges together; false: there is none. */
+bool process_class_now(unsigned i, loam_cache_stats *stats);
+
+/* All figures for people, or as one line of JSON. */
+void process_figures(process_out *out, bool json);
 
 /* ---- preload_process.c ---- */
 
@@ -131,8 +183,8 @@ void *huge_realloc(void *p, size_t size);
 /* Takes the table's lock, for a fork; gives it back. */
 void huge_freeze(void);
 void huge_thaw(void);
-/* Bytes and blocks that are out. */
-void huge_sums(uint64_t *bytes, uint64_t *blocks);
+/* Bytes and blocks that are out; most bytes at a time. */
+void huge_sums(uint64_t *bytes, uint64_t *blocks, uint64_t *peak);
 /* Every block that is out; the table's lock is held meanwhile. */
 typedef void huge_fn(void *ctx, void *p, size_t len);
 void huge_each(huge_fn *fn, void *ctx);

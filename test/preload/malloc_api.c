@@ -185,6 +185,7 @@ static void figures(tap *t)
     struct mallinfo2 m = mallinfo2();
     TAP_CHECK(t, m.uordblks >= 1000 && m.hblkhd >= 50 * MIB && m.hblks >= 1);
     TAP_CHECK(t, m.arena == m.uordblks + m.fordblks);
+    TAP_CHECK(t, m.keepcost <= m.fordblks && m.ordblks >= 1);
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
 from taplib import ROOT, Tap, read  # noqa: E402
@@ -18,6 +19,7 @@ LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 PAGE = "docs/options.md"
 
 PROGRAM = r"""
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +49,12 @@ int main(int argc, char **argv)
             *(char *)malloc(size) = 1;
     if (strcmp(what, "huge") == 0)
         *(char *)malloc((size_t)40 << 20) = 1;
+    if (strcmp(what, "info") == 0) {
+        *(char *)malloc((size_t)40 << 20) = 1;
+        *(char *)malloc(300000) = 1;
+        fflush(stdout);
+        malloc_info(0, stdout);
+    }
     if (strcmp(what, "random") == 0)
         for (int i = 0; i < 8; i++)
             printf("%d ", (int)((char *)malloc(32) - (char *)malloc(32)));
@@ -104,6 +112,34 @@ def checks(tap, program, folder):
     figures = json.loads(errors)
     tap.check(code == 0 and figures["blocks"] >= 1 and figures["used"] >= 100,
               "stats,json: figures at the end", [errors])
+    classes = figures["classes"]
+    tap.check(sum(c["used"] for c in classes) ==
+              figures["blocks"] - figures["large_blocks"] - figures["huge_blocks"] and
+              sum(c["used"] * c["size"] for c in classes) + figures["large"] == figures["used"] and
+              sum(c["slabs"] for c in classes) == figures["slabs"] and
+              all(c["used"] <= c["slots"] for c in classes),
+              "stats,json: the classes add up to the sums", [errors])
+    tap.check(figures["used"] <= figures["peak"] <= figures["ready"] <= figures["reserved"] and
+              figures["free"] < figures["ready"] and figures["resident_peak"] > figures["used"] and
+              sum(r["ready"] for r in figures["ranges"]) == figures["ready"],
+              "stats,json: pages, peaks and ranges fit together", [errors])
+    code, _, errors = run(program, ["huge"], "stats,json")
+    figures = json.loads(errors)
+    tap.check(code == 0 and figures["huge"] == figures["huge_peak"] == 40 << 20 and
+              figures["huge_blocks"] == 1, "stats,json: huge blocks and their peak", [errors])
+    code, _, errors = run(program, ["large"], "stats")
+    tap.check(code == 0 and re.search(r"^loam: kmalloc-\d+: \d+ bytes, \d+ out of \d+ slots", errors,
+                                      re.M) and
+              re.search(r"^loam: of these 1\d{8} bytes in 11 large blocks", errors, re.M),
+              "stats: classes and large blocks", [errors])
+    code, out, errors = run(program, ["info"], "")
+    tree = xml.etree.ElementTree.fromstring(out)
+    total = {t.get("type"): t for t in tree.iter("total")}
+    tap.check(code == 0 and total["mmap"].get("size") == str(40 << 20) and
+              total["mmap"].get("count") == "1" and int(total["large"].get("size")) >= 300000 and
+              sum(int(c.get("used")) for c in tree.iter("class")) +
+              int(total["large"].get("count")) == int(total["used"].get("count")),
+              "malloc_info: XML with classes, large and huge blocks", [out])
     path = os.path.join(folder, "out.%p")
     code, _, errors = run(program, ["leak"], f"stats,file={path}")
     written = [name for name in os.listdir(folder) if re.fullmatch(r"out\.\d+", name)]
