@@ -127,6 +127,8 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
         return;
     process_range *r = process_range_of(p);
     if (r != NULL) {
+        if (!thread_has_begun()) /* who only frees gathers, too */
+            thread_begin();
         (void)loam_kmalloc__free(r->kmalloc, p, caller);
         process_tick(r);
     } else if (!huge_free(p)) {
