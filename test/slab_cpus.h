@@ -94,11 +94,13 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
         TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
 }
 
-static inline void cpus_end(void)
+/* A program's main: runs its suite, and gives the arena back. */
+static inline int cpus_main(const tap_suite *suite, int argc, char **argv)
 {
+    int code = tap_host_main(suite, argc, argv);
     free(cpus.arena);
     free(cpus.meta);
-    cpus.arena = cpus.meta = NULL;
+    return code;
 }
 
 /* Free frames when every processor has given back what it can. */

@@ -116,7 +116,5 @@ TAP_SUITE(slab_cpus_fault, cases);
 
 int main(int argc, char **argv)
 {
-    int code = tap_host_main(&tap_suite_slab_cpus_fault, argc, argv);
-    cpus_end();
-    return code;
+    return cpus_main(&tap_suite_slab_cpus_fault, argc, argv);
 }

@@ -225,7 +225,5 @@ TAP_SUITE(slab_threads, cases);
 
 int main(int argc, char **argv)
 {
-    int code = tap_host_main(&tap_suite_slab_threads, argc, argv);
-    cpus_end();
-    return code;
+    return cpus_main(&tap_suite_slab_threads, argc, argv);
 }

@@ -316,7 +316,5 @@ TAP_SUITE(stress_threads, cases);
 
 int main(int argc, char **argv)
 {
-    int code = tap_host_main(&tap_suite_stress_threads, argc, argv);
-    cpus_end();
-    return code;
+    return cpus_main(&tap_suite_stress_threads, argc, argv);
 }

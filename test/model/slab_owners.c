@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_owners.c - several processors over one object layer: whose a slab is when they come, leave and
+ * run short, which zone it is from; and each rule of theirs, broken. */
+#include "slab_told.h"
+
+/* ---- who owns what ---- */
+
+/* While a slab is pinned it stays, however empty; who lets it go sends its owner to look again. */
+static void pinned(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=12,keep_empty=no");
+    loam_cache *c = things(t, 1024);
+    void *p = loam_cache_alloc(c);
+    slab_desc *d = desc_of(p);
+    TAP_CHECK(t, loam_slab__pin(d));
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, slabs(c), 1);
+    CPUS_ON(1);
+    loam_slab__unpin(cpus.slabs, d);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, slabs(c), 1);
+    serve(0);
+    TAP_EQ(t, slabs(c), 0);
+    TAP_CHECK(t, !loam_slab__pin(d));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void leaves(tap *t)
+{
+    void *p[40];
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    for (unsigned i = 0; i < 40; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, p[5]), LOAM_OK);
+    serve(1); /* told to a stack that is going to close */
+    TAP_EQ(t, loam_cache_free(c, p[9]), LOAM_OK);
+    CPUS_ON(0);
+    loam_slabs_offline(cpus.slabs);
+    loam_slabs_offline(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, slab_owner_of(desc_of(p[0]))->cpu, 3);
+    TAP_EQ(t, used(c), 38);
+    serve(1); /* finds the stack closed: the shared front takes it at once */
+    TAP_EQ(t, used(c), 37);
+    CPUS_ON(2);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL); /* not from a new slab */
+    TAP_EQ(t, slabs(c), 10);
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, p[39]), LOAM_OK); /* offline it may still call */
+    void *q = loam_cache_alloc(c);
+    TAP_CHECK(t, q != NULL);
+    TAP_EQ(t, slab_owner_of(desc_of(q))->cpu, 3);
+    loam_slabs_online(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    q = loam_cache_alloc(c);
+    TAP_EQ(t, slab_owner_of(desc_of(q))->cpu, 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* Gathered bits of a processor that leaves, and bits for a slab that moved on twice meanwhile. */
+static void moved_on(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *r = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    serve(2); /* on the stack of 0 */
+    CPUS_ON(0);
+    loam_slab__ask(cpus.slabs);
+    CPUS_ON(1);
+    loam_slab__ask(cpus.slabs);
+    serve(0); /* gives: to the shared front */
+    CPUS_ON(2);
+    void *s = loam_cache_alloc(c);
+    TAP_CHECK(t, s == q || s == p);
+    TAP_EQ(t, slab_owner_of(desc_of(p))->cpu, 2);
+    CPUS_ON(1);
+    loam_slabs_offline(cpus.slabs); /* tells its bits to 2 */
+    serve(2);
+    TAP_EQ(t, used(c), 2);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, r), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, s), LOAM_OK);
+    TAP_EQ(t, used(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* A stack that a stale pusher reached is sent on. */
+static void sent_on(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    slab_desc *d = desc_of(p);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    serve(1); /* on the stack of 0, which gives the slab away before it takes */
+    CPUS_ON(2);
+    loam_slab__ask(cpus.slabs);
+    CPUS_ON(0);
+    uint32_t first = cpus.slabs->cpu[0].stack;
+    cpus.slabs->cpu[0].stack = 0;
+    serve(0);
+    CPUS_ON(2);
+    TAP_CHECK(t, loam_slab__adopt(c));
+    TAP_EQ(t, slab_owner_of(d)->cpu, 2);
+    CPUS_ON(0);
+    cpus.slabs->cpu[0].stack = first;
+    serve(0); /* not its own any more */
+    TAP_CHECK(t, cpus.slabs->cpu[2].stack != 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    serve(2);
+    TAP_EQ(t, used(c), 1);
+    TAP_CHECK(t, slab_slot_is_free(d, 0));
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+}
+
+/* Short of memory: the others are asked, and give when they come by. */
+static void asked(tap *t)
+{
+    static void *p[4096];
+    unsigned n = 0;
+    cpus_start(t, 2, 128, "shift=12");
+    loam_cache *c = things(t, 512);
+    cpus.waits = 0;
+    while ((p[n] = loam_cache_alloc(c)) != NULL)
+        n++;
+    for (unsigned i = 0; i < n; i += 2)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK); /* half of every slab, all of 0 */
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) == NULL); /* nobody waits */
+    TAP_EQ(t, cpus.slabs->cpu[0].asked, 1);
+    TAP_EQ(t, cpus.slabs->cpu[1].asked, 0);
+    serve(0);
+    TAP_EQ(t, cpus.slabs->cpu[0].asked, 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    for (unsigned i = 0; i < n; i += 2) {
+        p[i] = loam_cache_alloc(c);
+        TAP_CHECK(t, p[i] != NULL);
+    }
+    TAP_CHECK(t, loam_cache_alloc(c) == NULL);
+    CPUS_ON(0);
+    cpus.waits = 10; /* now one waits: the other gives in time */
+    TAP_EQ(t, loam_cache_free(c, p[1]), LOAM_OK);
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[1]);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+}
+
+/* A cache ends when no object is out and every processor has given its slabs back. */
+static void destroyed(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    cpus.waits = 0;
+    void *p = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_EBUSY); /* told and asked */
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_EBUSY);
+    serve(0);
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_OK);
+    c = things(t, 64);
+    p = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(0);
+    cpus.waits = 5;
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_OK);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+}
+
+/* A processor that the layer was not made for uses the shared front. */
+static void unknown(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    for (unsigned cpu = 2; cpu < 5; cpu++) {
+        CPUS_ON(cpu);
+        loam_slabs_online(cpus.slabs);
+        void *p = loam_kmalloc_alloc(cpus.k, 64), *q = loam_kmalloc_alloc(cpus.k, 64);
+        TAP_CHECK(t, p != NULL && slab_owner_of(desc_of(p))->cpu == 2);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+        CPUS_ON(0);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, q), LOAM_OK); /* at once, by the lock */
+        p = loam_kmalloc_alloc(cpus.k, 64);
+        CPUS_ON(cpu);
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK); /* told at once: nobody else would */
+        serve(0);
+        loam_kmalloc_stats stats;
+        loam_kmalloc_stat(cpus.k, &stats);
+        TAP_EQ(t, stats.used_blocks, 0);
+        loam_slabs_serve(cpus.slabs);
+        loam_slabs_offline(cpus.slabs);
+        TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    }
+}
+
+/* What different processors write lies on different lines. */
+static void lines_apart(tap *t)
+{
+    void *p[2];
+    slab_desc *d[2];
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 40);
+    for (unsigned i = 0; i < 2; i++) {
+        CPUS_ON(i);
+        p[i] = loam_cache_alloc(c);
+        d[i] = desc_of(p[i]);
+    }
+    uintptr_t words[2] = {(uintptr_t)d[0]->words, (uintptr_t)d[1]->words};
+    uintptr_t halves[2] = {(uintptr_t)slab_remote_of(d[0])->half,
+                           (uintptr_t)slab_remote_of(d[1])->half};
+    size_t n = slab_word_count(c) * sizeof(uint64_t);
+    TAP_CHECK(t, n > 64 / 2 && (words[0] & 63) == 0 && (words[1] & 63) == 0);
+    TAP_CHECK(t, words[0] + n <= words[1] || words[1] + n <= words[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        uintptr_t end = (words[i] + n + 63) & ~(uintptr_t)63;
+        TAP_CHECK(t, halves[i] >= end || halves[i] + n <= words[i]);
+        TAP_EQ(t, (uintptr_t)d[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)&c->part[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)&cpus.slabs->cpu[i] & 63, 0);
+    }
+    TAP_CHECK(t, offsetof(slab_cpu, held) >= 64);
+}
+
+/* ---- several zones ---- */
+
+enum { HALF = 256 };
+
+/* Half of the arena for each of two zones; what the second has when the first is full. */
+static loam_zone *half_zone(tap *t, unsigned which, loam_slab_config *c, uint64_t shift)
+{
+    static const char *const name[] = {"near", "far"};
+    loam_zone_config z;
+    loam_span ram = {CPUS_PA + which * (uint64_t)HALF * LOAM_PAGE_SIZE, HALF * LOAM_PAGE_SIZE};
+    loam_zone_config_init(&z);
+    z.name = name[which];
+    z.ncpus = 2;
+    z.first = ram.base >> LOAM_PAGE_SHIFT;
+    z.limit = z.first + HALF;
+    z.linear = (loam_linear){CPUS_PA, 2 * HALF * LOAM_PAGE_SIZE, cpus.arena};
+    z.linear.pa += shift;
+    c->ncpus = 2;
+    loam_zone *zone =
+        loam_zone_init(cpus.meta + which * (CPUS_META / 2), CPUS_META / 2, false, &ram, 1, &z);
+    TAP_EQ(t, loam_zone_add(zone, loam_pfn_of(z.first), HALF), LOAM_OK);
+    return zone;
+}
+
+static void zones_in_turn(tap *t)
+{
+    static void *p[4096];
+    loam_slab_config c;
+    cpus_start(t, 2, 64, "shift=14"); /* the arena */
+    loam_slab_config_init(&c);
+    c.shift = 14;
+    loam_zone *near = half_zone(t, 0, &c, 0), *far = half_zone(t, 1, &c, 0);
+    loam_zonelist more = {.zone = {near, far}, .count = 2};
+    c.fallback = &more;
+    cpus.zone = near;
+    cpus.slabs = loam_slabs_init(near, &c);
+    cpus.k = cpus.slabs != NULL ? loam_kmalloc_init(cpus.slabs) : NULL;
+    TAP_CHECK(t, cpus.k != NULL);
+    uint64_t before = cpus_free_pages(), other = loam_zone_free_pages(far);
+    TAP_EQ(t, other, HALF);
+    unsigned n = 0, beyond = 0;
+    while (n < LOAM_ARRAY_LEN(p) &&
+           (p[n] = loam_kmalloc_alloc(cpus.k, n % 9 == 8 && n < 100 ? 20000 : 900)))
+        beyond += (unsigned char *)p[n++] >= cpus.arena + HALF * LOAM_PAGE_SIZE;
+    TAP_CHECK(t, beyond > n / 3 && beyond < n * 3 / 4);
+    TAP_CHECK(t, loam_zone_free_pages(far) < 8);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    CPUS_ON(1);
+    while (n > 0)
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p[--n]), LOAM_OK);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_kmalloc_free(cpus.k, p[8]), LOAM_EINVAL));
+    CPUS_ON(0);
+    TAP_EQ(t, cpus_free_pages(), before);
+    loam_zone_drain_all(far);
+    TAP_EQ(t, loam_zone_free_pages(far), other);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    TAP_RULE(t, loam_zone_check(far), NULL);
+    more.zone[1] = half_zone(t, 1, &c, 0x10000); /* another linear map */
+    TAP_CHECK(t, loam_slabs_init(near, &c) == NULL);
+}
+
+/* ---- rules ---- */
+
+static void rules_of_fronts(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=14");
+    loam_cache *c = things(t, 96);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    BREAKS(t, c->part[1].key, c->part[1].key + 1, "S12");
+    BREAKS(t, c->part[3].key, 1, "S12");
+    BREAKS(t, c->part[2].cpu, 1, "S12");
+    BREAKS(t, c->part[0].bound, 0, "S12");
+    BREAKS(t, c->front[0], &c->part[1], "S12");
+    BREAKS(t, c->front[3], &c->part[0], "S12");
+    BREAKS(t, c->front[2], &c->part[3], "S12");
+    BREAKS(t, c->part[1].slabs, 1, "S5");
+    BREAKS(t, desc_of(c->part[0].slab->base)->front, &c->part[1], "S5");
+    BREAKS(t, c->part[3].word, c->part[0].word, "S5");
+}
+
+static void rules_of_states(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64), *d = things(t, 24);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(d);
+    slab_remote *r = slab_remote_of(desc_of(p)), *far = slab_remote_of(desc_of(q));
+    uint32_t *stack = &cpus.slabs->cpu[0].stack;
+    BREAKS(t, r->state, 0, "S13");
+    BREAKS(t, r->state, r->state + SLAB_PIN, "S13");
+    BREAKS(t, r->state, r->state | SLAB_QUEUED, "S13");
+    slab_desc *none = slab_desc_at(cpus.slabs, cpus.slabs->len - 1);
+    TAP_EQ(t, none->kind, SLAB_NONE);
+    BREAKS(t, slab_remote_of(none)->state, SLAB_ALIVE, "S13");
+    BREAKS(t, *stack, 1, "S13");
+    BREAKS(t, *stack, 1000000, "S13");
+    BREAKS(t, r->any[1], 1, "S14");
+    BREAKS(t, r->half[0], 1, "S14");
+    BREAKS(t, r->half, (uint32_t *)8, "S14");
+    TAP_CHECK(t, far->half != far->own);
+    BREAKS(t, far->half[15], 1, "S14");
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    serve(1);
+    TAP_CHECK(t, *stack != 0 && r->any[0] == 1);
+    BREAKS(t, *stack, 0, "S13");
+    BREAKS(t, r->next, *stack, "S13");
+    BREAKS(t, r->any[0], 0, "S14");
+    BREAKS(t, r->any[0], 0x10001, "S14");
+    BREAKS(t, r->state, r->state & ~(uint32_t)SLAB_QUEUED, "S13");
+}
+
+static void rules_of_gathered(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=14");
+    loam_cache *c = things(t, 64);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    slab_cpu *cpu = &cpus.slabs->cpu[1];
+    unsigned i = 0;
+    while (i < SLAB_GATHER - 1 && cpu->entry[i].slab == 0)
+        i++;
+    slab_gathered *e = &cpu->entry[i];
+    TAP_EQ(t, e->bits, 1);
+    BREAKS(t, e->bits, 0, "S15");
+    BREAKS(t, e->word, (uint16_t)(e->word + SLAB_GATHER), "S15");
+    BREAKS(t, e->word, (uint16_t)(e->word + 1), "S15");
+    BREAKS(t, e->slab, 0x10000000, "S15");
+    BREAKS(t, cpu->held, 0, "S15");
+    BREAKS(t, cpu->stack, SLAB_CLOSED, "S16");
+    loam_slabs_offline(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    BREAKS(t, cpu->stack, 0, "S16");
+    BREAKS(t, cpu->entry[3].slab, 1, "S16");
+    BREAKS(t, cpu->offline, false, "S12");
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+}
+
+static const tap_case cases[] = {
+    {"slab pinned: stays; let go: its owner looks again", pinned},
+    {"slabs_offline: its slabs are others', late frees arrive", leaves},
+    {"slabs: a slab that moved on twice: bits find it", moved_on},
+    {"slabs_serve: a slab that is another's by now: sent on", sent_on},
+    {"cache_alloc: memory short: others asked, others give", asked},
+    {"cache_destroy: slabs of others: busy until they served", destroyed},
+    {"kmalloc: a processor unknown to the layer: the shared front", unknown},
+    {"slabs: what two processors write: never on one line", lines_apart},
+    {"slabs_init: a zone to fall back to: asked when the first is full", zones_in_turn},
+    {"slabs_check: fronts changed: S12, S5", rules_of_fronts},
+    {"slabs_check: states, stacks, remote words changed: S13, S14", rules_of_states},
+    {"slabs_check: tables, offline changed: S15, S16", rules_of_gathered},
+};
+TAP_SUITE(slab_owners, cases);
+
+int main(int argc, char **argv)
+{
+    return cpus_main(&tap_suite_slab_owners, argc, argv);
+}
