@@ -183,18 +183,23 @@ loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller)
     return loam_slab__free(k->slabs, p, k, NULL, caller);
 }
 
-size_t loam_kmalloc_size(loam_kmalloc *k, const void *p)
+size_t loam_kmalloc__size(loam_kmalloc *k, const void *p, const void *caller)
 {
     slab_place at;
     if (p == NULL)
         return 0;
     if (kmalloc_is_mapped(k, p))
-        return loam_kmalloc__map_size(k, p, __builtin_return_address(0));
+        return loam_kmalloc__map_size(k, p, caller);
     slab_fault fault = loam_slab__find(k->slabs, p, k, NULL, &at);
     if (fault == SLAB_FINE)
         return loam_slab__usable(&at);
-    loam_slab__refuse(k->slabs, p, fault, &at, false, __builtin_return_address(0));
+    loam_slab__refuse(k->slabs, p, fault, &at, false, caller);
     return 0;
+}
+
+size_t loam_kmalloc_size(loam_kmalloc *k, const void *p)
+{
+    return loam_kmalloc__size(k, p, __builtin_return_address(0));
 }
 
 /* ---- realloc ---- */
@@ -221,9 +226,8 @@ void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, cons
     return q;
 }
 
-void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
+void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *site)
 {
-    const void *site = __builtin_return_address(0);
     loam_slabs *s = k->slabs;
     slab_place at;
     if (p == NULL)
@@ -249,6 +253,11 @@ void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
         return q;
     loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */
     return p;
+}
+
+void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
+{
+    return loam_kmalloc__realloc(k, p, size, __builtin_return_address(0));
 }
 
 /* ---- views ---- */

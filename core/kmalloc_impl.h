@@ -34,6 +34,8 @@ static inline bool kmalloc_is_mapped(const loam_kmalloc *k, const void *p)
 
 void *loam_kmalloc__general(loam_kmalloc *k, size_t size, const void *site);
 loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller);
+size_t loam_kmalloc__size(loam_kmalloc *k, const void *p, const void *caller);
+void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *site);
 /* A new block with the old one's first bytes, the old one freed; NULL: no memory, nothing done. */
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site);
 

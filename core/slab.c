@@ -194,7 +194,7 @@ void loam_slab__release(slab_desc *d)
     void *meta = d->words;
     loam_slab__slab_goes(d);
     loam_irq irq = slab_lock(s);
-    slab_desc_clear(s, d);
+    slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
     if (slab_is_many(s))
         __builtin_memset(slab_remote_of(d), 0, sizeof(slab_remote));
     slab_unlock(s, irq);

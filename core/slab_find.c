@@ -159,6 +159,17 @@ void loam_slab__count_refusal(loam_slabs *s)
     slab_unlock(s, irq);
 }
 
+/* A foreign address: what its frame is; free: its pages went back already. */
+static void find_former(const loam_slabs *s, const void *p, bool freeing, loam_report *r)
+{
+    r->state = find_frame_state(s, p);
+    if (r->state != loam_frame_state_name(LOAM_FRAME_FREE))
+        return;
+    r->what = loam_slab__what(SLAB_IS_FREE, freeing);
+    r->rule = loam_slab__rule_at_risk(SLAB_IS_FREE);
+    r->name = slab_former_of(slab_desc_at(s, slab_off(s, p)));
+}
+
 loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const slab_place *at,
                            bool freeing, const void *caller)
 {
@@ -177,9 +188,7 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
     if (at->desc != NULL)
         loam_slab__describe(at, &r);
     else
-        r.state = find_frame_state(s, p);
-    if (r.state == loam_frame_state_name(LOAM_FRAME_FREE)) /* its pages went back already */
-        r.what = loam_slab__what(SLAB_IS_FREE, freeing);
+        find_former(s, p, freeing, &r);
     loam_slab__count_refusal(s);
     loam_port_misuse(&r);
     return LOAM_EINVAL;

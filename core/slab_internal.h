@@ -342,8 +342,9 @@ static inline unsigned char *slab_slot_base(const slab_desc *d, unsigned slot)
     return d->base + (size_t)slot * slab_cache_of(d)->stride;
 }
 
-/* Nothing of ours starts here any more; or not yet. */
-static inline void slab_desc_clear(loam_slabs *s, slab_desc *d)
+/* Nothing of ours starts here any more; or not yet. former: the name of the class that did, for who
+ * frees it once more; or NULL. */
+static inline void slab_desc_clear(loam_slabs *s, slab_desc *d, const char *former)
 {
     /* no order: what was freed nobody may free. Never NULL: who does so all the same looks there */
     loam_atomic_ptr_store(&d->front, &s->nobody);
@@ -351,7 +352,14 @@ static inline void slab_desc_clear(loam_slabs *s, slab_desc *d)
     d->base = NULL;
     d->link = (loam_list){NULL, NULL};
     d->words = NULL;
-    d->any = d->word = 0;
+    d->any = 0;
+    d->word = (uintptr_t)former;
+}
+
+/* The class whose blocks were where nothing is now, or NULL. */
+static inline const char *slab_former_of(const slab_desc *d)
+{
+    return d->kind == SLAB_NONE ? (const char *)(uintptr_t)d->word : NULL;
 }
 
 static inline size_t slab_large_bytes(const slab_desc *d)

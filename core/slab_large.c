@@ -138,7 +138,7 @@ void loam_slab__large_release(loam_slabs *s, slab_desc *d)
     loam_irq irq = slab_lock(s);
     loam_list_remove(&d->link);
     s->large_count--;
-    slab_desc_clear(s, d);
+    slab_desc_clear(s, d, "large");
     slab_unlock(s, irq);
     loam_slab__frames_free(s, base);
     if (!s->keep_empty)

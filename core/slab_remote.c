@@ -46,6 +46,18 @@
  */
 #include "slab_internal.h"
 
+/* ---- places ---- */
+
+static uint32_t remote_index(const loam_slabs *s, const slab_desc *d)
+{
+    return (uint32_t)(slab_off(s, d->base) >> s->shift) + 1;
+}
+
+static slab_desc *remote_desc(const loam_slabs *s, uint32_t index)
+{
+    return slab_desc_at(s, (uintptr_t)(index - 1) << s->shift);
+}
+
 /* ---- refusals that come late ---- */
 
 /* Double frees found when bits met: slots of one word. No lock is held; d is pinned. */
@@ -74,22 +86,13 @@ static LOAM_NOINLINE void remote_refuse_gone(loam_slabs *s, const slab_gathered 
                            .object = "address",
                            .value = s->base + ((uintptr_t)(e->slab - 1) << s->shift),
                            .state = "slab that went back",
+                           .name = slab_former_of(remote_desc(s, e->slab)),
                            .rule = loam_slab__rule_at_risk(SLAB_IS_FREE)};
     loam_slab__count_refusal(s);
     loam_port_misuse(&r);
 }
 
-/* ---- places ---- */
-
-static uint32_t remote_index(const loam_slabs *s, const slab_desc *d)
-{
-    return (uint32_t)(slab_off(s, d->base) >> s->shift) + 1;
-}
-
-static slab_desc *remote_desc(const loam_slabs *s, uint32_t index)
-{
-    return slab_desc_at(s, (uintptr_t)(index - 1) << s->shift);
-}
+/* ---- here ---- */
 
 /* What this processor has; NULL: it keeps nothing, being offline. Interrupts are off. */
 static slab_cpu *remote_cpu(const loam_slabs *s)

@@ -25,12 +25,16 @@ typedef struct huge_block {
     size_t len, map; /* bytes from `at` on; bytes mapped in front of it for its alignment */
 } huge_block;
 
+enum { HUGE_GONE = 32 /* freed blocks that are remembered, for who frees them once more */ };
+
 static struct {
     loam_lock lock;
-    huge_block *block;    /* [lock] */
-    size_t cap;           /* [lock] a power of two */
-    size_t used, live;    /* [lock] entries that are not 0; blocks */
-    uint64_t bytes, peak; /* [lock] of the blocks that are out; the most so far */
+    huge_block *block;          /* [lock] */
+    size_t cap;                 /* [lock] a power of two */
+    size_t used, live;          /* [lock] entries that are not 0; blocks */
+    uint64_t bytes, peak;       /* [lock] of the blocks that are out; the most so far */
+    huge_block gone[HUGE_GONE]; /* [lock] a ring */
+    size_t gone_next;           /* [lock] */
 } huge = {.lock = LOAM_LOCK_INIT};
 
 /* ---- the table; lock held ---- */
@@ -116,9 +120,33 @@ static bool huge_leave(const void *p, huge_block *b)
         found->at = 1;
         huge.live--;
         huge.bytes -= b->len;
+        huge.gone[huge.gone_next++ % HUGE_GONE] = *b;
     }
     loam_lock_release(&huge.lock, irq);
     return found != NULL;
+}
+
+/* The block among n that covers an address, or NULL. */
+static const huge_block *huge_around(const huge_block *block, size_t n, uintptr_t at)
+{
+    for (size_t i = 0; i < n; i++)
+        if (block[i].at > 1 && at - block[i].at < block[i].len)
+            return &block[i];
+    return NULL;
+}
+
+huge_fault huge_what(const void *p, size_t *size)
+{
+    huge_fault fault = HUGE_FOREIGN;
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    const huge_block *b = huge_around(huge.block, huge.cap, (uintptr_t)p);
+    if (b != NULL)
+        fault = ((uintptr_t)p & 7) != 0 ? HUGE_MISALIGNED : HUGE_INNER;
+    else if ((b = huge_around(huge.gone, HUGE_GONE, (uintptr_t)p)) != NULL)
+        fault = HUGE_FREE;
+    *size = b != NULL ? b->len : 0;
+    loam_lock_release(&huge.lock, irq);
+    return fault;
 }
 
 void *huge_alloc(size_t size, size_t align)

@@ -178,6 +178,10 @@ void *huge_alloc(size_t size, size_t align);
 /* 0: not one of these. */
 size_t huge_size(const void *p);
 bool huge_free(void *p);
+/* What an address is that is no huge block: in one, in one that was freed not long ago, neither;
+ * *size: that block's. For reports: O(blocks). */
+typedef enum huge_fault { HUGE_FOREIGN, HUGE_INNER, HUGE_MISALIGNED, HUGE_FREE } huge_fault;
+huge_fault huge_what(const void *p, size_t *size);
 /* In place or by moving the mapping; NULL: no memory, p stays. */
 void *huge_realloc(void *p, size_t size);
 /* Takes the table's lock, for a fork; gives it back. */

@@ -30,16 +30,19 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
 }
 
 /* A thread that has not begun has a front without a word: nothing can be taken from it. */
-PRELOAD_EXPORT void *malloc(size_t size)
+LOAM_INLINE bool fast_alloc(size_t size, void **p)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
+    if (LOAM_LIKELY(k != NULL && size - 1 < KMALLOC_TABLE))
+        return LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], p));
+    return k != NULL && size - 1 < k->max && kmalloc_take(k->cache[kmalloc_class(size)], p);
+}
+
+PRELOAD_EXPORT void *malloc(size_t size)
+{
     void *p;
-    if (LOAM_LIKELY(k != NULL && size - 1 < KMALLOC_TABLE)) {
-        if (LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], &p)))
-            return p;
-    } else if (k != NULL && size - 1 < k->max && kmalloc_take(k->cache[kmalloc_class(size)], &p)) {
+    if (LOAM_LIKELY(fast_alloc(size, &p)))
         return p;
-    }
     return slow_alloc(size, PROCESS_ALIGN, false, __builtin_return_address(0));
 }
 
@@ -109,13 +112,27 @@ PRELOAD_EXPORT void *pvalloc(size_t size)
 
 /* ---- giving back ---- */
 
-static void foreign(const void *p, const char *what, const void *caller)
+/* An address outside of every range that is no huge block. */
+static void foreign(const void *p, bool freeing, const void *caller)
 {
+    static const struct {
+        slab_fault words; /* the same as for all other blocks */
+        const char *state, *name;
+    } faults[] = {
+        [HUGE_FOREIGN] = {SLAB_IS_FOREIGN, "never given out", NULL},
+        [HUGE_INNER] = {SLAB_IS_INNER, "inner", "huge"},
+        [HUGE_MISALIGNED] = {SLAB_IS_MISALIGNED, "misaligned", "huge"},
+        [HUGE_FREE] = {SLAB_IS_FREE, "free", "huge"},
+    };
+    size_t size;
+    huge_fault fault = huge_what(p, &size);
     loam_report report = {.unit = "malloc",
-                          .what = what,
+                          .what = loam_slab__what(faults[fault].words, freeing),
                           .object = "address",
                           .value = (uintptr_t)p,
-                          .state = "never given out",
+                          .state = faults[fault].state,
+                          .name = faults[fault].name,
+                          .size = size,
                           .caller = caller};
     loam_port_misuse(&report);
 }
@@ -132,15 +149,20 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
         (void)loam_kmalloc__free(r->kmalloc, p, caller);
         process_tick(r);
     } else if (!huge_free(p)) {
-        foreign(p, "foreign free", caller);
+        foreign(p, true, caller);
     }
     errno = before;
 }
 
-PRELOAD_EXPORT void free(void *p)
+LOAM_INLINE bool fast_free(void *p)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
-    if (LOAM_UNLIKELY(k == NULL || !kmalloc_put(k, p)))
+    return LOAM_LIKELY(k != NULL && kmalloc_put(k, p));
+}
+
+PRELOAD_EXPORT void free(void *p)
+{
+    if (LOAM_UNLIKELY(!fast_free(p)))
         slow_free(p, __builtin_return_address(0));
 }
 
@@ -151,42 +173,44 @@ void free_aligned_sized(void *p, size_t align, size_t size);
 PRELOAD_EXPORT void free_sized(void *p, size_t size)
 {
     (void)size;
-    free(p);
+    if (!fast_free(p))
+        slow_free(p, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
     (void)align;
     (void)size;
-    free(p);
+    if (!fast_free(p))
+        slow_free(p, __builtin_return_address(0));
 }
 
 /* ---- sizes ---- */
 
-static size_t size_of(const void *p, const char *what, const void *caller)
+static size_t size_of(const void *p, const void *caller)
 {
     process_range *r = process_range_of(p);
     if (r != NULL)
-        return loam_kmalloc_size(r->kmalloc, p);
+        return loam_kmalloc__size(r->kmalloc, p, caller);
     size_t size = huge_size(p);
     if (size == 0)
-        foreign(p, what, caller);
+        foreign(p, false, caller);
     return size;
 }
 
 PRELOAD_EXPORT size_t malloc_usable_size(void *p)
 {
-    return p == NULL ? 0 : size_of(p, "use of a foreign address", __builtin_return_address(0));
+    return p == NULL ? 0 : size_of(p, __builtin_return_address(0));
 }
 
 /* A block that goes from one kind of memory to the other. */
-static void *move(void *p, size_t old, size_t size)
+static void *move(void *p, size_t old, size_t size, const void *caller)
 {
-    void *q = malloc(size);
+    void *q = slow_alloc(size, PROCESS_ALIGN, false, caller);
     if (q == NULL)
         return NULL;
     __builtin_memcpy(q, p, old < size ? old : size);
-    free(p);
+    slow_free(p, caller);
     return q;
 }
 
@@ -194,30 +218,35 @@ static void *resize(void *p, size_t size, const void *caller)
 {
     process_range *r = process_range_of(p);
     if (r != NULL && size < PROCESS_HUGE) {
-        void *q = loam_kmalloc_realloc(r->kmalloc, p, size);
+        void *q = loam_kmalloc__realloc(r->kmalloc, p, size, caller);
         if (q != NULL)
             return q;
     }
-    size_t old = size_of(p, "use of a foreign address", caller);
+    size_t old = size_of(p, caller);
     if (old == 0)
         return NULL;
     if (r == NULL && size >= PROCESS_HUGE)
         return huge_realloc(p, size);
-    return move(p, old, size);
+    return move(p, old, size, caller);
+}
+
+LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
+{
+    if (p == NULL)
+        return fast_alloc(size, &p) ? p : slow_alloc(size, PROCESS_ALIGN, false, caller);
+    if (size == 0) {
+        slow_free(p, caller);
+        return NULL;
+    }
+    int before = errno;
+    void *q = size > PTRDIFF_MAX ? NULL : resize(p, size, caller);
+    errno = q != NULL ? before : ENOMEM;
+    return q;
 }
 
 PRELOAD_EXPORT void *realloc(void *p, size_t size)
 {
-    if (p == NULL)
-        return malloc(size);
-    if (size == 0) {
-        free(p);
-        return NULL;
-    }
-    int before = errno;
-    void *q = size > PTRDIFF_MAX ? NULL : resize(p, size, __builtin_return_address(0));
-    errno = q != NULL ? before : ENOMEM;
-    return q;
+    return reallocate(p, size, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void *reallocarray(void *p, size_t n, size_t size)
@@ -227,5 +256,5 @@ PRELOAD_EXPORT void *reallocarray(void *p, size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(p, (size_t)bytes);
+    return reallocate(p, (size_t)bytes, __builtin_return_address(0));
 }

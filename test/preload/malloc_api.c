@@ -367,9 +367,9 @@ static void stopped(tap *t)
         const char *words;
     } wrong[] = {
         {double_small, "double free"},      {double_large, "double free"},
-        {double_huge, "foreign free"},      {inner_small, "inner free"},
+        {double_huge, "double free"},      {inner_small, "inner free"},
         {misaligned_small, "misaligned"},   {inner_large, "inner free"},
-        {inner_huge, "foreign free"},       {of_stack, "foreign free"},
+        {inner_huge, "inner free"},       {of_stack, "foreign free"},
         {of_data, "foreign free"},          {of_mapping, "foreign free"},
         {resize_freed, "use of a free"},    {size_of_foreign, "use of a foreign address"},
         {other_thread_inner, "inner free"}, {other_thread_double, "double free"},
