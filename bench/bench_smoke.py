@@ -32,11 +32,15 @@ BENCHES = [
     ("insn", ["bench/insn.py", BIN + "bench_insn", "--only",
               "object_pair_64,fill,vmap_map_64_i,pt_unmap_64_i", "--allocators", "loam"],
      {"object_pair_64", "fill", "order9_fill", "vmap_map_64_i386", "pt_unmap_64_i386"}),
+    ("programs", ["bench/bench_programs.py", "--tiny", "--allocators", "libloam"], {
+        "pattern_server_churn_time", "pattern_shared_lines_passive_memory",
+        "real_zstd_two_threads_time", "mean_all_time", "bar_time_mean", "bar_memory_mean"}),
     ("faults", ["bench/fault_path.py"], {"fault_touch", "fault_copy", "fault_keep"}),
     ("boot", ["bench/boot_time.py", "--tiny"], {"zones_kinsn_pc64_64M", "metadata_bytes_pc64_64M"}),
 ]
 
-NEEDED = {"insn": "valgrind", "faults": "qemu-system-i386", "boot": "qemu-system-x86_64"}
+NEEDED = {"insn": "valgrind", "programs": "zstd", "faults": "qemu-system-i386",
+          "boot": "qemu-system-x86_64"}
 
 
 def faults_of(path, bench, wanted):
@@ -57,7 +61,8 @@ def faults_of(path, bench, wanted):
         if (r["bar"] == "") != (r["verdict"] == "") or r["verdict"] not in (
                 "", "reached", "not reached"):
             faults.append(f"bar without verdict, or the reverse: {row}")
-    missing = wanted - {row[1] for row in rows[1:] if len(row) > 2 and row[2] == "loam"}
+    missing = wanted - {row[1] for row in rows[1:] if len(row) > 2
+                        and row[2] in ("loam", "libloam")}
     return faults + [f"no row of loam's for {w}" for w in sorted(missing)]
 
 

@@ -35,6 +35,21 @@ $(BENCH_PROGRAMS): build/host/libcore.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(host_CC) $(host_CFLAGS) $(filter %.o,$^) build/host/libcore.a -lpthread -o $@
 
+# What the programs of bench_programs.py run under, and its patterns: one file each.
+$(BENCH_BIN)/measure: build/host/obj/bench/measure.o
+	$(call say,LD host,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(host_CC) $(host_CFLAGS) $^ -o $@
+TEST_NEEDS += $(BENCH_BIN)/measure
+
+BENCH_PATTERNS := $(patsubst bench/%.c,$(BENCH_BIN)/%,$(filter-out %/pattern.c,$(sort \
+    $(wildcard bench/patterns/*.c))))
+$(BENCH_PATTERNS): $(BENCH_BIN)/patterns/%: build/host/obj/bench/patterns/%.o \
+    build/host/obj/bench/patterns/pattern.o
+	$(call say,LD host,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(host_CC) $(host_CFLAGS) $^ -lpthread -o $@
+
 # Page faults are counted on the PC, boots on machines of any size, where emulators are installed.
 BENCH_PC := \
     $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio) \
@@ -42,8 +57,9 @@ BENCH_PC := \
 
 BENCH_QUICK_INSN := object_pair_64,vmap_map_1024,pt_map_1024 # commas would end $(if)'s words
 
-.PHONY: bench bench-insn
+.PHONY: bench bench-insn bench-programs
 bench: | build/packages/bench
+bench: bench-programs
 bench: $(BENCH_PROGRAMS) build/host/libloam.so $(BENCH_PC) ## side by side (QUICK=1: two minutes)
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
@@ -56,13 +72,19 @@ bench: $(BENCH_PROGRAMS) build/host/libloam.so $(BENCH_PC) ## side by side (QUIC
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
 	$(Q)bench/boot_time.py $(if $(QUICK),--quick) --csv $(BENCH_CSV)/boot.csv
 
+bench-programs: $(BENCH_BIN)/measure $(BENCH_PATTERNS) build/host/libloam.so
+bench-programs: | build/packages/programs build/packages/bench ## whole programs, every malloc
+	$(Q)mkdir -p $(BENCH_CSV)
+	$(Q)bench/bench_programs.py $(if $(QUICK),--quick) --csv $(BENCH_CSV)/programs.csv
+
 bench-insn: $(BENCH_BIN)/bench_insn $(BENCH_PC) | build/packages/bench ## exact instructions
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
 
 # A tiny run of everything: the benches work and their CSV can be read.
-build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS) | $(BENCH_PC)
+build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS) $(BENCH_PATTERNS) \
+    $(BENCH_BIN)/measure build/host/libloam.so | $(BENCH_PC)
 	$(Q)mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
 TESTS += build/bench/bench_smoke

@@ -82,6 +82,10 @@ programs zstd                    zstd
 programs stress-ng               stress-ng
 bench   valgrind                 valgrind
 bench   python3                  python3
+bench   libjemalloc2             /usr/lib/*/libjemalloc.so.2
+bench   libmimalloc2.0           /usr/lib/*/libmimalloc.so.2*
+bench   libtcmalloc-minimal4     /usr/lib/*/libtcmalloc_minimal.so.4
+bench   gnuplot-nox              gnuplot
 long    dosbox                   dosbox
 long    ovmf                     /usr/share/ovmf/OVMF.fd
 long    grub-efi-amd64-bin       /usr/lib/grub/x86_64-efi/multiboot2.mod
