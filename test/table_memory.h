@@ -27,8 +27,10 @@ typedef struct table_memory {
     bool is_out[TABLE_MEMORY_PAGES];
 } table_memory;
 
-/* One for all tests of a program: static, as on a serial line. */
-static _Alignas(LOAM_PAGE_SIZE) unsigned char table_memory_ram[TABLE_MEMORY_PAGES][LOAM_PAGE_SIZE];
+/* `common`: one for all suites in a program, which run one after another. */
+typedef unsigned char table_page[LOAM_PAGE_SIZE];
+extern table_page table_memory_ram[TABLE_MEMORY_PAGES];
+__attribute__((common, aligned(LOAM_PAGE_SIZE))) table_page table_memory_ram[TABLE_MEMORY_PAGES];
 
 /* The page of an address that is out, or TABLE_MEMORY_PAGES. */
 static inline unsigned table_memory_index(const table_memory *m, uint64_t pa)

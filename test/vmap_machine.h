@@ -68,8 +68,11 @@ typedef struct vm_machine {
     _Alignas(8) uint64_t mem[512]; /* on 32 bits a uint64_t alone may have an odd multiple of 4 */
 } vm_machine;
 
-static vm_machine vm;
-static _Alignas(LOAM_PAGE_SIZE) unsigned char vm_ram[VM_LOW * LOAM_PAGE_SIZE];
+/* `common`: one for all suites in a program, which run one after another. */
+extern vm_machine vm;
+extern unsigned char vm_ram[VM_LOW * LOAM_PAGE_SIZE];
+__attribute__((common)) vm_machine vm;
+__attribute__((common, aligned(LOAM_PAGE_SIZE))) unsigned char vm_ram[VM_LOW * LOAM_PAGE_SIZE];
 static _Alignas(64) unsigned char vm_meta[2][VM_META];
 
 /* ---- the processor ---- */

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "loam/range.h"
+/* range_test.c - pieces of an interval by example: each call, each refusal. */
+#include "range_ground.h"
 #include "tap.h"
-
-enum { TAGS = 64 };
-
-static loam_range_tag tags[TAGS];
-static loam_range r;
-
-static void fresh(uint64_t base, uint64_t len, uint64_t quantum, size_t count)
-{
-    loam_range_init(&r, base, len, quantum, tags, count, NULL);
-}
-
-static uint64_t alloc(tap *t, uint64_t len)
-{
-    uint64_t at = 1;
-    TAP_EQ(t, loam_range_alloc(&r, len, NULL, &at), LOAM_OK);
-    TAP_RULE(t, loam_range_check(&r), NULL);
-    return at;
-}
 
 static uint64_t want(tap *t, uint64_t len, loam_range_want w)
 {
@@ -32,12 +15,6 @@ static loam_err refused(uint64_t len, loam_range_want w)
 {
     uint64_t at = 0;
     return loam_range_alloc(&r, len, &w, &at);
-}
-
-static void give(tap *t, uint64_t base)
-{
-    TAP_EQ(t, loam_range_free(&r, base, NULL), LOAM_OK);
-    TAP_RULE(t, loam_range_check(&r), NULL);
 }
 
 /* Piece number i is [base, base + len). */
@@ -220,11 +197,6 @@ static void alloc_limits(tap *t)
 
 /* ---- alloc_at ---- */
 
-static loam_err at(uint64_t base, uint64_t len)
-{
-    return loam_range_alloc_at(&r, base, len);
-}
-
 static void at_places(tap *t)
 {
     fresh(0x1000, 0x1000, 8, TAGS);
@@ -339,11 +311,6 @@ static void join_last(tap *t)
     TAP_RULE(t, loam_range_check(&r), NULL);
 }
 
-static loam_err resize(uint64_t base, uint64_t len)
-{
-    return loam_range_resize(&r, base, len);
-}
-
 static void resize_in_place(tap *t)
 {
     fresh(0, 0x40, 8, 4);
@@ -381,91 +348,6 @@ static void resize_refused(tap *t)
     TAP_RULE(t, loam_range_check(&r), NULL);
 }
 
-/* ---- tags ---- */
-
-static void tags_used_up(tap *t)
-{
-    uint64_t out = 5;
-    fresh(0, 0x100, 8, 3);
-    TAP_EQ(t, at(0x80, 8), LOAM_OK); /* one tag becomes three */
-    TAP_EQ(t, at(0x10, 8), LOAM_ENOMEM);
-    TAP_EQ(t, at(0, 8), LOAM_ENOMEM);
-    TAP_EQ(t, loam_range_alloc(&r, 8, NULL, &out), LOAM_ENOMEM);
-    TAP_EQ(t, out, 5);
-    TAP_EQ(t, r.free, 0xf8);
-    TAP_RULE(t, loam_range_check(&r), NULL);
-    TAP_EQ(t, at(0, 0x80), LOAM_OK); /* needs none */
-    TAP_EQ(t, loam_range_split(&r, 0x40), LOAM_ENOMEM);
-    give(t, 0x80);
-    TAP_EQ(t, at(0x80, 8), LOAM_OK);
-    TAP_RULE(t, loam_range_check(&r), NULL);
-}
-
-/* A source that counts, of a second array. */
-static loam_range_tag lent[TAGS];
-static struct {
-    unsigned out, limit;
-    uint64_t used;
-} pool;
-
-static loam_range_tag *pool_get(void *ctx)
-{
-    (void)ctx;
-    if (pool.out == pool.limit)
-        return NULL;
-    pool.out++;
-    unsigned i = loam_ctz64(~pool.used);
-    pool.used |= 1ULL << i;
-    return &lent[i];
-}
-
-static void pool_put(void *ctx, loam_range_tag *tag)
-{
-    (void)ctx;
-    pool.out--;
-    pool.used &= ~(1ULL << (tag - lent));
-}
-
-static const loam_range_source source = {.get = pool_get, .put = pool_put};
-
-static void tags_of_source(tap *t)
-{
-    pool.out = 0;
-    pool.used = 0;
-    pool.limit = TAGS;
-    TAP_EQ(t, loam_range_init(&r, 0, 0x100, 8, tags, 2, &source), LOAM_OK);
-    TAP_EQ(t, pool.out, 0);
-    for (unsigned i = 0; i < 8; i++)
-        alloc(t, 8);
-    TAP_EQ(t, pool.out, 7); /* 8 taken, 1 free, 2 of them of the array */
-    for (unsigned i = 0; i < 8; i += 2)
-        give(t, 8 * i);
-    TAP_EQ(t, pool.out, 7);
-    for (unsigned i = 1; i < 8; i += 2)
-        give(t, 8 * i);
-    TAP_CHECK(t, pool.out <= 1); /* the piece that is left may have a tag of either */
-    loam_range_fini(&r);
-    TAP_EQ(t, pool.out, 0);
-}
-
-static void tags_of_source_end(tap *t)
-{
-    pool.out = 0;
-    pool.used = 0;
-    pool.limit = 0;
-    TAP_EQ(t, loam_range_init(&r, 0, 0x100, 8, NULL, 0, &source), LOAM_ENOMEM);
-    pool.limit = 2;
-    TAP_EQ(t, loam_range_init(&r, 0, 0x100, 8, NULL, 0, &source), LOAM_OK);
-    TAP_EQ(t, at(0x80, 8), LOAM_ENOMEM); /* wants two, gets one: it goes back */
-    TAP_EQ(t, pool.out, 1);
-    TAP_RULE(t, loam_range_check(&r), NULL);
-    alloc(t, 0x10);
-    TAP_EQ(t, pool.out, 2);
-    TAP_EQ(t, resize(0, 8), LOAM_OK);
-    loam_range_fini(&r);
-    TAP_EQ(t, pool.out, 0);
-}
-
 static void find_and_walk(tap *t)
 {
     fresh(0x1000, 0x1000, 0x100, TAGS);
@@ -479,165 +361,6 @@ static void find_and_walk(tap *t)
     TAP_EQ(t, loam_range_find(&r, 0x1fff)->base, 0x1600);
     piece_is(t, 2, 0x1600, 0xa00, false);
     TAP_EQ(t, loam_range_largest(&r), 0xa00);
-}
-
-/* ---- order of cost: steps are counted by the height of the tree ---- */
-
-static void tree_stays_flat(tap *t)
-{
-    fresh(0, 1 << 20, 8, TAGS);
-    for (unsigned i = 0; i < TAGS - 1; i++)
-        alloc(t, 8);
-    TAP_EQ(t, r.tags, TAGS);
-    TAP_CHECK(t, r.root->height <= 8); /* 1.44 log2(64) */
-    for (unsigned i = 0; i < TAGS - 1; i += 2)
-        give(t, 8 * i);
-    TAP_CHECK(t, r.root->height <= 8);
-    TAP_EQ(t, alloc(t, 16), 8 * (TAGS - 2));
-    TAP_EQ(t, alloc(t, 8), 0);
-}
-
-/* ---- rules ---- */
-
-/* Four pieces: taken, free, taken, free; a spare tag besides. */
-static loam_range_tag *piece(unsigned i)
-{
-    loam_range_tag *p = r.first;
-    while (i-- > 0)
-        p = p->next;
-    return p;
-}
-
-static void damage(void)
-{
-    fresh(0x100, 0x100, 8, 5);
-    at(0x100, 0x40);
-    at(0x180, 0x40);
-}
-
-static void rules_interval(tap *t)
-{
-    damage();
-    TAP_RULE(t, loam_range_check(&r), NULL);
-    r.quantum = 24;
-    TAP_RULE(t, loam_range_check(&r), "R1");
-    damage();
-    r.len = 0;
-    TAP_RULE(t, loam_range_check(&r), "R1");
-    damage();
-    r.base = 0 - 0x80ULL;
-    TAP_RULE(t, loam_range_check(&r), "R1");
-    damage();
-    r.base += 4;
-    TAP_RULE(t, loam_range_check(&r), "R1");
-}
-
-static void rules_chain(tap *t)
-{
-    damage();
-    piece(1)->base += 8;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    piece(1)->len = 0;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    piece(3)->len += 8;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    piece(2)->prev = piece(0);
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    piece(3)->next = piece(1); /* a circle */
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    piece(2)->next = NULL;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    piece(0)->len -= 4;
-    piece(1)->base -= 4;
-    piece(1)->len += 4;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    r.first = NULL;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-    damage();
-    r.tags--;
-    TAP_RULE(t, loam_range_check(&r), "R2");
-}
-
-static void rules_tree(tap *t)
-{
-    damage();
-    piece(2)->taken = false;
-    TAP_RULE(t, loam_range_check(&r), "R3");
-    damage();
-    r.root = NULL;
-    TAP_RULE(t, loam_range_check(&r), "R4");
-    damage();
-    r.root->parent = r.root;
-    TAP_RULE(t, loam_range_check(&r), "R4");
-    damage();
-    r.root->child[0] = NULL;
-    TAP_RULE(t, loam_range_check(&r), "R4");
-    damage();
-    r.root->child[1] = r.root->child[0];
-    TAP_RULE(t, loam_range_check(&r), "R4");
-    damage();
-    piece(0)->child[0] = piece(0); /* circles, down and aside */
-    piece(0)->parent = piece(0);
-    TAP_RULE(t, loam_range_check(&r), "R4");
-    damage();
-    piece(3)->child[1] = piece(3);
-    TAP_RULE(t, loam_range_check(&r), "R4");
-    damage();
-    r.root->child[1]->parent = r.root->child[0];
-    TAP_RULE(t, loam_range_check(&r), "R4");
-}
-
-static void rules_sums(tap *t)
-{
-    damage();
-    r.root->height++;
-    TAP_RULE(t, loam_range_check(&r), "R5");
-    damage();
-    piece(3)->largest += 8;
-    TAP_RULE(t, loam_range_check(&r), "R6");
-    damage();
-    r.root->largest = 0;
-    TAP_RULE(t, loam_range_check(&r), "R6");
-    damage();
-    r.free += 8;
-    TAP_RULE(t, loam_range_check(&r), "R7");
-    damage();
-    r.tags++;
-    TAP_RULE(t, loam_range_check(&r), "R7");
-    damage();
-    r.spare = NULL;
-    TAP_RULE(t, loam_range_check(&r), "R8");
-    damage();
-    r.spare->next = r.spare;
-    TAP_RULE(t, loam_range_check(&r), "R8");
-    damage();
-    r.spare = lent;
-    TAP_RULE(t, loam_range_check(&r), "R8");
-    damage();
-    TAP_RULE(t, loam_range_check(&r), NULL);
-}
-
-/* A chain as a tree: right in order and sums, only not flat. */
-static void rules_balance(tap *t)
-{
-    damage();
-    for (unsigned i = 0; i < 4; i++) {
-        loam_range_tag *p = piece(i);
-        p->child[0] = NULL;
-        p->child[1] = p->next;
-        p->parent = p->prev;
-        p->height = (uint8_t)(4 - i);
-        p->largest = 0x40;
-    }
-    r.root = r.first;
-    TAP_RULE(t, loam_range_check(&r), "R5");
 }
 
 static const tap_case cases[] = {
@@ -659,15 +382,6 @@ static const tap_case cases[] = {
     {"range_join: nothing behind the last", join_last},
     {"range_resize: larger and smaller in place", resize_in_place},
     {"range_resize: refused: unchanged", resize_refused},
-    {"range tags: array used up: unchanged", tags_used_up},
-    {"range tags: array first, then source, and back", tags_of_source},
-    {"range tags: source ends in the middle: unchanged", tags_of_source_end},
     {"range_find: piece of an address", find_and_walk},
-    {"range: the tree stays flat", tree_stays_flat},
-    {"range_check: R1", rules_interval},
-    {"range_check: R2", rules_chain},
-    {"range_check: R3, R4", rules_tree},
-    {"range_check: R5, unbalanced", rules_balance},
-    {"range_check: R5 to R8", rules_sums},
 };
 TAP_SUITE(range_test, cases);
