@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_owners.c - several processors over one object layer: whose a slab is when they come, leave and
- * run short, which zone it is from; and each rule of theirs, broken. */
+/* slab_owners.c - several processors over one object layer: whose a slab is when they come, leave
+ * and run short, which zone it is from; and each rule of theirs, broken. */
 #include "slab_told.h"
 
 /* ---- who owns what ---- */
