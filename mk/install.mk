@@ -46,5 +46,3 @@ uninstall: ## takes away what install with the same words put there
 	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
 	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	$(Q)rmdir $(DESTDIR)$(INCLUDEDIR)/loam/hosted $(DESTDIR)$(INCLUDEDIR)/loam 2>/dev/null || true
-
-LONG_TESTS += $(sort $(wildcard test/house/*_long.sh))

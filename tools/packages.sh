@@ -7,7 +7,8 @@
 #
 # A package counts as present when its sign is: a command on the PATH, or a file (a pattern will
 # do). So a compiler that came some other way is as good. Works as root or with a sudo that does
-# not ask; otherwise it names the packages and fails. Every make target calls it for its own group.
+# not ask; otherwise it names the packages and fails, and always so with PACKAGES_INSTALL=no. Every
+# make target calls it for its own group.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -136,6 +137,7 @@ missing_of() { # GROUP...
 
 install() { # PACKAGE...
     local -a as_root=()
+    [ "${PACKAGES_INSTALL:-yes}" != no ] || fail "needed, and PACKAGES_INSTALL is no: $*"
     command -v apt-get >/dev/null || fail "needed, and there is no apt-get here: $*"
     if [ "$(id -u)" != 0 ]; then
         sudo -n true 2>/dev/null </dev/null ||

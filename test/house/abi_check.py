@@ -117,7 +117,7 @@ def packaged_faults(text, kept_text):
 VERSIONS = [("mk/install.mk", r"^VERSION := (\S+)$"),
             ("meson.build", r"^project\('loam', 'c', version: '([^']+)'"),
             ("CMakeLists.txt", r"^project\(loam VERSION (\S+)"),
-            ("debian/changelog", r"^loam \((\S+)-\d+\) ")]
+            ("debian/changelog", r"^loam \(([^)-]+)\S*\) ")]
 
 
 def versions(root):

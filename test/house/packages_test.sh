@@ -39,7 +39,7 @@ other  package2   gone2
 file   package3   $scratch/no/such/*
 END
 
-echo 1..9
+echo 1..10
 machine 0 "$(creates)"
 packages full && [ ! -s "$scratch/asked" ] && [ ! -s "$scratch/out" ]
 verdict $? "nothing missing: silent, nothing asked for"
@@ -75,6 +75,11 @@ machine 0 "$(creates)"
 rm "$scratch/bin/apt-get"
 ! packages bare && grep -q 'no apt-get here: package1 package2' "$scratch/out"
 verdict $? "no apt-get: told what is needed"
+
+machine 0 "$(creates)"
+! PACKAGES_INSTALL=no packages bare && [ ! -s "$scratch/asked" ] &&
+    grep -q 'PACKAGES_INSTALL is no: package1 package2' "$scratch/out"
+verdict $? "PACKAGES_INSTALL=no: told what is needed, nothing asked for"
 
 ! packages bear && grep -q "no group 'bear'; there are: bare file full other" "$scratch/out"
 verdict $? "no such group: told, with those there are"
