@@ -24,7 +24,8 @@ build/host/libloam.so.$(SO_VERSION): $(PRELOAD_OBJ) port/preload/libloam.map
 	$(call say,LD so,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(LDFLAGS) -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
-	    -Wl,-z,now,-z,relro,--no-undefined -Wl,--version-script=port/preload/libloam.map $(PRELOAD_OBJ) -lpthread -o $@
+	    -Wl,-z,now,-z,relro,--no-undefined -Wl,--version-script=port/preload/libloam.map \
+	    $(PRELOAD_OBJ) -lpthread -o $@
 
 build/host/libloam.so: build/host/libloam.so.$(SO_VERSION)
 	$(Q)ln -sf libloam.so.$(SO_VERSION) $@

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Packages: debian/ makes three of them with dpkg-buildpackage; test/house/debian_long.sh is its test.
+# Packages: dpkg-buildpackage makes three of them by debian/; test/house/debian_long.sh tests it.
 
 # What the build of a package runs: no network, no machine but this one, nothing but the compiler.
 PACKAGE_TESTS := $(UNIT:%=build/host/test/unit/%) $(PRELOAD_TESTS) test/house/abi_check.py

@@ -46,11 +46,12 @@ END
 
 echo 1..6
 for cc in gcc clang; do
-    $cc -Wall -Wextra -Wpedantic -Werror -c "$scratch/one.c" -o "$scratch/one.o" >"$scratch/out" 2>&1
+    $cc -Wall -Wextra -Wpedantic -Werror -c "$scratch/one.c" -o "$scratch/one.o" \
+        >"$scratch/out" 2>&1
     verdict $? "$cc: a root compiles alone"
     [ -z "$(nm "$scratch/one.o" | grep -i ' [a-z] loam' | grep ' [A-Z] ')" ]
     verdict $? "$cc: and exports nothing of it"
-    $cc -Wall -Wextra -Werror "$scratch/first.c" "$scratch/second.c" "$scratch/main.c" -o "$scratch/two" \
-        >"$scratch/out" 2>&1 && "$scratch/two"
+    $cc -Wall -Wextra -Werror "$scratch/first.c" "$scratch/second.c" "$scratch/main.c" \
+        -o "$scratch/two" >"$scratch/out" 2>&1 && "$scratch/two"
     verdict $? "$cc: two of them are one program, and it works"
 done

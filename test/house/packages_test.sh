@@ -44,7 +44,8 @@ machine 0 "$(creates)"
 packages full && [ ! -s "$scratch/asked" ] && [ ! -s "$scratch/out" ]
 verdict $? "nothing missing: silent, nothing asked for"
 
-packages bare && [ "$(installs 'package1 package2')" = 1 ] && [ "$(wc -l <"$scratch/asked")" = 1 ] &&
+packages bare && [ "$(installs 'package1 package2')" = 1 ] &&
+    [ "$(wc -l <"$scratch/asked")" = 1 ] &&
     grep -q 'packages: installing package1 package2' "$scratch/out"
 verdict $? "two missing: those two installed at once, and told"
 
