@@ -63,13 +63,11 @@ LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
 
 PRELOAD_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
-    int before = errno;
     if (!loam_is_pow2(align) || align % sizeof(void *) != 0)
         return EINVAL;
     void *p = aligned(align, size, __builtin_return_address(0));
-    errno = before;
     if (p == NULL)
-        return ENOMEM;
+        return ENOMEM; /* errno says so, too, as glibc's does */
     *out = p;
     return 0;
 }
@@ -86,7 +84,7 @@ PRELOAD_EXPORT void *aligned_alloc(size_t align, size_t size)
 /* Any alignment is rounded up to a power of two, as glibc does. */
 PRELOAD_EXPORT void *memalign(size_t align, size_t size)
 {
-    if (align > PTRDIFF_MAX) {
+    if (align > SIZE_MAX / 2 + 1) {
         errno = EINVAL;
         return NULL;
     }

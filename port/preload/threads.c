@@ -15,6 +15,11 @@
  *        is held by a thread that does not exist in the child. Fronts are no locks: a thread may
  *        be caught in the middle of a change of its own. The child leaves these fronts alone for
  *        ever, with what is in them: `abandoned` counts them.
+ *
+ *        fork() takes the lock of all streams after these handlers, and a thread that holds it may
+ *        wait for memory: so it is taken before them, where the C library has it. Signals wait
+ *        meanwhile: a handler that forks would find the locks its own. A process of one thread
+ *        takes no lock: it may even fork in a handler that interrupts malloc.
  * LOCKS  threads.lock, around the numbers.
  * COST   A comparison in malloc; a key's destructor.
  * FROM   -
@@ -25,6 +30,8 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/single_threaded.h>
 
 enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2 };
 _Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round, it ends");
@@ -128,36 +135,63 @@ static void thaw_child(process_range *r)
     range_thaw(r, true);
 }
 
+/* glibc's; NULL where there is another. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+static struct {
+    bool done;     /* by the thread that forks, until it has forked */
+    sigset_t mask; /* its own */
+} frozen;
+
 static void fork_prepare(void)
 {
+    sigset_t all, mask;
+    if (__libc_single_threaded)
+        return;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &mask);
+    if (_IO_list_lock != NULL)
+        _IO_list_lock();
     (void)loam_lock_acquire(&loam__process.lock);
     each_range(range_freeze);
     huge_freeze();
     (void)loam_lock_acquire(&threads.lock);
+    frozen.done = true;
+    frozen.mask = mask;
 }
 
-static void fork_end(void (*thaw)(process_range *r))
+static void fork_end(void (*thaw)(process_range *r), void (*unlock_streams)(void))
 {
     loam_irq none = loam_port_irq_save();
+    sigset_t mask = frozen.mask;
+    frozen.done = false;
     loam_lock_release(&threads.lock, none);
     huge_thaw();
     each_range(thaw);
     loam_lock_release(&loam__process.lock, none);
+    if (unlock_streams != NULL)
+        unlock_streams();
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void fork_parent(void)
 {
-    fork_end(thaw_parent);
+    if (frozen.done)
+        fork_end(thaw_parent, _IO_list_unlock);
 }
 
 /* Only the thread that forked is there: the numbers of the others are nobody's for ever. */
 static void fork_child(void)
 {
     uint32_t others = 0;
+    if (!frozen.done)
+        return;
     for (unsigned i = 0; i < WORDS; i++)
         others += loam_popcount64(threads.taken[i]);
     threads.abandoned = others - (others != 0 && thread_has_begun());
-    fork_end(thaw_child);
+    fork_end(thaw_child, _IO_list_resetlock);
 }
 
 uint32_t threads_abandoned(void)

@@ -4,8 +4,11 @@
 #include "tap_host.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -292,6 +295,88 @@ static void forks(tap *t)
     TAP_EQ(t, atomic_load(&spoiled), 0);
 }
 
+/* A thread that holds the lock of all streams waits for one that holds a stream and wants memory:
+ * whoever forks must not be between the two. */
+static void *fork_or_read(void *arg)
+{
+    char *line = NULL;
+    size_t room = 0;
+    if ((uintptr_t)arg == 0)
+        return fork_often(arg);
+    while (!atomic_load(&stop)) {
+        FILE *f = (uintptr_t)arg == 1 ? NULL : fopen("/proc/self/maps", "r");
+        if (f == NULL) {
+            (void)fflush(NULL);
+            continue;
+        }
+        while (getline(&line, &room, f) > 0) {
+            free(line);
+            line = NULL;
+        }
+        free(line);
+        line = NULL;
+        (void)fclose(f);
+    }
+    return NULL;
+}
+
+static void forks_and_streams(tap *t)
+{
+    atomic_store(&stop, false);
+    run(4, fork_or_read);
+    TAP_EQ(t, atomic_load(&spoiled), 0);
+}
+
+static void fork_in_handler(int signal)
+{
+    int status = 0;
+    (void)signal;
+    pid_t pid = fork();
+    if (pid == 0) {
+        release(alloc(100));
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    if (status != 0)
+        atomic_fetch_add(&spoiled, 1);
+}
+
+/* Signals whose handler forks come in the middle of forks; the second thread never gets one. */
+static void *fork_or_be_there(void *arg)
+{
+    struct itimerval often = {{0, 700}, {0, 700}}, never = {{0, 0}, {0, 0}};
+    sigset_t alarms;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    if ((uintptr_t)arg != 0) {
+        while (!atomic_load(&stop))
+            own_blocks(arg);
+        return NULL;
+    }
+    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    (void)fork_often(arg);
+    setitimer(ITIMER_REAL, &never, NULL);
+    return NULL;
+}
+
+static void forks_and_signals(tap *t)
+{
+    struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART}, old;
+    sigset_t alarms, mask;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigaction(SIGALRM, &action, &old);
+    pthread_sigmask(SIG_BLOCK, &alarms, &mask);
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        atomic_store(&stop, false);
+        run(threads, fork_or_be_there);
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    sigaction(SIGALRM, &old, NULL);
+    TAP_EQ(t, atomic_load(&spoiled), 0);
+}
+
 static const tap_case cases[] = {
     {"threads: each keeps its blocks", keep_blocks},
     {"threads: more than there are fronts", many_at_once},
@@ -300,6 +385,8 @@ static const tap_case cases[] = {
     {"threads: destructors that allocate and free to the last", destructors},
     {"threads: a first block in a destructor: its number comes back", numbers_come_back},
     {"threads: forks while others are inside", forks},
+    {"threads: forks while others read and flush streams", forks_and_streams},
+    {"threads: forks in handlers that interrupt forks", forks_and_signals},
 };
 static const tap_suite suite = {"malloc_threads", cases, LOAM_ARRAY_LEN(cases)};
 
