@@ -40,10 +40,10 @@ PATTERN_TABLE = [
     ("pipeline of four threads", "pipeline"),
     ("shared lines, active", "shared_lines active"),
     ("shared lines, passive", "shared_lines passive"),
-    ("random sizes and lifetimes", "lifetimes"),
-    ("the same, 4 threads", "lifetimes 4"),
+    ("random lifetimes", "lifetimes"),
+    ("random lifetimes, 4 threads", "lifetimes 4"),
     ("small busy heap", "busy_heap"),
-    ("the same, 4 threads", "busy_heap 4"),
+    ("small busy heap, 4 threads", "busy_heap 4"),
     ("25 MiB blocks", "big_blocks"),
     ("threads that leak", "thread_leaks"),
     ("64 threads, again and again", "many_threads"),
@@ -134,6 +134,8 @@ def measure(table, found, rounds):
     with tempfile.TemporaryDirectory(prefix="loam-bench-") as ground:
         for number in range(rounds):
             for program in table:
+                if sys.stderr.isatty():
+                    print(f"\r\033[K# round {number + 1}: {program.name}", end="", file=sys.stderr)
                 one_round(program, found, number, ground, results)
             print(f"# round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     return results

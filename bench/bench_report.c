@@ -84,10 +84,28 @@ static bool is_ratio_row(const bench_row *row)
     return row->col[0].count != 0;
 }
 
+/* Which column the row's bar is about. */
+static unsigned judged(const bench_report *r, const bench_row *row)
+{
+    return row->bar_kind == BENCH_BAR_FIRST ? r->process : r->loam;
+}
+
+/* The least median of all but loam and the process's malloc; 0: there is none. */
+static double best_other(const bench_report *r, const bench_row *row)
+{
+    double best = 0;
+    for (unsigned c = 0; c < r->cols; c++) {
+        double v = bench_median(&row->col[c]);
+        if (c != r->loam && c != r->process && v > 0 && (best <= 0 || v < best))
+            best = v;
+    }
+    return best;
+}
+
 /* 1 reached, 0 not, -1 no bar or nothing measured. */
 static int verdict_of(const bench_report *r, const bench_row *row)
 {
-    const bench_samples *s = &row->col[r->loam];
+    const bench_samples *s = &row->col[judged(r, row)];
     if (s->count == 0)
         return -1;
     switch (row->bar_kind) {
@@ -97,6 +115,8 @@ static int verdict_of(const bench_report *r, const bench_row *row)
         return bench_median(s) <= row->bar;
     case BENCH_BAR_VALUE_AT_LEAST:
         return bench_median(s) >= row->bar;
+    case BENCH_BAR_FIRST:
+        return bench_median(s) <= row->bar * best_other(r, row);
     case BENCH_BAR_NONE:
         break;
     }
@@ -118,7 +138,7 @@ static void row_csv(const bench_report *r, const bench_row *row)
                 bench_median(s), bench_min(s), bench_max(s), s->count);
         if (is_ratio_row(row))
             fprintf(r->csv, "%.4f", bench_median_ratio(s, &row->col[0]));
-        int verdict = c == r->loam ? verdict_of(r, row) : -1;
+        int verdict = c == judged(r, row) ? verdict_of(r, row) : -1;
         if (verdict < 0)
             fprintf(r->csv, ",,\n");
         else
@@ -147,7 +167,9 @@ void bench_report_row(const bench_report *r, const bench_row *row)
             printf("       ");
     }
     int verdict = verdict_of(r, row);
-    if (verdict >= 0)
+    if (verdict >= 0 && row->bar_kind == BENCH_BAR_FIRST)
+        printf("  libloam first %s", verdict_text(verdict));
+    else if (verdict >= 0)
         printf("  %s%g%s %s", row->bar_kind == BENCH_BAR_VALUE_AT_LEAST ? ">=" : "<=", row->bar,
                row->bar_kind == BENCH_BAR_RATIO_AT_MOST ? "x" : "", verdict_text(verdict));
     printf("  %s\n", row->unit);

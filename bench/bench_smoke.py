@@ -4,6 +4,7 @@
 repository's root. Times are not judged."""
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ BENCHES = [
         "churn_mixed_90", "order9_fill", "order9_free_random", "order9_pair", "scatter_2m",
         "metadata", "init_1g", "init_64g", "latency_p50", "latency_p9999", "second_first"}),
     ("objects", [BIN + "bench_objects", "--tiny"], {
-        "pair_64", "pair_32k", "batch_64", "batch_64_reversed", "slots", "grow", "overhead_64",
-        "remote_64", "remote_64_rate"}),
+        "pair_64", "pair_32k", "pair_1m", "batch_64", "batch_64_reversed", "batch_1m", "slots",
+        "slots_large", "calloc_64k", "grow", "grow_4m", "aligned_4k", "overhead_64", "remote_64",
+        "remote_64_rate"}),
     ("vm", [BIN + "bench_vm", "--tiny"], {
         "churn_10000", "area_1_i386", "area_1024_aarch64", "flushes_map_1024_i386",
         "flushes_unmap_1024_x86_64"}),
@@ -89,8 +91,44 @@ def check(bench, command, wanted):
         return faults_of(path, bench, wanted) + (locked_faults(path) if bench == "locked" else [])
 
 
+def report_faults(folder):
+    """Pages and pictures are made of the CSVs of tiny runs."""
+    for name, command in (("objects", [BIN + "bench_objects", "--tiny"]),
+                          ("programs", ["bench/bench_programs.py", "--tiny", "--only",
+                                        "zstd,strings", "--allocators", "libloam"])):
+        subprocess.run(command + ["--csv", os.path.join(folder, name + ".csv")], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+    run = subprocess.run(["bench/bench_charts.py", "--from", folder, "--to", folder],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                         timeout=120)
+    if run.returncode != 0:
+        return run.stdout.splitlines()[-5:]
+    with open(os.path.join(folder, "bench.md"), encoding="utf-8") as file:
+        text = file.read()
+    wanted = ["## Bars", "| strings |", "| zstd: two threads |", "| pair_64 |"]
+    faults = [f"bench.md lacks {part}" for part in wanted if part not in text]
+    for picture in re.findall(r"\]\((bench/\S+\.svg)\)", text):
+        with open(os.path.join(folder, picture), encoding="utf-8") as file:
+            if "</svg>" not in file.read():
+                faults.append(f"{picture} is no picture")
+    return faults
+
+
+def tell(n, name, faults):
+    """One TAP line; 1: it failed."""
+    print(f"{'not ' if faults else ''}ok {n} - {name}")
+    for fault in faults:
+        print(f"# {fault}")
+    return bool(faults)
+
+
+def check_report():
+    with tempfile.TemporaryDirectory() as folder:
+        return report_faults(folder)
+
+
 def main():
-    print(f"1..{len(BENCHES)}")
+    print(f"1..{len(BENCHES) + 1}")
     failed = 0
     for n, (bench, command, wanted) in enumerate(BENCHES, 1):
         name = f"bench_{bench}: tiny run: it works and its CSV is whole"
@@ -98,10 +136,9 @@ def main():
             print(f"ok {n} - {name} # SKIP {NEEDED[bench]} is not installed")
             continue
         faults = check(bench, command, wanted)
-        failed += bool(faults)
-        print(f"{'not ' if faults else ''}ok {n} - {name}")
-        for fault in faults:
-            print(f"# {fault}")
+        failed += tell(n, name, faults)
+    failed += tell(len(BENCHES) + 1, "bench_charts: tables and pictures of tiny runs",
+                   check_report())
     sys.exit(1 if failed else 0)
 
 

@@ -85,7 +85,8 @@ typedef enum bench_bar_kind {
     BENCH_BAR_NONE,
     BENCH_BAR_RATIO_AT_MOST, /* loam's ratio to the first column */
     BENCH_BAR_VALUE_AT_MOST, /* loam's value */
-    BENCH_BAR_VALUE_AT_LEAST
+    BENCH_BAR_VALUE_AT_LEAST,
+    BENCH_BAR_FIRST /* the process's malloc: at most bar times the least of the others */
 } bench_bar_kind;
 
 typedef struct bench_row {
@@ -101,8 +102,9 @@ typedef struct bench_report {
     const char *bench;               /* "frames" */
     const char *col[BENCH_MAX_COLS]; /* allocators; the first one is what ratios refer to */
     unsigned cols;
-    unsigned loam; /* which column the bars are about */
-    FILE *csv;     /* or NULL */
+    unsigned loam;    /* which column the bars are about */
+    unsigned process; /* which one BENCH_BAR_FIRST is about; loam's does not count there */
+    FILE *csv;        /* or NULL */
 } bench_report;
 
 /* Opens the CSV and writes its heading; path NULL: none. */

@@ -8,7 +8,7 @@
  */
 #include "harness.h"
 
-enum { OBJECTS_SLOTS = 4096, OBJECTS_MAX = 32768 };
+enum { OBJECTS_SLOTS = 4096, OBJECTS_LARGE_SLOTS = 256, OBJECTS_MAX = 32768 };
 
 typedef struct objects_api {
     const char *name;
@@ -26,8 +26,13 @@ typedef struct objects_api {
     /* n times: a random slot is emptied and filled again with an object of 16 .. 2048 bytes, small
      * ones more often; slots is filled where it is not NULL */
     void (*slots)(void *a, void **slots, uint64_t seed, size_t n);
-    /* n times: one object grows from 16 bytes to 64 KiB by half; returns the calls of one growth */
-    size_t (*grow)(void *a, size_t n);
+    /* n times: as slots, with OBJECTS_LARGE_SLOTS of 2 KiB .. 256 KiB */
+    void (*slots_large)(void *a, void **slots, uint64_t seed, size_t n);
+    /* n times: one object grows from 16 bytes to `most` by half; returns the calls of one growth */
+    size_t (*grow)(void *a, size_t most, size_t n);
+    /* n times: a zeroed object comes and goes; one at a multiple of align (a power of two) */
+    void (*zeroed)(void *a, size_t size, size_t n);
+    void (*aligned)(void *a, size_t align, size_t size, size_t n);
 } objects_api;
 
 extern const objects_api objects_loam, objects_libc;

@@ -2,9 +2,11 @@
 /* objects_loam_work.c - the loops over loam_kmalloc, as a kernel calls it: every invalid free would
  * be caught. */
 #include "loam/kmalloc.h"
-#define OBJECTS_ALLOC(a, size)      loam_kmalloc_alloc(a, size)
-#define OBJECTS_FREE(a, p)          (void)loam_kmalloc_free(a, p)
-#define OBJECTS_REALLOC(a, p, size) loam_kmalloc_realloc(a, p, size)
+#define OBJECTS_ALLOC(a, size)          loam_kmalloc_alloc(a, size)
+#define OBJECTS_FREE(a, p)              (void)loam_kmalloc_free(a, p)
+#define OBJECTS_REALLOC(a, p, size)     loam_kmalloc_realloc(a, p, size)
+#define OBJECTS_ZEROED(a, size)         loam_kmalloc_calloc(a, 1, size)
+#define OBJECTS_ALIGNED(a, align, size) loam_kmalloc_aligned(a, size, align)
 #include "objects_work.inc"
 
 static loam_zone *zone; /* beneath the one instance of a process */

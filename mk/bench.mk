@@ -17,8 +17,8 @@ BENCH_OBJECTS := objects_loam_work objects_libc_work
 
 $(BENCH_BIN)/bench_frames: $(call bench_objects_of,bench_frames bench_report frames_tasks \
     frames_threads frames_verify $(BENCH_FRAMES))
-$(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects bench_report objects_verify \
-    objects_remote harness $(BENCH_OBJECTS))
+$(BENCH_BIN)/bench_objects: $(call bench_objects_of,bench_objects objects_rows bench_report \
+    objects_verify objects_remote harness $(BENCH_OBJECTS))
 $(BENCH_BIN)/bench_vm: $(call bench_objects_of,bench_vm bench_report harness areas spans)
 $(BENCH_BIN)/bench_insn: $(call bench_objects_of,bench_insn insn_objects insn_vm insn_tables \
     areas spans $(BENCH_FRAMES) $(BENCH_OBJECTS))
@@ -57,13 +57,12 @@ BENCH_PC := \
 
 BENCH_QUICK_INSN := object_pair_64,vmap_map_1024,pt_map_1024 # commas would end $(if)'s words
 
-.PHONY: bench bench-insn bench-programs
+.PHONY: bench bench-insn bench-objects bench-programs bench-report
 bench: | build/packages/bench
-bench: bench-programs
-bench: $(BENCH_PROGRAMS) build/host/libloam.so $(BENCH_PC) ## side by side (QUICK=1: two minutes)
+bench: $(BENCH_PROGRAMS) $(BENCH_PATTERNS) $(BENCH_BIN)/measure build/host/libloam.so
+bench: $(BENCH_PC) ## side by side (QUICK=1: three minutes)
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)$(BENCH_BIN)/bench_frames $(if $(QUICK),--quick) --csv $(BENCH_CSV)/frames.csv
-	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
 	$(Q)$(BENCH_BIN)/bench_vm $(if $(QUICK),--quick) --csv $(BENCH_CSV)/vm.csv
 	$(Q)$(BENCH_BIN)/bench_free $(if $(QUICK),--quick) --csv $(BENCH_CSV)/free.csv
 	$(Q)$(BENCH_BIN)/bench_locked $(if $(QUICK),--ops 32) --csv $(BENCH_CSV)/locked.csv
@@ -71,11 +70,32 @@ bench: $(BENCH_PROGRAMS) build/host/libloam.so $(BENCH_PC) ## side by side (QUIC
 	    $(if $(QUICK),--only $(BENCH_QUICK_INSN))
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
 	$(Q)bench/boot_time.py $(if $(QUICK),--quick) --csv $(BENCH_CSV)/boot.csv
+	$(Q)$(MAKE) --no-print-directory bench-objects
+	$(Q)$(MAKE) --no-print-directory bench-programs
+
+# Of several of these goals each waits for the one before: benches disturb each other.
+bench-objects: $(filter bench,$(MAKECMDGOALS))
+bench-programs: $(filter bench bench-objects,$(MAKECMDGOALS))
+bench-report: $(filter bench bench-objects bench-programs,$(MAKECMDGOALS))
+
+bench-objects: $(BENCH_BIN)/bench_objects build/host/libloam.so
+bench-objects: | build/packages/bench ## single calls, every malloc
+	$(Q)mkdir -p $(BENCH_CSV)
+	$(Q)$(BENCH_BIN)/bench_objects $(if $(QUICK),--quick) --csv $(BENCH_CSV)/objects.csv
 
 bench-programs: $(BENCH_BIN)/measure $(BENCH_PATTERNS) build/host/libloam.so
 bench-programs: | build/packages/programs build/packages/bench ## whole programs, every malloc
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)bench/bench_programs.py $(if $(QUICK),--quick) --csv $(BENCH_CSV)/programs.csv
+
+# What was measured last; without any, it is measured now.
+$(BENCH_CSV)/programs.csv: | $(BENCH_CSV)/objects.csv
+	$(Q)$(MAKE) --no-print-directory bench-programs
+$(BENCH_CSV)/objects.csv:
+	$(Q)$(MAKE) --no-print-directory bench-objects
+bench-report: $(BENCH_CSV)/programs.csv $(BENCH_CSV)/objects.csv
+bench-report: | build/packages/bench ## docs/bench.md and its charts from build/bench/*.csv
+	$(Q)bench/bench_charts.py --from $(BENCH_CSV) --to docs
 
 bench-insn: $(BENCH_BIN)/bench_insn $(BENCH_PC) | build/packages/bench ## exact instructions
 	$(Q)mkdir -p $(BENCH_CSV)
