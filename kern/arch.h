@@ -29,9 +29,12 @@ void arch_irq_on(void);
 /* Stops this processor for good. */
 _Noreturn void arch_halt(void);
 
-/* Causes the fault of this name on purpose; comes back only for a name that is not known. */
-void arch_fault(const char *name);
-/* The names, separated by spaces. */
-extern const char arch_fault_names[];
+/* Faults of this processor on purpose, for the shell and the tests; the last has no name. */
+typedef struct arch_fault {
+    const char *name;
+    void (*cause)(void);
+} arch_fault;
+
+extern const arch_fault arch_faults[];
 
 #endif

@@ -78,8 +78,6 @@ void board_wait_input(void); /* sleeps until something may have come */
 /* The kernel's final page tables, made from frames of the zones; nothing where the start code made
  * them. */
 void board_paging(void);
-/* kern_this.vmap and .large, where there are some; slabs and kmalloc are there. */
-void board_vmap(void);
 /* Memory that the unit tests alone use is there from now on, or no more. false: not enough. */
 bool board_tests_memory(bool wanted);
 

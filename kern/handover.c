@@ -18,6 +18,7 @@
 #include "console.h"
 #include "kern.h"
 #include "loam/port.h"
+#include "paging.h"
 #include "smp.h"
 #include "startup.h"
 #include "zoneplan.h"
@@ -336,7 +337,7 @@ void startup_objects(void)
     k->kmalloc = k->slabs != NULL ? loam_kmalloc_init(k->slabs) : NULL;
     if (k->kmalloc == NULL)
         kpanic("no memory for the object allocator");
-    board_vmap();
+    paging_vmap();
     klog("kmalloc: ready");
     check_rules();
 }

@@ -2,10 +2,8 @@
 #ifndef LOAM_KERN_PAGING_H
 #define LOAM_KERN_PAGING_H
 
-/* paging.h - the kernel's own page tables, on processors where the start code's are only temporary.
- *
- * Linked only into kernels that have it (mk/: KERN_PAGED); common code calls it through board.h.
- */
+/* paging.h - the kernel's own page tables, in place of the start code's. Boards say where things
+ * go, and when (board_paging). */
 #include "loam/pt.h"
 #include "loam/vmap.h"
 

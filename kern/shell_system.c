@@ -71,8 +71,13 @@ static void do_panic(size_t count, const char *const *word)
 static void do_fault(size_t count, const char *const *word)
 {
     (void)count;
-    arch_fault(word[1]);
-    kprintf("%s: '%s' is not one of: %s\n", word[0], word[1], arch_fault_names);
+    for (const arch_fault *f = arch_faults; f->name != NULL; f++)
+        if (word_is(word[1], f->name))
+            f->cause();
+    kprintf("%s: '%s' is not one of:", word[0], word[1]);
+    for (const arch_fault *f = arch_faults; f->name != NULL; f++)
+        kprintf(" %s", f->name);
+    console_put('\n');
 }
 
 static void do_bug(size_t count, const char *const *word)

@@ -22,12 +22,8 @@ pc32clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
 pc32clang_LDFLAGS := -fuse-ld=lld
 pc32clang_RT := -fno-builtin
 
-# Common code that stands on page tables of the kernel's own making.
-KERN_PAGED := $(wildcard kern/paging*.c kern/shell_paging.c kern/memview*.c kern/aspace*.c \
-    kern/user*.c kern/user/*.c)
-PC32_KERN := $(sort $(wildcard kern/*.c) $(KERN_PAGED) \
-    $(wildcard kern/drivers/pc/*.c kern/boards/pc/*.c kern/boards/pc32/*.c arch/x86/*.c \
-    arch/i386/*.c arch/i386/*.S rt/*.c))
+PC32_KERN := $(sort $(wildcard kern/*.c kern/user/*.c kern/drivers/pc/*.c kern/boards/pc/*.c \
+    kern/boards/pc32/*.c arch/x86/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
 PC32_UNIT := $(sort $(wildcard test/unit/*_test.c))
 PC32_SRC := $(PC32_KERN) $(CORE_SRC) $(BOOT_SRC) $(PC32_UNIT) test/tap.c $(PC32_EXTRA)
 PC32_OBJ = $(patsubst %,%.o,$(basename $(PC32_SRC)))

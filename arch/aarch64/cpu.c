@@ -51,7 +51,7 @@ static void fault_text(void)
 
 static void fault_rodata(void)
 {
-    __asm__ volatile("strb wzr, [%0]" : : "r"(arch_fault_names) : "memory");
+    __asm__ volatile("strb wzr, [%0]" : : "r"(arch_faults) : "memory");
 }
 
 static void fault_exec(void)
@@ -97,27 +97,12 @@ static void fault_stack(void)
     __asm__ volatile("1: stp x29, x30, [sp, #-16]!\n\tb 1b" : : : "memory");
 }
 
-const char arch_fault_names[] = "null undef text rodata exec unmapped align pc brk svc fp stack";
-
-typedef struct fault_entry {
-    const char *name;
-    void (*run)(void);
-} fault_entry;
-
-static const fault_entry faults[] = {
-    {"null", fault_null},     {"undef", fault_undef}, {"text", fault_text},
-    {"rodata", fault_rodata}, {"exec", fault_exec},   {"unmapped", fault_unmapped},
-    {"align", fault_align},   {"pc", fault_pc},       {"brk", fault_brk},
-    {"svc", fault_svc},       {"fp", fault_fp},       {"stack", fault_stack},
+const arch_fault arch_faults[] = {
+    {"null", fault_null},   {"undef", fault_undef},
+    {"text", fault_text},   {"rodata", fault_rodata},
+    {"exec", fault_exec},   {"unmapped", fault_unmapped},
+    {"align", fault_align}, {"pc", fault_pc},
+    {"brk", fault_brk},     {"svc", fault_svc},
+    {"fp", fault_fp},       {"stack", fault_stack},
+    {NULL, NULL},
 };
-
-void arch_fault(const char *name)
-{
-    for (size_t i = 0; i < LOAM_ARRAY_LEN(faults); i++) {
-        const char *a = faults[i].name, *b = name;
-        while (*a != '\0' && *a == *b)
-            a++, b++;
-        if (*a == *b)
-            faults[i].run();
-    }
-}

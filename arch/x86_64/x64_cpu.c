@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* x64_cpu.c - the processor's part of kern/arch.h: the first C function, frames, waiting, faults on
+/* x64_cpu.c - the processor's part of kern/arch.h: the first C function, its name, faults on
  * purpose. */
 #include "arch.h"
 #include "board.h"
@@ -7,6 +7,7 @@
 #include "loam/port.h"
 #include "x64_percpu.h"
 #include "x86_clock.h"
+#include "x86_faults.h"
 
 void kern_main(const uintptr_t word[BOARD_FIRMWARE_WORDS]);
 
@@ -32,51 +33,7 @@ const char *arch_describe(void)
     return "x86-64, long mode, kernel at 0xffffffff80000000";
 }
 
-/* `sti` lets an interrupt in only after the next instruction: none is missed before the `hlt`. */
-void arch_wait(void)
-{
-    loam_irq irq = loam_port_irq_save();
-    __asm__ volatile("sti\n\thlt" : : : "memory");
-    loam_port_irq_restore(irq);
-}
-
-void arch_irq_on(void)
-{
-    __asm__ volatile("sti" : : : "memory");
-}
-
-_Noreturn void arch_halt(void)
-{
-    for (;;)
-        __asm__ volatile("cli\n\thlt" : : : "memory");
-}
-
 /* ---- faults on purpose, for the shell's word `fault` and the tests ---- */
-
-static void fault_null(void)
-{
-    __asm__ volatile("movl $0, 8" : : : "memory");
-}
-
-static void fault_invalid(void)
-{
-    __asm__ volatile("ud2");
-}
-
-static void fault_divide(void)
-{
-    __asm__ volatile("xorl %%ecx, %%ecx\n\tdivl %%ecx" : : : "eax", "ecx", "edx", "cc");
-}
-
-static void fault_write_text(void)
-{
-    __asm__ volatile("movb $0, __text_start" : : : "memory");
-}
-
-static void fault_write_rodata(void)
-{
-    __asm__ volatile("movb $0, arch_fault_names" : : : "memory");
-}
 
 /* The same byte by the address that it would have if the image lay in the direct map, too. */
 static void fault_alias(void)
@@ -107,21 +64,6 @@ static void fault_jump(void)
     __asm__ volatile("jmp *%0" : : "r"(0x12345678UL) : "memory");
 }
 
-static void fault_breakpoint(void)
-{
-    __asm__ volatile("int3");
-}
-
-static void fault_general(void)
-{
-    __asm__ volatile("movl %0, %%fs" : : "r"(0x100) : "memory"); /* no such segment */
-}
-
-static void fault_fp(void)
-{
-    __asm__ volatile("fldz");
-}
-
 static void fault_nmi(void)
 {
     __asm__ volatile("int $2");
@@ -133,39 +75,21 @@ static void fault_stack(void)
     __asm__ volatile("1: pushq %%rax\n\tjmp 1b" : : : "memory");
 }
 
-const char arch_fault_names[] = "null invalid divide write-text write-rodata alias exec "
-                                "unmapped wild jump breakpoint general fp nmi stack";
-
-typedef struct fault_entry {
-    const char *name;
-    void (*run)(void);
-} fault_entry;
-
-static const fault_entry faults[] = {
-    {"null", fault_null},
-    {"invalid", fault_invalid},
-    {"divide", fault_divide},
-    {"write-text", fault_write_text},
-    {"write-rodata", fault_write_rodata},
+const arch_fault arch_faults[] = {
+    {"null", x86_fault_null},
+    {"invalid", x86_fault_invalid},
+    {"divide", x86_fault_divide},
+    {"write-text", x86_fault_write_text},
+    {"write-rodata", x86_fault_write_rodata},
     {"alias", fault_alias},
     {"exec", fault_exec},
     {"unmapped", fault_unmapped},
     {"wild", fault_wild},
     {"jump", fault_jump},
-    {"breakpoint", fault_breakpoint},
-    {"general", fault_general},
-    {"fp", fault_fp},
+    {"breakpoint", x86_fault_breakpoint},
+    {"general", x86_fault_general},
+    {"fp", x86_fault_fp},
     {"nmi", fault_nmi},
     {"stack", fault_stack},
+    {NULL, NULL},
 };
-
-void arch_fault(const char *name)
-{
-    for (size_t i = 0; i < LOAM_ARRAY_LEN(faults); i++) {
-        const char *a = faults[i].name, *b = name;
-        while (*a != '\0' && *a == *b)
-            a++, b++;
-        if (*a == *b)
-            faults[i].run();
-    }
-}

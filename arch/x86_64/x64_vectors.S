@@ -8,6 +8,25 @@
  */
 #include "x64_layout.h"
 
+// An x64_trap from rax on.
+.macro push_registers
+    pushq   %rax
+    pushq   %rcx
+    pushq   %rdx
+    pushq   %rbx
+    pushq   %rbp
+    pushq   %rsi
+    pushq   %rdi
+    pushq   %r8
+    pushq   %r9
+    pushq   %r10
+    pushq   %r11
+    pushq   %r12
+    pushq   %r13
+    pushq   %r14
+    pushq   %r15
+.endm
+
 .section .text
 .balign 16
 .global x64_stubs
@@ -27,21 +46,7 @@ x64_stubs:
 
 .balign 16
 save:
-    pushq   %rax
-    pushq   %rcx
-    pushq   %rdx
-    pushq   %rbx
-    pushq   %rbp
-    pushq   %rsi
-    pushq   %rdi
-    pushq   %r8
-    pushq   %r9
-    pushq   %r10
-    pushq   %r11
-    pushq   %r12
-    pushq   %r13
-    pushq   %r14
-    pushq   %r15
+    push_registers
     cld
     movq    %rsp, %rdi
     call    x64_trap_handle
@@ -75,21 +80,7 @@ arch_with_registers:
     pushq   32(%rsp)                    // rip: the return address
     pushq   $0
     pushq   $X64_NO_TRAP
-    pushq   %rax
-    pushq   %rcx
-    pushq   %rdx
-    pushq   %rbx
-    pushq   %rbp
-    pushq   %rsi
-    pushq   %rdi
-    pushq   %r8
-    pushq   %r9
-    pushq   %r10
-    pushq   %r11
-    pushq   %r12
-    pushq   %r13
-    pushq   %r14
-    pushq   %r15
+    push_registers
     movq    %rdi, %rax
     movq    %rsp, %rdi
     subq    $8, %rsp                    // aligned at the call

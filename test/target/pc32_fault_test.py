@@ -53,7 +53,7 @@ def each(tap, pc, faults, report, **options):
         tap.check(not bad, f"fault {name}: named, registers, calls, exit code 35",
                   bad + tail(result[1], 30))
     results = dict(zip(names, results))
-    tap.check(not missing(results["divide"], r"at fault_divide\+0x"),
+    tap.check(not missing(results["divide"], r"at x86_fault_divide\+0x"),
               "fault divide: the function is named", tail(results["divide"][1], 20))
     return results
 

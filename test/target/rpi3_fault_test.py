@@ -51,7 +51,7 @@ def main(board):
         tap.check(not faults, f"fault {name}: named, registers, exit code 1",
                   faults + pi.tail(result[1], 30))
     backtraced = dict(zip(names, results))["null"]
-    faults = missing(backtraced, r"at fault_null\+0x|at arch_fault\+0x", r"panic: on core 0 of 4",
+    faults = missing(backtraced, r"at fault_null\+0x", r"panic: on core 0 of 4",
                      r"#\d 0x[0-9a-f]+ shell_run\+0x", r"#\d 0x[0-9a-f]+ kern_main\+0x")
     tap.check(not faults, "fault null: core, backtrace: function names down to kern_main",
               faults + pi.tail(backtraced[1], 20))

@@ -5,7 +5,6 @@
 #include "arch.h"
 #include "board.h"
 #include "loam/port.h"
-#include "paging.h"
 
 enum { INPUT_CAP = 256 };
 
@@ -108,11 +107,6 @@ void board_wait_input(void)
 void board_arm_no_interrupts(void)
 {
     no_interrupts = true;
-}
-
-void board_vmap(void)
-{
-    paging_vmap();
 }
 
 /* The tests' memory is in the image. */

@@ -11,6 +11,7 @@
 #include "console.h"
 #include "io.h"
 #include "loam/port.h"
+#include "paging.h"
 #include "pic8259.h"
 #include "pit.h"
 #include "ps2_keyboard.h"
@@ -27,6 +28,11 @@ enum {
     RESET_SYSTEM = 2,
     RESET_NOW = 6
 };
+
+const board_span board_pc_held[1] = {{{0, 0x1000}, "BIOS data"}};
+const loam_span board_pc_default_ram[2] = {{0, 0x9f000}, {0x100000, 0xf00000}};
+
+extern const char __tests_start[], __tests_end[];
 
 static bool to_serial, to_screen; /* where text goes; keys are taken from both */
 static bool has_serial, has_screen, has_keyboard;
@@ -165,4 +171,9 @@ _Noreturn void board_reboot(void)
     io_write8(RESET_PORT, RESET_NOW);
     console_write("The machine does not restart by itself; it has stopped.\n");
     arch_halt();
+}
+
+bool board_tests_memory(bool wanted)
+{
+    return paging_tests_memory(__tests_start, __tests_end, wanted);
 }

@@ -17,8 +17,6 @@ _Static_assert(BOARD_PC_IRQ_BASE == I386_IRQ_BASE, "where i386_traps.c expects t
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
-static const board_span held[] = {{{0, 0x1000}, "BIOS data"}};
-static const loam_span default_ram[] = {{0, 0x9f000}, {MIB(1), MIB(15)}};
 static const board_zone zones[] = {
     {"dma", {0, MIB(16)}, true},
     {"low", {MIB(16), I386_DIRECT_LEN - MIB(16)}, true},
@@ -29,13 +27,13 @@ const board board_this = {
     .name = "PC",
     .elf = "build/pc32/kernel.elf",
     .firmware = &firmware_mb1,
-    .default_ram = default_ram,
-    .default_ram_count = LOAM_ARRAY_LEN(default_ram),
+    .default_ram = board_pc_default_ram,
+    .default_ram_count = LOAM_ARRAY_LEN(board_pc_default_ram),
     .mapped = {0, I386_DIRECT_LEN, (unsigned char *)I386_KERNEL_BASE},
     .zones = zones,
     .zone_count = LOAM_ARRAY_LEN(zones),
-    .held = held,
-    .held_count = LOAM_ARRAY_LEN(held),
+    .held = board_pc_held,
+    .held_count = LOAM_ARRAY_LEN(board_pc_held),
     .initrd_place = "behind it",
     .console_default = "both",
     .console_names = "serial vga both",
@@ -44,7 +42,6 @@ const board board_this = {
 };
 
 extern const char boot_directory[], boot_tables_end[];
-extern const char __tests_start[], __tests_end[];
 
 void board_paging(void)
 {
@@ -58,16 +55,6 @@ void board_paging(void)
     loam_span boot_tables = {phys_of(boot_directory).v,
                              (uint64_t)(boot_tables_end - boot_directory)};
     paging_init(&layout, boot_tables);
-}
-
-void board_vmap(void)
-{
-    paging_vmap();
-}
-
-bool board_tests_memory(bool wanted)
-{
-    return paging_tests_memory(__tests_start, __tests_end, wanted);
 }
 
 void board_tick_start(unsigned hz, void (*fn)(void))

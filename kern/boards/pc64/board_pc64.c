@@ -19,8 +19,6 @@ _Static_assert(BOARD_PC_IRQ_BASE == X64_IRQ_BASE, "where x64_traps.c expects the
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
-static const board_span held[] = {{{0, 0x1000}, "BIOS data"}};
-static const loam_span default_ram[] = {{0, 0x9f000}, {MIB(1), MIB(15)}};
 static const board_zone zones[] = {
     {"dma", {0, MIB(16)}, true},
     {"dma32", {MIB(16), MIB(4096) - MIB(16)}, true},
@@ -45,37 +43,25 @@ const board board_this = {
     .name = "PC",
     .elf = "build/pc64/kernel.elf",
     .firmware = &firmware_pc64,
-    .default_ram = default_ram,
-    .default_ram_count = LOAM_ARRAY_LEN(default_ram),
+    .default_ram = board_pc_default_ram,
+    .default_ram_count = LOAM_ARRAY_LEN(board_pc_default_ram),
     .mapped = {0, X64_DIRECT_LEN, (unsigned char *)X64_DIRECT},
     .image = {0, X64_IMAGE_LEN, (unsigned char *)X64_KERNEL_BASE},
     .early_len = X64_BOOT_MAPPED,
     .map_ram = map_ram,
     .zones = zones,
     .zone_count = LOAM_ARRAY_LEN(zones),
-    .held = held,
-    .held_count = LOAM_ARRAY_LEN(held),
+    .held = board_pc_held,
+    .held_count = LOAM_ARRAY_LEN(board_pc_held),
     .initrd_place = "behind it",
     .console_default = "both",
     .console_names = "serial vga both",
     .commands = shell_paging_commands,
 };
 
-extern const char __tests_start[], __tests_end[];
-
 /* The boot tables stay: other processors start on them. */
 void board_paging(void)
 {
     paging_init(&layout, (loam_span){0, 0});
     processors_pc64_init();
-}
-
-void board_vmap(void)
-{
-    paging_vmap();
-}
-
-bool board_tests_memory(bool wanted)
-{
-    return paging_tests_memory(__tests_start, __tests_end, wanted);
 }
