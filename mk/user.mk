@@ -31,8 +31,8 @@ $(USER)/bin/$(subst _,-,$(basename $(notdir $(1)))): $(USER)/obj/$(1).o $$(USER_
 endef
 $(foreach p,$(USER_SRC),$(eval $(call user_program,$(p))))
 
-# Files that lie, each in one way, made from a good one.
-USER_BAD := $(addprefix $(USER)/bad/,$(shell python3 tools/broken_elfs.py --list))
+# Files that lie, each in one way, made from a good one. Not :=, a bare machine has no python3 yet.
+USER_BAD = $(addprefix $(USER)/bad/,$(shell python3 tools/broken_elfs.py --list))
 
 $(USER)/bad/.made: $(USER)/bin/malloc tools/broken_elfs.py
 	$(Q)mkdir -p $(@D) && python3 tools/broken_elfs.py $< $(@D) && touch $@

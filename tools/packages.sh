@@ -95,6 +95,7 @@ models  spin                     spin
 models  gcc                      gcc
 long    meson                    meson
 long    ninja-build              ninja
+long    build-essential          /usr/share/build-essential/list
 long    dpkg-dev                 dpkg-buildpackage
 long    debhelper                dh
 long    fakeroot                 fakeroot
