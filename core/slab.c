@@ -112,7 +112,7 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     d->any = loam_mask64(n);
     d->used = 0;
     loam_list_init(&d->link);
-    loam_atomic_ptr_store(&d->front, f); /* no order: nothing of it is out */
+    loam_atomic_ptr_store(&d->front, f); /* pairs with the load in slab_owner_of */
     if (slab_is_many(s))
         loam_slab__remote_start(s, d, half);
     d->kind = SLAB_SLOTS;
@@ -370,6 +370,7 @@ static bool slab_try(loam_cache *c, slab_place *at)
 /* The front's slabs, those in which others freed, one that others handed over, a new one. */
 static bool slab_get(loam_cache *c, slab_place *at)
 {
+    loam_slab__make_front(c);
     if (slab_try(c, at) || (loam_slab__look(c->slabs) && slab_try(c, at)))
         return true;
     while (loam_slab__adopt(c)) { /* `any` may promise what is not there: on to the next */

@@ -102,8 +102,9 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     if ((s->modes & LOAM_SLAB_QUARANTINE) != 0)
         s->modes |= LOAM_SLAB_POISON;
     s->keep_empty = config->keep_empty;
+    s->lazy = config->lazy;
     s->locked = slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
-    s->parts = !slab_is_many(s) || s->locked ? 1 : s->ncpus + 1;
+    s->parts = slab_has_remote(s) ? s->ncpus : 0;
     s->rng = config->seed != 0 ? config->seed : 0x9e3779b97f4a7c15ULL;
     s->ring.limit = config->quarantine_bytes;
     s->ring.cap = layer_ring_cap(config);
@@ -218,7 +219,7 @@ size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t 
 
 static size_t cache_bytes(const loam_slabs *s)
 {
-    return sizeof(loam_cache) + s->parts * sizeof(slab_front);
+    return sizeof(loam_cache) + s->parts * sizeof(slab_front *);
 }
 
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
@@ -249,8 +250,11 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->lead = (uint32_t)lead;
     c->ctor = ctor;
     c->ctx = ctx;
+    if (!loam_slab__start_fronts(c)) {
+        loam_slab__meta_free(s, c, cache_bytes(s));
+        return NULL;
+    }
     loam_irq irq = slab_lock(s);
-    loam_slab__start_fronts(c);
     loam_list_append(&s->caches, &c->link);
     s->cache_count++;
     slab_unlock(s, irq);
@@ -266,10 +270,11 @@ loam_cache *loam_cache_create(loam_slabs *slabs, const char *name, size_t size, 
 /* Slabs of all fronts. Under the lock none is between two of them. */
 static uint32_t cache_slabs(const loam_cache *c)
 {
-    uint32_t slabs = 0;
     loam_irq irq = slab_lock(c->slabs);
+    /* both loads: pairs with the add in loam_slab__release */
+    uint32_t slabs = loam_atomic_load(&c->shared.slabs);
     for (uint32_t i = 0; i < c->slabs->parts; i++)
-        slabs += loam_atomic_load(&c->part[i].slabs); /* pairs with the add in loam_slab__release */
+        slabs += c->part[i] != NULL ? loam_atomic_load(&c->part[i]->slabs) : 0;
     slab_unlock(c->slabs, irq);
     return slabs;
 }
@@ -305,6 +310,7 @@ loam_err loam_cache_destroy(loam_cache *c)
     loam_list_remove(&c->link);
     s->cache_count--;
     slab_unlock(s, irq);
+    loam_slab__end_fronts(c);
     loam_slab__meta_free(s, c, cache_bytes(s));
     return LOAM_OK;
 }
@@ -360,7 +366,7 @@ static void cache_count_many(const loam_cache *c, loam_cache_stats *stats)
 
 static void cache_count_one(const loam_cache *c, loam_cache_stats *stats)
 {
-    const slab_front *f = &c->part[0];
+    const slab_front *f = &c->shared;
     uint32_t slabs = loam_atomic_peek(&f->slabs); /* no order: one processor */
     stats->slabs = slabs;
     stats->used = cache_used_on(&f->partial, slabs) + cache_used_on(&f->full, slabs);

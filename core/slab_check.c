@@ -45,8 +45,7 @@ static bool check_is_front(const loam_slabs *s, const slab_front *f)
     const loam_cache *c = f->cache;
     if (!check_in_window(s, c) || ((uintptr_t)c & (SLAB_LINE - 1)) != 0 || c->slabs != s)
         return false;
-    uintptr_t at = (uintptr_t)f - (uintptr_t)&c->part[0];
-    return at < s->parts * sizeof(slab_front) && at % sizeof(slab_front) == 0;
+    return f == &c->shared || (f->cpu < s->parts && f == c->part[f->cpu]);
 }
 
 static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
@@ -213,23 +212,29 @@ static const char *check_front(const loam_cache *c, const slab_front *f)
     return inside ? NULL : "S5 the current word is one of the front's slab";
 }
 
+/* The front of a processor; of slabs->ncpus: the shared one. */
+static const char *check_place(const loam_cache *c, const slab_front *f, uint32_t cpu,
+                               uint64_t *slabs)
+{
+    const loam_slabs *s = c->slabs;
+    bool shared = slab_is_many(s) && cpu == s->ncpus;
+    uintptr_t base = (uintptr_t)(c->owner != NULL ? c->owner : c);
+    if (!check_in_window(s, f) || f->cpu != cpu || f->key != (shared ? 0 : base + cpu) ||
+        f->cache != c || f->bound != slab_bound(c->stride, c->slots))
+        return "S12 a front is what its place says";
+    *slabs -= check_count(f);
+    return check_front(c, f);
+}
+
 static const char *check_fronts(const loam_cache *c, uint64_t *slabs)
 {
     const loam_slabs *s = c->slabs;
-    const char *bad = NULL;
-    for (uint32_t i = 0; i < s->parts && bad == NULL; i++) {
-        const slab_front *f = &c->part[i];
-        bool shared = slab_is_many(s) && i == s->parts - 1;
-        uintptr_t base = c->part[0].key; /* the cache, or the kmalloc: K2 */
-        if (f->cpu != (shared ? s->ncpus : i) || f->key != (shared ? 0 : base + i) ||
-            f->cache != c || f->bound != slab_bound(c->stride, c->slots))
-            return "S12 a front is what its place says";
-        bad = check_front(c, f);
-        *slabs -= check_count(f);
-    }
+    const char *bad = check_place(c, &c->shared, slab_is_many(s) ? s->ncpus : 0, slabs);
+    for (uint32_t i = 0; i < s->parts && bad == NULL; i++)
+        bad = c->part[i] != NULL ? check_place(c, c->part[i], i, slabs) : NULL;
     for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS && bad == NULL; i++) {
-        bool own = slab_has_remote(s) && i < s->ncpus && !s->cpu[i].offline;
-        if (c->front[i] != &c->part[own ? i : s->parts - 1])
+        bool own = i < s->parts && !s->cpu[i].offline && c->part[i] != NULL;
+        if (c->front[i] != (own ? c->part[i] : &c->shared))
             bad = "S12 a processor finds its own front, or the shared one";
     }
     return bad;

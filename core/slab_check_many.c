@@ -139,8 +139,10 @@ static const char *many_offline(const loam_slabs *s, uint32_t i)
     bool empty = true;
     for (unsigned n = 0; n < SLAB_GATHER; n++)
         empty = empty && cpu->entry[n].slab == 0;
-    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next)
-        empty = empty && LOAM_CONTAINER_OF(n, loam_cache, link)->part[i].slabs == 0;
+    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        const slab_front *f = LOAM_CONTAINER_OF(n, loam_cache, link)->part[i];
+        empty = empty && (f == NULL || f->slabs == 0);
+    }
     return empty ? NULL : "S16 a processor that is offline has no slab and nothing gathered";
 }
 

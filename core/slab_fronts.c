@@ -4,8 +4,9 @@
  * WHAT   Each processor allocates from slabs of its own. This file says when a caller may touch a
  *        slab, and moves slabs where they are of use: memory is short, a processor leaves.
  *
- * MODEL  A cache has a front for each processor and, with several of them, a shared one behind the
- *        layer's lock. Slabs move only into and out of that one.
+ * MODEL  A cache has a front for each processor (lazy: for each that ever took a block of it) and,
+ *        with several of them, a shared one behind the layer's lock. Slabs move only into and out
+ *        of that one. A front stays as long as its cache: others may still read whose it is.
  *
  *            front 0     front 1     front 2        d.front says which; only the owner gives a
  *            d d d       d d         (offline)      slab up, only under the lock
@@ -41,7 +42,7 @@ slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold)
         return f;
     loam_port_irq_restore(hold->irq);
     *hold = (slab_hold){loam_lock_acquire(&s->lock), true};
-    return slab_shared_of(c);
+    return &c->shared;
 }
 
 bool loam_slab__own(slab_desc *d, slab_hold *hold)
@@ -97,7 +98,8 @@ static void front_move(slab_desc *d, slab_front *to)
 {
     slab_front *from = slab_owner_of(d);
     front_detach(d);
-    /* no order: who reads the old owner finds its stack closed, or pushes there and is sent on */
+    /* Who reads the old owner finds its stack closed, or pushes there and is sent on; who reads the
+     * new one finds a front that is made: pairs with the load in slab_owner_of. */
     loam_atomic_ptr_store(&d->front, to);
     loam_slab__list(d);
     (void)loam_atomic_add(&from->slabs, (uint32_t)-1); /* no order: counts, under the lock */
@@ -169,7 +171,7 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
             continue;
         front_drop(slab_front_of(each), &victims);
         if (slab_is_many(s))
-            front_drop(slab_shared_of(each), &victims);
+            front_drop(&each->shared, &victims);
     }
     slab_unlock(s, irq);
     return front_release(&victims);
@@ -197,10 +199,10 @@ bool loam_slab__adopt(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
     /* no order: the lock comes before any of them is touched */
-    if (!slab_has_remote(s) || loam_atomic_peek(&slab_shared_of(c)->slabs) == 0)
+    if (!slab_has_remote(s) || loam_atomic_peek(&c->shared.slabs) == 0)
         return false;
     loam_irq irq = slab_lock(s);
-    slab_front *shared = slab_shared_of(c), *f = slab_front_of(c);
+    slab_front *shared = &c->shared, *f = slab_front_of(c);
     bool found = f != shared && !loam_list_is_empty(&shared->partial);
     if (found)
         front_move(LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link), f);
@@ -221,7 +223,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     loam_irq irq = slab_lock(s);
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        slab_front *f = slab_front_of(c), *shared = slab_shared_of(c);
+        slab_front *f = slab_front_of(c), *shared = &c->shared;
         if (f != shared)
             front_hand_over(&f->partial, shared, &victims);
     }
@@ -306,8 +308,10 @@ void loam_slabs_offline(loam_slabs *s)
     me->offline = true;
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        slab_front *f = &c->part[cpu], *shared = slab_shared_of(c);
+        slab_front *f = c->part[cpu], *shared = &c->shared;
         c->front[cpu] = shared;
+        if (f == NULL)
+            continue;
         front_hand_over(&f->partial, shared, &victims);
         front_hand_over(&f->full, shared, &victims);
     }
@@ -331,18 +335,20 @@ void loam_slabs_online(loam_slabs *s)
     s->cpu[cpu].offline = false;
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        c->front[cpu] = &c->part[cpu];
+        if (c->part[cpu] != NULL)
+            c->front[cpu] = c->part[cpu];
     }
     slab_unlock(s, irq);
 }
 
-static void front_start(loam_cache *c, uint32_t i)
+/* The front of a processor; of slabs->ncpus: the shared one. */
+static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
 {
     loam_slabs *s = c->slabs;
-    slab_front *f = &c->part[i];
-    bool shared = slab_is_many(s) && i == s->parts - 1;
-    f->cpu = shared ? s->ncpus : i;
-    f->key = shared ? 0 : (c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c) + i;
+    bool shared = slab_is_many(s) && cpu == s->ncpus;
+    __builtin_memset(f, 0, sizeof(*f));
+    f->cpu = cpu;
+    f->key = shared ? 0 : (c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c) + cpu;
     f->cache = c;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
@@ -350,14 +356,58 @@ static void front_start(loam_cache *c, uint32_t i)
     loam_list_init(&f->full);
 }
 
-void loam_slab__start_fronts(loam_cache *c)
+/* A front of its own for a processor that has none, if there is memory. Of processors that are
+ * offline all use the shared one. */
+static void front_make(loam_cache *c, uint32_t cpu)
+{
+    loam_slabs *s = c->slabs;
+    slab_front *f = loam_slab__meta_alloc(s, sizeof(*f));
+    if (f == NULL)
+        return;
+    loam_irq irq = slab_lock(s);
+    bool wanted = c->part[cpu] == NULL; /* no interrupt made one */
+    if (wanted) {
+        front_start(c, f, cpu);
+        c->part[cpu] = f;
+        c->front[cpu] = s->cpu[cpu].offline ? &c->shared : f;
+    }
+    slab_unlock(s, irq);
+    if (!wanted)
+        loam_slab__meta_free(s, f, sizeof(*f));
+}
+
+bool loam_slab__start_fronts(loam_cache *c)
 {
     const loam_slabs *s = c->slabs;
+    front_start(c, &c->shared, slab_is_many(s) ? s->ncpus : 0);
+    for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS; i++)
+        c->front[i] = &c->shared;
     for (uint32_t i = 0; i < s->parts; i++)
-        front_start(c, i);
-    for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS; i++) {
-        bool own = slab_has_remote(s) && i < s->ncpus && !s->cpu[i].offline;
-        c->front[i] = &c->part[own ? i : s->parts - 1];
+        c->part[i] = NULL;
+    for (uint32_t i = 0; i < s->parts && !s->lazy; i++) {
+        front_make(c, i);
+        if (c->part[i] == NULL) {
+            loam_slab__end_fronts(c);
+            return false;
+        }
+    }
+    return true;
+}
+
+void loam_slab__make_front(loam_cache *c)
+{
+    unsigned cpu = loam_port_cpu();
+    if (front_cpu(c->slabs) != NULL && c->part[cpu] == NULL)
+        front_make(c, cpu);
+}
+
+void loam_slab__end_fronts(loam_cache *c)
+{
+    loam_slabs *s = c->slabs;
+    for (uint32_t i = 0; i < s->parts; i++) {
+        if (c->part[i] != NULL)
+            loam_slab__meta_free(s, c->part[i], sizeof(slab_front));
+        c->part[i] = NULL;
     }
 }
 

@@ -7,7 +7,7 @@
  *   address --(- base)--> off --(>> shift)--> index --(leaf[index / 64])--> descriptor, 64 bytes
  *                                                                          |   |    |
  *   cache <--- front: current word, its slab, lists <----------------------+   |    | + one frame
- *     |          ^ one a processor, and a shared one                           v    v
+ *     |          ^ one a processor that allocated, and a shared one            v    v
  *     '---front[cpu]                                        free words        remote line
  *                                                           bit set = free    bit set = freed by
  *                                                           the owner's       another: anybody's
@@ -138,7 +138,9 @@ struct loam_cache {
     uint32_t waiting; /* [lock] objects in quarantine */
     /* [cpu] whom each processor uses: its own, or the shared one's */
     slab_front *front[LOAM_PORT_MAX_CPUS];
-    slab_front part[]; /* one a processor and the shared one, as many as loam_slabs.parts */
+    slab_front shared; /* whom all share; of a layer of one processor that one's */
+    /* [lock] each processor's own, as many as loam_slabs.parts; NULL: not made yet */
+    slab_front *part[];
 };
 
 /* Header of a frame that is cut into lines. */
@@ -187,9 +189,10 @@ struct loam_slabs {
     unsigned shift;   /* log2 of the slab size */
     unsigned modes;
     bool keep_empty;
+    bool lazy;            /* [init] a processor's front comes with its first block */
     bool locked;          /* many processors and a mode: all use the shared fronts */
     uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
-    uint32_t parts;       /* fronts a cache; with many processors the last is the shared one */
+    uint32_t parts;       /* processors with fronts of their own; 0: all use the shared ones */
     loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */
     uint32_t births;      /* [lock] generation of the slab made last */
     slab_cpu *cpu;        /* one for each processor, NULL with one */
@@ -235,7 +238,7 @@ static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
 /* The front of this processor; the caller keeps interrupts off. */
 static inline slab_front *slab_front_of(loam_cache *c)
 {
-    return LOAM_PORT_MAX_CPUS == 1 ? &c->part[0] : c->front[loam_port_cpu()];
+    return LOAM_PORT_MAX_CPUS == 1 ? &c->shared : c->front[loam_port_cpu()];
 }
 
 static inline bool slab_is_many(const loam_slabs *s)
@@ -243,21 +246,17 @@ static inline bool slab_is_many(const loam_slabs *s)
     return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
 }
 
-/* The front that owns a slab. no order: only the owner changes it, who so reads what is; what
- * others read may be out of date, and they find out at the stack or under the lock. */
+/* The front that owns a slab. Only the owner changes it, who so reads what is; what others read may
+ * be out of date, and they find out at the stack or under the lock. */
 static inline slab_front *slab_owner_of(const slab_desc *d)
 {
-    return loam_atomic_ptr_peek(&d->front);
+    /* pairs with the store in slab_fill_desc, front_move: a front may be younger than the slab */
+    return loam_atomic_ptr_load(&d->front);
 }
 
 static inline bool slab_is_shared(const loam_slabs *s, const slab_front *f)
 {
     return slab_is_many(s) && f->cpu == s->ncpus;
-}
-
-static inline slab_front *slab_shared_of(loam_cache *c)
-{
-    return &c->part[c->slabs->parts - 1];
 }
 
 static inline loam_cache *slab_cache_of(const slab_desc *d)
@@ -476,8 +475,14 @@ void loam_slab__ask(loam_slabs *s);
 /* Waits, if the zone's config says how, until all have given; false: they have not, or there are
  * none. A second turn, which asks again: what one tells an owner in the first, that one gives. */
 bool loam_slab__await(loam_slabs *s, unsigned turn);
-/* The fronts of a new cache, and where each processor finds its own. */
-void loam_slab__start_fronts(loam_cache *c);
+/* The fronts of a new cache: the shared one, and unless the layer is lazy all others; false: no
+ * memory, none is there. */
+bool loam_slab__start_fronts(loam_cache *c);
+/* Gives this processor a front of its own, unless it has one, or uses what all share; or memory is
+ * out: then it goes on using that. */
+void loam_slab__make_front(loam_cache *c);
+/* Gives back the memory of all but the shared one. */
+void loam_slab__end_fronts(loam_cache *c);
 
 /* ---- slab_remote.c ---- */
 

@@ -60,6 +60,9 @@ typedef struct loam_slab_config {
     /* fronts, 1 .. LOAM_PORT_MAX_CPUS, for processors 0 .. ncpus - 1; others use a shared one, with
      * a lock. With 1 every caller uses the one front. */
     unsigned ncpus;
+    /* A processor gets its front of a cache with its first block of it; false: all are made with
+     * the cache, so that none waits for memory later. */
+    bool lazy;
     /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
      * their linear maps differ by as much as in its own. Copied; NULL: none. */
     const loam_zonelist *fallback;

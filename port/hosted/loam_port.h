@@ -9,7 +9,11 @@
 #include "loam/port_atomic.h"
 #include "loam/port_lock.h"
 
+#ifdef LOAM_HOSTED_FIRST_CPU /* a process's malloc: no number is larger */
+enum { LOAM_PORT_MAX_CPUS = LOAM_HOSTED_FIRST_CPU + 1 };
+#else
 enum { LOAM_PORT_MAX_CPUS = 64 };
+#endif
 
 enum { LOAM_HOSTED_LINE = 256 };
 

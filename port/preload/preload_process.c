@@ -88,6 +88,7 @@ static bool range_make_zone(process_range *r)
     config.name = "process";
     config.ncpus = PROCESS_CPUS;
     config.lowest = true;
+    config.fronts = false; /* for single frames, which blocks here seldom are */
     config.linear = (loam_linear){ram.base, ram.len, r->pages.base};
     config.shrink = process_grow;
     config.shrink_ctx = r;
@@ -141,6 +142,7 @@ static void process_configure(void)
     loam_slab_config_init(&self->slabs);
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;
+    self->slabs.lazy = true; /* most programs have few threads, and short lives */
     conf_read();
     atend_prepare();
 }

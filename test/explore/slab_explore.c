@@ -42,6 +42,8 @@ static void serve_all(void)
     explore_set_cpu(0);
 }
 
+static bool lazy; /* fronts come with a processor's first object */
+
 static void make_slabs(unsigned ncpus, size_t size, unsigned modes)
 {
     loam_zone_config z;
@@ -63,6 +65,7 @@ static void make_slabs(unsigned ncpus, size_t size, unsigned modes)
     c.shift = 12;
     c.modes = modes;
     c.keep_empty = false;
+    c.lazy = lazy;
     slabs = loam_slabs_init(zone, &c);
     cache = slabs != NULL ? loam_cache_create(slabs, "object", size, 0, NULL, NULL) : NULL;
     if (cache == NULL)
@@ -319,6 +322,10 @@ static void hand_over(tap *t)
         .switches = 2,
         .actor = {{leave, 0, false}, {free_both, 1, false}, {adopt, 2, false}}};
     explored(t, &script);
+    script.name = "the owner leaves, one tells, one adopts with a new front";
+    lazy = true;
+    explored(t, &script);
+    lazy = false;
 }
 
 /* ---- the end of a cache ---- */

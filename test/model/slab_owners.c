@@ -94,7 +94,9 @@ static void moved_on(tap *t)
 /* A stack that a stale pusher reached is sent on. */
 static void sent_on(tap *t)
 {
+    cpus.lazy = true;
     cpus_start(t, 3, 512, "shift=12");
+    cpus.lazy = false;
     loam_cache *c = things(t, 1000);
     void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
     slab_desc *d = desc_of(p);
@@ -108,6 +110,8 @@ static void sent_on(tap *t)
     cpus.slabs->cpu[0].stack = 0;
     serve(0);
     CPUS_ON(2);
+    TAP_CHECK(t, !loam_slab__adopt(c)); /* it has no front yet */
+    loam_slab__make_front(c);
     TAP_CHECK(t, loam_slab__adopt(c));
     TAP_EQ(t, slab_owner_of(d)->cpu, 2);
     CPUS_ON(0);
@@ -222,7 +226,7 @@ static void lines_apart(tap *t)
         uintptr_t end = (words[i] + n + 63) & ~(uintptr_t)63;
         TAP_CHECK(t, halves[i] >= end || halves[i] + n <= words[i]);
         TAP_EQ(t, (uintptr_t)d[i] & 63, 0);
-        TAP_EQ(t, (uintptr_t)&c->part[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)c->part[i] & 63, 0);
         TAP_EQ(t, (uintptr_t)&cpus.slabs->cpu[i] & 63, 0);
     }
     TAP_CHECK(t, offsetof(slab_cpu, held) >= 64);
@@ -293,19 +297,25 @@ static void zones_in_turn(tap *t)
 
 static void rules_of_fronts(tap *t)
 {
+    cpus.lazy = true;
     cpus_start(t, 3, 512, "shift=14");
+    cpus.lazy = false;
     loam_cache *c = things(t, 96);
     TAP_CHECK(t, loam_cache_alloc(c) != NULL);
-    BREAKS(t, c->part[1].key, c->part[1].key + 1, "S12");
-    BREAKS(t, c->part[3].key, 1, "S12");
-    BREAKS(t, c->part[2].cpu, 1, "S12");
-    BREAKS(t, c->part[0].bound, 0, "S12");
-    BREAKS(t, c->front[0], &c->part[1], "S12");
-    BREAKS(t, c->front[3], &c->part[0], "S12");
-    BREAKS(t, c->front[2], &c->part[3], "S12");
-    BREAKS(t, c->part[1].slabs, 1, "S5");
-    BREAKS(t, desc_of(c->part[0].slab->base)->front, &c->part[1], "S5");
-    BREAKS(t, c->part[3].word, c->part[0].word, "S5");
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL && c->part[2] == NULL);
+    BREAKS(t, c->part[1]->key, c->part[1]->key + 1, "S12");
+    BREAKS(t, c->shared.key, 1, "S12");
+    BREAKS(t, c->part[1]->cpu, 0, "S1");
+    BREAKS(t, c->shared.cpu, 1, "S12");
+    BREAKS(t, c->part[0]->bound, 0, "S12");
+    BREAKS(t, c->part[2], c->part[1], "S12");
+    BREAKS(t, c->front[0], c->part[1], "S12");
+    BREAKS(t, c->front[3], c->part[0], "S12");
+    BREAKS(t, c->front[1], &c->shared, "S12");
+    BREAKS(t, c->part[1]->slabs, 0, "S5");
+    BREAKS(t, desc_of(c->part[0]->slab->base)->front, c->part[1], "S5");
+    BREAKS(t, c->shared.word, c->part[0]->word, "S5");
 }
 
 static void rules_of_states(tap *t)

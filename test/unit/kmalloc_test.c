@@ -400,7 +400,8 @@ static void rules(tap *t)
     GROUND_BREAKS(t, small[5], small[6], "K1");
     GROUND_BREAKS(t, small[5], small[4], "K1");
     GROUND_BREAKS(t, small[63], (loam_cache *)0, "K1");
-    GROUND_BREAKS(t, c->owner, (const void *)0, "K2");
+    GROUND_BREAKS(t, small[67], small[68], "K2"); /* a class: the table has 64 */
+    GROUND_BREAKS(t, c->owner, (const void *)0, "S12");
     GROUND_BREAKS(t, d->npages, 1U << 20, "K3");
     GROUND_BREAKS(t, d->npages, 4, "K3");
     GROUND_BREAKS(t, d->base, p + 16384, "K3");
