@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """libloam.so exports what port/preload/libloam.abi lists, exactly; so do its version script, the
-archive, and the symbols file of the Debian package. docs/abi.md is the promise. Prints TAP.
+archive, and the symbols file of the Debian package. The structures and constants of the headers
+that it names lie where it says. docs/abi.md is the promise. Prints TAP.
 
     test/house/abi_check.py --write     makes the symbols file anew out of the list
 """
@@ -27,7 +28,7 @@ KINDS = {"FUNC": "func", "OBJECT": "data"}
 
 def kept_abi(text, letter="m"):
     """{"soname": .., "needed": {..}, "tls": .., "names": {name: "func" or "data SIZE"}}"""
-    abi = {"soname": "", "needed": set(), "tls": 0, "names": {}}
+    abi = {"soname": "", "needed": set(), "tls": 0, "names": {}, "headers": [], "layout": set()}
     for line in text.splitlines():
         words = line.replace("%", letter).split()
         if not words or words[0] == "#":
@@ -38,6 +39,10 @@ def kept_abi(text, letter="m"):
             abi["needed"].add(words[1])
         elif words[0] == "tls":
             abi["tls"] = int(words[1])
+        elif words[0] == "header":
+            abi["headers"].append(words[1:])
+        elif words[0] in ("type", "member", "value"):
+            abi["layout"].add(" ".join(words))
         else:
             abi["names"][words[1]] = " ".join([words[0], *words[2:-1]])
     return abi
@@ -114,6 +119,50 @@ def packaged_faults(text, kept_text):
         [f"has besides{line}" for line in have if line not in wanted]
 
 
+LAYOUT = """#include <stdio.h>
+#include <stddef.h>
+#include "%s"
+#define TYPE(t)  printf("type " #t " %%zu\\n", sizeof(t));
+#define SIZE(t, m) sizeof(((t *)0)->m)
+#define MEMBER(t, m) printf("member " #t " " #m " %%zu %%zu\\n", offsetof(t, m), SIZE(t, m));
+#define VALUE(v) printf("value " #v " %%lld\\n", (long long)(v));
+int main(void)
+{
+    %s
+    return 0;
+}
+"""
+
+
+def asked_of(code, only):
+    """What to print of a header: of the types that are named, or of all."""
+    code = re.sub(r"/\*.*?\*/", "", code, flags=re.S)
+    asked = []
+    for body, name in re.findall(r"^typedef struct \w+ \{\n(.*?)^\} (\w+);", code, re.M | re.S):
+        if not only or name in only:
+            names = re.findall(r"(\w+)(?:\[[^]]*\])?\s*(?=[,;])", body)
+            asked += [f"TYPE({name})", *(f"MEMBER({name}, {member})" for member in names)]
+    for name, body in re.findall(r"\benum(?: (\w+))? \{(.*?)\}", code, re.S):
+        if not only or name in only:
+            asked += [f"VALUE({value})" for value in re.findall(r"(?:^|,)\s*([A-Z]\w+)", body)]
+    return asked
+
+
+def layout_of(root, header, *only):
+    """Lines "type T SIZE", "member T M OFFSET SIZE", "value CONSTANT N", as compiled."""
+    asked = asked_of(read(root, f"include/{header}"), only)
+    with Sample({"layout.c": LAYOUT % (header, "\n    ".join(asked))}) as work:
+        program = os.path.join(work, "layout")
+        code, output = run(["gcc", "-Iinclude", "-o", program, program + ".c"], root)
+        return set((output if code else run([program], root)[1]).splitlines())
+
+
+def layout_faults(root, kept):
+    built = {line for header in kept["headers"] for line in layout_of(root, *header)}
+    return [f"is not so any more: {line}" for line in sorted(kept["layout"] - built)] + \
+        [f"is not in {KEPT}: {line}" for line in sorted(built - kept["layout"])]
+
+
 VERSIONS = [("mk/install.mk", r"^VERSION := (\S+)$"),
             ("meson.build", r"^project\('loam', 'c', version: '([^']+)'"),
             ("CMakeLists.txt", r"^project\(loam VERSION (\S+)"),
@@ -145,6 +194,14 @@ def self_test(tap):
                 tap.caught(faults, part, name)
             else:
                 tap.none(faults, f"self-test: {name}: no fault")
+    header = "enum { X_A = 3, X_B };\ntypedef struct x {\n    int a, b[2];\n} x;\n"
+    with Sample({"include/x.h": header}) as root:
+        lines = ["header x.h", "type x 12", "member x a 0 4", "member x b 4 8", "value X_A 3"]
+        tap.none(layout_faults(root, kept_abi("\n".join([*lines, "value X_B 4"]))),
+                 "self-test: a layout that is as it was: no fault")
+        tap.caught(layout_faults(root, kept_abi("\n".join(lines))), "X_B 4", "a new constant")
+        tap.caught(layout_faults(root, kept_abi("\n".join([*lines, "member x c 12 4"]))),
+                   "any more: member x c", "a member that is gone")
     script = "{\nglobal:\n    f; h*;\nlocal:\n    *;\n};\n"
     tap.caught(script_faults(kept, script), "d is kept local", "a name that the script hides")
     tap.caught(script_faults(kept, script), "h* matches no", "a pattern for nothing")
@@ -167,6 +224,7 @@ def main():
     _, names = run(["nm", "-g", "--defined-only", ARCHIVE])
     tap.none(archive_faults(kept, names), f"abi: {ARCHIVE}: malloc by the same names, and loam_*")
     tap.none(packaged_faults(read(ROOT, PACKAGED), text), f"abi: {PACKAGED}: the same names")
+    tap.none(layout_faults(ROOT, kept), "abi: structures and constants of headers: as listed")
     found = versions(ROOT)
     tap.check(len(set(found.values())) == 1 and "" not in found.values(),
               "abi: one version in " + ", ".join(found), [str(found)])
