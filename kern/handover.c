@@ -9,7 +9,8 @@
  *     kern_this.zones    all of them, as processor 0 tries them (zoneplan.c): pages for anybody
  *     kern_this.local[n] all of them, as processors of node n try them
  *     kern_this.mapped   those with addresses, in the order of zones: page tables
- *     kern_this.zone     the largest of these: slab and kmalloc stand on it
+ *     kern_this.zone     the largest of these: slab and kmalloc stand on it, and when it has no
+ *                        frames, on the others of kern_this.mapped
  *
  * Each zone has a front for each processor that may come, and so has the object layer.
  */
@@ -333,6 +334,7 @@ void startup_objects(void)
     kern *k = &kern_this;
     k->options.slab.trace = &k->trace;
     k->options.slab.ncpus = smp_count();
+    k->options.slab.fallback = &k->mapped;
     k->slabs = loam_slabs_init(k->zone, &k->options.slab);
     k->kmalloc = k->slabs != NULL ? loam_kmalloc_init(k->slabs) : NULL;
     if (k->kmalloc == NULL)

@@ -149,6 +149,39 @@ def nodes(tap):
               [f"got {total}"])
 
 
+def fill_zone(machine, first):
+    """Takes pages at or above `first`, the large ones before the small, until it has no slab more:
+    no block of order 4."""
+    for order in range(16, 3, -1):
+        while True:
+            said = re.search(r"^0x([0-9a-f]+): ", machine.command(f"palloc {order}"), re.M)
+            if not said:
+                break
+            if int(said.group(1), 16) < first:
+                machine.command(f"pfree 0x{said.group(1)}")
+                break
+
+
+def fallback(tap):
+    """Processor 0 is on the larger node, on which kmalloc stands, too: its pages run out first."""
+    first = 0x46000000
+    machine = virt.console("exit=semihost", more=(
+        "-object", "memory-backend-ram,id=a,size=96M", "-object",
+        "memory-backend-ram,id=b,size=160M", "-numa", "node,nodeid=0,memdev=a,cpus=1-3",
+        "-numa", "node,nodeid=1,memdev=b,cpus=0"))
+    machine.wait_for(virt.PROMPT)
+    fill_zone(machine, first)
+    blocks = [re.search(r"0x([0-9a-f]+)", machine.command("kmalloc 3000")) for _ in range(24)]
+    places = [int(block.group(1), 16) for block in blocks if block]
+    tap.check(len(places) == 24 and any(place < first for place in places),
+              "memory nodes: kmalloc's own has no frames: the other's are taken",
+              [str([hex(place) for place in places]), *virt.tail(machine.output)])
+    freed = [machine.command(f"kfree 0x{place:x}") for place in places]
+    tap.check("every rule holds" in machine.command("check"),
+              "memory nodes: blocks of both went back: every rule holds", freed[-1:])
+    clean(tap, "memory nodes: and the kernel ends well", virt.ends(machine))
+
+
 def changed(source, pattern, by):
     """The source with one place replaced; it has to be there."""
     text, count = re.subn(pattern, by, source, count=1, flags=re.S)
@@ -249,7 +282,7 @@ def memory(tap):
 
 def main():
     tap = Tap()
-    for part in (plain, machines, words, end, entries, nodes, odd, memory):
+    for part in (plain, machines, words, end, entries, nodes, fallback, odd, memory):
         part(tap)
     tap.done()
 
