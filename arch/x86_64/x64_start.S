@@ -30,6 +30,7 @@
 #define EFER_NXE  0x800
 #define CPUID_LM  29                    // leaf 0x80000001, edx
 #define CPUID_NX  20
+#define CPUID_ALL 0x8170                // leaf 1, edx: tsc, msr, pae, cx8, cmov
 #define EFLAGS_ID 0x200000
 
 #define COM1       0x3f8
@@ -70,7 +71,9 @@ _start:
     movl    %eax, %ebp                  // the magic
     movl    %ebx, %esi                  // the information
     movl    $PHYS(__stack_top), %esp
+    pushl   %esi
     call    detect
+    popl    %esi
 
     movl    $PHYS(boot_root), %edi
     xorl    %eax, %eax
@@ -122,7 +125,8 @@ x64_secondary_start:
     movl    $PHYS(secondary_half), %edi
     jmp     enter_long
 
-// Has this processor 64 bits, and can it refuse to execute? Says so and stops when not.
+// Has this processor 64 bits, all that compilers take for granted there, and can it refuse to
+// execute? Says what is missing and stops; the last it can do without.
 detect:
     pushfl
     popl    %eax
@@ -134,22 +138,29 @@ detect:
     popl    %eax
     xorl    %ecx, %eax
     testl   $EFLAGS_ID, %eax
-    jz      too_old                     // not even cpuid
+    movl    $old_text, %esi
+    jz      refuse                      // not even cpuid
     movl    $0x80000000, %eax
     cpuid
     cmpl    $0x80000001, %eax
-    jb      too_old
+    jb      refuse
     movl    $0x80000001, %eax
     cpuid
     btl     $CPUID_LM, %edx
-    jnc     too_old
+    jnc     refuse
     btl     $CPUID_NX, %edx
     jnc     1f
     orl     $EFER_NXE, boot_efer
-1:  ret
+1:  movl    $1, %eax
+    cpuid
+    andl    $CPUID_ALL, %edx
+    cmpl    $CPUID_ALL, %edx
+    movl    $lack_text, %esi
+    jne     refuse
+    ret
 
-too_old:
-    movl    $old_text, %esi
+// esi: what to say, on the screen and the serial line.
+refuse:
     movl    $SCREEN, %edi
 1:  lodsb
     testb   %al, %al
@@ -173,6 +184,8 @@ too_old:
 
 old_text:
     .asciz  "Loam: this processor has no 64-bit mode; the kernel for 32 bits is build/pc32\r\n"
+lack_text:
+    .asciz  "Loam: this processor lacks one of tsc, msr, pae, cx8, cmov, which 64 bits need\r\n"
 
 .code64
 long_mode:

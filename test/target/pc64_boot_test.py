@@ -78,6 +78,12 @@ def processors(tap):
         tap.check(code == pc.BAD and "no 64-bit mode" in output and "panic" not in output,
                   f"processor: without 64 bits by {how}: says so, failing exit code",
                   [f"exit code {code}", output])
+    lacking = ("tsc", "msr", "pae", "cx8", "cmov")
+    results = parallel(lambda what: pc.console("off", cpu=f"qemu64,-{what}").finish(), lacking)
+    for what, (code, output) in zip(lacking, results):
+        tap.check(code == pc.BAD and "lacks one of" in output and "trap" not in output,
+                  f"processor: without {what}: says so, failing exit code",
+                  [f"exit code {code}", output])
 
 
 def by_grub(tap):
