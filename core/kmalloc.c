@@ -213,7 +213,7 @@ static size_t kmalloc_room(const loam_slabs *s, const slab_place *at)
     size_t stride = slab_cache_of(d)->stride;
     if ((s->modes & LOAM_SLAB_GUARD) == 0)
         return stride;
-    return stride - slab_info_of(d, at->slot)->lead - SLAB_GUARD_TAIL;
+    return stride - slab_lead_of(slab_info_of(d, at->slot)) - SLAB_GUARD_TAIL;
 }
 
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
@@ -270,7 +270,7 @@ static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)
     for (unsigned i = 0; i < c->slots && more; i++) {
         const slab_info *slot = info ? slab_info_of(d, i) : NULL;
         if (slab_slot_is_free(d, i) || loam_slab__is_told(s, d, i) ||
-            (info && slot->state != SLAB_OUT))
+            (info && slab_state_of(slot) != SLAB_OUT))
             continue;
         more = fn(ctx, slab_block_of(d, i), info ? slot->size : c->size, c->name,
                   info ? slot->site : NULL);
@@ -307,7 +307,7 @@ static void kmalloc_add_large(const loam_kmalloc *k, loam_kmalloc_stats *stats)
         stats->large_blocks++;
         stats->large_bytes += slab_large_bytes(d);
     }
-    stats->quarantined = s->ring.count;
+    stats->quarantined = loam_slab__quarantined(s);
     stats->refusals = s->refusals;
     stats->failures = s->failures;
     slab_unlock(s, irq);

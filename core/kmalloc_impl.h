@@ -81,6 +81,20 @@ LOAM_INLINE bool kmalloc_put(const loam_kmalloc *k, const void *p)
     return put == SLAB_PUT;
 }
 
+/* With modes: what is taken and freed mostly, at once; NULL, false: not so easy, or no modes, and
+ * nothing has changed. */
+LOAM_INLINE void *loam_kmalloc__take_dressed(const loam_kmalloc *k, size_t size, const void *site)
+{
+    if (k->slabs->modes == 0 || size - 1 >= k->max)
+        return NULL;
+    return loam_slab__take_dressed(k->cache[kmalloc_class(size)], size, site);
+}
+
+LOAM_INLINE bool loam_kmalloc__put_dressed(const loam_kmalloc *k, void *p)
+{
+    return k->slabs->modes != 0 && loam_slab__put_dressed(k->slabs, p, k);
+}
+
 /* ---- kmalloc_vmap.c: as the public calls, for addresses in the window ---- */
 
 /* NULL: no vmap, or none of its memory. */

@@ -44,22 +44,18 @@ static inline void slab_point(slab_front *f, slab_desc *d, uint64_t *word)
     f->slab = d;
 }
 
-/* Any of the words, any of their bits. The slab has a free slot. */
-static unsigned slab_random_slot(loam_slabs *s, slab_desc *d, uint64_t **word)
+/* [own] Any bit of the front's word; when that has none, of any word that has. */
+static unsigned slab_random_slot(slab_front *f, const slab_desc *d, uint64_t **word)
 {
-    uint64_t r = loam_slab__random(s);
-    unsigned turn = (unsigned)r & 63;
-    for (unsigned n = 0; n < SLAB_WORDS; n++) {
+    unsigned turn = *word != f->word ? (unsigned)loam_slab__random(&f->rng) & 63 : 0;
+    for (unsigned n = 0; *word != f->word && n < SLAB_WORDS; n++) {
         unsigned i = (n + turn) & 63;
         if ((d->any >> i & 1) != 0 && d->words[i] != 0) {
             *word = &d->words[i];
             break;
         }
     }
-    uint64_t w = **word;
-    turn = (unsigned)(r >> 6) & 63;
-    uint64_t high = w & ~loam_mask64(turn);
-    return loam_ctz64(high != 0 ? high : w);
+    return slab_random_bit(f, **word);
 }
 
 /* [own] Takes a slot of a slab of which this word has one. */
@@ -67,7 +63,7 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
 {
     loam_slabs *s = f->cache->slabs;
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
-    unsigned bit = random ? slab_random_slot(s, d, &word) : loam_ctz64(*word);
+    unsigned bit = random ? slab_random_slot(f, d, &word) : loam_ctz64(*word);
     loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
     d->used++;
     slab_point(f, d, word);
@@ -213,7 +209,7 @@ void loam_slab__release(slab_desc *d)
 
 bool loam_slab__reclaim(loam_slabs *s)
 {
-    bool any = loam_slab__quarantine_trim(s, 0);
+    bool any = loam_slab__quarantine_empty(s);
     if (slab_has_remote(s)) {
         loam_slab__publish_all(s);
         any = loam_slab__look(s) || any;
@@ -292,6 +288,8 @@ loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *
 {
     slab_place at;
     if (p == NULL)
+        return LOAM_OK;
+    if (*s->slow && loam_slab__put_dressed(s, p, cache != NULL ? cache : owner))
         return LOAM_OK;
     if (slab_has_remote(s) && !*s->slow &&
         loam_slab__free_far(s, slab_off(s, p), cache != NULL ? cache : owner))
@@ -412,7 +410,9 @@ void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *sit
 {
     loam_slabs *s = c->slabs;
     slab_place at = {NULL, 0};
-    void *p = NULL;
+    void *p = align == 0 && *s->slow ? loam_slab__take_dressed(c, size, site) : NULL;
+    if (p != NULL)
+        return p;
     if (slab_get_surely(c, &at))
         p = slab_dresses(s) ? loam_slab__dress(at.desc, at.slot, size, align, site)
                             : slab_slot_base(at.desc, at.slot);

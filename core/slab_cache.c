@@ -103,16 +103,27 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
         s->modes |= LOAM_SLAB_POISON;
     s->keep_empty = config->keep_empty;
     s->lazy = config->lazy;
-    s->locked = slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
+    if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
+        s->modes |= LOAM_SLAB_POISON;
+    s->locked =
+        slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0 && !slab_has_info(s);
     s->parts = slab_has_remote(s) ? s->ncpus : 0;
     s->rng = config->seed != 0 ? config->seed : 0x9e3779b97f4a7c15ULL;
-    s->ring.limit = config->quarantine_bytes;
-    s->ring.cap = layer_ring_cap(config);
+    s->magic = SLAB_MAGIC;
+    if ((s->modes & LOAM_SLAB_RANDOM) != 0) /* no byte of it is 0 */
+        s->magic =
+            (loam_slab__random(&s->rng) << 32 ^ loam_slab__random(&s->rng)) | 0x0101010101010101ULL;
     loam_slabs_set_trace(s, config->trace);
 }
 
-/* What follows the struct: the leaves' table, the processors, the quarantine's ring. */
-static void layer_set_tables(loam_slabs *s, unsigned char *nothing)
+static void layer_start_ring(slab_ring *ring, const loam_slab_config *config, void **block)
+{
+    *ring = (slab_ring){
+        .block = block, .cap = layer_ring_cap(config), .limit = config->quarantine_bytes};
+}
+
+/* What follows the struct: the leaves' table, the processors, the quarantine's rings. */
+static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_slab_config *config)
 {
     loam_slab__leaf_clear(s, nothing);
     s->no_leaf = (uintptr_t)nothing;
@@ -125,7 +136,12 @@ static void layer_set_tables(loam_slabs *s, unsigned char *nothing)
         __builtin_memset(s->cpu, 0, s->ncpus * sizeof(slab_cpu));
         at += s->ncpus * sizeof(slab_cpu);
     }
-    s->ring.block = (void **)(void *)at;
+    uint32_t cap = layer_ring_cap(config);
+    layer_start_ring(&s->ring, config, (void **)(void *)at);
+    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++) {
+        at += cap * sizeof(void *);
+        layer_start_ring(&s->cpu[i].ring, config, (void **)(void *)at);
+    }
 }
 
 /* *va: their address, or NULL when not all of them lie in the linear map. */
@@ -145,7 +161,7 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
     unsigned char *mem, *nothing;
     bool many = LOAM_PORT_MAX_CPUS > 1 && config->ncpus > 1;
     uint64_t bytes = sizeof(loam_slabs) + leaves * sizeof(uintptr_t) +
-                     layer_ring_cap(config) * sizeof(void *) +
+                     (many ? config->ncpus + 1 : 1) * layer_ring_cap(config) * sizeof(void *) +
                      (many ? config->ncpus * sizeof(slab_cpu) + SLAB_LINE : 0);
     uint64_t npages = (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
     loam_pfn pfn = layer_frames(zone, npages, &mem);
@@ -162,7 +178,7 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
     s->leaves = (uint32_t)leaves;
     s->ncpus = config->ncpus;
     s->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);
-    layer_set_tables(s, nothing);
+    layer_set_tables(s, nothing, config);
     return s;
 }
 
@@ -317,7 +333,7 @@ loam_err loam_cache_destroy(loam_cache *c)
 
 void loam_cache_shrink(loam_cache *c)
 {
-    loam_slab__quarantine_trim(c->slabs, 0);
+    (void)loam_slab__quarantine_empty(c->slabs);
     loam_slab__drop_empty(c->slabs, c);
 }
 
@@ -332,7 +348,8 @@ static uint64_t cache_used_on(const loam_list *head, uint32_t slabs)
 {
     uint64_t used = 0;
     for (const loam_list *n = head->next; n != head && slabs > 0; n = n->next, slabs--)
-        used += LOAM_CONTAINER_OF(n, slab_desc, link)->used;
+        used += LOAM_CONTAINER_OF(n, slab_desc, link)->used -
+                loam_slab__waiting(LOAM_CONTAINER_OF(n, slab_desc, link));
     return used;
 }
 
@@ -340,7 +357,7 @@ static uint64_t cache_used_on(const loam_list *head, uint32_t slabs)
  * for views. */
 static uint64_t cache_used_in(const loam_slabs *s, const slab_desc *d, const loam_cache *c)
 {
-    uint64_t used = c->slots;
+    uint64_t used = c->slots - loam_slab__waiting(d);
     for (unsigned i = 0; i < slab_word_count(c); i++)
         used -= loam_popcount64(loam_atomic_peek64(&d->words[i]));
     for (unsigned i = 0; slab_has_remote(s) && i < 2 * slab_word_count(c); i++)
@@ -360,7 +377,6 @@ static void cache_count_many(const loam_cache *c, loam_cache_stats *stats)
         stats->slabs++;
         stats->used += cache_used_in(s, d, c);
     }
-    stats->used -= c->waiting;
     slab_unlock(s, irq);
 }
 
@@ -370,7 +386,6 @@ static void cache_count_one(const loam_cache *c, loam_cache_stats *stats)
     uint32_t slabs = loam_atomic_peek(&f->slabs); /* no order: one processor */
     stats->slabs = slabs;
     stats->used = cache_used_on(&f->partial, slabs) + cache_used_on(&f->full, slabs);
-    stats->used -= c->waiting;
 }
 
 void loam_cache_stat(const loam_cache *c, loam_cache_stats *stats)

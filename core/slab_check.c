@@ -94,15 +94,16 @@ static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
     slab_place at = {d, slot};
     unsigned state = slab_slot_is_free(d, slot) ? SLAB_FREE : SLAB_OUT;
     if (slab_has_info(s)) {
-        unsigned known = slab_info_of(d, slot)->state;
+        unsigned known = slab_state_of(slab_info_of(d, slot));
         bool waits = known == SLAB_WAITING && state == SLAB_OUT;
-        if (known != state && !waits)
+        bool told = known == SLAB_FREE && slab_has_remote(s); /* or gathered */
+        if (known != state && !waits && !told)
             return "S11 a slot's record agrees with its bit";
         state = known;
     }
     if (state == SLAB_OUT && loam_slab__guard_fault(&at, s) != NULL)
         return "S9 the bytes around a block hold their magic";
-    if (state != SLAB_OUT && loam_slab__poison_fault(d, slot))
+    if (state != SLAB_OUT && loam_slab__poison_fault(s, d, slot))
         return "S10 freed bytes hold the poison";
     return NULL;
 }
@@ -133,7 +134,7 @@ static const char *check_large(const loam_slabs *s, slab_desc *d, uintptr_t inde
         return "S1 a large block's descriptor fits its frames";
     if (d->used == 0 && loam_slab__guard_fault(&at, s) != NULL)
         return "S9 the bytes around a block hold their magic";
-    if (d->used != 0 && loam_slab__poison_fault(d, 0))
+    if (d->used != 0 && loam_slab__poison_fault(s, d, 0))
         return "S10 freed bytes hold the poison";
     return NULL;
 }
@@ -316,9 +317,8 @@ static const char *check_lines(const loam_slabs *s)
     return frames == s->line_frames && used == s->lines_used ? NULL : "S7 the lines used add up";
 }
 
-static const char *check_ring(loam_slabs *s)
+static const char *check_ring(loam_slabs *s, const slab_ring *r)
 {
-    const slab_ring *r = &s->ring;
     uint64_t bytes = 0;
     if (r->count > r->cap || (r->cap != 0 && r->head >= r->cap))
         return "S11 the quarantine is within its capacity";
@@ -339,6 +339,14 @@ static const char *check_ring(loam_slabs *s)
     return bytes == r->bytes && bytes <= r->limit ? NULL : "S11 the bytes that wait add up";
 }
 
+static const char *check_rings(loam_slabs *s)
+{
+    const char *bad = check_ring(s, &s->ring);
+    for (uint32_t i = 0; bad == NULL && slab_is_many(s) && i < s->ncpus; i++)
+        bad = check_ring(s, &s->cpu[i].ring);
+    return bad;
+}
+
 const char *loam_slabs_check(loam_slabs *s)
 {
     uint64_t slabs = 0;
@@ -351,5 +359,5 @@ const char *loam_slabs_check(loam_slabs *s)
         bad = check_lines(s);
     if (bad == NULL && slab_is_many(s))
         bad = loam_slab__check_many(s);
-    return bad != NULL ? bad : check_ring(s);
+    return bad != NULL ? bad : check_rings(s);
 }

@@ -30,7 +30,7 @@ typedef struct option_row {
         {name, "no", help}, OPTION_MODE, mode, 0, 1                                                \
     }
 
-enum { OPTION_ROWS = 10 };
+enum { OPTION_ROWS = 11 };
 
 static const option_row option_table[OPTION_ROWS] = {
     {{"shift", "0", "slab size 2^N bytes, 12 to 16; 0: by RAM"}, OPTION_SHIFT, 0, 0, 16},
@@ -42,6 +42,7 @@ static const option_row option_table[OPTION_ROWS] = {
      0,
      1U << 30},
     OPTION_MODE_ROW("zero", LOAM_SLAB_ZERO, "blocks read 0 when given out"),
+    OPTION_MODE_ROW("zero_free", LOAM_SLAB_ZERO_FREE, "freed bytes read 0: poison with zeros"),
     OPTION_MODE_ROW("random", LOAM_SLAB_RANDOM, "any free slot, not the lowest"),
     OPTION_MODE_ROW("owner", LOAM_SLAB_OWNER, "call site of each block, for leak reports"),
     OPTION_MODE_ROW("hardened", LOAM_SLAB_HARDENED, "double frees over processors found at once"),

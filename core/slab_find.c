@@ -50,6 +50,16 @@ static slab_fault find_large(const void *p, const void *owner, slab_place *at)
     return d->used != 0 ? SLAB_IS_WAITING : SLAB_FINE;
 }
 
+/* By its record, which is the first to change; where there is none by its bits. */
+static slab_state find_state(const loam_slabs *s, const slab_place *at, const slab_info *info)
+{
+    if (info != NULL)
+        return slab_state_of(info);
+    bool is_free =
+        slab_slot_is_free(at->desc, at->slot) || loam_slab__is_told(s, at->desc, at->slot);
+    return is_free ? SLAB_FREE : SLAB_OUT;
+}
+
 static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owner,
                             const loam_cache *cache, slab_place *at)
 {
@@ -61,17 +71,16 @@ static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owne
         at->slot = c->slots - 1; /* what the last slot leaves over */
         return find_inside(p);
     }
-    bool is_free = slab_slot_is_free(d, at->slot) || loam_slab__is_told(s, d, at->slot);
-    bool known = slab_has_info(s) && (!is_free || slab_info_of(d, at->slot)->lead != 0);
-    size_t lead = known ? slab_info_of(d, at->slot)->lead : c->lead;
+    const slab_info *info = slab_has_info(s) ? slab_info_of(d, at->slot) : NULL;
+    slab_state state = find_state(s, at, info);
+    bool known = info != NULL && (state != SLAB_FREE || slab_lead_of(info) != 0);
+    size_t lead = known ? slab_lead_of(info) : c->lead;
     if ((const unsigned char *)p != slab_slot_base(d, at->slot) + lead)
         return find_inside(p);
     if (cache != NULL ? c != cache : c->owner != owner)
         return SLAB_IS_OTHERS;
-    if (is_free)
-        return SLAB_IS_FREE;
-    if (slab_has_info(s) && slab_info_of(d, at->slot)->state == SLAB_WAITING)
-        return SLAB_IS_WAITING;
+    if (state != SLAB_OUT)
+        return state == SLAB_FREE ? SLAB_IS_FREE : SLAB_IS_WAITING;
     return SLAB_FINE;
 }
 

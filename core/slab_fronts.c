@@ -20,7 +20,7 @@
  *        with free slots, and answers 0. What is out stays where it is.
  *        Offline: every slab goes to the shared front, then the stack is closed, in this order: who
  *        finds the stack closed finds the new owner. Frees that come later take the lock.
- *        Modes but hardened: every processor uses the shared front (loam_slabs.locked).
+ *        Modes without records: every processor uses the shared front (loam_slabs.locked).
  *
  * RULES  S5, S12 and S16 of slab_check.c.
  * LOCKS  The layer's lock for moves and for the shared front; it is a leaf: the zone is not asked
@@ -218,6 +218,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     loam_list victims;
     loam_list_init(&victims);
     loam_atomic_store(&me->asked, FRONT_GIVING); /* no order: asked from here on, it gives again */
+    (void)loam_slab__quarantine_empty(s);
     loam_slab__publish_all(s);
     (void)front_take(s, me);
     loam_irq irq = slab_lock(s);
@@ -304,6 +305,7 @@ void loam_slabs_offline(loam_slabs *s)
     unsigned cpu = loam_port_cpu();
     loam_list victims;
     loam_list_init(&victims);
+    (void)loam_slab__quarantine_empty(s);
     loam_irq irq = slab_lock(s);
     me->offline = true;
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
@@ -352,6 +354,7 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->cache = c;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
+    f->rng = loam_slab__random(&s->rng) << 1 | 1;
     loam_list_init(&f->partial);
     loam_list_init(&f->full);
 }

@@ -32,9 +32,13 @@ enum {
     SLAB_GATHER = 32,       /* words whose frees a processor gathers */
     SLAB_GUARD_LEAD = 16,   /* least bytes of magic before a block */
     SLAB_GUARD_TAIL = 8,    /* least bytes of magic behind the largest block of a class */
-    SLAB_GUARD_BYTE = 0xfb, /* the magic */
-    SLAB_POISON_BYTE = 0x6b /* what freed bytes read */
+    SLAB_GUARD_MOST = 128,  /* most bytes of it on either side, so that large blocks cost no more */
+    SLAB_GUARD_BYTE = 0xfb, /* the magic's, unless it is drawn at random */
+    SLAB_POISON_BYTE = 0x6b /* what freed bytes read, unless zero_free says 0 */
 };
+
+#define SLAB_MAGIC (SLAB_GUARD_BYTE * 0x0101010101010101ULL)
+
 _Static_assert(SLAB_LEAF == 1 << SLAB_LEAF_BITS && SLAB_LEAF * SLAB_LINE == LOAM_PAGE_SIZE,
                "a leaf is one frame");
 
@@ -98,10 +102,27 @@ typedef enum slab_state { SLAB_FREE, SLAB_OUT, SLAB_WAITING } slab_state;
 /* Of one slot, with SLAB_INFO_MODES. */
 typedef struct slab_info {
     const void *site;
-    uint32_t size;  /* bytes asked for */
-    uint16_t lead;  /* from the slot's first byte to the block */
-    uint16_t state; /* slab_state */
+    uint32_t size; /* bytes asked for */
+    uint32_t tag;  /* [atomic] slab_state, and above it the slot's bytes before the block */
 } slab_info;
+
+enum { SLAB_TAG_STATE = 3, SLAB_TAG_LEAD = 2 /* mask; shift */ };
+
+static inline uint32_t slab_tag(size_t lead, slab_state state)
+{
+    return (uint32_t)lead << SLAB_TAG_LEAD | (uint32_t)state;
+}
+
+/* Anybody may ask. no order: a block that is out stays so until it is freed. */
+static inline slab_state slab_state_of(const slab_info *info)
+{
+    return (slab_state)(loam_atomic_peek(&info->tag) & SLAB_TAG_STATE);
+}
+
+static inline size_t slab_lead_of(const slab_info *info)
+{
+    return loam_atomic_peek(&info->tag) >> SLAB_TAG_LEAD; /* no order: as above */
+}
 
 /* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
  * find nothing there. */
@@ -115,6 +136,7 @@ typedef struct slab_front {
     uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
     uint32_t cpu;      /* [init] processor; the layer's ncpus: the shared one */
     uint32_t slabs;    /* [atomic] on both lists, and on their way to or from them */
+    uint64_t rng;      /* [own] of the random mode */
     loam_list partial; /* [own] slabs with any != 0 */
     loam_list full;    /* [own] slabs with any == 0 */
 } slab_front;
@@ -134,8 +156,7 @@ struct loam_cache {
     loam_list link; /* [lock] */
     loam_ctor_fn *ctor;
     void *ctx;
-    uint32_t lead;    /* bytes of magic before an object of default alignment */
-    uint32_t waiting; /* [lock] objects in quarantine */
+    uint32_t lead; /* bytes of magic before an object of default alignment */
     /* [cpu] whom each processor uses: its own, or the shared one's */
     slab_front *front[LOAM_PORT_MAX_CPUS];
     slab_front shared; /* whom all share; of a layer of one processor that one's */
@@ -150,10 +171,11 @@ typedef struct slab_lines {
 } slab_lines;
 _Static_assert(sizeof(slab_lines) == SLAB_LINE, "one line");
 
-/* Blocks that were freed and wait, oldest first. */
+/* Blocks that were freed and wait, oldest first. slab_quarantine.c */
 typedef struct slab_ring {
     void **block;
-    uint32_t cap, head, count;
+    uint32_t cap, head;
+    uint32_t count; /* [own] stored whole, for views that add it up */
     uint64_t bytes, limit;
 } slab_ring;
 
@@ -177,6 +199,7 @@ typedef struct slab_cpu {
     _Alignas(64) uint32_t held;  /* [cpu] bytes of what is gathered; 0: nothing */
     bool offline;                /* [lock] written by the processor itself */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
+    slab_ring ring;                   /* [cpu] */
 } slab_cpu;
 
 #define SLAB_CLOSED UINT32_MAX
@@ -190,7 +213,7 @@ struct loam_slabs {
     unsigned modes;
     bool keep_empty;
     bool lazy;            /* [init] a processor's front comes with its first block */
-    bool locked;          /* many processors and a mode: all use the shared fronts */
+    bool locked;          /* many processors and a mode without records: all use shared fronts */
     uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
     uint32_t parts;       /* processors with fronts of their own; 0: all use the shared ones */
     loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */
@@ -203,7 +226,8 @@ struct loam_slabs {
     uint32_t leaves;      /* entries of leaf[] */
     uintptr_t no_leaf;    /* the leaf of nothing; a real leaf when the window needs only one */
     uintptr_t align_max;  /* alignment on which addresses and frames agree, 0: every one */
-    uint64_t rng;         /* of the random mode */
+    uint64_t rng;         /* [lock] of the random mode: fronts draw their first from it */
+    uint64_t magic;       /* [init] of the guard mode */
     uint64_t first_frame; /* frame of the window's first byte */
     loam_list caches;     /* in order of creation */
     uint32_t cache_count;
@@ -213,7 +237,7 @@ struct loam_slabs {
     loam_list large;
     uint32_t large_count;
     uint64_t refusals, failures;
-    slab_ring ring;
+    slab_ring ring;      /* [lock] of who has none of its own, and of large blocks */
     loam_zonelist zones; /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;
     /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
@@ -369,7 +393,7 @@ static inline size_t slab_large_bytes(const slab_desc *d)
 /* The block in a slot that is out. */
 static inline unsigned char *slab_block_of(const slab_desc *d, unsigned slot)
 {
-    size_t lead = slab_has_info(slab_cache_of(d)->slabs) ? slab_info_of(d, slot)->lead : 0;
+    size_t lead = slab_has_info(slab_cache_of(d)->slabs) ? slab_lead_of(slab_info_of(d, slot)) : 0;
     return slab_slot_base(d, slot) + lead;
 }
 
@@ -382,6 +406,34 @@ static inline unsigned char *slab_large_block(const slab_desc *d)
 static inline bool slab_poisons(const loam_cache *c)
 {
     return (c->slabs->modes & LOAM_SLAB_POISON) != 0 && c->ctor == NULL;
+}
+
+/* xorshift64: a state that is not 0 stays so. */
+static inline uint64_t loam_slab__random(uint64_t *state)
+{
+    uint64_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    *state = x;
+    return x >> 11;
+}
+
+/* [own] Any bit of a word that has one. */
+static inline unsigned slab_random_bit(slab_front *f, uint64_t w)
+{
+    uint64_t high = w & ~loam_mask64((unsigned)loam_slab__random(&f->rng) & 63);
+    return loam_ctz64(high != 0 ? high : w);
+}
+
+static inline unsigned char slab_poison_byte(const loam_slabs *s)
+{
+    return (s->modes & LOAM_SLAB_ZERO_FREE) != 0 ? 0 : SLAB_POISON_BYTE;
+}
+
+static inline uint64_t slab_poison_word(const loam_slabs *s)
+{
+    return slab_poison_byte(s) * 0x0101010101010101ULL;
 }
 
 /* ---- fast paths: nothing is called, nothing is divided, no lock, no locked instruction ---- */
@@ -575,9 +627,13 @@ bool loam_slab__meta_trim(loam_slabs *s);
 
 /* ---- slab_modes.c ---- */
 
-uint64_t loam_slab__random(loam_slabs *s);
 /* A slot that was just taken becomes a block: poison checked, magic written. */
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site);
+/* The same, with what is taken and freed mostly, at once: a slot of the current word with the
+ * cache's own alignment, a block of this owner. NULL, false: not so easy, nothing has changed. Only
+ * where there are modes. */
+void *loam_slab__take_dressed(loam_cache *c, size_t size, const void *site);
+bool loam_slab__put_dressed(loam_slabs *s, void *p, const void *owner);
 /* A block comes back: magic checked, poison written; the slot is free or waits. false: it came back
  * already. */
 bool loam_slab__undress(slab_desc *d, unsigned slot);
@@ -591,10 +647,23 @@ void loam_slab__large_dress(slab_desc *d, const loam_slabs *s);
 bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p);
 /* The side of the block whose magic is damaged, or NULL. */
 const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s);
-bool loam_slab__poison_fault(const slab_desc *d, unsigned slot);
+bool loam_slab__poison_fault(const loam_slabs *s, const slab_desc *d, unsigned slot);
 _Noreturn void loam_slab__damage(const char *rule, const char *state, const slab_place *at);
-/* Lets the oldest waiting blocks go until at most `bytes` wait; did any go? */
-bool loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes);
+/* A slot that waits is free from now on; false: its bit says that it is free already. */
+bool loam_slab__settle_slot(slab_desc *d, unsigned slot);
+/* A large block that waited is looked at, and goes. */
+void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
+
+/* ---- slab_quarantine.c ---- */
+
+/* A block that was claimed waits from now on, and others so no longer; false: there is no such
+ * mode, or the block is too large for it. */
+bool loam_slab__quarantine_put(loam_slabs *s, slab_desc *d, void *p);
+/* All that waits in this processor's ring, and in the shared one, goes; did any? */
+bool loam_slab__quarantine_empty(loam_slabs *s);
+/* Blocks that wait: of all caches and large, of one slab. */
+uint64_t loam_slab__quarantined(const loam_slabs *s);
+uint32_t loam_slab__waiting(const slab_desc *d);
 
 /* ---- slab_large.c ---- */
 

@@ -4,20 +4,27 @@
  * WHAT   Finds writes where none should be: next to a block, or into one that was freed. All of it
  *        is off the fast paths: a layer with a mode takes the general ones.
  *
- * MODEL  guard: magic fills the slot around the block, from the very byte at which it ends.
- *        poison: a free slot holds one value in every byte, and is looked at before it is used.
+ * MODEL  guard: magic around the block, from the very byte at which it ends.
+ *        poison: a free slot holds one value in every byte, and is looked at before it is used;
+ *        with zero_free that value is 0.
  *        quarantine: a freed block is poisoned, and waits in a ring before its bit is set.
  *
- *            out      [ magic (lead) | block: size bytes | magic to the slot's end ]
- *            waiting  [ poison .................................................. ]  bit 0
- *            free     [ poison .................................................. ]  bit 1
+ *            out      [ .... magic | block: size bytes | magic ....... ]
+ *            waiting  [ poison ....................................... ]  bit 0
+ *            free     [ poison ....................................... ]  bit 1
  *
+ *        At least 16 bytes of magic lie before a block and 8 behind it, at most SLAB_GUARD_MOST on
+ *        either side. The byte at address a is byte a mod 8 of the layer's magic word, which the
+ *        random mode draws: who does not know it cannot write over it unseen.
+ *        A slot's record says whether it is out, waits or is free; it changes to "waits" by one
+ *        compare-and-swap, so that of two frees anywhere one is refused.
  *        Objects with a constructor keep their contents while free: no poison, no zeros for them.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
- * LOCKS  slab_lock while the ring changes; the block itself is nobody else's meanwhile. With many
- *        processors a layer with a mode has its slabs on the shared fronts, behind that lock.
- * COST   O(bytes of the slot).
+ * LOCKS  None of its own: a block is nobody else's when it comes and when it goes. Layers whose
+ *        modes keep no record have all slabs on the shared fronts when there are many processors:
+ *        with none to ask, the bits alone tell a double free, and those are told late.
+ * COST   O(bytes of the slot), 8 at a time.
  * FROM   Red zones and poison as in Linux slub_debug; quarantine as in AddressSanitizer.
  * NOT    Reads after free: only a page that is unmapped can tell.
  */
@@ -25,29 +32,11 @@
 
 #define RULE_GUARD  "S9 the bytes around a block hold their magic"
 #define RULE_POISON "S10 freed bytes hold the poison"
-
-uint64_t loam_slab__random(loam_slabs *s)
-{
-    uint64_t x = s->rng;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    s->rng = x;
-    return x >> 11;
-}
+#define RULE_RECORD "S11 a slot's record agrees with its bit"
 
 static bool mode_is(const loam_slabs *s, unsigned modes)
 {
     return (s->modes & modes) != 0;
-}
-
-static bool bytes_are(const unsigned char *p, size_t n, unsigned char value)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] != value)
-            return false;
-    }
-    return true;
 }
 
 _Noreturn void loam_slab__damage(const char *rule, const char *state, const slab_place *at)
@@ -58,6 +47,34 @@ _Noreturn void loam_slab__damage(const char *rule, const char *state, const slab
     r.value = (uintptr_t)(large ? slab_large_block(d) : slab_block_of(d, at->slot));
     loam_slab__describe(at, &r);
     loam_port_corrupt(&r);
+}
+
+/* ---- words ---- */
+
+/* Bits in which [p, p + n) is not as it should be; both are multiples of 8. */
+LOAM_INLINE uint64_t words_differ(const void *p, size_t n, uint64_t want)
+{
+    const uint64_t *w = p, *end = w + n / 8;
+    uint64_t differ = 0;
+    for (; end - w >= 8 && differ == 0; w += 8)
+        differ = (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want) | (w[4] ^ want) |
+                 (w[5] ^ want) | (w[6] ^ want) | (w[7] ^ want);
+    for (; w < end; w++)
+        differ |= *w ^ want;
+    return differ;
+}
+
+LOAM_INLINE void words_fill(void *p, size_t n, uint64_t value)
+{
+    for (uint64_t *w = p, *end = w + n / 8; w < end; w++)
+        *w = value;
+}
+
+/* The magic of the 8 bytes from an address on that need not be a multiple of 8. */
+LOAM_INLINE uint64_t magic_at(uint64_t magic, const unsigned char *p)
+{
+    unsigned turn = 8 * ((uintptr_t)p & 7);
+    return turn == 0 ? magic : magic >> turn | magic << (64 - turn);
 }
 
 /* ---- where a block lies ---- */
@@ -74,14 +91,50 @@ static mode_area mode_area_of(const slab_place *at)
         return (mode_area){d->base, slab_large_block(d), (size_t)d->size, slab_large_bytes(d)};
     const slab_info *info = slab_info_of(d, at->slot);
     unsigned char *base = slab_slot_base(d, at->slot);
-    return (mode_area){base, base + info->lead, info->size, slab_cache_of(d)->stride};
+    return (mode_area){base, base + slab_lead_of(info), info->size, slab_cache_of(d)->stride};
 }
 
-static void guard_write(const mode_area *a)
+/* Bytes of magic before the block. */
+LOAM_INLINE size_t guard_lead(const mode_area *a)
 {
     size_t lead = (size_t)(a->block - a->base);
-    __builtin_memset(a->base, SLAB_GUARD_BYTE, lead);
-    __builtin_memset(a->block + a->size, SLAB_GUARD_BYTE, a->len - lead - a->size);
+    return lead < SLAB_GUARD_MOST ? lead : SLAB_GUARD_MOST;
+}
+
+/* Bytes of magic behind it, as far as the last whole word. */
+LOAM_INLINE size_t guard_tail(const mode_area *a)
+{
+    const unsigned char *from = a->block + a->size;
+    size_t tail = (size_t)(a->base + a->len - from);
+    return tail <= SLAB_GUARD_MOST ? tail : SLAB_GUARD_MOST - ((uintptr_t)from & 7);
+}
+
+LOAM_INLINE void guard_write(const loam_slabs *s, const mode_area *a)
+{
+    unsigned char *from = a->block + a->size;
+    size_t lead = guard_lead(a), first = (0 - (uintptr_t)from) & 7;
+    uint64_t magic = magic_at(s->magic, from);
+    words_fill(a->block - lead, lead, s->magic);
+    __builtin_memcpy(from, &magic, sizeof(magic));
+    words_fill(from + first, guard_tail(a) - first, s->magic);
+}
+
+LOAM_INLINE const char *guard_fault_in(const loam_slabs *s, const mode_area *a)
+{
+    size_t lead = (size_t)(a->block - a->base);
+    if (lead > a->len || a->size > a->len - lead || a->len - lead - a->size < SLAB_GUARD_TAIL)
+        return "its record";
+    const unsigned char *from = a->block + a->size;
+    size_t first = (0 - (uintptr_t)from) & 7;
+    uint64_t magic;
+    __builtin_memcpy(&magic, from, sizeof(magic));
+    lead = guard_lead(a);
+    if (words_differ(a->block - lead, lead, s->magic) != 0)
+        return "before the block";
+    if (magic != magic_at(s->magic, from) ||
+        words_differ(from + first, guard_tail(a) - first, s->magic) != 0)
+        return "after the block";
+    return NULL;
 }
 
 const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s)
@@ -89,14 +142,7 @@ const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s)
     if (!mode_is(s, LOAM_SLAB_GUARD))
         return NULL;
     mode_area a = mode_area_of(at);
-    size_t lead = (size_t)(a.block - a.base);
-    if (lead > a.len || a.size > a.len - lead)
-        return "its record";
-    if (!bytes_are(a.base, lead, SLAB_GUARD_BYTE))
-        return "before the block";
-    if (!bytes_are(a.block + a.size, a.len - lead - a.size, SLAB_GUARD_BYTE))
-        return "after the block";
-    return NULL;
+    return guard_fault_in(s, &a);
 }
 
 static void guard_verify(const slab_place *at, const loam_slabs *s)
@@ -106,107 +152,20 @@ static void guard_verify(const slab_place *at, const loam_slabs *s)
         loam_slab__damage(RULE_GUARD, where, at);
 }
 
-bool loam_slab__poison_fault(const slab_desc *d, unsigned slot)
+bool loam_slab__poison_fault(const loam_slabs *s, const slab_desc *d, unsigned slot)
 {
     if (d->kind == SLAB_LARGE)
-        return !bytes_are(d->base, slab_large_bytes(d), SLAB_POISON_BYTE);
-    return slab_poisons(slab_cache_of(d)) &&
-           !bytes_are(slab_slot_base(d, slot), slab_cache_of(d)->stride, SLAB_POISON_BYTE);
+        return words_differ(d->base, slab_large_bytes(d), slab_poison_word(s)) != 0;
+    const loam_cache *c = slab_cache_of(d);
+    return slab_poisons(c) &&
+           words_differ(slab_slot_base(d, slot), c->stride, slab_poison_word(s)) != 0;
 }
 
-static void poison_verify(const slab_desc *d, unsigned slot)
+static void poison_verify(const loam_slabs *s, const slab_desc *d, unsigned slot)
 {
     slab_place at = {(slab_desc *)(uintptr_t)d, slot};
-    if (loam_slab__poison_fault(d, slot))
+    if (loam_slab__poison_fault(s, d, slot))
         loam_slab__damage(RULE_POISON, "written after free", &at);
-}
-
-/* ---- quarantine ---- */
-
-static void *ring_pop(slab_ring *ring)
-{
-    void *p = ring->block[ring->head];
-    ring->head = ring->head + 1 == ring->cap ? 0 : ring->head + 1;
-    ring->count--;
-    return p;
-}
-
-static uint64_t ring_bytes_of(const slab_desc *d)
-{
-    return d->kind == SLAB_LARGE ? slab_large_bytes(d) : slab_cache_of(d)->stride;
-}
-
-/* The oldest waiting block, off the ring, if more than `bytes` wait; else NULL. */
-static slab_desc *ring_next(loam_slabs *s, uint64_t bytes, void **p)
-{
-    slab_desc *d = NULL;
-    loam_irq irq = slab_lock(s);
-    if (s->ring.count != 0 && s->ring.bytes > bytes) {
-        *p = ring_pop(&s->ring);
-        d = slab_desc_at(s, slab_off(s, *p));
-        s->ring.bytes -= ring_bytes_of(d);
-        if (d->kind == SLAB_SLOTS)
-            slab_cache_of(d)->waiting--;
-    }
-    slab_unlock(s, irq);
-    return d;
-}
-
-/* The oldest waiting block becomes free, if more than `bytes` wait. */
-static bool ring_evict(loam_slabs *s, uint64_t bytes)
-{
-    void *p;
-    slab_place at;
-    slab_desc *d = ring_next(s, bytes, &p);
-    if (d == NULL)
-        return false;
-    if (d->kind == SLAB_LARGE) {
-        poison_verify(d, 0);
-        loam_slab__large_release(s, d);
-        return true;
-    }
-    loam_cache *c = slab_cache_of(d);
-    loam_slab__find(s, p, c->owner, c, &at);
-    poison_verify(d, at.slot);
-    slab_info_of(d, at.slot)->state = SLAB_FREE;
-    (void)loam_slab__put_slot(d, at.slot);
-    return true;
-}
-
-bool loam_slab__quarantine_trim(loam_slabs *s, uint64_t bytes)
-{
-    uint32_t n = s->ring.cap; /* others may add meanwhile */
-    while (n > 0 && ring_evict(s, bytes))
-        n--;
-    return n < s->ring.cap;
-}
-
-/* Makes room, then lets the block wait; false: it is larger than the quarantine, or others filled
- * that meanwhile. */
-static bool ring_push(loam_slabs *s, slab_desc *d, void *p)
-{
-    slab_ring *ring = &s->ring;
-    uint64_t bytes = ring_bytes_of(d);
-    if (!mode_is(s, LOAM_SLAB_QUARANTINE) || bytes > ring->limit)
-        return false;
-    loam_slab__quarantine_trim(s, ring->limit - bytes);
-    loam_irq irq = slab_lock(s);
-    bool full = ring->count == ring->cap;
-    slab_unlock(s, irq);
-    if (full)
-        ring_evict(s, 0);
-    irq = slab_lock(s);
-    bool room = ring->count < ring->cap && ring->bytes <= ring->limit - bytes;
-    if (room) {
-        uint32_t at = ring->head + ring->count;
-        ring->block[at >= ring->cap ? at - ring->cap : at] = p;
-        ring->count++;
-        ring->bytes += bytes;
-        if (d->kind == SLAB_SLOTS)
-            slab_cache_of(d)->waiting++;
-    }
-    slab_unlock(s, irq);
-    return room;
 }
 
 /* ---- blocks of a slab ---- */
@@ -217,57 +176,146 @@ static void mode_clear(const loam_slabs *s, const mode_area *a)
     __builtin_memset(a->block, 0, mode_is(s, LOAM_SLAB_GUARD) ? a->size : a->len - lead);
 }
 
+/* The slot's record says that it is out from now on. It has said "free" until now: else its bit was
+ * changed by somebody who should not have. */
+LOAM_INLINE void mode_record(const slab_place *at, const mode_area *a, const void *site)
+{
+    slab_info *info = slab_info_of(at->desc, at->slot);
+    if (slab_state_of(info) != SLAB_FREE)
+        loam_slab__damage(RULE_RECORD, "given out though it is not free", at);
+    info->site = site;
+    info->size = (uint32_t)a->size;
+    /* pairs with the cas in mode_claim */
+    loam_atomic_store(&info->tag, slab_tag((size_t)(a->block - a->base), SLAB_OUT));
+}
+
+/* [own] A slot that was just taken becomes a block. */
+LOAM_INLINE void *mode_dress(const loam_slabs *s, const slab_place *at, mode_area *a,
+                             const void *site)
+{
+    const loam_cache *c = slab_cache_of(at->desc);
+    if (slab_poisons(c) && words_differ(a->base, a->len, slab_poison_word(s)) != 0)
+        loam_slab__damage(RULE_POISON, "written after free", at);
+    if (slab_has_info(s))
+        mode_record(at, a, site);
+    if (mode_is(s, LOAM_SLAB_GUARD))
+        guard_write(s, a);
+    /* with zero_free it reads 0 already */
+    if (mode_is(s, LOAM_SLAB_ZERO) && !mode_is(s, LOAM_SLAB_ZERO_FREE) && c->ctor == NULL)
+        mode_clear(s, a);
+    return a->block;
+}
+
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site)
 {
     const loam_cache *c = slab_cache_of(d);
-    const loam_slabs *s = c->slabs;
+    slab_place at = {d, slot};
     unsigned char *base = slab_slot_base(d, slot);
-    poison_verify(d, slot);
     uintptr_t pad = align != 0 ? (0 - (uintptr_t)(base + c->lead)) & (align - 1) : 0;
     mode_area a = {base, base + c->lead + pad, size, c->stride};
-    if (slab_has_info(s))
-        *slab_info_of(d, slot) =
-            (slab_info){site, (uint32_t)size, (uint16_t)(c->lead + pad), SLAB_OUT};
-    if (mode_is(s, LOAM_SLAB_GUARD))
-        guard_write(&a);
-    if (mode_is(s, LOAM_SLAB_ZERO) && c->ctor == NULL)
-        mode_clear(s, &a);
-    return a.block;
+    return mode_dress(c->slabs, &at, &a, site);
+}
+
+void *loam_slab__take_dressed(loam_cache *c, size_t size, const void *site)
+{
+    const loam_slabs *s = c->slabs;
+    if (!slab_has_info(s) || loam_trace_is_on(s->trace))
+        return NULL;
+    loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_front_of(c);
+    slab_desc *d = f->slab;
+    uint64_t *word = f->word, w = *word;
+    if (w == 0) {
+        loam_port_irq_restore(irq);
+        return NULL;
+    }
+    unsigned bit = mode_is(s, LOAM_SLAB_RANDOM) ? slab_random_bit(f, w) : loam_ctz64(w);
+    loam_atomic_poke64(word, w & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
+    d->used++;
+    loam_port_irq_restore(irq);
+    slab_place at = {d, (unsigned)(word - d->words) * 64 + bit};
+    unsigned char *base = d->base + (size_t)at.slot * c->stride;
+    mode_area a = {base, base + c->lead, size, c->stride};
+    return mode_dress(s, &at, &a, site);
 }
 
 /* The block's record says that it comes back; false: it said so already. */
-static bool mode_claim(slab_desc *d, unsigned slot)
+LOAM_INLINE bool mode_claim(const loam_slabs *s, slab_desc *d, unsigned slot)
 {
-    slab_hold hold;
-    loam_slabs *s = slab_cache_of(d)->slabs;
     if (!slab_has_info(s))
         return true; /* the slot's bit will tell */
-    if (!loam_slab__own(d, &hold))
-        return false;
     slab_info *info = slab_info_of(d, slot);
-    bool out = info->state == SLAB_OUT;
-    if (out)
-        info->state = SLAB_WAITING;
-    loam_slab__leave(s, &hold);
-    return out;
+    uint32_t out = loam_atomic_peek(&info->tag); /* no order: the cas looks again */
+    uint32_t waits = slab_tag(slab_lead_of(info), SLAB_WAITING);
+    if (slab_state_of(info) != SLAB_OUT)
+        return false;
+    if (slab_is_many(s))
+        return loam_atomic_cas(&info->tag, out, waits); /* pairs with the store in mode_record */
+    loam_irq irq = loam_port_irq_save();
+    bool still = loam_atomic_peek(&info->tag) == out; /* no order: one processor */
+    if (still)
+        loam_atomic_store(&info->tag, waits); /* no order: one processor */
+    loam_port_irq_restore(irq);
+    return still;
+}
+
+bool loam_slab__settle_slot(slab_desc *d, unsigned slot)
+{
+    const loam_slabs *s = slab_cache_of(d)->slabs;
+    slab_place at = {d, slot};
+    if (slab_has_info(s)) {
+        slab_info *info = slab_info_of(d, slot);
+        if (slab_state_of(info) != SLAB_WAITING)
+            loam_slab__damage(RULE_RECORD, "waits and is not marked so", &at);
+        /* no order: the bit, or what is told, comes behind it */
+        loam_atomic_store(&info->tag, slab_tag(slab_lead_of(info), SLAB_FREE));
+    }
+    return loam_slab__put_slot(d, slot);
+}
+
+/* The block of a slot, which is out, comes back; false: it came back already. */
+LOAM_INLINE bool mode_undress(loam_slabs *s, const slab_place *at, const mode_area *a)
+{
+    slab_desc *d = at->desc;
+    const char *where = mode_is(s, LOAM_SLAB_GUARD) ? guard_fault_in(s, a) : NULL;
+    if (LOAM_UNLIKELY(where != NULL))
+        loam_slab__damage(RULE_GUARD, where, at);
+    if (!mode_claim(s, d, at->slot))
+        return false;
+    if (slab_poisons(slab_cache_of(d)))
+        __builtin_memset(a->base, slab_poison_byte(s), a->len);
+    return loam_slab__quarantine_put(s, d, a->block) || loam_slab__settle_slot(d, at->slot);
 }
 
 bool loam_slab__undress(slab_desc *d, unsigned slot)
 {
-    loam_cache *c = slab_cache_of(d);
-    loam_slabs *s = c->slabs;
+    loam_slabs *s = slab_cache_of(d)->slabs;
     slab_place at = {d, slot};
-    void *p = slab_block_of(d, slot);
-    guard_verify(&at, s);
-    if (!mode_claim(d, slot))
-        return false;
-    if (slab_poisons(c))
-        __builtin_memset(slab_slot_base(d, slot), SLAB_POISON_BYTE, c->stride);
-    if (ring_push(s, d, p))
-        return true;
+    mode_area a = {slab_slot_base(d, slot), slab_block_of(d, slot), 0, slab_cache_of(d)->stride};
     if (slab_has_info(s))
-        slab_info_of(d, slot)->state = SLAB_FREE;
-    return loam_slab__put_slot(d, slot);
+        a.size = slab_info_of(d, slot)->size;
+    return mode_undress(s, &at, &a);
+}
+
+bool loam_slab__put_dressed(loam_slabs *s, void *p, const void *owner)
+{
+    uintptr_t off = slab_off(s, p);
+    if (off >= s->len || !slab_has_info(s) || loam_trace_is_on(s->trace))
+        return false;
+    slab_desc *d = slab_desc_at(s, off);
+    const slab_front *f = slab_owner_of(d);
+    if (f->key - (uintptr_t)owner >= s->ncpus) /* the shared front's, another's, nothing */
+        return false;
+    const loam_cache *c = f->cache;
+    slab_place at = {d, (unsigned)((uint64_t)(uint32_t)(off & s->mask) * d->recip >> 32)};
+    if (at.slot >= c->slots)
+        return false;
+    const slab_info *info = slab_info_of(d, at.slot);
+    unsigned char *base = d->base + (size_t)at.slot * c->stride;
+    mode_area a = {base, base + slab_lead_of(info), info->size, c->stride};
+    if (a.block != (unsigned char *)p || slab_state_of(info) != SLAB_OUT)
+        return false;
+    return mode_undress(s, &at, &a);
 }
 
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site)
@@ -284,23 +332,22 @@ void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, 
     if (!mode_is(s, LOAM_SLAB_GUARD))
         return;
     mode_area a = mode_area_of(at);
-    guard_write(&a);
-    if (mode_is(s, LOAM_SLAB_ZERO) && size > old)
+    if (size > old) /* the magic there is nobody's to know */
         __builtin_memset(a.block + old, 0, size - old);
+    guard_write(s, &a);
 }
 
 void loam_slab__slab_comes(const loam_cache *c, unsigned char *base)
 {
     if (slab_poisons(c))
-        __builtin_memset(base, SLAB_POISON_BYTE, (size_t)c->slots * c->stride);
+        __builtin_memset(base, slab_poison_byte(c->slabs), (size_t)c->slots * c->stride);
 }
 
 void loam_slab__slab_goes(const slab_desc *d)
 {
-    if (!slab_poisons(slab_cache_of(d)))
-        return;
-    for (unsigned i = 0; i < slab_cache_of(d)->slots; i++)
-        poison_verify(d, i);
+    const loam_cache *c = slab_cache_of(d);
+    for (unsigned i = 0; slab_poisons(c) && i < c->slots; i++)
+        poison_verify(c->slabs, d, i);
 }
 
 /* ---- large blocks ---- */
@@ -310,7 +357,7 @@ void loam_slab__large_dress(slab_desc *d, const loam_slabs *s)
     slab_place at = {d, 0};
     mode_area a = mode_area_of(&at);
     if (mode_is(s, LOAM_SLAB_GUARD))
-        guard_write(&a);
+        guard_write(s, &a);
     if (mode_is(s, LOAM_SLAB_ZERO))
         mode_clear(s, &a);
 }
@@ -322,8 +369,14 @@ bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p)
     if (!loam_slab__large_claim(s, d, p))
         return false;
     if (mode_is(s, LOAM_SLAB_POISON))
-        __builtin_memset(d->base, SLAB_POISON_BYTE, slab_large_bytes(d));
-    if (!ring_push(s, d, slab_large_block(d)))
+        __builtin_memset(d->base, slab_poison_byte(s), slab_large_bytes(d));
+    if (!loam_slab__quarantine_put(s, d, slab_large_block(d)))
         loam_slab__large_release(s, d);
     return true;
+}
+
+void loam_slab__large_settle(loam_slabs *s, slab_desc *d)
+{
+    poison_verify(s, d, 0);
+    loam_slab__large_release(s, d);
 }

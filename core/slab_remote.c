@@ -364,7 +364,7 @@ bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, u
     gathering how = GATHERED_FULL;
     loam_irq irq = loam_port_irq_save();
     slab_cpu *me = remote_cpu(s);
-    if (me != NULL && (s->modes & LOAM_SLAB_HARDENED) == 0)
+    if (me != NULL && ((s->modes & LOAM_SLAB_HARDENED) == 0 || slab_has_info(s)))
         how = remote_put(s, me, c, &e);
     loam_port_irq_restore(irq);
     if (how == GATHERED_FULL)

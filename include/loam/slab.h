@@ -23,8 +23,9 @@
  *
  * Context: any, interrupts too; they are kept off for a handful of instructions at a time. Any
  * processor may make any call at any time, unless the call says otherwise. A layer of one
- * processor (ncpus 1, the default) has no locks: threads that share it lock outside. Modes other
- * than LOAM_SLAB_HARDENED take the layer's lock when it has several processors.
+ * processor (ncpus 1, the default) has no locks: threads that share it lock outside. Modes
+ * that keep no record of a block (POISON, ZERO, ZERO_FREE and RANDOM without GUARD, QUARANTINE or
+ * OWNER) take the layer's lock when it has several processors.
  */
 #include "loam/base.h"
 #include "loam/trace.h"
@@ -42,7 +43,10 @@ typedef enum loam_slab_mode {
     LOAM_SLAB_RANDOM = 16,    /* which slot, which word */
     LOAM_SLAB_OWNER = 32,     /* call site of each block; leak report */
     LOAM_SLAB_HARDENED = 64, /* frees of others' objects are told at once, and looked for at free */
-    LOAM_SLAB_ALL_MODES = 127
+    /* freed bytes are zeroed, and checked to be 0 before they are given out again: POISON, which it
+     * turns on, with 0. No object with a constructor */
+    LOAM_SLAB_ZERO_FREE = 128,
+    LOAM_SLAB_ALL_MODES = 255
 } loam_slab_mode;
 
 typedef struct loam_slab_config {
@@ -50,8 +54,8 @@ typedef struct loam_slab_config {
      * 16 */
     unsigned shift;
     unsigned modes; /* loam_slab_mode */
-    /* how much may wait, slots and frames whole, when the mode is on; and no more than 8192 blocks,
-     * or a 64th of this many if that is less */
+    /* how much may wait for each processor, slots and frames whole, when the mode is on; and no more
+     * than 8192 blocks, or a 64th of this many if that is less */
     uint32_t quarantine_bytes;
     /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to
      * the zone with the last free */

@@ -58,7 +58,7 @@ static const conf_row rows[] = {
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",
      "free memory goes back to the system after so long; 0: never", CONF_MS, &loam__conf.trim_ms},
     {"hardened", "no", "", "half as much time again",
-     "guard,poison,quarantine=256K,random,and double frees over threads found at once", CONF_SET,
+     "guard,zero_free,quarantine=256K,random,and double frees over threads found at once", CONF_SET,
      NULL},
 };
 
@@ -71,6 +71,7 @@ static const struct {
     {"poison", "yes, no", "two passes over a block"},
     {"quarantine", "bytes", "so much memory"},
     {"zero", "yes, no", "a pass over a block"},
+    {"zero_free", "yes, no", "two passes over a block"},
     {"random", "yes, no", "20 instructions, cache"},
     {"owner", "yes, no", "16 bytes a block"},
     {"keep_empty", "yes, no", "time, when no"},
@@ -222,7 +223,7 @@ static bool set_row(const conf_row *row, const char *value)
     default:
         return value == NULL &&
                loam_slab_config_parse(&loam__process.slabs,
-                                      "guard,poison,quarantine=256K,random,hardened",
+                                      "guard,zero_free,quarantine=256K,random,hardened",
                                       NULL) == LOAM_OK;
     }
 }

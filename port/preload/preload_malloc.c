@@ -23,6 +23,14 @@
 
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
+    const loam_kmalloc *k = loam__process.kmalloc;
+    void *q =
+        k != NULL && align == PROCESS_ALIGN ? loam_kmalloc__take_dressed(k, size, caller) : NULL;
+    if (q != NULL) {
+        if (zero && (loam__process.slabs.modes & LOAM_SLAB_ZERO_FREE) == 0)
+            __builtin_memset(q, 0, size);
+        return q;
+    }
     int before = errno;
     void *p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
     errno = p != NULL ? before : ENOMEM;
@@ -137,9 +145,10 @@ static void foreign(const void *p, bool freeing, const void *caller)
 
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
 {
-    int before = errno;
-    if (p == NULL)
+    const loam_kmalloc *k = loam__process.kmalloc;
+    if (p == NULL || (k != NULL && loam_kmalloc__put_dressed(k, p)))
         return;
+    int before = errno;
     process_range *r = process_range_of(p);
     if (r != NULL) {
         if (!thread_has_begun()) /* who only frees gathers, too */

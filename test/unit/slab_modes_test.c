@@ -77,7 +77,7 @@ static void guard_record(tap *t)
     slab_info *info = slab_info_of(at.desc, at.slot);
     GROUND_BREAKS(t, info->size, 5000, "S9");
     GROUND_BREAKS(t, info->size, 99, "S9");
-    GROUND_BREAKS(t, info->state, SLAB_FREE, "S11");
+    GROUND_BREAKS(t, info->tag, slab_tag(16, SLAB_FREE), "S11");
 }
 
 static void guard_moves_with_realloc(tap *t)
@@ -483,7 +483,7 @@ static void options_listed(tap *t)
                          c.quarantine_bytes == start.quarantine_bytes);
         TAP_CHECK(t, o->help[0] != '\0');
     }
-    TAP_EQ(t, n, 10);
+    TAP_EQ(t, n, 11);
     TAP_CHECK(t, loam_slab_option_at(~0U) == NULL);
 }
 
