@@ -42,13 +42,7 @@ TEST_NEEDS += $(OSC4_VARIANTS:%=build/%/osc4-driver) build/host/osc4-demo
 OSC4_BOOT := $(addprefix build/rpi3/,kernel8.img rpi3.dtb initramfs.cpio)
 run-osc4: | build/packages/rpi3
 run-osc4: $(OSC4_BOOT) ## boot OSC 2025 Lab 4 and its demos on the Raspberry Pi 3
-	$(Q)if [ -t 0 ]; then \
-	    echo 'QEMU, Raspberry Pi 3. To leave: `off` in the shell, or Ctrl-A x.'; \
-	    exec $(RPI3_QEMU) -serial mon:stdio -append 'demo=osc4 shell exit=semihost'; \
-	else \
-	    exec timeout 60 $(RPI3_QEMU) -serial stdio -append 'demo=osc4 off exit=semihost' \
-	        </dev/null; \
-	fi
+	$(Q)$(call run_rpi3,demo=osc4)
 
 TESTS += test/osc4/osc4_pi.py test/osc4/osc4_make.py
 TEST_NEEDS += $(OSC4_BOOT)

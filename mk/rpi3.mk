@@ -41,9 +41,9 @@ $(RPI3)/uartboot.img: $(RPI3)/uartboot.elf
 # ---- what a person types ----
 
 RPI3_IMAGES := $(addprefix $(RPI3)/,kernel8.img rpi3.dtb initramfs.cpio uartboot.img)
-RPI3_QEMU := qemu-system-aarch64 -M raspi3b -kernel $(RPI3)/kernel8.img -dtb $(RPI3)/rpi3.dtb \
-    -initrd $(RPI3)/initramfs.cpio -display none -serial null -monitor none \
-    -semihosting-config enable=on,target=native
+# Its first serial port is not the console's. $(call run_rpi3,WORDS)
+run_rpi3 = tools/run_arm.sh 'Raspberry Pi 3' '$(1)' -M raspi3b -kernel $(RPI3)/kernel8.img \
+    -dtb $(RPI3)/rpi3.dtb -initrd $(RPI3)/initramfs.cpio -serial null
 
 .PHONY: rpi3 run run-rpi3 qemu raspi
 all: rpi3
@@ -53,14 +53,7 @@ run: run-rpi3 ## boot the Raspberry Pi 3 in QEMU: with a shell on a terminal, el
 qemu: run-rpi3 ## as run
 
 run-rpi3: $(RPI3_IMAGES) | build/packages/rpi3
-	$(Q)if [ -t 0 ]; then \
-	    echo 'QEMU, Raspberry Pi 3. To leave: `off` in the shell, or Ctrl-A x.'; \
-	    exec $(RPI3_QEMU) -serial mon:stdio \
-	        -append 'demo=tour $(kernel-args) shell exit=semihost'; \
-	else \
-	    exec timeout 60 $(RPI3_QEMU) -serial stdio \
-	        -append 'demo=tour $(kernel-args) off exit=semihost' </dev/null; \
-	fi
+	$(Q)$(call run_rpi3,demo=tour $(kernel-args))
 
 raspi: $(RPI3_IMAGES) ## the files for a real Raspberry Pi 3, and how to send them
 	@echo 'Once: copy $(RPI3)/uartboot.img to the SD card as kernel8.img, and put into config.txt:'

@@ -12,12 +12,8 @@ $(eval $(call a64_kernel,aarch64,virt64,kernel,$(VIRT64_SRC),0x40200000,0x420000
 $(eval $(call a64_kernel,aarch64clang,virt64clang,kernel,$(VIRT64_SRC),0x40200000,0x42000000))
 
 VIRT64_IMAGES := $(VIRT64)/kernel.img $(RPI3)/initramfs.cpio
-# QEMU's arguments for another machine: qemu-args="-smp 16 -m 8G -M gic-version=3"; on a host with
-# far fewer cores `-accel tcg,thread=single` besides, or they wait for each other's time slices.
+# QEMU's arguments for another machine: qemu-args="-smp 16 -m 8G -M gic-version=3".
 qemu-args ?= -smp 4
-VIRT64_QEMU := qemu-system-aarch64 -M virt -cpu cortex-a57 -m 1G -kernel $(VIRT64)/kernel.img \
-    -initrd $(RPI3)/initramfs.cpio -display none -monitor none -nic none \
-    -semihosting-config enable=on,target=native
 
 .PHONY: virt64 run-virt64
 all: virt64
@@ -25,13 +21,7 @@ virt64: $(VIRT64_IMAGES) ## the virtual machine's kernel for 64-bit Arm, in buil
 
 run-virt64: | build/packages/rpi3
 run-virt64: $(VIRT64_IMAGES) ## boot QEMU's virt machine: 64-bit Arm, many cores
-	$(Q)if [ -t 0 ]; then \
-	    echo 'QEMU, virt. To leave: `off` in the shell, or Ctrl-A x.'; \
-	    exec $(VIRT64_QEMU) $(qemu-args) -serial mon:stdio \
-	        -append 'demo=tour $(kernel-args) shell exit=semihost'; \
-	else \
-	    exec timeout 60 $(VIRT64_QEMU) $(qemu-args) -serial stdio \
-	        -append 'demo=tour $(kernel-args) off exit=semihost' </dev/null; \
-	fi
+	$(Q)tools/run_arm.sh virt 'demo=tour $(kernel-args)' -M virt -cpu cortex-a57 -m 1G -nic none \
+	    -kernel $(VIRT64)/kernel.img -initrd $(RPI3)/initramfs.cpio $(qemu-args)
 
 TEST_NEEDS += $(VIRT64_IMAGES) build/virt64clang/kernel.img

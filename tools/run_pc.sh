@@ -4,11 +4,13 @@
 # $MEMORY MiB and $CPUS processors.
 #
 # With a display: a window, and the same on serial. Without one: serial alone, on this terminal. On
-# a terminal the kernel command line gets `shell`, else `off`, and there is nobody to see a window.
+# a terminal the kernel command line gets `shell`, else `off`, there is nobody to see a window, and
+# the machine has $LIMIT seconds (default: 60).
 # The command line is WORDS and that; with -cdrom among the arguments there is none, the ISO's menu
 # has it.
 # The exit code is the kernel's: 0 when it ended well.
 set -uo pipefail
+. "$(dirname "$0")/run_qemu.sh"
 
 words=$1
 shift
@@ -16,6 +18,8 @@ end=off
 [ -t 0 ] && end=shell
 qemu=("${QEMU:-qemu-system-i386}" -m "${MEMORY:-64}" -smp "${CPUS:-1}" -no-reboot
     -device "isa-debug-exit,iobase=0xf4,iosize=0x04" "$@")
+qemu_threads "${qemu[@]}"
+qemu+=("${threads[@]}")
 case " $* " in *' -kernel '*) qemu+=(-append "$words $end") ;; esac
 
 window=no
@@ -29,7 +33,7 @@ elif [ "$end" = shell ]; then
     echo 'QEMU, PC. To leave: `off` in the shell, or Ctrl-A x.'
     "${qemu[@]}" -display none -serial mon:stdio
 else
-    timeout 60 "${qemu[@]}" -display none -serial stdio -monitor none </dev/null
+    qemu_alone "${qemu[@]}" -display none -serial stdio -monitor none
 fi
 code=$?
 # isa-debug-exit answers 2v + 1, so that success cannot be 0

@@ -3,14 +3,13 @@
 """Boots of the PC: by -kernel and by GRUB, little memory and much, old processors, holes, and
 information that is absent, wrong, or a lie."""
 import os
-import pty
 import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
+from by_make import make  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 MIB = 1 << 20
@@ -188,37 +187,12 @@ def told(tap):
         clean(tap, f"told: {name}: said, and a shell or off", result, *texts)
 
 
-def make(target, terminal):
-    """`make TARGET` without and with a terminal: what it printed and its exit code."""
-    environment = {k: v for k, v in os.environ.items()
-                   if not k.startswith(("MAKE", "MFLAGS", "DISPLAY", "WAYLAND"))}
-    command = ["timeout", "100", "make", "-s", target]
-    if not terminal:
-        done = subprocess.run(command, cwd=pc.ROOT, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        return done.returncode, done.stdout.decode("ascii", "replace").replace("\r", "")
-    master, slave = pty.openpty()
-    process = subprocess.Popen(command, cwd=pc.ROOT, env=environment, stdin=slave, stdout=slave,
-                               stderr=slave, start_new_session=True)
-    os.close(slave)
-    output, typed = b"", False
-    try:
-        while new := os.read(master, 4096):
-            output += new
-            if output.endswith(pc.PROMPT.encode()) and not typed:
-                typed = True
-                os.write(master, b"off\r")
-    except OSError:
-        pass  # the other end is closed
-    os.close(master)
-    return process.wait(), output.decode("ascii", "replace").replace("\r", "")
-
-
 def by_make(tap, target="run-pc32"):
-    clean(tap, f"make {target}: no terminal: the tour, then off", make(target, False), "page_split",
+    clean(tap, f"make {target}: no terminal: the tour, then off", make(target), "page_split",
           "page_merge", "tour: done", r"\] off", code=0)
     clean(tap, f"make {target}: on a terminal: says how to leave, the tour, a shell",
-          make(target, True), "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off", code=0)
+          make(target, terminal=True), "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off",
+          code=0)
 
 
 def main():

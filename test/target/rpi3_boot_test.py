@@ -3,14 +3,13 @@
 """Boots of the Raspberry Pi 3: what is found, reserved, handed over, and what happens when the
 firmware tells nothing, or nonsense."""
 import os
-import pty
 import re
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rpi3_qemu as pi  # noqa: E402
+from by_make import make  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 MIB = 1 << 20
@@ -240,36 +239,11 @@ def memory(tap):
             tap.check(got == total, f"memory map: {name}: {total} frames", [f"got {got}"])
 
 
-def make(terminal):
-    """`make run` without and with a terminal: what it printed and its exit code."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    command = ["timeout", "100", "make", "-s", "run"]
-    if not terminal:
-        done = subprocess.run(command, cwd=pi.ROOT, env=environment, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        return done.returncode, done.stdout.decode("ascii", "replace").replace("\r", "")
-    master, slave = pty.openpty()
-    process = subprocess.Popen(command, cwd=pi.ROOT, env=environment, stdin=slave, stdout=slave,
-                               stderr=slave, start_new_session=True)
-    os.close(slave)
-    output, typed = b"", False
-    try:
-        while new := os.read(master, 4096):
-            output += new
-            if output.endswith(pi.PROMPT.encode()) and not typed:
-                typed = True
-                os.write(master, b"off\r")
-    except OSError:
-        pass  # the other end is closed
-    os.close(master)
-    return process.wait(), output.decode("ascii", "replace").replace("\r", "")
-
-
 def by_make(tap):
-    clean(tap, "make run: no terminal: the tour, then off", make(False), "page_split", "page_merge",
+    clean(tap, "make run: no terminal: the tour, then off", make("run"), "page_split", "page_merge",
           "tour: done", r"\] off")
-    clean(tap, "make run: on a terminal: says how to leave, the tour, a shell", make(True),
-          "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off")
+    clean(tap, "make run: on a terminal: says how to leave, the tour, a shell",
+          make("run", terminal=True), "Ctrl-A x", "tour: done", r"Shell: `help`", "loam> off")
 
 
 def main():

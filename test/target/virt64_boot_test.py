@@ -9,6 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import virt64_qemu as virt  # noqa: E402
+from by_make import make  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 MIB = 1 << 20
@@ -90,6 +91,17 @@ def stays(machine, text):
         return said
     finally:
         machine.process.kill()
+
+
+def by_make(tap):
+    clean(tap, "make run-virt64: no terminal: the tour, then off", make("run-virt64"), "tour: done",
+          "^cpus: 4 online$", r"\] off")
+    clean(tap, "make run-virt64: on a terminal: says how to leave, the tour, a shell",
+          make("run-virt64", "qemu-args=-smp 1", terminal=True), "Ctrl-A x", "^cpus: 1 online$",
+          "loam> off")
+    code, output = make("run-virt64", "kernel-args=stress=1000000000", LIMIT="5")
+    tap.check(code != 0 and "not done after 5 seconds: LIMIT=seconds gives it longer" in output,
+              "make run-virt64: no terminal, no end: says so", [f"exit code {code}", output])
 
 
 def end(tap):
@@ -282,7 +294,7 @@ def memory(tap):
 
 def main():
     tap = Tap()
-    for part in (plain, machines, words, end, entries, nodes, fallback, odd, memory):
+    for part in (by_make, plain, machines, words, end, entries, nodes, fallback, odd, memory):
         part(tap)
     tap.done()
 
