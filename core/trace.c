@@ -56,6 +56,9 @@ static const trace_words trace_words_of[LOAM_TRACE_KINDS] = {
     [LOAM_TRACE_OBJ_FAIL] = {false, NULL, "bytes", false},
     [LOAM_TRACE_LARGE_ALLOC] = {false, "address", "bytes", false},
     [LOAM_TRACE_LARGE_FREE] = {false, "address", "bytes", false},
+    [LOAM_TRACE_OBJ_RESIZE] = {false, "address", "bytes", false},
+    [LOAM_TRACE_OBJ_MOVE] = {false, "address", "to", true},
+    [LOAM_TRACE_THREAD] = {false, "thread", NULL, false},
 };
 
 const char *loam_trace_kind_name(unsigned kind)

@@ -16,8 +16,13 @@ build/tiny/examples/bringup: $(call objects,tiny,examples/bringup.c $(CORE_SRC))
 	$(call say,LD tiny,$@)
 	$(Q)mkdir -p $(@D) && gcc $(tiny_CFLAGS) $^ -o $@
 
-EXAMPLES := build/host/examples/arena build/tiny/examples/bringup
+build/preload/examples/named_heap: build/host/obj/examples/named_heap.o build/host/libloam.so
+	$(call say,LD preload,$@)
+	$(Q)mkdir -p $(@D) && gcc $< -Lbuild/host -l:libloam.so.$(SO_VERSION) \
+	    -Wl,-rpath,'$$ORIGIN/../../host' -o $@
+
+EXAMPLES := build/host/examples/arena build/tiny/examples/bringup build/preload/examples/named_heap
 TEST_NEEDS += $(EXAMPLES)
 
 .PHONY: examples
-examples: $(EXAMPLES) ## build/host/examples/arena, build/tiny/examples/bringup
+examples: $(EXAMPLES) ## arena, bringup, named_heap

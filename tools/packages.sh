@@ -90,6 +90,7 @@ bench   gnuplot-nox              gnuplot
 long    dosbox                   dosbox
 long    ovmf                     /usr/share/ovmf/OVMF.fd
 long    grub-efi-amd64-bin       /usr/lib/grub/x86_64-efi/multiboot2.mod
+long    google-perftools         google-pprof
 long    cmake                    cmake
 models  spin                     spin
 models  gcc                      gcc

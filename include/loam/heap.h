@@ -15,7 +15,8 @@
  * begin and what is free are bits outside of the blocks: a wrong free is refused with
  * loam_port_misuse and LOAM_EINVAL, and nothing changes.
  *
- * Not locked: the owner serialises all calls on one heap, interrupts included.
+ * Not locked: the owner serialises all calls on one heap, interrupts included. In a process that
+ * runs on libloam there are heaps by name and limit, for any thread: loam/process_heap.h.
  */
 #include "loam/base.h"
 

@@ -29,7 +29,10 @@
     X(OBJ_FREE, obj_free, "address a, b bytes of a class")                                         \
     X(OBJ_FAIL, obj_fail, "b bytes refused")                                                       \
     X(LARGE_ALLOC, large_alloc, "address a, b bytes from the zone")                                \
-    X(LARGE_FREE, large_free, "address a, b bytes back to the zone")
+    X(LARGE_FREE, large_free, "address a, b bytes back to the zone")                               \
+    X(OBJ_RESIZE, obj_resize, "address a, b bytes from now on")                                    \
+    X(OBJ_MOVE, obj_move, "what was at address a is at b now")                                     \
+    X(THREAD, thread, "what this processor does from here on is thread a's")
 
 typedef enum loam_trace_kind {
 #define LOAM_TRACE_ENUM(name, word, text) LOAM_TRACE_##name,

@@ -3,7 +3,7 @@
  *
  * Written by out.c alone: the C library may be half gone by then. Some programs close standard
  * error before they end, so it is kept by a number of our own. */
-#include "preload.h"
+#include "watch.h"
 
 #include <unistd.h>
 
@@ -48,6 +48,7 @@ static void leaks(process_out *out)
     for (uint32_t i = 0; i < n; i++)
         loam_kmalloc_each(loam__process.range[i].kmalloc, leak, &sums);
     huge_each(leak_huge, &sums);
+    heaps_each_block(leak, &sums);
     out_fmt(out, "loam: %U bytes in %U blocks are still out\n", sums.bytes, sums.blocks);
 }
 
@@ -55,6 +56,7 @@ __attribute__((destructor)) static void at_end(void)
 {
     process_out out;
     int file = -1;
+    watch_end();
     if (!loam__conf.stats && !loam__conf.leaks)
         return;
     if (loam__conf.file[0] != '\0')

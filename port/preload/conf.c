@@ -30,6 +30,8 @@ typedef enum conf_kind {
     CONF_SWITCH,
     CONF_BYTES,
     CONF_MS,
+    CONF_RATE,
+    CONF_SIGNAL,
     CONF_PATH,
     CONF_SET
 } conf_kind;
@@ -40,7 +42,11 @@ typedef struct conf_row {
     void *to;
 } conf_row;
 
-process_conf loam__conf = {.trim_ms = 1000, .range = PROCESS_RANGE};
+process_conf loam__conf = {.trim_ms = 1000,
+                           .range = PROCESS_RANGE,
+                           .profile_rate = 512 << 10,
+                           .trace_most = 1U << 30,
+                           .valgrind = true};
 
 static const conf_row rows[] = {
     {"help", "no", "", "", "this list on standard error; the program goes on", CONF_HELP, NULL},
@@ -51,6 +57,20 @@ static const conf_row rows[] = {
      CONF_PATH, loam__conf.file},
     {"leaks", "no", "yes, no", "as owner", "blocks still out when the program ends; turns owner on",
      CONF_SWITCH, &loam__conf.leaks},
+    {"profile", "", "a path", "250 instructions a call",
+     "a heap profile for pprof goes there when the program ends", CONF_PATH, loam__conf.profile},
+    {"profile_rate", "512K", "1 to 1G", "none",
+     "a byte in so many is looked at; 1: every block, 10000 instructions each", CONF_RATE,
+     &loam__conf.profile_rate},
+    {"profile_signal", "0", "0 to 64", "none",
+     "this signal writes one to the path with .1, .2, ...", CONF_SIGNAL,
+     &loam__conf.profile_signal},
+    {"trace", "", "a path", "a clock, 32 bytes a call",
+     "every alloc, free and realloc goes there, see docs/trace.md", CONF_PATH, loam__conf.trace},
+    {"trace_most", "1G", "1 to 1G", "none", "bytes of it; what comes later is counted as lost",
+     CONF_RATE, &loam__conf.trace_most},
+    {"valgrind", "yes", "yes, no", "none without it",
+     "tells Valgrind of each block, when that runs the program", CONF_SWITCH, &loam__conf.valgrind},
     {"range", "16G", "16M and more", "address space", "addresses reserved at once", CONF_BYTES,
      &loam__conf.range},
     {"huge_pages", "no", "yes, no", "memory", "asks the system for huge pages", CONF_SWITCH,
@@ -113,7 +133,7 @@ static void say_row(const char *name, const char *value, const char *takes, cons
     char line[400];
     loam_text text;
     loam_text_init(&text, line, sizeof(line));
-    column(&text, name, 10);
+    column(&text, name, 14);
     column(&text, value, 5);
     column(&text, takes, 12);
     column(&text, cost, 24);
@@ -186,6 +206,24 @@ static bool set_range(const char *value, size_t *to)
     return true;
 }
 
+static bool set_rate(const char *value, size_t *to)
+{
+    uint64_t bytes;
+    if (value == NULL || !number_of(value, &bytes) || bytes == 0 || bytes > 1U << 30)
+        return false;
+    *to = (size_t)bytes;
+    return true;
+}
+
+static bool set_signal(const char *value, uint32_t *to)
+{
+    uint64_t number;
+    if (value == NULL || !number_of(value, &number) || number > 64)
+        return false;
+    *to = (uint32_t)number;
+    return true;
+}
+
 static bool set_ms(const char *value, uint32_t *to)
 {
     uint64_t ms;
@@ -218,6 +256,10 @@ static bool set_row(const conf_row *row, const char *value)
         return set_range(value, row->to);
     case CONF_MS:
         return set_ms(value, row->to);
+    case CONF_RATE:
+        return set_rate(value, row->to);
+    case CONF_SIGNAL:
+        return set_signal(value, row->to);
     case CONF_PATH:
         return set_path(value, row->to);
     default:

@@ -7,6 +7,8 @@
 #include "../../core/kmalloc_impl.h"
 #include "preload.h"
 
+#include "loam/process_heap.h"
+
 #include <sys/resource.h>
 
 static void add_zone(process_sums *s, loam_zone *zone)
@@ -101,6 +103,16 @@ static void text_classes(process_out *out)
                     (uint64_t)c.size, c.used, c.slots, c.slabs);
 }
 
+static bool text_heap(void *ctx, loam_process_heap heap, const loam_process_heap_stats *s)
+{
+    process_out *out = ctx;
+    (void)heap;
+    out_fmt(out, "loam: heap %s: %U bytes in %U blocks of %U; ", s->name, s->used, s->blocks,
+            s->limit);
+    out_fmt(out, "%U free, never less than %U\n", s->free, s->low_water);
+    return true;
+}
+
 /* ---- for programs ---- */
 
 static void json_sums(process_out *out, const process_sums *s)
@@ -139,17 +151,46 @@ static void json_ranges(process_out *out)
     out_fmt(out, "]");
 }
 
+typedef struct json_list {
+    process_out *out;
+    bool more;
+} json_list;
+
+static bool json_heap(void *ctx, loam_process_heap heap, const loam_process_heap_stats *s)
+{
+    json_list *list = ctx;
+    (void)heap;
+    out_fmt(list->out, "%s{\"name\":", list->more ? "," : "");
+    out_string(list->out, s->name);
+    out_fmt(list->out, ",\"limit\":%U,\"used\":%U,\"blocks\":%U,\"free\":%U,", s->limit, s->used,
+            s->blocks, s->free);
+    out_fmt(list->out, "\"low_water\":%U,\"largest\":%U,\"metadata\":%U,\"failures\":%U}",
+            s->low_water, s->largest, s->metadata, s->failures);
+    list->more = true;
+    return true;
+}
+
+static void json_heaps(process_out *out)
+{
+    json_list list = {out, false};
+    out_fmt(out, ",\"heaps\":[");
+    loam_process_heap_each(json_heap, &list);
+    out_fmt(out, "]");
+}
+
 void process_figures(process_out *out, bool json)
 {
     process_sums s = process_sums_now();
     if (!json) {
         text_sums(out, &s);
         text_classes(out);
+        loam_process_heap_each(text_heap, out);
         return;
     }
     out_fmt(out, "{");
     json_sums(out, &s);
     json_classes(out);
     json_ranges(out);
+    json_heaps(out);
     out_fmt(out, "}\n");
 }

@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "preload.h"
 
+#include "loam/process_heap.h"
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -59,6 +61,27 @@ static void xml_line(FILE *stream, const char *element, const char *type, uint64
     fprintf(stream, " size=\"%llu\"/>\n", (unsigned long long)size);
 }
 
+static bool xml_heap(void *ctx, loam_process_heap heap, const loam_process_heap_stats *s)
+{
+    FILE *stream = ctx;
+    char name[LOAM_PROCESS_HEAP_NAME];
+    size_t i = 0;
+    for (; s->name[i] != '\0'; i++) { /* what XML would need words for is a dot */
+        char c = s->name[i];
+        bool plain = c >= ' ' && c != '<' && c != '&' && c != '"';
+        name[i] = '.';
+        if (plain)
+            name[i] = c;
+    }
+    name[i] = '\0';
+    fprintf(stream, "<heap nr=\"%u\" name=\"%s\">\n", heap.slot + 1, name);
+    xml_line(stream, "total", "used", s->blocks, s->used);
+    xml_line(stream, "total", "rest", UINT64_MAX, s->free);
+    xml_line(stream, "system", "max", UINT64_MAX, s->limit);
+    fprintf(stream, "</heap>\n");
+    return true;
+}
+
 PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
 {
     if (options != 0)
@@ -77,6 +100,7 @@ PRELOAD_EXPORT int malloc_info(int options, FILE *stream)
     xml_line(stream, "total", "large", s.large_blocks, s.large);
     xml_line(stream, "total", "rest", s.free_blocks, s.free);
     fprintf(stream, "</heap>\n");
+    loam_process_heap_each(xml_heap, stream);
     xml_line(stream, "total", "mmap", s.huge_blocks, s.huge);
     xml_line(stream, "system", "current", UINT64_MAX, s.ready + s.huge);
     xml_line(stream, "system", "max", UINT64_MAX, s.resident_peak);

@@ -45,7 +45,8 @@ typedef struct process_range {
 } process_range;
 
 typedef struct process {
-    loam_kmalloc *kmalloc;  /* [atomic] of the first range; NULL: the process has not started */
+    /* [atomic] of the first range; NULL: the process has not started, or is watched (watch.h) */
+    loam_kmalloc *kmalloc;
     uint32_t ranges;        /* [atomic] that can be used; they never go */
     loam_lock lock;         /* start, further ranges */
     loam_slab_config slabs; /* [init] */
@@ -64,6 +65,10 @@ typedef struct process_conf {
     uint32_t trim_ms; /* 0: never */
     size_t range;
     char file[PROCESS_PATH];
+    char profile[PROCESS_PATH], trace[PROCESS_PATH]; /* "": none */
+    size_t profile_rate, trace_most;
+    uint32_t profile_signal; /* 0: none */
+    bool valgrind;           /* tell it of blocks when it runs the program */
 } process_conf;
 
 extern process_conf loam__conf __attribute__((visibility("hidden")));
@@ -86,8 +91,8 @@ typedef struct process_out {
 int out_keep(int file);
 /* All of it, in as many pieces as the system wants; false: it does not want them. */
 bool out_write(int file, const void *bytes, size_t len);
-/* Opens a path, in which %p stands for the process's number, for writing behind what is there; kept as
- * by out_keep. -1: it cannot be opened. */
+/* Opens a path, in which %p stands for the process's number, for writing behind what is there; kept
+ * as by out_keep. -1: it cannot be opened. */
 int out_open(const char *path);
 void out_init(process_out *out, int file);
 /* As loam_text_fmt; at most OUT_TEXT bytes at a time. */
@@ -148,9 +153,20 @@ bool process_start(void);
 /* A block out of any range; a new range where all are full. NULL: no memory. zero: it reads 0.
  * caller: who asked, for reports. */
 void *process_alloc(size_t size, size_t align, bool zero, const void *caller);
+/* The same of a process that has started, and without telling those who watch. */
+void *process_take(size_t size, size_t align, bool zero, const void *caller);
 
 /* The range in which an address lies, or NULL. */
 process_range *process_range_of(const void *p);
+
+/* ---- preload_malloc.c ---- */
+
+/* Frees a block, or refuses it; those who watch are not told. */
+void process_free(void *p, const void *caller);
+/* Bytes that may be used; 0 after misuse. */
+size_t process_size(const void *p, const void *caller);
+/* The same; 0, and no word, where no block is out. */
+size_t process_usable(const void *p);
 
 /* ---- back.c ---- */
 
@@ -160,6 +176,16 @@ uint64_t process_give_back(process_range *r);
 /* The same when LOAM_CONF's trim_ms have gone by since the last time; for the slow paths of free,
  * with no lock held. */
 void process_tick(process_range *r);
+
+/* ---- heaps.c ---- */
+
+/* Every block of every named heap that is out. */
+void heaps_each_block(loam_kmalloc_fn *fn, void *ctx);
+/* The name of the heap whose addresses these are, or NULL. */
+const char *heaps_name_of(const void *p);
+/* Takes every lock of the named heaps, for a fork; gives them back. */
+void heaps_freeze(void);
+void heaps_thaw(void);
 
 /* ---- threads.c ---- */
 

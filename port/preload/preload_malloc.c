@@ -12,7 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "../../core/kmalloc_impl.h"
-#include "preload.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -140,7 +140,23 @@ static void foreign(const void *p, bool freeing, const void *caller)
                           .name = faults[fault].name,
                           .size = size,
                           .caller = caller};
+    if (fault == HUGE_FOREIGN && (report.name = heaps_name_of(p)) != NULL)
+        report.state = "of a named heap";
     loam_port_misuse(&report);
+}
+
+void process_free(void *p, const void *caller)
+{
+    process_range *r = process_range_of(p);
+    if (r != NULL) {
+        if (!thread_has_begun()) /* who only frees gathers, too */
+            thread_begin();
+        if (!kmalloc_put(r->kmalloc, p))
+            (void)loam_kmalloc__free(r->kmalloc, p, caller);
+        process_tick(r);
+    } else if (!huge_free(p)) {
+        foreign(p, true, caller);
+    }
 }
 
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
@@ -149,15 +165,10 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
     if (p == NULL || (k != NULL && loam_kmalloc__put_dressed(k, p)))
         return;
     int before = errno;
-    process_range *r = process_range_of(p);
-    if (r != NULL) {
-        if (!thread_has_begun()) /* who only frees gathers, too */
-            thread_begin();
-        (void)loam_kmalloc__free(r->kmalloc, p, caller);
-        process_tick(r);
-    } else if (!huge_free(p)) {
-        foreign(p, true, caller);
-    }
+    if (process_is_watched())
+        watch_free(p, caller);
+    else
+        process_free(p, caller);
     errno = before;
 }
 
@@ -194,7 +205,17 @@ PRELOAD_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 
 /* ---- sizes ---- */
 
-static size_t size_of(const void *p, const void *caller)
+size_t process_usable(const void *p)
+{
+    process_range *r = process_range_of(p);
+    slab_place at;
+    if (r == NULL)
+        return huge_size(p);
+    bool out = loam_slab__find(r->slabs, p, r->kmalloc, NULL, &at) == SLAB_FINE;
+    return out ? loam_slab__usable(&at) : 0;
+}
+
+size_t process_size(const void *p, const void *caller)
 {
     process_range *r = process_range_of(p);
     if (r != NULL)
@@ -207,7 +228,8 @@ static size_t size_of(const void *p, const void *caller)
 
 PRELOAD_EXPORT size_t malloc_usable_size(void *p)
 {
-    return p == NULL ? 0 : size_of(p, __builtin_return_address(0));
+    size_t size = p == NULL ? 0 : process_size(p, __builtin_return_address(0));
+    return process_is_watched() ? watch_size(p, size) : size;
 }
 
 /* A block that goes from one kind of memory to the other. */
@@ -223,13 +245,15 @@ static void *move(void *p, size_t old, size_t size, const void *caller)
 
 static void *resize(void *p, size_t size, const void *caller)
 {
+    if (process_is_watched())
+        return watch_realloc(p, size, caller);
     process_range *r = process_range_of(p);
     if (r != NULL && size < PROCESS_HUGE) {
         void *q = loam_kmalloc__realloc(r->kmalloc, p, size, caller);
         if (q != NULL)
             return q;
     }
-    size_t old = size_of(p, caller);
+    size_t old = process_size(p, caller);
     if (old == 0)
         return NULL;
     if (r == NULL && size >= PROCESS_HUGE)

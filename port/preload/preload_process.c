@@ -23,7 +23,7 @@
  */
 #define _DEFAULT_SOURCE
 #include "../../core/kmalloc_impl.h"
-#include "preload.h"
+#include "watch.h"
 
 #include <sys/mman.h>
 
@@ -145,6 +145,7 @@ static void process_configure(void)
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
     conf_read();
     atend_prepare();
+    watch_prepare();
 }
 
 bool process_start(void)
@@ -158,7 +159,8 @@ bool process_start(void)
     }
     if (started && self->ranges == 0) {
         loam_atomic_store(&self->ranges, 1); /* pairs with the load in process_range_of */
-        loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
+        if (!process_is_watched())
+            loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
     }
     loam_lock_release(&self->lock, irq);
     return started;
@@ -200,6 +202,12 @@ void *process_alloc(size_t size, size_t align, bool zero, const void *caller)
         return NULL;
     if (!thread_has_begun())
         thread_begin();
+    return process_is_watched() ? watch_alloc(size, align, zero, caller)
+                                : process_take(size, align, zero, caller);
+}
+
+void *process_take(size_t size, size_t align, bool zero, const void *caller)
+{
     if (size > PTRDIFF_MAX)
         return NULL;
     if (size >= PROCESS_HUGE || align >= PROCESS_HUGE)

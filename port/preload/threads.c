@@ -26,7 +26,7 @@
  * NOT    More threads than numbers: they share the front with the lock.
  */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "watch.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -157,6 +157,8 @@ static void fork_prepare(void)
     (void)loam_lock_acquire(&loam__process.lock);
     each_range(range_freeze);
     huge_freeze();
+    heaps_freeze();
+    watch_freeze();
     (void)loam_lock_acquire(&threads.lock);
     frozen.done = true;
     frozen.mask = mask;
@@ -168,6 +170,8 @@ static void fork_end(void (*thaw)(process_range *r), void (*unlock_streams)(void
     sigset_t mask = frozen.mask;
     frozen.done = false;
     loam_lock_release(&threads.lock, none);
+    watch_thaw();
+    heaps_thaw();
     huge_thaw();
     each_range(thaw);
     loam_lock_release(&loam__process.lock, none);
@@ -186,6 +190,7 @@ static void fork_parent(void)
 static void fork_child(void)
 {
     uint32_t others = 0;
+    watch_child();
     if (!frozen.done)
         return;
     for (unsigned i = 0; i < WORDS; i++)

@@ -2,6 +2,7 @@
 /* malloc_api.c - the malloc of libloam.so by the words of its standards. Linked with the library;
  * what must end the program happens in a child, whose one line is read. */
 #define _GNU_SOURCE
+#include "in_child.h"
 #include "tap_host.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
@@ -335,30 +335,6 @@ static void other_thread_double(void)
     pthread_t thread = other_thread();
     release(shared = alloc(200000));
     tell(thread);
-}
-
-/* The child's line; "" and *status 0 when nothing ended it. */
-static void in_child(void (*fn)(void), char *line, size_t cap, int *status)
-{
-    int ends[2];
-    size_t len = 0;
-    ssize_t n;
-    if (pipe(ends) != 0)
-        return;
-    pid_t child = fork();
-    if (child == 0) {
-        struct rlimit none = {0, 0};
-        setrlimit(RLIMIT_CORE, &none);
-        dup2(ends[1], STDERR_FILENO);
-        fn();
-        _exit(0);
-    }
-    close(ends[1]);
-    while (len < cap - 1 && (n = read(ends[0], line + len, cap - 1 - len)) > 0)
-        len += (size_t)n;
-    line[len] = '\0';
-    close(ends[0]);
-    waitpid(child, status, 0);
 }
 
 static void stopped(tap *t)

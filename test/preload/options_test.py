@@ -128,8 +128,8 @@ def checks(tap, program, folder):
     tap.check(code == 0 and figures["huge"] == figures["huge_peak"] == 40 << 20 and
               figures["huge_blocks"] == 1, "stats,json: huge blocks and their peak", [errors])
     code, _, errors = run(program, ["large"], "stats")
-    tap.check(code == 0 and re.search(r"^loam: kmalloc-\d+: \d+ bytes, \d+ out of \d+ slots", errors,
-                                      re.M) and
+    tap.check(code == 0 and
+              re.search(r"^loam: kmalloc-\d+: \d+ bytes, \d+ out of \d+ slots", errors, re.M) and
               re.search(r"^loam: of these 1\d{8} bytes in 11 large blocks", errors, re.M),
               "stats: classes and large blocks", [errors])
     code, out, errors = run(program, ["info"], "")

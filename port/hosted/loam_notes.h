@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_HOSTED_NOTES_H
+#define LOAM_HOSTED_NOTES_H
+
+/* loam_notes.h - what Valgrind is told of memory, when it runs the program.
+ *
+ * A note is a request of Valgrind's client interface: a few instructions that do nothing on a real
+ * processor. Where its header was not there when this was compiled, loam_notes_runs says false, and
+ * notes are nothing. Any thread.
+ */
+#include "loam/base.h"
+
+/* Does Valgrind's memcheck run the program? Its other tools are told nothing. */
+bool loam_notes_runs(void);
+
+/* A block is there, as from malloc: its bytes may be written; and read, if they are 0. */
+void loam_notes_alloc(const void *p, size_t size, bool zero);
+/* It is no more; Valgrind reports one that was not there. */
+void loam_notes_free(const void *p);
+
+/* Nobody may touch these bytes; somebody may. */
+void loam_notes_hide(const void *p, size_t len);
+void loam_notes_show(const void *p, size_t len);
+/* Is the first byte hidden? How many bytes from p on, of len, before what is hidden to the end? */
+bool loam_notes_is_hidden(const void *p);
+size_t loam_notes_shown(const void *p, size_t len);
+
+#endif

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/* heaps.c - named heaps of a process: loam/process_heap.h.
+ *
+ * WHAT   A heap is a zone, slabs and kmalloc of its own over addresses of its own, behind one lock.
+ *
+ * MODEL  Records in a table that never goes; a handle is a place in it and the generation of the
+ *        heap that is there. What a heap has is two mappings; destroying it is giving them back.
+ *
+ *            handle {slot 2, generation 7}
+ *                        |
+ *            record  [ . | . | lock, 7, "cache", kmalloc | . | ... ]
+ *                                               |
+ *                        base | blocks, slabs, their tables ... limit |      | zone's arrays |
+ *
+ *        The layers are those of one processor: no fronts for others, so what is free is known to
+ *        the page, and a heap of 256 KiB has room for blocks. Inside, each thread is processor 0.
+ *        docs/decisions/0007-named-heaps.md has the figures that chose these layers.
+ * LOCKS  heaps.lock: which records are used. A record's lock: all else of it; nobody else is in its
+ *        layers. Order: table, then record. Reports are told with none held.
+ * COST   100 instructions a pair of small blocks, the lock's two locked ones included.
+ * FROM   Private heaps as of Windows and of mimalloc.
+ * NOT    Fronts for threads; giving pages back before the heap is destroyed.
+ */
+#define _GNU_SOURCE
+#include "../../core/kmalloc_impl.h"
+#include "watch.h"
+
+#include "loam/process_heap.h"
+
+#include <sys/mman.h>
+
+typedef struct heap_record {
+    loam_lock lock;
+    uint32_t generation;   /* [lock] of the heap here; 0: none was ever */
+    bool used;             /* [table] */
+    loam_kmalloc *kmalloc; /* [lock] NULL: no heap */
+    loam_zone *zone;
+    unsigned char *base;
+    void *meta;
+    size_t limit, meta_len;
+    char name[LOAM_PROCESS_HEAP_NAME];
+} heap_record;
+
+static struct {
+    loam_lock lock;
+    uint32_t generations; /* [lock] */
+    uint32_t records;     /* [lock] the first so many were used */
+    heap_record record[LOAM_PROCESS_HEAPS];
+} heaps = {.lock = LOAM_LOCK_INIT};
+
+/* ---- misuse ---- */
+
+static void refuse_handle(loam_process_heap heap, const void *caller)
+{
+    loam_report report = {.unit = "heap",
+                          .what = "use of a heap that is none",
+                          .object = "heap",
+                          .value = heap.slot,
+                          .state = heap.generation == 0 ? "never created" : "destroyed",
+                          .caller = caller};
+    loam_port_misuse(&report);
+}
+
+/* ---- in and out ---- */
+
+typedef struct heap_stay {
+    heap_record *heap;
+    unsigned cpu; /* the thread's own */
+} heap_stay;
+
+/* The record with its lock, or NULL after a report. */
+static heap_record *heap_enter(loam_process_heap heap, heap_stay *stay, const void *caller)
+{
+    heap_record *h = heap.slot < LOAM_PROCESS_HEAPS ? &heaps.record[heap.slot] : NULL;
+    if (h != NULL) {
+        (void)loam_lock_acquire(&h->lock);
+        if (LOAM_LIKELY(h->kmalloc != NULL && h->generation == heap.generation)) {
+            *stay = (heap_stay){h, loam_port_cpu()};
+            loam_hosted_set_cpu(0); /* the layers' only one */
+            return h;
+        }
+        loam_lock_release(&h->lock, loam_port_irq_save());
+    }
+    refuse_handle(heap, caller);
+    return NULL;
+}
+
+static void heap_leave(const heap_stay *stay)
+{
+    loam_hosted_set_cpu(stay->cpu);
+    loam_lock_release(&stay->heap->lock, loam_port_irq_save());
+}
+
+/* ---- create, destroy ---- */
+
+static void *heap_map(size_t len)
+{
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Small slabs where few would fit: there is one of each class that is used. */
+static unsigned heap_shift(size_t limit)
+{
+    return limit < (size_t)4 << 20 ? 12 : limit < (size_t)64 << 20 ? 14 : 16;
+}
+
+/* false: no memory, and nothing is left. Nobody else knows the record's heap. */
+static bool heap_build(heap_record *h, size_t limit)
+{
+    size_t slab = (size_t)1 << heap_shift(limit), around = limit + slab;
+    unsigned char *map = heap_map(around);
+    if (map == NULL)
+        return false;
+    h->base = (unsigned char *)loam_align_up((uintptr_t)map, slab);
+    if (h->base != map)
+        munmap(map, (size_t)(h->base - map));
+    munmap(h->base + limit, (size_t)(map + around - (h->base + limit)));
+    h->limit = limit;
+    loam_span ram = {(uintptr_t)h->base, limit};
+    loam_zone_config config;
+    loam_zone_config_init(&config);
+    config.name = h->name;
+    config.lowest = true;
+    config.linear = (loam_linear){ram.base, ram.len, h->base};
+    h->meta_len = (size_t)loam_zone_measure(&ram, 1, &config);
+    h->meta = heap_map(h->meta_len);
+    h->zone = h->meta == NULL ? NULL : loam_zone_init(h->meta, h->meta_len, true, &ram, 1, &config);
+    return h->zone != NULL && loam_zone_add(h->zone, loam_pa_to_pfn(loam_pa_of(ram.base)),
+                                            limit >> LOAM_PAGE_SHIFT) == LOAM_OK;
+}
+
+static loam_kmalloc *heap_layers(const heap_record *h)
+{
+    loam_slab_config config = loam__process.slabs;
+    config.ncpus = 1;
+    config.shift = heap_shift(h->limit);
+    loam_slabs *slabs = loam_slabs_init(h->zone, &config);
+    return slabs == NULL ? NULL : loam_kmalloc_init(slabs);
+}
+
+static void heap_unmap(unsigned char *base, size_t limit, void *meta, size_t meta_len)
+{
+    if (base != NULL)
+        munmap(base, limit);
+    if (meta != NULL)
+        munmap(meta, meta_len);
+}
+
+/* An unused record, or NULL: none is left. */
+static heap_record *heap_take_record(uint32_t *generation)
+{
+    heap_record *h = NULL;
+    loam_irq irq = loam_lock_acquire(&heaps.lock);
+    for (uint32_t i = 0; i < LOAM_PROCESS_HEAPS && h == NULL; i++)
+        if (!heaps.record[i].used) {
+            h = &heaps.record[i];
+            h->used = true;
+            heaps.records = heaps.records > i ? heaps.records : i + 1;
+        }
+    if (++heaps.generations == 0)
+        heaps.generations = 1;
+    *generation = heaps.generations;
+    loam_lock_release(&heaps.lock, irq);
+    return h;
+}
+
+static void heap_give_record(heap_record *h)
+{
+    loam_irq irq = loam_lock_acquire(&heaps.lock);
+    h->used = false;
+    loam_lock_release(&heaps.lock, irq);
+}
+
+static void heap_set_name(heap_record *h, const char *name)
+{
+    size_t i = 0;
+    for (; i + 1 < sizeof(h->name) && name[i] != '\0'; i++)
+        h->name[i] = name[i];
+    h->name[i] = '\0';
+}
+
+PRELOAD_EXPORT loam_err loam_process_heap_create(loam_process_heap *heap, const char *name,
+                                                 size_t limit)
+{
+    uint32_t generation;
+    if (heap == NULL)
+        return LOAM_EINVAL;
+    *heap = (loam_process_heap){0, 0};
+    if (name == NULL || limit < LOAM_PROCESS_HEAP_LEAST || limit > PTRDIFF_MAX / 2)
+        return LOAM_EINVAL;
+    if (!process_start())
+        return LOAM_ENOMEM;
+    heap_record *h = heap_take_record(&generation);
+    if (h == NULL)
+        return LOAM_EFULL;
+    (void)loam_lock_acquire(&h->lock);
+    unsigned cpu = loam_port_cpu();
+    loam_hosted_set_cpu(0);
+    h->base = NULL;
+    h->meta = NULL;
+    heap_set_name(h, name);
+    if (heap_build(h, (size_t)loam_align_up(limit, LOAM_PAGE_SIZE)))
+        h->kmalloc = heap_layers(h);
+    bool made = h->kmalloc != NULL;
+    if (made) {
+        h->generation = generation;
+        *heap = (loam_process_heap){(uint32_t)(h - heaps.record), generation};
+    } else {
+        heap_unmap(h->base, h->limit, h->meta, h->meta_len);
+    }
+    loam_hosted_set_cpu(cpu);
+    loam_lock_release(&h->lock, loam_port_irq_save());
+    if (!made)
+        heap_give_record(h);
+    return made ? LOAM_OK : LOAM_ENOMEM;
+}
+
+static bool heap_tell_gone(void *ctx, void *p, size_t size, const char *cache, const void *site)
+{
+    (void)ctx;
+    (void)size;
+    (void)cache;
+    (void)site;
+    watch_gone(p);
+    return true;
+}
+
+PRELOAD_EXPORT loam_err loam_process_heap_destroy(loam_process_heap heap, uint64_t *blocks)
+{
+    heap_stay stay;
+    heap_record *h = heap_enter(heap, &stay, __builtin_return_address(0));
+    if (h == NULL)
+        return LOAM_EINVAL;
+    if (blocks != NULL) {
+        loam_kmalloc_stats stats;
+        loam_kmalloc_stat(h->kmalloc, &stats);
+        *blocks = stats.used_blocks;
+    }
+    if (process_is_watched())
+        loam_kmalloc_each(h->kmalloc, heap_tell_gone, NULL);
+    h->kmalloc = NULL;
+    unsigned char *base = h->base;
+    void *meta = h->meta;
+    size_t limit = h->limit, meta_len = h->meta_len;
+    heap_leave(&stay);
+    heap_unmap(base, limit, meta, meta_len);
+    heap_give_record(h);
+    return LOAM_OK;
+}
+
+/* ---- blocks ---- */
+
+static void *heap_alloc(loam_process_heap heap, size_t size, size_t align, bool zero,
+                        const void *caller)
+{
+    heap_stay stay;
+    heap_record *h = heap_enter(heap, &stay, caller);
+    if (h == NULL)
+        return NULL;
+    void *p = align > PROCESS_ALIGN ? loam_kmalloc_aligned(h->kmalloc, size, align)
+                                    : loam_kmalloc__general(h->kmalloc, size, caller);
+    size_t usable = p != NULL && process_is_watched() ? loam_kmalloc_size(h->kmalloc, p) : 0;
+    heap_leave(&stay);
+    if (p != NULL && process_is_watched())
+        watch_born(p, size, usable, zero, caller);
+    if (p != NULL && zero)
+        __builtin_memset(p, 0, size);
+    return p;
+}
+
+PRELOAD_EXPORT void *loam_process_heap_alloc(loam_process_heap heap, size_t size)
+{
+    return heap_alloc(heap, size, PROCESS_ALIGN, false, __builtin_return_address(0));
+}
+
+PRELOAD_EXPORT void *loam_process_heap_calloc(loam_process_heap heap, size_t n, size_t size)
+{
+    uint64_t bytes;
+    if (loam_mul_overflows(n, size, &bytes) || bytes > PTRDIFF_MAX)
+        return NULL;
+    return heap_alloc(heap, (size_t)bytes, PROCESS_ALIGN, true, __builtin_return_address(0));
+}
+
+PRELOAD_EXPORT void *loam_process_heap_aligned(loam_process_heap heap, size_t size, size_t align)
+{
+    enum { MOST = 1 << 15 };
+    if (!loam_is_pow2(align) || align > MOST)
+        return NULL;
+    return heap_alloc(heap, size, align, false, __builtin_return_address(0));
+}
+
+/* Bytes of the block at p, with the heap's lock held; 0: there is none, and the lock is given back
+ * and the caller told. */
+static size_t heap_block(heap_record *h, const heap_stay *stay, const void *p, bool freeing,
+                         const void *caller)
+{
+    slab_place at;
+    loam_slabs *s = h->kmalloc->slabs;
+    slab_fault fault = loam_slab__find(s, p, h->kmalloc, NULL, &at);
+    if (LOAM_LIKELY(fault == SLAB_FINE))
+        return loam_slab__usable(&at);
+    heap_leave(stay);
+    (void)loam_slab__refuse(s, p, fault, &at, freeing, caller);
+    return 0;
+}
+
+static loam_err heap_free(loam_process_heap heap, void *p, const void *caller)
+{
+    heap_stay stay;
+    heap_record *h = p == NULL ? NULL : heap_enter(heap, &stay, caller);
+    if (h == NULL)
+        return p == NULL ? LOAM_OK : LOAM_EINVAL;
+    if (process_is_watched() || !kmalloc_put(h->kmalloc, p)) {
+        if (heap_block(h, &stay, p, true, caller) == 0)
+            return LOAM_EINVAL;
+        if (process_is_watched())
+            watch_gone(p);
+        (void)loam_kmalloc__free(h->kmalloc, p, caller);
+    }
+    heap_leave(&stay);
+    return LOAM_OK;
+}
+
+PRELOAD_EXPORT loam_err loam_process_heap_free(loam_process_heap heap, void *p)
+{
+    return heap_free(heap, p, __builtin_return_address(0));
+}
+
+static size_t heap_size(loam_process_heap heap, const void *p, const void *caller)
+{
+    heap_stay stay;
+    heap_record *h = heap_enter(heap, &stay, caller);
+    if (h == NULL)
+        return 0;
+    size_t size = heap_block(h, &stay, p, false, caller);
+    if (size != 0)
+        heap_leave(&stay);
+    return size == 0 || !process_is_watched() ? size : watch_size(p, size);
+}
+
+PRELOAD_EXPORT size_t loam_process_heap_size(loam_process_heap heap, const void *p)
+{
+    return p == NULL ? 0 : heap_size(heap, p, __builtin_return_address(0));
+}
+
+/* In place or moved by kmalloc; NULL: no memory, or it was refused. */
+static void *heap_resize(loam_process_heap heap, void *p, size_t size, const void *caller)
+{
+    heap_stay stay;
+    heap_record *h = heap_enter(heap, &stay, caller);
+    if (h == NULL || heap_block(h, &stay, p, false, caller) == 0)
+        return NULL;
+    void *q = loam_kmalloc__realloc(h->kmalloc, p, size, caller);
+    heap_leave(&stay);
+    return q;
+}
+
+/* Told as an allocation, a copy and a free. */
+static void *heap_move(loam_process_heap heap, void *p, size_t size, const void *caller)
+{
+    size_t old = heap_size(heap, p, caller);
+    void *q = old == 0 ? NULL : heap_alloc(heap, size, PROCESS_ALIGN, false, caller);
+    if (q == NULL)
+        return NULL;
+    __builtin_memcpy(q, p, old < size ? old : size);
+    (void)heap_free(heap, p, caller);
+    return q;
+}
+
+PRELOAD_EXPORT void *loam_process_heap_realloc(loam_process_heap heap, void *p, size_t size)
+{
+    const void *caller = __builtin_return_address(0);
+    if (p == NULL)
+        return heap_alloc(heap, size, PROCESS_ALIGN, false, caller);
+    if (size == 0) {
+        (void)heap_free(heap, p, caller);
+        return NULL;
+    }
+    return process_is_watched() ? heap_move(heap, p, size, caller)
+                                : heap_resize(heap, p, size, caller);
+}
+
+/* ---- views ---- */
+
+/* Lock held. */
+static void heap_figures(const heap_record *h, loam_process_heap_stats *stats)
+{
+    loam_zone_stats z;
+    loam_kmalloc_stats k;
+    loam_zone_stat(h->zone, &z);
+    loam_kmalloc_stat(h->kmalloc, &k);
+    *stats = (loam_process_heap_stats){
+        .limit = h->limit,
+        .used = k.used_bytes,
+        .blocks = k.used_blocks,
+        .free = z.free << LOAM_PAGE_SHIFT,
+        .low_water = z.low_water << LOAM_PAGE_SHIFT,
+        .largest = z.largest < 0 ? 0 : (uint64_t)LOAM_PAGE_SIZE << z.largest,
+        .metadata = h->meta_len,
+        .failures = k.failures,
+        .refusals = k.refusals,
+    };
+    __builtin_memcpy(stats->name, h->name, sizeof(stats->name));
+}
+
+PRELOAD_EXPORT loam_err loam_process_heap_stat(loam_process_heap heap,
+                                               loam_process_heap_stats *stats)
+{
+    heap_stay stay;
+    heap_record *h = heap_enter(heap, &stay, __builtin_return_address(0));
+    if (h == NULL)
+        return LOAM_EINVAL;
+    heap_figures(h, stats);
+    heap_leave(&stay);
+    return LOAM_OK;
+}
+
+/* The heap in a slot, or all 0. */
+static loam_process_heap heap_at(uint32_t slot)
+{
+    heap_record *h = &heaps.record[slot];
+    loam_irq irq = loam_lock_acquire(&h->lock);
+    loam_process_heap heap = {slot, h->kmalloc != NULL ? h->generation : 0};
+    loam_lock_release(&h->lock, irq);
+    return heap;
+}
+
+static uint32_t heap_slots(void)
+{
+    loam_irq irq = loam_lock_acquire(&heaps.lock);
+    uint32_t n = heaps.records;
+    loam_lock_release(&heaps.lock, irq);
+    return n;
+}
+
+PRELOAD_EXPORT void loam_process_heap_each(loam_process_heap_fn *fn, void *ctx)
+{
+    uint32_t n = heap_slots();
+    for (uint32_t i = 0; i < n; i++) {
+        loam_process_heap_stats stats;
+        loam_process_heap heap = heap_at(i);
+        if (heap.generation == 0 || loam_process_heap_stat(heap, &stats) != LOAM_OK)
+            continue;
+        if (!fn(ctx, heap, &stats))
+            return;
+    }
+}
+
+void heaps_each_block(loam_kmalloc_fn *fn, void *ctx)
+{
+    uint32_t n = heap_slots();
+    for (uint32_t i = 0; i < n; i++) {
+        heap_record *h = &heaps.record[i];
+        loam_irq irq = loam_lock_acquire(&h->lock);
+        if (h->kmalloc != NULL)
+            loam_kmalloc_each(h->kmalloc, fn, ctx);
+        loam_lock_release(&h->lock, irq);
+    }
+}
+
+const char *heaps_name_of(const void *p)
+{
+    const char *name = NULL;
+    uint32_t n = heap_slots();
+    for (uint32_t i = 0; i < n && name == NULL; i++) {
+        heap_record *h = &heaps.record[i];
+        loam_irq irq = loam_lock_acquire(&h->lock);
+        if (h->kmalloc != NULL && (uintptr_t)p - (uintptr_t)h->base < h->limit)
+            name = h->name;
+        loam_lock_release(&h->lock, irq);
+    }
+    return name;
+}
+
+/* ---- forks ---- */
+
+void heaps_freeze(void)
+{
+    (void)loam_lock_acquire(&heaps.lock);
+    for (uint32_t i = 0; i < heaps.records; i++)
+        (void)loam_lock_acquire(&heaps.record[i].lock);
+}
+
+void heaps_thaw(void)
+{
+    for (uint32_t i = 0; i < heaps.records; i++)
+        loam_lock_release(&heaps.record[i].lock, loam_port_irq_save());
+    loam_lock_release(&heaps.lock, loam_port_irq_save());
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_PRELOAD_WATCH_H
+#define LOAM_PRELOAD_WATCH_H
+
+/* watch.h - who wants to hear of every block: profile, trace, Valgrind. watch.c has the theory. */
+#include "preload.h"
+
+/* [init] What LOAM_CONF chose, and whether Valgrind runs the program. Not 0: process.kmalloc stays
+ * NULL, so that malloc and free take their slow paths, which ask here. */
+enum { WATCH_PROFILE = 1, WATCH_TRACE = 2, WATCH_VALGRIND = 4 };
+extern unsigned loam__watch __attribute__((visibility("hidden")));
+
+static inline bool process_is_watched(void)
+{
+    return LOAM_UNLIKELY(loam__watch != 0);
+}
+
+/* After conf_read, under process.lock: sets loam__watch, opens what is written. */
+void watch_prepare(void);
+
+/* A block of the process: as process_take gives it, as process_free takes it; in another size. */
+void *watch_alloc(size_t size, size_t align, bool zero, const void *caller);
+void watch_free(void *p, const void *caller);
+void *watch_realloc(void *p, size_t size, const void *caller);
+/* Bytes of a block that the program may use: what it asked for, under Valgrind; else `usable`. */
+size_t watch_size(const void *p, size_t usable);
+
+/* A block is there, and nobody has it yet: of so many bytes that it asked for and may use. zero:
+ * they are going to read 0, and are to be cleared by the caller after this call. */
+void watch_born(void *p, size_t size, size_t usable, bool zero, const void *caller);
+/* A block is about to go: it is still nobody else's. */
+void watch_gone(void *p);
+
+/* Around a fork: takes the locks, gives them back. */
+void watch_freeze(void);
+void watch_thaw(void);
+/* In the child, before that; there is no other thread. */
+void watch_child(void);
+/* When the program ends, before figures are told. */
+void watch_end(void);
+
+/* ---- profile.c ---- */
+
+bool profile_prepare(void);
+void profile_alloc(void *p, size_t size, const void *caller);
+void profile_free(void *p);
+void profile_freeze(void);
+void profile_thaw(void);
+void profile_end(void);
+
+/* ---- events.c ---- */
+
+bool events_prepare(void);
+void events_put(loam_trace_kind kind, const void *p, uint64_t b);
+void events_freeze(void);
+void events_thaw(void);
+void events_child(void);
+void events_end(void);
+
+#endif
