@@ -32,7 +32,9 @@ asan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 tsan_CC := gcc
 tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DLOAM_LOCK_ORDER=1
 host32_CC := gcc
-host32_CFLAGS := -m32 -O2 -g -fstack-usage
+# Debian has the kernel's headers, which are the same for both, in the 64-bit folder alone.
+M32 := -m32 -idirafter /usr/include/$(shell gcc -print-multiarch)
+host32_CFLAGS := $(M32) -O2 -g -fstack-usage
 
 host_GROUP := host
 hostclang_GROUP := clang

@@ -3,6 +3,7 @@
 #
 #     build/host/libloam.so    LD_PRELOAD it, or link with -lloam
 #     build/host/libloam.a     the core for programs that use it themselves, and the same malloc
+#     build/host32/libloam.so  for programs of 32 bits; its tests run in `make test`
 #
 # The malloc has a core of its own: its processors are the process's threads, and nobody else's
 # numbers. In the static library that is one object whose other names are hidden.
@@ -11,24 +12,33 @@ PRELOAD_SRC := $(sort $(wildcard port/preload/*.c))
 PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) $(PORT_SRC)
 SO_VERSION := 0
 
+PRELOAD_CFLAGS := $(FOR_PACKAGES) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
+    -fno-builtin-malloc -fno-semantic-interposition -DLOAM_HOSTED_FIRST_CPU=31 # PROCESS_NOBODY
 so_CC := gcc
 so_GROUP := host
 so_INCLUDE := -Iinclude -Iport/hosted -Iport/preload
-so_CFLAGS := $(FOR_PACKAGES) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
-    -fno-builtin-malloc -fno-semantic-interposition -DLOAM_HOSTED_FIRST_CPU=31 # PROCESS_NOBODY
-
-$(eval $(call variant_rules,so))
+so_CFLAGS := $(PRELOAD_CFLAGS)
+so32_CC := gcc
+so32_GROUP := host32
+so32_INCLUDE := $(so_INCLUDE)
+so32_CFLAGS := $(M32) $(PRELOAD_CFLAGS)
+$(foreach v,so so32,$(eval $(call variant_rules,$(v))))
 PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
 
-build/host/libloam.so.$(SO_VERSION): $(PRELOAD_OBJ) port/preload/libloam.map
-	$(call say,LD so,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)gcc $(LDFLAGS) -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
+# folder below build/, variant, what gcc needs besides
+define preload_rules
+build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) port/preload/libloam.map
+	$$(call say,LD $(2),$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)gcc $(3) $$(LDFLAGS) -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
 	    -Wl,-z,now,-z,relro,--no-undefined -Wl,--version-script=port/preload/libloam.map \
-	    $(PRELOAD_OBJ) -lpthread -o $@
+	    $$(filter %.o,$$^) -lpthread -o $$@
 
-build/host/libloam.so: build/host/libloam.so.$(SO_VERSION)
-	$(Q)ln -sf libloam.so.$(SO_VERSION) $@
+build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)
+	$$(Q)ln -sf libloam.so.$(SO_VERSION) $$@
+endef
+$(eval $(call preload_rules,host,so,))
+$(eval $(call preload_rules,host32,so32,-m32))
 
 build/so/loam_malloc.o: $(PRELOAD_OBJ)
 	$(call say,LD so,$@)
@@ -40,7 +50,7 @@ build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) build/so/loam_
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 all: build/host/libloam.so build/host/libloam.a
-TEST_NEEDS += build/host/libloam.so build/host/libloam.a
+TEST_NEEDS += build/host/libloam.so build/host/libloam.a build/host32/libloam.so
 
 # ---- its tests: programs linked with the library ----
 
@@ -53,6 +63,16 @@ build/preload/%: build/host/obj/test/preload/%.o build/host/obj/test/tap.o build
 	$(Q)gcc $(filter %.o %.a,$^) -Lbuild/host -l:libloam.so.$(SO_VERSION) \
 	    -Wl,-rpath,'$$ORIGIN/../host' -lpthread -o $@
 
-TESTS += $(PRELOAD_TESTS) $(sort $(wildcard test/preload/*_test.py))
+# The same in 32 bits.
+PRELOAD32_TESTS := $(PRELOAD_TESTS:build/preload/%=build/preload32/%)
+
+build/preload32/%: build/host32/obj/test/preload/%.o build/host32/obj/test/tap.o \
+    build/host32/libcore.a build/host32/libloam.so
+	$(call say,LD preload32,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -m32 $(filter %.o %.a,$^) -Lbuild/host32 -l:libloam.so.$(SO_VERSION) \
+	    -Wl,-rpath,'$$ORIGIN/../host32' -lpthread -o $@
+
+TESTS += $(PRELOAD_TESTS) $(PRELOAD32_TESTS) $(sort $(wildcard test/preload/*_test.py))
 LONG_TESTS += $(sort $(wildcard test/preload/*_long.py))
 test test-long: | build/packages/programs

@@ -12,19 +12,25 @@
 #include <malloc.h>
 #include <stdio.h>
 
+/* What does not fit is the most that does. */
+static size_t in_size(uint64_t v)
+{
+    return v > SIZE_MAX ? SIZE_MAX : (size_t)v;
+}
+
 PRELOAD_EXPORT struct mallinfo2 mallinfo2(void)
 {
     process_sums s = process_sums_now();
-    return (struct mallinfo2){.arena = s.ready,
-                              .ordblks = s.free_blocks,
-                              .hblks = s.huge_blocks,
-                              .hblkhd = s.huge,
-                              .uordblks = s.used,
-                              .fordblks = s.ready > s.used ? s.ready - s.used : 0,
-                              .keepcost = s.free};
+    return (struct mallinfo2){.arena = in_size(s.ready),
+                              .ordblks = in_size(s.free_blocks),
+                              .hblks = in_size(s.huge_blocks),
+                              .hblkhd = in_size(s.huge),
+                              .uordblks = in_size(s.used),
+                              .fordblks = in_size(s.ready > s.used ? s.ready - s.used : 0),
+                              .keepcost = in_size(s.free)};
 }
 
-/* The same in ints, for old programs; what does not fit is the most that does. */
+/* The same in ints, for old programs. */
 static int in_int(size_t v)
 {
     return v > INT32_MAX ? INT32_MAX : (int)v;

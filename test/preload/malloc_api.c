@@ -69,7 +69,7 @@ static void too_much(tap *t)
     is_refused(t, alloc(SIZE_MAX));
     is_refused(t, alloc(most - 4096));
     is_refused(t, alloc_zero(SIZE_MAX / 2, 3));
-    is_refused(t, alloc_zero((size_t)1 << 33, (size_t)1 << 33));
+    is_refused(t, alloc_zero((size_t)2 << sizeof(size_t) * 4, (size_t)2 << sizeof(size_t) * 4));
     is_refused(t, resize(p, most + 1));
     is_refused(t, resize_array(p, SIZE_MAX / 4, 5));
     is_refused(t, alloc_aligned(4096, SIZE_MAX - 100));
