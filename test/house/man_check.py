@@ -208,6 +208,22 @@ def example_faults(page, code):
     return [] if same else ["its example is not examples/arena.c [arena]"]
 
 
+def code_faults(root, page, units):
+    """What compilers say of the code under EXAMPLES; a comment there declares what it stands on."""
+    section = re.search(r"^\.Sh EXAMPLES\n(.*?)^\.Sh ", page, re.M | re.S)
+    if not section:
+        return ["it has no example"]
+    given = "\n".join(re.findall(r'^\.\\" with (.*)$', section.group(1), re.M))
+    shown = "".join(re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed", section.group(1), re.M | re.S))
+    shown = re.sub(r"^\\&\.\.\.$", "", shown, flags=re.M)
+    headers = "".join(f"#include <loam/{unit}.h>\n" for unit in units)
+    text = f"{headers}{given}\nvoid example(void);\nvoid example(void)\n{{\n{shown}}}\n"
+    code, output = run(["gcc", "-std=c11", "-Wall", "-Wno-unused", "-Werror", "-fsyntax-only",
+                        "-Iinclude", f"-I{ROOT}/include", f"-I{ROOT}/port/hosted", "-xc", "-"],
+                       root, text)
+    return [output] if code else []
+
+
 HEADER = """typedef struct loam_x_stats {
     int a, b[3]; /* c; d */
     bool (*ask)(void *ctx, int f);
@@ -268,6 +284,9 @@ def self_test(tap):
         tap.caught(lint_faults(root, "docs/man/loam_x.3"), "Ell", "a macro that is none")
         tap.caught(reference_faults(root, "docs/man/loam_x.3"), "loam_z(3)", "a page that is none")
         tap.caught(reference_faults(root, "docs/man/loam_x.3"), "title", "a title of another page")
+    page = ".Sh EXAMPLES\n.Bd -literal\nreturn x;\n.Ed\n.Sh SEE ALSO\n"
+    tap.caught(code_faults(ROOT, page, []), "undeclared", "an example that does not compile")
+    tap.caught(code_faults(ROOT, PAGE, []), "no example", "a page without an example")
     tap.caught(option_faults(".It Cm a\n", {"a", "b"}), "b is not", "a word without a line")
     tap.caught(option_faults(".It Cm a\n", set()), "a is no word", "a line without a word")
     tap.caught(export_faults([PAGE], "func loam_x 1\nfunc malloc 1\n"), "malloc", "an export")
@@ -287,6 +306,7 @@ def main():
             paged.append(unit)
             tap.none(header_faults(text, read(ROOT, f"include/loam/{unit}.h"), unit),
                      f"man: {path}: what include/loam/{unit}.h declares")
+            tap.none(code_faults(ROOT, text, [*PAGED, unit]), f"man: {path}: its example compiles")
     tap.check(set(PAGED) <= set(paged), "man: the units' pages are there", paged)
     tap.none(option_faults(texts["docs/man/loam_conf.5"], options(read(ROOT, "docs/options.md"))),
              "man: loam_conf(5): the words of LOAM_CONF")
