@@ -25,7 +25,7 @@ pattern pattern_open(int argc, char **argv, unsigned long full)
     for (int i = 1; i < argc; i++) {
         unsigned long number = strtoul(argv[i], NULL, 10);
         if (strcmp(argv[i], "--quick") == 0)
-            p.work = full / 8;
+            p.work = full / 16;
         else if (strcmp(argv[i], "--tiny") == 0)
             p.work = full / 1000;
         else if (argv[i][0] == '-' || number > PATTERN_MAX_THREADS)

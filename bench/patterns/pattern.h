@@ -17,7 +17,7 @@
 enum { PATTERN_MAX_THREADS = 64, PATTERN_LEAST = 16 };
 
 typedef struct pattern {
-    unsigned long work; /* units of what the program repeats: all of it, an eighth, or next to
+    unsigned long work; /* units of what the program repeats: all of it, a sixteenth, or next to
                            nothing; at least 1 */
     unsigned threads;   /* 1 unless a number says otherwise */
     const char *word;   /* or "" */
