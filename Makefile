@@ -18,8 +18,8 @@ TESTS :=
 LONG_TESTS :=
 TEST_NEEDS :=
 
-include mk/build.mk mk/tests.mk
-include $(filter-out mk/build.mk mk/tests.mk,$(wildcard mk/*.mk))
+FIRST := mk/build.mk mk/tests.mk mk/kernels.mk
+include $(FIRST) $(filter-out $(FIRST),$(wildcard mk/*.mk))
 
 .PHONY: all test test-long help clean
 

@@ -9,7 +9,6 @@ A64_TARGET := -mgeneral-regs-only -mcpu=cortex-a53 -mstrict-align -ffreestanding
     -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
 A64_INCLUDE := -I. -Iinclude -Iarch/aarch64/port -Iarch/aarch64 -Ikern -Ikern/drivers \
     -Ikern/boards/arm -Itest
-A64_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
 A64_SCRIPT := arch/aarch64/aarch64.ld
 
 aarch64_CC := aarch64-linux-gnu-gcc
@@ -21,39 +20,12 @@ aarch64clang_CFLAGS := -O2 -g -DLOAM_LOCK_ORDER=1
 aarch64clang_LDFLAGS := -fuse-ld=lld
 aarch64clang_RT := -fno-builtin
 
-A64_CFLAGS_test_unit := -O1
-
 # No user mode here.
 A64_KERN := $(filter-out kern/aspace% kern/user%,$(sort $(wildcard kern/*.c kern/drivers/*.c \
     kern/boards/arm/*.c arch/aarch64/*.c arch/aarch64/*.S rt/*.c)))
-A64_UNIT := $(sort $(wildcard test/unit/*_test.c))
-A64_SRC := $(A64_KERN) $(CORE_SRC) $(BOOT_SRC) $(A64_UNIT) test/tap.c
+A64_SRC := $(A64_KERN) $(CORE_SRC) $(BOOT_SRC) $(KERN_UNIT) test/tap.c
 
-define a64_rules
-build/$(1)/obj/%.o: %.c | build/packages/rpi3
-	$$(call say,CC $(1),$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$($(1)_CC) $$(C_STD) $(A64_TARGET) $($(1)_CFLAGS) $$(A64_CFLAGS_$$(subst /,_,$$(<D))) \
-	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) $(A64_INCLUDE) -MMD -MP -c $$< -o $$@
-
-build/$(1)/obj/%.o: %.S | build/packages/rpi3
-	$$(call say,AS $(1),$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$($(1)_CC) $(A64_TARGET) $($(1)_CFLAGS) $(A64_INCLUDE) -MMD -MP -c $$< -o $$@
-
-build/$(1)/gen/%.o: build/$(1)/gen/%.c | build/packages/rpi3
-	$$(Q)$($(1)_CC) $$(C_STD) $(A64_TARGET) $($(1)_CFLAGS) $(A64_INCLUDE) -c $$< -o $$@
-
-build/$(1)/gen/%.o: build/$(1)/gen/%.S | build/packages/rpi3
-	$$(Q)$($(1)_CC) $(A64_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
-
-build/$(1)/gen/suites.c: $(A64_UNIT) tools/suites.sh
-	$$(Q)mkdir -p $$(@D) && bash tools/suites.sh $(A64_UNIT) >$$@
-
-build/$(1)/gen/symbols0.S: tools/symbols.py | build/packages/rpi3
-	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py </dev/null >$$@
-endef
-$(foreach v,aarch64 aarch64clang,$(eval $(call a64_rules,$(v))))
+$(foreach v,aarch64 aarch64clang,$(eval $(call kern_object_rules,$(v),A64,rpi3)))
 
 # $(call a64_kernel,COMPILER,BOARD,NAME,SOURCES,BASE,LIMIT): build/BOARD/NAME.elf and .img of the
 # common sources and these, at an address, and all of it below another. COMPILER: aarch64,
@@ -61,7 +33,7 @@ $(foreach v,aarch64 aarch64clang,$(eval $(call a64_rules,$(v))))
 define a64_kernel
 A64_LINK_$(2) := $$(patsubst %,build/$(1)/obj/%.o,$$(basename $$(A64_SRC) $(4))) \
     build/$(1)/gen/suites.o
-A64_LINKER_$(2) := $($(1)_CC) $(A64_LD) $($(1)_LDFLAGS) \
+A64_LINKER_$(2) := $($(1)_CC) $(KERN_LD) $($(1)_LDFLAGS) \
     -Wl,--defsym=image_base=$(5),--defsym=image_limit=$(6) -T $(A64_SCRIPT)
 
 build/$(2)/gen/symbols.o: build/$(2)/gen/symbols.S

@@ -19,9 +19,7 @@ driver: build/host/loam-driver build/host32/loam-driver ## loam-driver for both 
 # The same interpreter under `driver` in a kernel's shell.
 DRIVER_WORDS := $(patsubst %,tools/driver/%.c,driver driver_boot driver_pages driver_objects \
     driver_vm)
-RPI3_EXTRA += $(DRIVER_WORDS)
-PC32_EXTRA += $(DRIVER_WORDS)
-PC64_EXTRA += $(DRIVER_WORDS)
+KERN_EXTRA += $(DRIVER_WORDS)
 
 all: driver
 TESTS += $(sort $(wildcard test/driver/check_*.py))

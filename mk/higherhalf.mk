@@ -11,10 +11,8 @@ HH_SRC := $(addprefix $(HH)/,memblock.c buddy_allocator.c paging.c kmalloc.c mai
 HH_VARIANTS := host asan host32
 FREESTANDING += $(HH_SRC)
 
-# Linked into both kernels; the Pi's says that it has no higher half.
-RPI3_EXTRA += $(HH_SRC) $(HH)/kern.c
-PC32_EXTRA += $(HH_SRC) $(HH)/kern.c
-PC64_EXTRA += $(HH_SRC) $(HH)/kern.c
+# Linked into every kernel; one that has no higher half says so.
+KERN_EXTRA += $(HH_SRC) $(HH)/kern.c
 
 define hh_rules
 build/$(1)/test/higherhalf/%: build/$(1)/obj/test/higherhalf/%.o build/$(1)/obj/test/main/%.o \

@@ -3,12 +3,8 @@
 
 SHOMP_KERN := $(addprefix compat/shomp/src/,memory/heap.c memory/guard.c memory/view.c play/play.c \
     kern/kern.c)
-RPI3_EXTRA += $(SHOMP_KERN)
-PC32_EXTRA += $(SHOMP_KERN)
-PC64_EXTRA += $(SHOMP_KERN)
+KERN_EXTRA += $(SHOMP_KERN)
 
 STACSOS_KERN := $(addprefix compat/stacsos/,page_allocator.c view.c selftest.c kern.c \
     machine.c)
-RPI3_EXTRA += $(STACSOS_KERN)
-PC32_EXTRA += $(STACSOS_KERN)
-PC64_EXTRA += $(STACSOS_KERN)
+KERN_EXTRA += $(STACSOS_KERN)

@@ -9,10 +9,8 @@ OSC4_SRC := $(addprefix $(OSC4)/,malloc.c log.c demo.c main.c)
 OSC4_VARIANTS := host asan host32
 FREESTANDING += $(OSC4_SRC)
 
-# Linked into the Pi's kernel by mk/rpi3.mk.
-RPI3_EXTRA += $(OSC4_SRC) $(OSC4)/kern.c
-PC32_EXTRA += $(OSC4_SRC) $(OSC4)/kern.c
-PC64_EXTRA += $(OSC4_SRC) $(OSC4)/kern.c
+# Linked into every kernel.
+KERN_EXTRA += $(OSC4_SRC) $(OSC4)/kern.c
 
 define osc4_rules
 build/$(1)/osc4-driver: $(call objects,$(1),$(OSC4_SRC) test/osc4/osc4_driver.c) \

@@ -11,7 +11,7 @@ PC32_TARGET := -m32 -march=i386 -mno-sse -mno-mmx -mno-80387 -fcf-protection=non
     -fno-pic -fno-stack-protector -fno-omit-frame-pointer -fno-common -ffunction-sections
 PC32_INCLUDE := -I. -Iinclude -Iarch/i386/port -Iarch/i386 -Iarch/x86 -Ikern -Ikern/drivers \
     -Ikern/drivers/pc -Ikern/boards/pc -Ikern/boards/pc32 -Itest
-PC32_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
+PC32_WORD := .long
 
 pc32_CC := gcc
 pc32_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
@@ -24,48 +24,11 @@ pc32clang_RT := -fno-builtin
 
 PC32_KERN := $(sort $(wildcard kern/*.c kern/user/*.c kern/drivers/pc/*.c kern/boards/pc/*.c \
     kern/boards/pc32/*.c arch/x86/*.c arch/i386/*.c arch/i386/*.S rt/*.c))
-PC32_UNIT := $(sort $(wildcard test/unit/*_test.c))
-PC32_SRC := $(PC32_KERN) $(CORE_SRC) $(BOOT_SRC) $(PC32_UNIT) test/tap.c $(PC32_EXTRA)
-PC32_OBJ = $(patsubst %,%.o,$(basename $(PC32_SRC)))
+PC32_SRC := $(PC32_KERN) $(CORE_SRC) $(BOOT_SRC) $(KERN_UNIT) test/tap.c $(KERN_EXTRA)
+PC32_SCRIPT := kern/boards/pc32/pc32.ld
 
-define pc32_rules
-build/$(1)/obj/%.o: %.c | build/packages/pc32
-	$$(call say,CC $(1),$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$($(1)_CC) $$(C_STD) $(PC32_TARGET) $($(1)_CFLAGS) $$(PC32_CFLAGS_$$(subst /,_,$$(<D))) \
-	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) $(PC32_INCLUDE) -MMD -MP -c $$< -o $$@
-
-build/$(1)/obj/%.o: %.S | build/packages/pc32
-	$$(call say,AS $(1),$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$($(1)_CC) $(PC32_TARGET) $($(1)_CFLAGS) $(PC32_INCLUDE) -MMD -MP -c $$< -o $$@
-
-build/$(1)/gen/%.o: build/$(1)/gen/%.c | build/packages/pc32
-	$$(Q)$($(1)_CC) $$(C_STD) $(PC32_TARGET) $($(1)_CFLAGS) $(PC32_INCLUDE) -c $$< -o $$@
-
-build/$(1)/gen/%.o: build/$(1)/gen/%.S | build/packages/pc32
-	$$(Q)$($(1)_CC) $(PC32_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
-
-build/$(1)/gen/suites.c: $(PC32_UNIT) tools/suites.sh
-	$$(Q)mkdir -p $$(@D) && bash tools/suites.sh $(PC32_UNIT) >$$@
-
-build/$(1)/gen/symbols0.S: tools/symbols.py | build/packages/pc32
-	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py .long </dev/null >$$@
-
-build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py
-	$$(Q)nm -n $$< | python3 tools/symbols.py .long >$$@
-
-PC32_LINK_$(1) = $(PC32_OBJ:%=build/$(1)/obj/%) build/$(1)/gen/suites.o
-
-build/$(1)/gen/kernel0.elf: $$(PC32_LINK_$(1)) build/$(1)/gen/symbols0.o kern/boards/pc32/pc32.ld
-	$$(Q)$($(1)_CC) $(PC32_LD) $($(1)_LDFLAGS) -T kern/boards/pc32/pc32.ld $$(filter %.o,$$^) -o $$@
-
-build/$(1)/kernel.elf: $$(PC32_LINK_$(1)) build/$(1)/gen/symbols.o kern/boards/pc32/pc32.ld
-	$$(call say,LD $(1),$$@)
-	$$(Q)$($(1)_CC) $(PC32_LD) $($(1)_LDFLAGS) -T kern/boards/pc32/pc32.ld $$(filter %.o,$$^) -o $$@
-endef
-PC32_CFLAGS_test_unit := -O1
-$(foreach v,pc32 pc32clang,$(eval $(call pc32_rules,$(v))))
+$(foreach v,pc32 pc32clang,$(eval $(call kern_object_rules,$(v),PC32,pc32)))
+$(foreach v,pc32 pc32clang,$(eval $(call kern_pc_rules,$(v),PC32)))
 
 # ---- the initrd and the GRUB image ----
 

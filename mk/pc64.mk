@@ -11,7 +11,6 @@ PC64_TARGET := -m64 -march=x86-64 -mno-red-zone -mcmodel=kernel -mgeneral-regs-o
     -fno-common -ffunction-sections
 PC64_INCLUDE := -I. -Iinclude -Iarch/x86_64/port -Iarch/x86_64 -Iarch/x86 -Ikern -Ikern/drivers \
     -Ikern/drivers/pc -Ikern/boards/pc -Ikern/boards/pc64 -Itest
-PC64_LD := -nostdlib -static -Wl,-z,noexecstack,--build-id=none,--gc-sections,-z,max-page-size=4096
 
 pc64_CC := gcc
 pc64_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
@@ -25,48 +24,11 @@ pc64clang_RT := -fno-builtin
 # No user mode here.
 PC64_KERN := $(filter-out kern/aspace% kern/user%,$(sort $(wildcard kern/*.c kern/drivers/pc/*.c \
     kern/boards/pc/*.c kern/boards/pc64/*.c arch/x86/*.c arch/x86_64/*.c arch/x86_64/*.S rt/*.c)))
-PC64_UNIT := $(sort $(wildcard test/unit/*_test.c))
-PC64_SRC := $(PC64_KERN) $(CORE_SRC) $(BOOT_SRC) $(PC64_UNIT) test/tap.c $(PC64_EXTRA)
-PC64_OBJ = $(patsubst %,%.o,$(basename $(PC64_SRC)))
+PC64_SRC := $(PC64_KERN) $(CORE_SRC) $(BOOT_SRC) $(KERN_UNIT) test/tap.c $(KERN_EXTRA)
+PC64_SCRIPT := kern/boards/pc64/pc64.ld
 
-define pc64_rules
-build/$(1)/obj/%.o: %.c | build/packages/pc64
-	$$(call say,CC $(1),$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$($(1)_CC) $$(C_STD) $(PC64_TARGET) $($(1)_CFLAGS) $$(PC64_CFLAGS_$$(subst /,_,$$(<D))) \
-	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) $(PC64_INCLUDE) -MMD -MP -c $$< -o $$@
-
-build/$(1)/obj/%.o: %.S | build/packages/pc64
-	$$(call say,AS $(1),$$<)
-	$$(Q)mkdir -p $$(@D)
-	$$(Q)$($(1)_CC) $(PC64_TARGET) $($(1)_CFLAGS) $(PC64_INCLUDE) -MMD -MP -c $$< -o $$@
-
-build/$(1)/gen/%.o: build/$(1)/gen/%.c | build/packages/pc64
-	$$(Q)$($(1)_CC) $$(C_STD) $(PC64_TARGET) $($(1)_CFLAGS) $(PC64_INCLUDE) -c $$< -o $$@
-
-build/$(1)/gen/%.o: build/$(1)/gen/%.S | build/packages/pc64
-	$$(Q)$($(1)_CC) $(PC64_TARGET) $($(1)_CFLAGS) -c $$< -o $$@
-
-build/$(1)/gen/suites.c: $(PC64_UNIT) tools/suites.sh
-	$$(Q)mkdir -p $$(@D) && bash tools/suites.sh $(PC64_UNIT) >$$@
-
-build/$(1)/gen/symbols0.S: tools/symbols.py | build/packages/pc64
-	$$(Q)mkdir -p $$(@D) && python3 tools/symbols.py </dev/null >$$@
-
-build/$(1)/gen/symbols.S: build/$(1)/gen/kernel0.elf tools/symbols.py
-	$$(Q)nm -n $$< | python3 tools/symbols.py >$$@
-
-PC64_LINK_$(1) = $(PC64_OBJ:%=build/$(1)/obj/%) build/$(1)/gen/suites.o
-
-build/$(1)/gen/kernel0.elf: $$(PC64_LINK_$(1)) build/$(1)/gen/symbols0.o kern/boards/pc64/pc64.ld
-	$$(Q)$($(1)_CC) $(PC64_LD) $($(1)_LDFLAGS) -T kern/boards/pc64/pc64.ld $$(filter %.o,$$^) -o $$@
-
-build/$(1)/kernel.elf: $$(PC64_LINK_$(1)) build/$(1)/gen/symbols.o kern/boards/pc64/pc64.ld
-	$$(call say,LD $(1),$$@)
-	$$(Q)$($(1)_CC) $(PC64_LD) $($(1)_LDFLAGS) -T kern/boards/pc64/pc64.ld $$(filter %.o,$$^) -o $$@
-endef
-PC64_CFLAGS_test_unit := -O1
-$(foreach v,pc64 pc64clang,$(eval $(call pc64_rules,$(v))))
+$(foreach v,pc64 pc64clang,$(eval $(call kern_object_rules,$(v),PC64,pc64)))
+$(foreach v,pc64 pc64clang,$(eval $(call kern_pc_rules,$(v),PC64)))
 
 # ---- the initrd and the GRUB image ----
 

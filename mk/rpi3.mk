@@ -7,7 +7,7 @@
 
 RPI3 := build/rpi3
 
-RPI3_SRC := $(wildcard kern/boards/rpi3/*.c kern/boards/rpi3/*.S) $(RPI3_EXTRA)
+RPI3_SRC := $(wildcard kern/boards/rpi3/*.c kern/boards/rpi3/*.S) $(KERN_EXTRA)
 # QEMU puts the initramfs at 128 MiB.
 $(eval $(call a64_kernel,aarch64,rpi3,kernel8,$(RPI3_SRC),0x80000,0x8000000))
 $(eval $(call a64_kernel,aarch64clang,rpi3clang,kernel8,$(RPI3_SRC),0x80000,0x8000000))
@@ -31,7 +31,7 @@ UARTBOOT_OBJ := $(patsubst %,build/aarch64/obj/%.o,kern/boards/rpi3/uartboot/uar
 $(RPI3)/uartboot.elf: $(UARTBOOT_OBJ) kern/boards/rpi3/uartboot/uartboot.ld
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(aarch64_CC) $(A64_LD) $(aarch64_LDFLAGS) -T kern/boards/rpi3/uartboot/uartboot.ld \
+	$(Q)$(aarch64_CC) $(KERN_LD) $(aarch64_LDFLAGS) -T kern/boards/rpi3/uartboot/uartboot.ld \
 	    $(UARTBOOT_OBJ) -o $@
 
 $(RPI3)/uartboot.img: $(RPI3)/uartboot.elf

@@ -27,7 +27,7 @@ $(USER)/bin/$(subst _,-,$(basename $(notdir $(1)))): $(USER)/obj/$(1).o $$(USER_
     user/user.ld
 	$$(call say,LD user,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)gcc $$(PC32_LD) -m32 -no-pie -s -T user/user.ld $$(filter %.o,$$^) -o $$@
+	$$(Q)gcc $$(KERN_LD) -m32 -no-pie -s -T user/user.ld $$(filter %.o,$$^) -o $$@
 endef
 $(foreach p,$(USER_SRC),$(eval $(call user_program,$(p))))
 

@@ -6,7 +6,7 @@
 #     build/virt64clang/         the kernel by clang and lld, which looks at the order of locks
 
 VIRT64 := build/virt64
-VIRT64_SRC := $(wildcard kern/boards/virt64/*.c kern/boards/virt64/*.S) $(RPI3_EXTRA)
+VIRT64_SRC := $(wildcard kern/boards/virt64/*.c kern/boards/virt64/*.S) $(KERN_EXTRA)
 # QEMU puts initramfs and device tree behind half of the RAM: 32 MiB into the least that will do.
 $(eval $(call a64_kernel,aarch64,virt64,kernel,$(VIRT64_SRC),0x40200000,0x42000000))
 $(eval $(call a64_kernel,aarch64clang,virt64clang,kernel,$(VIRT64_SRC),0x40200000,0x42000000))
