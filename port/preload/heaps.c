@@ -112,7 +112,7 @@ static bool heap_build(heap_record *h, size_t limit)
     unsigned char *map = heap_map(around);
     if (map == NULL)
         return false;
-    h->base = (unsigned char *)loam_align_up((uintptr_t)map, slab);
+    h->base = (unsigned char *)(uintptr_t)loam_align_up((uintptr_t)map, slab);
     if (h->base != map)
         munmap(map, (size_t)(h->base - map));
     munmap(h->base + limit, (size_t)(map + around - (h->base + limit)));
