@@ -35,7 +35,9 @@ static void wrong_arguments(tap *t)
     TAP_EQ(t, loam_process_heap_create(&heap, "x", LOAM_PROCESS_HEAP_LEAST - 1), LOAM_EINVAL);
     TAP_EQ(t, loam_process_heap_create(&heap, "x", SIZE_MAX), LOAM_EINVAL);
     TAP_EQ(t, loam_process_heap_create(NULL, "x", MIB), LOAM_EINVAL);
-    TAP_EQ(t, loam_process_heap_create(&heap, "x", (size_t)1 << 46), LOAM_ENOMEM);
+    if (sizeof(size_t) == 8) /* with 32 bits what may be asked for may be there */
+        TAP_EQ(t, loam_process_heap_create(&heap, "x", (size_t)1 << (sizeof(size_t) * 6 - 2)),
+               LOAM_ENOMEM);
     TAP_EQ(t, heap.generation, 0);
     heap = make(t, "x", MIB);
     TAP_CHECK(t, loam_process_heap_alloc(heap, 0) == NULL);
@@ -109,7 +111,7 @@ static void largest_succeeds(tap *t)
     loam_process_heap heap = make(t, "largest", 8 * MIB);
     loam_process_heap_stats s;
     for (unsigned i = 0; i < 40; i++) {
-        (void)loam_process_heap_alloc(heap, 1 + tap_below(t, 200000));
+        (void)loam_process_heap_alloc(heap, 1 + (size_t)tap_below(t, 200000));
         TAP_EQ(t, loam_process_heap_stat(heap, &s), LOAM_OK);
         if (s.largest == 0)
             continue;
