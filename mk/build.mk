@@ -33,7 +33,7 @@ tsan_CC := gcc
 tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DLOAM_LOCK_ORDER=1
 host32_CC := gcc
 # Debian has the kernel's headers, which are the same for both, in the 64-bit folder alone.
-M32 := -m32 -idirafter /usr/include/$(shell gcc -print-multiarch)
+M32 := -m32 -idirafter /usr/include/x86_64-linux-gnu
 host32_CFLAGS := $(M32) -O2 -g -fstack-usage
 
 host_GROUP := host

@@ -20,6 +20,7 @@ KEPT = "port/preload/libloam.abi"
 SCRIPT = "port/preload/libloam.map"
 PACKAGED = "debian/libloam0.symbols"
 LIBRARY = "build/host/libloam.so"
+LIBRARY32 = "build/host32/libloam.so"  # of make test; a package's build has one word size alone
 ARCHIVE = "build/host/libloam.a"
 
 SYMBOL = re.compile(r"^ *\d+: \w+ +(\w+) (\w+) +(\w+) +\w+ +(\S+) (\S+)$", re.M)
@@ -148,17 +149,17 @@ def asked_of(code, only):
     return asked
 
 
-def layout_of(root, header, *only):
-    """Lines "type T SIZE", "member T M OFFSET SIZE", "value CONSTANT N", as compiled."""
+def layout_of(root, words, header, *only):
+    """Lines "type T SIZE", "member T M OFFSET SIZE", "value CONSTANT N"; words are gcc's."""
     asked = asked_of(read(root, f"include/{header}"), only)
     with Sample({"layout.c": LAYOUT % (header, "\n    ".join(asked))}) as work:
         program = os.path.join(work, "layout")
-        code, output = run(["gcc", "-Iinclude", "-o", program, program + ".c"], root)
+        code, output = run(["gcc", *words, "-Iinclude", "-o", program, program + ".c"], root)
         return set((output if code else run([program], root)[1]).splitlines())
 
 
-def layout_faults(root, kept):
-    built = {line for header in kept["headers"] for line in layout_of(root, *header)}
+def layout_faults(root, kept, *words):
+    built = {line for header in kept["headers"] for line in layout_of(root, words, *header)}
     return [f"is not so any more: {line}" for line in sorted(kept["layout"] - built)] + \
         [f"is not in {KEPT}: {line}" for line in sorted(built - kept["layout"])]
 
@@ -220,6 +221,9 @@ def main():
     self_test(tap)
     kept = kept_abi(text)
     tap.none(abi_faults(kept, abi_of(LIBRARY)), f"abi: {LIBRARY}: what {KEPT} promises, exactly")
+    if os.path.exists(os.path.join(ROOT, LIBRARY32)):
+        tap.none(abi_faults(kept_abi(text, "j"), abi_of(LIBRARY32)), f"abi: {LIBRARY32}: the same")
+        tap.none(layout_faults(ROOT, kept, "-m32"), "abi: structures and constants in 32 bits")
     tap.none(script_faults(kept, read(ROOT, SCRIPT)), f"abi: {SCRIPT}: the same names")
     _, names = run(["nm", "-g", "--defined-only", ARCHIVE])
     tap.none(archive_faults(kept, names), f"abi: {ARCHIVE}: malloc by the same names, and loam_*")

@@ -110,6 +110,14 @@ def members(code):
     return found
 
 
+def choices(code):
+    """Constants of modes and flags: each is a word that a caller may choose."""
+    bodies = re.findall(r"^typedef enum \w+_(?:mode|flags) \{\n(.*?)^\}", re.sub(
+        r"/\*.*?\*/", "", code, flags=re.S), re.M | re.S)
+    names = [name for body in bodies for name in re.findall(r"^\s*([A-Z]\w+)", body, re.M)]
+    return [name for name in names if not name.endswith("_ALL_MODES")]
+
+
 def header_faults(page, code, unit):
     wanted, told = prototypes(code), synopsis(page)
     faults = [f"{name} is not in its SYNOPSIS" for name in wanted if name not in told]
@@ -125,6 +133,8 @@ def header_faults(page, code, unit):
             faults.append(f"{name} is not in its NAME: man {name} finds nothing")
         if not re.search(rf"^\.Fn {name}\b", text, re.M):
             faults.append(f"{name} is not described")
+    faults += [f"{name} is not told" for name in choices(code)
+               if not re.search(rf"^\.(?:It )?Dv {name}\b", text, re.M)]
     return faults + [f"{struct}.{member} is not told" for struct, member in members(code)
                      if not re.search(rf"^\.(?:It )?Va .*\b{member}\b", text, re.M)]
 
@@ -224,7 +234,11 @@ def code_faults(root, page, units):
     return [output] if code else []
 
 
-HEADER = """typedef struct loam_x_stats {
+HEADER = """typedef enum loam_x_mode {
+    LOAM_X_GUARD = 1,
+    LOAM_X_ALL_MODES = 1
+} loam_x_mode;
+typedef struct loam_x_stats {
     int a, b[3]; /* c; d */
     bool (*ask)(void *ctx, int f);
 } loam_x_stats;
@@ -262,7 +276,9 @@ and
 do nothing with
 .Va a , b
 and
-.Va ask .
+.Va ask ,
+or with
+.Dv LOAM_X_GUARD .
 .Bl -diag
 .It "gone"
 Something went.
@@ -277,7 +293,8 @@ def self_test(tap):
             (".Nm loam_x_inline\n", ".Nm y\n", "is not in its NAME", "a name that man lacks"),
             (".Fn loam_x_inline void\n", "", "not in its SYNOPSIS", "a function that is missing"),
             (".Fn loam_x_inline\n", "", "is not described", "a function without a word"),
-            (".Va a , b\n", ".Va a\n", "loam_x_stats.b is not told", "a member without a word")]:
+            (".Va a , b\n", ".Va a\n", "loam_x_stats.b is not told", "a member without a word"),
+            (".Dv LOAM_X_GUARD", ".Dv NULL", "X_GUARD is not told", "a mode without a word")]:
         tap.caught(header_faults(PAGE.replace(old, new), HEADER, "x"), part, name)
     with Sample({"docs/man/loam_x.3": PAGE.replace(".El", ".Ell").replace("LOAM_X", "LOAM_Y") +
                  ".Xr loam_z 3\n"}) as root:
