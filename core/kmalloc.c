@@ -342,7 +342,7 @@ static const char *kmalloc_check_classes(const loam_kmalloc *k)
         return "K2 every class that fits a slab is there";
     for (unsigned i = 0; i < k->classes; i++) {
         const loam_cache *c = k->cache[i];
-        if (slab_off(k->slabs, c) >= k->slabs->len || c->slabs != k->slabs || c->owner != k ||
+        if (!slab_holds(k->slabs, c) || c->slabs != k->slabs || c->owner != k ||
             c->size != kmalloc_class_size(i))
             return "K2 a class is a cache of its size that belongs to this kmalloc";
     }
@@ -372,7 +372,7 @@ static const char *kmalloc_check_large(const loam_slabs *s)
     }
     for (const loam_list *n = s->large.next; n != &s->large; n = n->next) {
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        if (++listed > shown || slab_off(s, d) >= s->len || d->kind != SLAB_LARGE)
+        if (++listed > shown || !slab_holds(s, d) || d->kind != SLAB_LARGE)
             return "K4 the list of large blocks is whole";
     }
     return listed == shown && shown == s->large_count ? NULL

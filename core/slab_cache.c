@@ -193,10 +193,14 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
         return NULL;
     lo = loam_align_down(lo, 1ULL << span);
     uint64_t leaves = ((hi - lo - 1) >> span) + 1;
-    loam_slabs *s = leaves > LAYER_LEAVES ? NULL : layer_alloc(zone, leaves, config);
+    loam_zone *from = config->meta != NULL ? config->meta : zone;
+    loam_slabs *s = leaves > LAYER_LEAVES ? NULL : layer_alloc(from, leaves, config);
     if (s == NULL)
         return NULL;
     s->zones = zones;
+    s->meta = config->meta;
+    if (s->meta != NULL)
+        s->meta_map = loam_zone_config_of(s->meta)->linear;
     s->shift = shift;
     s->mask = ((uintptr_t)1 << shift) - 1;
     loam_list_init(&s->caches);

@@ -34,7 +34,7 @@
 
 static bool check_in_window(const loam_slabs *s, const void *p)
 {
-    return slab_off(s, p) < s->len && ((uintptr_t)p & (sizeof(void *) - 1)) == 0;
+    return slab_holds(s, p) && ((uintptr_t)p & (sizeof(void *) - 1)) == 0;
 }
 
 /* Is this one of the fronts of a cache of the layer? */
@@ -281,8 +281,7 @@ static bool check_is_nothing(const loam_slabs *s, const slab_desc *d)
 const char *loam_slab__check_leaves(const loam_slabs *s)
 {
     for (uintptr_t i = 0; i < s->leaves; i++) {
-        uintptr_t off = s->leaf[i] + i * SLAB_LEAF * SLAB_LINE - s->base;
-        if (off >= s->len || (off & (LOAM_PAGE_SIZE - 1)) != 0 || !check_is_slab_frame(s, off))
+        if (!loam_slab__own_is_ours(s, (const void *)(s->leaf[i] + i * SLAB_LEAF * SLAB_LINE)))
             return "S6 the zone knows a leaf's frame as ours";
     }
     for (unsigned i = 0; s->leaves > 1 && i < SLAB_LEAF; i++) {

@@ -36,7 +36,7 @@ static const char *many_words(const loam_slabs *s, const slab_desc *d, const loa
     if (!slab_has_remote(s))
         return any == 0 ? NULL : "S14 remote bits are of slots";
     bool inside = r->half == r->own && 2 * words <= SLAB_OWN_HALVES;
-    if (!inside && slab_off(s, r->half) >= s->len)
+    if (!inside && !slab_holds(s, r->half))
         return "S14 the remote words lie in the window";
     if ((any & ~loam_mask64(words)) != 0)
         return "S14 the summary names words of the slab";

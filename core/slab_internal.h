@@ -229,6 +229,8 @@ struct loam_slabs {
     uint64_t rng;         /* [lock] of the random mode: fronts draw their first from it */
     uint64_t magic;       /* [init] of the guard mode */
     uint64_t first_frame; /* frame of the window's first byte */
+    loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
+    loam_linear meta_map; /* [init] that zone's; len 0 without it */
     loam_list caches;     /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */
@@ -250,6 +252,13 @@ struct loam_slabs {
 static inline uintptr_t slab_off(const loam_slabs *s, const void *p)
 {
     return (uintptr_t)p - s->base;
+}
+
+/* May something of the layer's own lie there? */
+static inline bool slab_holds(const loam_slabs *s, const void *p)
+{
+    return slab_off(s, p) < s->len ||
+           (uintptr_t)p - (uintptr_t)s->meta_map.va < (uintptr_t)s->meta_map.len;
 }
 
 /* off is inside the window. */
@@ -611,6 +620,11 @@ void loam_slab__visit_end(loam_slabs *s, slab_visit *v);
 
 void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__frames_free(loam_slabs *s, void *va);
+/* The same for what is the layer's own. */
+void *loam_slab__own_alloc(loam_slabs *s, uint64_t npages);
+void loam_slab__own_free(loam_slabs *s, void *va);
+/* Does the zone know a frame of the layer's own as the object layers'? */
+bool loam_slab__own_is_ours(const loam_slabs *s, const void *va);
 /* Makes a frame, or two, a leaf that knows of nothing. */
 void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf);
 /* What the zones say of the frame at an offset of the window. */

@@ -2,7 +2,8 @@
 /* slab_meta.c - where the object layer keeps its own things: frames, leaves, lines.
  *
  * WHAT   Nothing is written into an object's memory, so descriptors, free words and caches need a
- *        place. They live in frames from the same zone, and go back to it when nobody uses them.
+ *        place. They live in frames from the same zone, or from one of their own that lies apart,
+ *        and go back to it when nobody uses them.
  *
  * MODEL  Leaves: one frame is 64 descriptors, for 64 slab-sized pieces of the window. leaf[] has an
  *        entry for each such run; entries without a leaf lead to one frame of nothing.
@@ -97,6 +98,38 @@ void loam_slab__frames_free(loam_slabs *s, void *va)
     loam_zone_free_slab(meta_zone_of(s, pfn), pfn);
 }
 
+/* ---- a zone apart ---- */
+
+static loam_pfn own_pfn(const loam_slabs *s, const void *va)
+{
+    uint64_t pa = s->meta_map.pa + ((uintptr_t)va - (uintptr_t)s->meta_map.va);
+    return loam_pfn_of(pa >> LOAM_PAGE_SHIFT);
+}
+
+void *loam_slab__own_alloc(loam_slabs *s, uint64_t npages)
+{
+    if (s->meta == NULL)
+        return loam_slab__frames_alloc(s, npages);
+    loam_pfn pfn = meta_zone_alloc(s->meta, npages);
+    return loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(s->meta, pfn);
+}
+
+void loam_slab__own_free(loam_slabs *s, void *va)
+{
+    if (s->meta == NULL)
+        loam_slab__frames_free(s, va);
+    else
+        loam_zone_free_slab(s->meta, own_pfn(s, va));
+}
+
+bool loam_slab__own_is_ours(const loam_slabs *s, const void *va)
+{
+    if (!slab_holds(s, va) || ((uintptr_t)va & (LOAM_PAGE_SIZE - 1)) != 0)
+        return false;
+    return (s->meta == NULL ? loam_slab__frame_state(s, slab_off(s, va))
+                            : loam_zone_state(s->meta, own_pfn(s, va))) == LOAM_FRAME_SLAB;
+}
+
 /* ---- leaves ---- */
 
 static uintptr_t meta_biased(uintptr_t leaf, uintptr_t i)
@@ -127,12 +160,12 @@ slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
 {
     uintptr_t off = slab_off(s, va), i = off >> s->shift >> SLAB_LEAF_BITS;
     if (meta_no_leaf(s, i, NULL)) {
-        unsigned char *leaf = loam_slab__frames_alloc(s, slab_leaf_frames(s));
+        unsigned char *leaf = loam_slab__own_alloc(s, slab_leaf_frames(s));
         if (leaf == NULL)
             return NULL;
         loam_slab__leaf_clear(s, leaf);
         if (!meta_no_leaf(s, i, leaf)) /* another was faster */
-            loam_slab__frames_free(s, leaf);
+            loam_slab__own_free(s, leaf);
     }
     return slab_desc_at(s, off);
 }
@@ -162,7 +195,7 @@ static bool meta_leaf_trim(loam_slabs *s, uintptr_t *i, uintptr_t end)
     }
     slab_unlock(s, irq);
     if (leaf != 0)
-        loam_slab__frames_free(s, (void *)leaf);
+        loam_slab__own_free(s, (void *)leaf);
     return leaf != 0;
 }
 
@@ -223,7 +256,7 @@ static void *meta_take_any(loam_slabs *s, unsigned n)
 
 static void *meta_take_new(loam_slabs *s, unsigned n)
 {
-    slab_lines *frame = loam_slab__frames_alloc(s, 1);
+    slab_lines *frame = loam_slab__own_alloc(s, 1);
     if (frame == NULL)
         return NULL;
     frame->free = ~1ULL;
@@ -243,7 +276,7 @@ static unsigned meta_lines(size_t bytes)
 void *loam_slab__meta_alloc(loam_slabs *s, size_t bytes)
 {
     if (bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE)
-        return loam_slab__frames_alloc(s, (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT);
+        return loam_slab__own_alloc(s, (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT);
     unsigned n = meta_lines(bytes);
     loam_irq irq = slab_lock(s);
     void *p = meta_take_any(s, n);
@@ -264,10 +297,10 @@ static bool meta_unlink(loam_slabs *s, slab_lines *frame)
 void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
 {
     if (bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE) {
-        loam_slab__frames_free(s, p);
+        loam_slab__own_free(s, p);
         return;
     }
-    unsigned at = (unsigned)(slab_off(s, p) & (LOAM_PAGE_SIZE - 1)) / SLAB_LINE;
+    unsigned at = (unsigned)((uintptr_t)p & (LOAM_PAGE_SIZE - 1)) / SLAB_LINE;
     slab_lines *frame = (slab_lines *)(void *)((unsigned char *)p - (size_t)at * SLAB_LINE);
     loam_irq irq = slab_lock(s);
     frame->free |= loam_mask64(meta_lines(bytes)) << at;
@@ -277,7 +310,7 @@ void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
     bool drop = !s->keep_empty && meta_unlink(s, frame);
     slab_unlock(s, irq);
     if (drop)
-        loam_slab__frames_free(s, frame);
+        loam_slab__own_free(s, frame);
 }
 
 bool loam_slab__meta_trim(loam_slabs *s)
@@ -295,7 +328,7 @@ bool loam_slab__meta_trim(loam_slabs *s)
     while (!loam_list_is_empty(&unused)) {
         loam_list *n = unused.next;
         loam_list_remove(n);
-        loam_slab__frames_free(s, meta_frame_of(n));
+        loam_slab__own_free(s, meta_frame_of(n));
     }
     return any;
 }

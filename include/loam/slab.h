@@ -70,6 +70,10 @@ typedef struct loam_slab_config {
     /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
      * their linear maps differ by as much as in its own. Copied; NULL: none. */
     const loam_zonelist *fallback;
+    /* The layer's own things come from this zone, which has a linear map and gives frames to nobody
+     * else: no write that runs out of an object's memory meets them. NULL: from its zone, between
+     * objects' frames. */
+    loam_zone *meta;
     loam_trace *trace; /* or NULL */
 } loam_slab_config;
 

@@ -17,20 +17,22 @@ static size_t pages_allowed(void)
     return (size_t)limit.rlim_cur;
 }
 
-/* Maps a multiple of the step at a multiple of it; what lies beside that goes back. */
+/* Maps a multiple of the step at a multiple of it, with a page on either side that nobody can touch;
+ * what lies beside that goes back. */
 static unsigned char *pages_map(size_t len)
 {
-    size_t around = len + LOAM_PAGES_STEP;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), around = len + LOAM_PAGES_STEP + 2 * page;
     void *mapped = around < len ? MAP_FAILED
                                 : mmap(NULL, around, PROT_NONE,
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
         return NULL;
-    uintptr_t from = (uintptr_t)mapped;
-    uintptr_t base = (uintptr_t)loam_align_up(from, LOAM_PAGES_STEP);
-    if (base != from)
-        munmap(mapped, base - from);
-    munmap((void *)(base + len), LOAM_PAGES_STEP - (base - from));
+    uintptr_t from = (uintptr_t)mapped, to = from + around;
+    uintptr_t base = (uintptr_t)loam_align_up(from + page, LOAM_PAGES_STEP);
+    if (base - page != from)
+        munmap(mapped, base - page - from);
+    if (base + len + page != to)
+        munmap((void *)(base + len + page), to - (base + len + page));
     return (unsigned char *)base;
 }
 
@@ -83,7 +85,8 @@ void loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
 
 void loam_pages_release(loam_pages *pages)
 {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (pages->base != NULL)
-        munmap(pages->base, pages->len);
+        munmap(pages->base - page, pages->len + 2 * page);
     *pages = (loam_pages){.base = NULL};
 }

@@ -7,6 +7,9 @@
  *     base                          ready                                   len
  *      |  readable and writable       |  reserved: no memory, any access faults |
  *
+ * A page on either side belongs to the range, too, and faults: what lies beside a range is never
+ * another's memory.
+ *
  * Reserved addresses cost nothing: not memory, not the system's promise of memory. Growing asks for
  * that promise in steps of 2 MiB; the memory itself comes when a page is touched.
  *

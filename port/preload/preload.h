@@ -40,6 +40,8 @@ typedef struct process_range {
     loam_pages pages; /* [lock] */
     loam_lock lock;   /* growth */
     loam_zone *zone;
+    loam_pages own_pages; /* [lock] of what is the slabs' own, apart from all blocks */
+    loam_zone *own;       /* its zone; NULL: there were no addresses for it */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
 } process_range;

@@ -10,8 +10,8 @@
  *         +--------+---------------+------------------------+
  *           slabs    large blocks    loam_pages_grow, loam_zone_add
  *
- *        The zone's own metadata is a mapping apart: no block lies beside it. Physical addresses
- *        are virtual ones.
+ *        The zone's own metadata is a mapping apart, and the slabs' own things have a zone and
+ *        addresses apart: no block lies beside either. Physical addresses are virtual ones.
  *
  *        The zone asks process_grow, its shrinker, before it answers "no memory": so growing is
  *        the slow end of an allocation, in whichever thread it comes.
@@ -26,6 +26,7 @@
 #include "watch.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -39,36 +40,36 @@ enum { GROW_SHARE = 8 /* a range grows by a part of what it has */ };
 
 /* How many bytes more make a block of this order possible: blocks lie at multiples of their size.
  */
-static size_t range_missing(const process_range *r, unsigned order)
+static size_t range_missing(const loam_pages *pages, unsigned order)
 {
-    uint64_t end = (uintptr_t)r->pages.base + r->pages.ready,
-             size = (uint64_t)LOAM_PAGE_SIZE << order;
+    uint64_t end = (uintptr_t)pages->base + pages->ready, size = (uint64_t)LOAM_PAGE_SIZE << order;
     return (size_t)(loam_align_up(end, size) + size - end);
 }
 
-static loam_err range_ready(process_range *r, size_t bytes)
+static loam_err range_ready(loam_pages *pages, loam_zone *zone, size_t bytes)
 {
-    size_t before = r->pages.ready;
-    loam_err err = loam_pages_grow(&r->pages, bytes);
+    size_t before = pages->ready;
+    loam_err err = loam_pages_grow(pages, bytes);
     if (err != LOAM_OK)
         return err;
-    loam_pfn first = loam_pa_to_pfn(loam_pa_of((uintptr_t)r->pages.base + before));
-    return loam_zone_add(r->zone, first, (r->pages.ready - before) >> LOAM_PAGE_SHIFT);
+    loam_pfn first = loam_pa_to_pfn(loam_pa_of((uintptr_t)pages->base + before));
+    return loam_zone_add(zone, first, (pages->ready - before) >> LOAM_PAGE_SHIFT);
 }
 
 /* A zone's shrinker: more memory at the end of its range; else what the slabs can spare. */
 static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
 {
     process_range *r = ctx;
-    if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > r->pages.len)
+    loam_pages *pages = zone == r->own ? &r->own_pages : &r->pages;
+    if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > pages->len)
         return false;
     loam_irq irq = loam_lock_acquire(&r->lock);
-    size_t least = range_missing(r, order), more = r->pages.ready / GROW_SHARE;
+    size_t least = range_missing(pages, order), more = pages->ready / GROW_SHARE;
     more = more > GROW_MOST ? GROW_MOST : more;
     more = more < least ? least : more;
-    loam_err err = range_ready(r, more);
+    loam_err err = range_ready(pages, zone, more);
     if (err != LOAM_OK && more > least)
-        err = range_ready(r, least);
+        err = range_ready(pages, zone, least);
     loam_lock_release(&r->lock, irq);
     if (err == LOAM_OK)
         return true;
@@ -80,29 +81,56 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
 
 /* ---- ranges ---- */
 
-static bool range_make_zone(process_range *r)
+/* Memory that pages which nobody can touch lie around; NULL: none. */
+static void *range_map_apart(size_t len, size_t page)
+{
+    char *map = len > SIZE_MAX - 2 * page
+                    ? MAP_FAILED
+                    : mmap(NULL, len + 2 * page, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    if (mprotect(map + page, len, PROT_READ | PROT_WRITE) == 0)
+        return map + page;
+    munmap(map, len + 2 * page);
+    return NULL;
+}
+
+static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
 {
     loam_zone_config config;
-    loam_span ram = {(uintptr_t)r->pages.base, r->pages.len};
+    loam_span ram = {(uintptr_t)pages->base, pages->len};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
     loam_zone_config_init(&config);
     config.name = "process";
     config.ncpus = PROCESS_CPUS;
     config.lowest = true;
     config.fronts = false; /* for single frames, which blocks here seldom are */
-    config.linear = (loam_linear){ram.base, ram.len, r->pages.base};
+    config.linear = (loam_linear){ram.base, ram.len, pages->base};
     config.shrink = process_grow;
     config.shrink_ctx = r;
-    uint64_t need = loam_zone_measure(&ram, 1, &config);
-    void *meta = need == 0 || need > SIZE_MAX
-                     ? MAP_FAILED
-                     : mmap(NULL, (size_t)need, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (meta == MAP_FAILED)
-        return false;
-    r->zone = loam_zone_init(meta, need, true, &ram, 1, &config);
-    if (r->zone == NULL)
-        munmap(meta, (size_t)need);
-    return r->zone != NULL;
+    uint64_t need = loam_align_up(loam_zone_measure(&ram, 1, &config), page);
+    char *meta = need == 0 || need > PTRDIFF_MAX ? NULL : range_map_apart((size_t)need, page);
+    if (meta == NULL)
+        return NULL;
+    loam_zone *zone = loam_zone_init(meta, need, true, &ram, 1, &config);
+    if (zone == NULL)
+        munmap(meta - page, (size_t)need + 2 * page);
+    return zone;
+}
+
+/* Addresses for what is the slabs' own: with records of all blocks that is much. Without any it
+ * lies between the blocks. */
+static void range_make_own(process_range *r)
+{
+    bool records = (loam__process.slabs.modes & SLAB_INFO_MODES) != 0;
+    size_t want = r->pages.len / (records ? 2 : 8);
+    r->own = NULL;
+    if (loam_pages_reserve(&r->own_pages, want, want, false) != LOAM_OK)
+        return;
+    r->own = range_make_zone(r, &r->own_pages);
+    if (r->own == NULL)
+        loam_pages_release(&r->own_pages);
 }
 
 /* Reserves addresses, down to 16 MiB or what a block needs, and builds the layers over them. */
@@ -115,11 +143,15 @@ static bool range_make(process_range *r, size_t want, size_t least)
         if (want < least ||
             loam_pages_reserve(&r->pages, want, least, loam__conf.huge_pages) != LOAM_OK)
             return false;
-        if (range_make_zone(r))
+        r->zone = range_make_zone(r, &r->pages);
+        if (r->zone != NULL)
             break;
         loam_pages_release(&r->pages); /* no room for the metadata: a smaller range */
     }
-    r->slabs = loam_slabs_init(r->zone, &loam__process.slabs);
+    range_make_own(r);
+    loam_slab_config slabs = loam__process.slabs;
+    slabs.meta = r->own;
+    r->slabs = loam_slabs_init(r->zone, &slabs);
     r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;
     return r->kmalloc != NULL;
 }

@@ -83,6 +83,8 @@ static void each_range(void (*fn)(process_range *r))
 static void range_online(process_range *r)
 {
     loam_zone_online(r->zone);
+    if (r->own != NULL)
+        loam_zone_online(r->own);
     loam_slabs_online(r->slabs);
 }
 
@@ -90,6 +92,8 @@ static void range_offline(process_range *r)
 {
     loam_slabs_offline(r->slabs);
     loam_zone_offline(r->zone);
+    if (r->own != NULL)
+        loam_zone_offline(r->own);
 }
 
 /* Destructors run in rounds, and others may allocate in theirs: this thread ends in the second. */
@@ -115,11 +119,15 @@ static void range_freeze(process_range *r)
     (void)loam_lock_acquire(&r->lock);
     (void)loam_slabs_freeze(r->slabs);
     (void)loam_zone_freeze(r->zone);
+    if (r->own != NULL)
+        (void)loam_zone_freeze(r->own);
 }
 
 static void range_thaw(process_range *r, bool alone)
 {
     loam_irq none = loam_port_irq_save();
+    if (r->own != NULL)
+        loam_zone_thaw(r->own, none, alone);
     loam_zone_thaw(r->zone, none, alone);
     loam_slabs_thaw(r->slabs, none);
     loam_lock_release(&r->lock, none);
