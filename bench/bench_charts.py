@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Charts and tables of what libloam.so takes beside other mallocs: from build/bench/programs.csv
-and objects.csv to bench.md and bench/*.svg in a folder.
+"""Charts and tables of what libloam.so takes beside other mallocs: from build/bench/programs.csv,
+and objects.csv and insn.csv where they are, to bench.md and bench/*.svg in a folder.
 
     bench/bench_charts.py [--from build/bench] [--to docs]
 
@@ -250,12 +250,32 @@ def program_tables(rows, pictures):
     return text
 
 
-def bar_table(rows):
+def call_bars(object_rows, insn_rows):
+    """The bars on single calls."""
+    body = []
+    pair = insn_rows.get(("object_pair_64", LOAM))
+    if pair:
+        body.append(["instructions of a 64-byte malloc and its free",
+                     f"{float(pair['median']):.1f}", pair["bar"], pair["verdict"]])
+    for workload, size in (("remote_64", "64 bytes"), ("remote_1k", "1 KiB"),
+                           ("remote_16k", "16 KiB")):
+        ours = number(object_rows, workload, LOAM, "median")
+        others = [number(object_rows, workload, c, "median") for c in ("malloc", *PEERS)]
+        others = [value for value in others if value]
+        if ours and others:
+            body.append([f"another thread frees, {size}: time, of the best other's",
+                         f"{ours / min(others):.2f}", "1.00",
+                         object_rows[workload, LOAM]["verdict"]])
+    return body
+
+
+def bar_table(rows, object_rows, insn_rows):
     body = []
     for key, said in BAR_TEXT.items():
         row = rows.get((f"bar_{key}", LOAM))
         if row:
             body.append([said, f"{float(row['median']):.2f}", f"{BARS[key]:.2f}", row["verdict"]])
+    body += call_bars(object_rows, insn_rows)
     for word, said in (("real", "real programs"), ("pattern", "patterns")):
         for what, of in (("time", "processor time"), ("memory", "peak memory")):
             value = number(rows, f"mean_{word}_{what}", LOAM, "ratio")
@@ -264,10 +284,11 @@ def bar_table(rows):
     return table(["libloam", "measured", "at most", ""], body)
 
 
-def object_table(rows):
+def call_table(rows, part=""):
+    """One line a workload whose name has this part."""
     columns = [c for c in OBJECT_NAMES if any(a == c for _, a in rows)]
     body = []
-    for workload in dict.fromkeys(w for w, _ in rows):
+    for workload in dict.fromkeys(w for w, _ in rows if part in w):
         values = [number(rows, workload, c, "median") for c in columns]
         if any(v is not None for v in values):
             unit = rows[workload, columns[0]]["unit"]
@@ -275,7 +296,7 @@ def object_table(rows):
     return table(["row", *(OBJECT_NAMES[c] for c in columns), "unit"], body)
 
 
-def page(args, program_rows, object_rows, pictures):
+def page(args, program_rows, object_rows, insn_rows, pictures):
     when = time.strftime("%d %B %Y", time.localtime(
         os.path.getmtime(os.path.join(args.source, "programs.csv"))))
     commit = output_of("git", "rev-parse", "--short", "HEAD") or "unknown"
@@ -286,7 +307,7 @@ def page(args, program_rows, object_rows, pictures):
         "[numbers.md](numbers.md) says how, and what each row means.", "",
         f"{when.lstrip('0')}, commit {commit}. {machine()}. "
         f"{versions(names_of(program_rows))}. {rounds} rounds, interleaved.", "",
-        "## Bars", "", bar_table(program_rows), "",
+        "## Bars", "", bar_table(program_rows, object_rows, insn_rows), "",
         "Ratios are medians of the ratios within each round, to the C library's malloc in that "
         "round. Processor time is user and system time of the whole tree of processes, peak memory "
         "that of its largest process. In bold: the least of a row, libloam-hardened apart.", "",
@@ -295,7 +316,10 @@ def page(args, program_rows, object_rows, pictures):
         text += ["## Single calls", ""]
         if pictures:
             text += ["![One malloc and free, by size](bench/pairs.svg)", ""]
-        text += ["glibc is told to keep its memory here.", "", object_table(object_rows), ""]
+        text += ["glibc is told to keep its memory here.", "", call_table(object_rows), ""]
+    if insn_rows:
+        text += ["## Single calls: instructions", "", "Inside malloc and free, a pair of calls; "
+                 "exact.", "", call_table(insn_rows, "object_"), ""]
     return "\n".join(text)
 
 
@@ -305,11 +329,12 @@ def main():
     p.add_argument("--from", dest="source", default=os.path.join(programs.ROOT, "build/bench"))
     p.add_argument("--to", dest="target", default=os.path.join(programs.ROOT, "docs"))
     args = p.parse_args()
-    paths = [os.path.join(args.source, name) for name in ("programs.csv", "objects.csv")]
+    paths = [os.path.join(args.source, name) for name in ("programs.csv", "objects.csv",
+                                                            "insn.csv")]
     if not os.path.exists(paths[0]):
         sys.exit(f"bench_charts.py: no {paths[0]}: `make bench-programs` writes it")
     program_rows = rows_of(paths[0])
-    object_rows = rows_of(paths[1]) if os.path.exists(paths[1]) else {}
+    object_rows, insn_rows = (rows_of(path) if os.path.exists(path) else {} for path in paths[1:])
     folder = os.path.join(args.target, "bench")
     os.makedirs(folder, exist_ok=True)
     pictures = shutil.which("gnuplot") is not None
@@ -318,7 +343,7 @@ def main():
         if object_rows:
             pair_chart(object_rows, folder)
     with open(os.path.join(args.target, "bench.md"), "w", encoding="utf-8") as file:
-        file.write(page(args, program_rows, object_rows, pictures))
+        file.write(page(args, program_rows, object_rows, insn_rows, pictures))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@
 Time plays no part, so two runs agree to the instruction and other programs do not disturb. Of
 objects, areas and page tables the instructions inside the calls are counted; of frames the caller's
 loop counts too (6 to 12 an operation), as it does in the times of bench_frames, for every allocator
-the same. --only takes parts of workload names; --allocators takes names (stack loam engine textbook
-linux malloc list).
+the same. Objects are taken from libloam.so and from Debian's mallocs, too: the loops of "malloc"
+with those loaded before the C library. --only takes parts of workload names; --allocators takes
+names (stack loam engine textbook linux malloc libloam jemalloc mimalloc tcmalloc list).
 """
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +32,12 @@ CALLS = {
     "pt_frames": {"loam": ["loam_pt_map_frames"]},
     "pt_unmap": {"loam": ["loam_pt_unmap", "loam_tlb_flush"]},
 }
+# What is loaded before the C library; the bench itself then runs its "malloc".
+DEBIAN = "/usr/lib/x86_64-linux-gnu/"
+PRELOADED = {"libloam": "build/host/libloam.so", "jemalloc": DEBIAN + "libjemalloc.so.2",
+             "mimalloc": DEBIAN + "libmimalloc.so.2.0",
+             "tcmalloc": DEBIAN + "libtcmalloc_minimal.so.4"}
+OURS = ("loam", "libloam")
 UNITS = {"object": "instructions/pair", "range": "instructions/pair", "vmap": "instructions/page",
          "pt": "instructions/page"}
 
@@ -38,7 +46,7 @@ def calls_of(allocator, workload):
     """What is counted of a workload."""
     for start, calls in CALLS.items():
         if workload.startswith(start + "_"):
-            return calls[allocator]
+            return calls["malloc" if allocator in PRELOADED else allocator]
     return []
 
 
@@ -50,10 +58,13 @@ def unit_of(workload):
 def instructions(program, allocator, workload, n):
     """Instructions of one run under callgrind."""
     calls = calls_of(allocator, workload)
+    preload = os.path.abspath(PRELOADED[allocator]) if allocator in PRELOADED else ""
     run = subprocess.run(
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-         *(f"--toggle-collect={call}" for call in calls), program, allocator, workload, str(n)],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False)
+         *(f"--toggle-collect={call}" for call in calls),
+         program, "malloc" if preload else allocator, workload, str(n)],
+        env={**os.environ, "LD_PRELOAD": preload}, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, text=True, check=False)
     found = re.search(r"Collected : (\d+)", run.stderr)
     if run.returncode != 0 or found is None:
         sys.exit(f"insn.py: {allocator} {workload} {n} failed:\n{run.stderr}")
@@ -64,6 +75,8 @@ def plan(program, only, allocators):
     """(allocator, workload, n, operations) of every combination that is wanted."""
     out = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
     rows = [line.split() for line in out.splitlines()]
+    rows += [[name, *row[1:]] for name, path in PRELOADED.items() if os.path.exists(path)
+             for row in rows if row[0] == "malloc"]
     return [(a, w, int(n), int(ops)) for a, w, n, ops in rows
             if (not only or any(text in w for text in only))
             and (not allocators or a in allocators)]
@@ -81,7 +94,8 @@ def table(results):
     for workload in dict.fromkeys(w for _, w in results):
         cells = "".join(f"{results[a, workload]:10.1f}" if (a, workload) in results
                         else f"{'-':>10}" for a in names)
-        verdict = verdict_of(workload, results.get(("loam", workload)))
+        values = [results[name, workload] for name in OURS if (name, workload) in results]
+        verdict = verdict_of(workload, max(values, default=None))
         bar = f"  <={BARS[workload]} {verdict}" if verdict else ""
         print(f"  {workload:<22}{cells}{bar}")
 
@@ -101,7 +115,7 @@ def write_csv(path, results):
             base = next((results[a, workload] for a in ("stack", "malloc", "list")
                          if (a, workload) in results), None)
             ratio = f"{v / base:.4f}" if base else ""
-            verdict = verdict_of(workload, v) if allocator == "loam" else ""
+            verdict = verdict_of(workload, v) if allocator in OURS else ""
             bar = BARS[workload] if verdict else ""
             f.write(f"insn,{workload},{allocator},{unit_of(workload)},"
                     f"{v:.4f},{v:.4f},{v:.4f},1,{ratio},{bar},{verdict}\n")

@@ -74,9 +74,9 @@ bench: $(BENCH_PC) ## side by side (QUICK=1: three minutes)
 	$(Q)$(MAKE) --no-print-directory bench-programs
 
 # Of several of these goals each waits for the one before: benches disturb each other.
-bench-objects: $(filter bench,$(MAKECMDGOALS))
-bench-programs: $(filter bench bench-objects,$(MAKECMDGOALS))
-bench-report: $(filter bench bench-objects bench-programs,$(MAKECMDGOALS))
+bench-objects: $(filter bench bench-insn,$(MAKECMDGOALS))
+bench-programs: $(filter bench bench-insn bench-objects,$(MAKECMDGOALS))
+bench-report: $(filter bench bench-insn bench-objects bench-programs,$(MAKECMDGOALS))
 
 bench-objects: $(BENCH_BIN)/bench_objects build/host/libloam.so
 bench-objects: | build/packages/bench ## single calls, every malloc
@@ -97,7 +97,8 @@ bench-report: $(BENCH_CSV)/programs.csv $(BENCH_CSV)/objects.csv
 bench-report: | build/packages/bench ## docs/bench.md and its charts from build/bench/*.csv
 	$(Q)bench/bench_charts.py --from $(BENCH_CSV) --to docs
 
-bench-insn: $(BENCH_BIN)/bench_insn $(BENCH_PC) | build/packages/bench ## exact instructions
+bench-insn: $(BENCH_BIN)/bench_insn build/host/libloam.so $(BENCH_PC)
+bench-insn: | build/packages/bench ## exact instructions
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)bench/insn.py $(BENCH_BIN)/bench_insn --csv $(BENCH_CSV)/insn.csv
 	$(Q)bench/fault_path.py --csv $(BENCH_CSV)/faults.csv
