@@ -20,7 +20,7 @@
  *     misuse=report       ... is reported and refused, even outside of the shell
  *     slab=OPTIONS        guard,poison,quarantine=64K,owner,shift=14,... (include/loam/slab.h)
  *     trace               every event of the allocators as a line, from the first on
- *     seed=NUMBER         of the tests
+ *     seed=NUMBER         of the tests, and of a stress that names none
  *     stress=OPS[,SEED][,offline]
  *                         all processors allocate at once, before the demos (stress.c)
  *     cpus=NUMBER         at most so many processors are started

@@ -42,11 +42,11 @@ static void do_cpus(size_t count, const char *const *word)
 /* Also as on the kernel's command line, in one word with commas. */
 static void do_stress(size_t count, const char *const *word)
 {
-    stress_wish wish = {.ops = 20000, .seed = 1};
+    stress_wish wish = {.ops = 20000};
     uint64_t *number[] = {&wish.ops, &wish.seed};
     bool one_word = count == 2 && stress_parse(word[1], &wish);
     if (!one_word)
-        wish = (stress_wish){.ops = 20000, .seed = 1};
+        wish = (stress_wish){.ops = 20000};
     for (size_t i = 1; i < count && !one_word; i++) {
         if (i + 1 == count && word_is(word[i], "offline"))
             wish.offline = true;

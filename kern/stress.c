@@ -178,14 +178,22 @@ static void compare(const kern_free_lists *before, const kern_free_lists *after)
     stress_fail("the free lists are not what they were");
 }
 
-bool stress_run(const stress_wish *wish)
+static uint64_t seed_of(const stress_wish *wish)
 {
+    uint64_t told = kern_this.options.seed;
+    return wish->seed != 0 ? wish->seed : told != 0 ? told : 1;
+}
+
+bool stress_run(const stress_wish *asked)
+{
+    stress_wish wish = *asked;
     kern_free_lists before, after;
     uint64_t start = loam_port_ticks(), hz = arch_ticks_hz();
-    if (!make_cores(wish))
+    wish.seed = seed_of(asked);
+    if (!make_cores(&wish))
         return false;
-    kprintf("stress: cpus=%u ops=%U seed=0x%X%s\n", (int)stress_this.cpus, wish->ops, wish->seed,
-            wish->offline ? " offline" : "");
+    kprintf("stress: cpus=%u ops=%U seed=0x%X%s\n", (int)stress_this.cpus, wish.ops, wish.seed,
+            wish.offline ? " offline" : "");
     settle(&before);
     kern_this.on_every_tick = stress_tick;
     smp_run(stress_work, NULL);
@@ -217,7 +225,7 @@ static bool take_number(const char **text, uint64_t *number)
 
 bool stress_parse(const char *text, stress_wish *wish)
 {
-    *wish = (stress_wish){.seed = 1};
+    *wish = (stress_wish){.ops = 0};
     if (!take_number(&text, &wish->ops) || wish->ops == 0)
         return false;
     if (*text == ',' && !word_is(text, ",offline")) {

@@ -7,7 +7,8 @@
 
 typedef struct stress_wish {
     uint64_t ops;  /* allocations and frees, over all processors */
-    uint64_t seed; /* of all choices but the order in which processors meet */
+    uint64_t seed; /* of all choices but the order in which processors meet; 0: the command line's,
+                      or 1 */
     bool offline;  /* processors leave and come back meanwhile */
 } stress_wish;
 

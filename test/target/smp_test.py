@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import smp_machines as smp  # noqa: E402
 from smp_machines import MT, RR, on_pc64, on_rpi3, on_virt64  # noqa: E402
 from rpi3_qemu import PROMPT  # noqa: E402
-from taplib import Tap  # noqa: E402
+from taplib import Tap, parallel  # noqa: E402
 
 BOARDS = [("pc64", on_pc64, smp.pc64.CLANG), ("rpi3", on_rpi3, smp.rpi3.CLANG),
           ("virt64", on_virt64, smp.virt64.CLANG)]
@@ -88,6 +88,14 @@ def fewer(tap):
               "cpus=0: a line, all start", tail(output))
 
 
+def seeds(tap):
+    words = ("stress=300 off", "seed=7 stress=300 off", "seed=7 stress=300,9 off")
+    results = parallel(lambda given: on_virt64(given, 2)[0].finish(), words)
+    for given, seed, (_, output) in zip(words, ("1", "7", "9"), results):
+        tap.check(f"ops=300 seed=0x{seed}\n" in output and "stress: passed" in output,
+                  f"{given}: its seed is {seed}", tail(output))
+
+
 def main():
     tap = Tap()
     for name, boot, kernel in BOARDS:
@@ -96,6 +104,7 @@ def main():
         locks(tap, name, boot, kernel)
     untold(tap)
     fewer(tap)
+    seeds(tap)
     tap.done()
 
 
