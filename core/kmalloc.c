@@ -74,6 +74,12 @@ static bool kmalloc_make_classes(loam_kmalloc *k)
     return true;
 }
 
+/* What is to be sealed has a page of its own. */
+static size_t kmalloc_bytes(const loam_slabs *s)
+{
+    return s->seal != NULL ? LOAM_PAGE_SIZE : sizeof(loam_kmalloc);
+}
+
 static void kmalloc_drop(loam_kmalloc *k)
 {
     loam_slabs *s = k->slabs;
@@ -81,21 +87,24 @@ static void kmalloc_drop(loam_kmalloc *k)
         k->cache[i]->owner = NULL;
         loam_cache_destroy(k->cache[i]);
     }
-    loam_slab__meta_free(s, k, sizeof(*k));
+    loam_slab__meta_free(s, k, kmalloc_bytes(s));
     loam_slab__meta_trim(s);
 }
 
 loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs)
 {
-    loam_kmalloc *k = loam_slab__meta_alloc(slabs, sizeof(*k));
+    loam_kmalloc *k = loam_slab__meta_alloc(slabs, kmalloc_bytes(slabs));
     if (k == NULL)
         return NULL;
     __builtin_memset(k, 0, sizeof(*k));
     k->slabs = slabs;
-    if (kmalloc_make_classes(k))
-        return k;
-    kmalloc_drop(k);
-    return NULL;
+    if (!kmalloc_make_classes(k)) {
+        kmalloc_drop(k);
+        return NULL;
+    }
+    if (slabs->seal != NULL)
+        slabs->seal(k, LOAM_PAGE_SIZE);
+    return k;
 }
 
 /* ---- alloc ---- */

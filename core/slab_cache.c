@@ -199,6 +199,7 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
         return NULL;
     s->zones = zones;
     s->meta = config->meta;
+    s->seal = config->seal;
     if (s->meta != NULL)
         s->meta_map = loam_zone_config_of(s->meta)->linear;
     s->shift = shift;

@@ -231,7 +231,8 @@ struct loam_slabs {
     uint64_t first_frame; /* frame of the window's first byte */
     loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
-    loam_list caches;     /* in order of creation */
+    void (*seal)(void *va, size_t len); /* [init] or NULL */
+    loam_list caches;                   /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */
     loam_list lines_full;

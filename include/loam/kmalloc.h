@@ -20,7 +20,8 @@ typedef struct loam_kmalloc loam_kmalloc;
  */
 loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs);
 
-/* From now on blocks that are too large for a class are areas of a vmap: in a row for the program,
+/* Not where the layer's config has `seal`.
+ * From now on blocks that are too large for a class are areas of a vmap: in a row for the program,
  * scattered in RAM, with an unmapped page on both sides. Only where the vmap has no addresses or no
  * frames they come in a row from the zone, as all did before; so do those of loam_kmalloc_aligned,
  * which may be for a device. The processor uses the vmap's tables; its source of tags may be a

@@ -74,6 +74,9 @@ typedef struct loam_slab_config {
      * else: no write that runs out of an object's memory meets them. NULL: from its zone, between
      * objects' frames. */
     loam_zone *meta;
+    /* Told of pages that are not written any more once they are made (a kmalloc's tables), so that
+     * the port may make them read-only; NULL: nobody. */
+    void (*seal)(void *va, size_t len);
     loam_trace *trace; /* or NULL */
 } loam_slab_config;
 

@@ -19,8 +19,10 @@
 #define _GNU_SOURCE
 #include "preload.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { CONF_TEXT = 1024, CONF_WORD = 256 };
@@ -77,9 +79,12 @@ static const conf_row rows[] = {
      &loam__conf.huge_pages},
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",
      "free memory goes back to the system after so long; 0: never", CONF_MS, &loam__conf.trim_ms},
+    {"guard_pages", "no", "yes, no", "two pages, system calls",
+     "pages that nobody can touch on either side of a huge block", CONF_SWITCH,
+     &loam__conf.guard_pages},
     {"hardened", "no", "", "half as much time again",
-     "guard,zero_free,quarantine=256K,random,and double frees over threads found at once", CONF_SET,
-     NULL},
+     "guard,guard_pages,zero_free,quarantine=256K,random; double frees over threads found at once",
+     CONF_SET, NULL},
 };
 
 /* What the object layer's words cost; the words themselves are its own. */
@@ -263,6 +268,7 @@ static bool set_row(const conf_row *row, const char *value)
     case CONF_PATH:
         return set_path(value, row->to);
     default:
+        loam__conf.guard_pages = loam__conf.guard_pages || value == NULL;
         return value == NULL &&
                loam_slab_config_parse(&loam__process.slabs,
                                       "guard,zero_free,quarantine=256K,random,hardened",
@@ -343,7 +349,19 @@ static bool value_of_system(char *value, size_t cap)
     return found && at >= sizeof(name) - 1;
 }
 
-void conf_read(void)
+/* A random number nobody knows, from the system; the start of a program has one at hand. */
+static uint64_t seed_of_system(void)
+{
+    uint64_t seed = 0;
+    const void *start = (const void *)getauxval(AT_RANDOM);
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed))
+        return seed;
+    if (start != NULL)
+        __builtin_memcpy(&seed, start, sizeof(seed));
+    return seed ^ loam_port_ticks() * 0x9e3779b97f4a7c15ULL;
+}
+
+static void conf_environment(void)
 {
     static char text[CONF_TEXT];
     const char *value = NULL;
@@ -357,4 +375,13 @@ void conf_read(void)
         read_text(value);
     if (loam__conf.leaks)
         (void)loam_slab_config_parse(&loam__process.slabs, "owner", NULL);
+}
+
+void conf_read(void)
+{
+    int before = errno;
+    conf_environment();
+    if ((loam__process.slabs.modes & LOAM_SLAB_RANDOM) != 0 && loam__process.slabs.seed == 0)
+        loam__process.slabs.seed = seed_of_system();
+    errno = before;
 }

@@ -149,6 +149,31 @@ huge_fault huge_what(const void *p, size_t *size)
     return fault;
 }
 
+/* Bytes on either side of each block that nobody can touch. */
+static size_t huge_guard(void)
+{
+    return loam__conf.guard_pages ? LOAM_PAGE_SIZE : 0;
+}
+
+/* Memory with its guards; NULL: none. */
+static void *huge_map(size_t len)
+{
+    size_t guard = huge_guard();
+    char *map = mmap(NULL, len + 2 * guard, guard != 0 ? PROT_NONE : PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    if (guard == 0 || mprotect(map + guard, len, PROT_READ | PROT_WRITE) == 0)
+        return map + guard;
+    munmap(map, len + 2 * guard);
+    return NULL;
+}
+
+static void huge_unmap(const huge_block *b)
+{
+    munmap((void *)(b->at - b->map), b->map + b->len + huge_guard());
+}
+
 void *huge_alloc(size_t size, size_t align)
 {
     size_t len, around;
@@ -156,16 +181,16 @@ void *huge_alloc(size_t size, size_t align)
         return NULL;
     len = (size_t)loam_align_up(size, LOAM_PAGE_SIZE);
     around = align > LOAM_PAGE_SIZE ? align : 0;
-    if (len + around > PTRDIFF_MAX)
+    if (len + around > PTRDIFF_MAX - 2 * huge_guard())
         return NULL;
-    void *map =
-        mmap(NULL, len + around, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED)
+    void *map = huge_map(len + around);
+    if (map == NULL)
         return NULL;
     uintptr_t from = (uintptr_t)map;
     uintptr_t at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
-    if (!huge_enter(at, len + around - (at - from), at - from)) {
-        munmap(map, len + around);
+    huge_block b = {at, len + around - (at - from), at - from + huge_guard()};
+    if (!huge_enter(b.at, b.len, b.map)) {
+        huge_unmap(&b);
         return NULL;
     }
     return (void *)at;
@@ -185,24 +210,46 @@ bool huge_free(void *p)
     huge_block b;
     if (!huge_leave(p, &b))
         return false;
-    munmap((void *)(b.at - b.map), b.map + b.len);
+    huge_unmap(&b);
     return true;
 }
 
-/* Lock held: the block's address may be another thread's as soon as it has moved. What was mapped
- * in front of it for its alignment stays behind, and goes. */
-static void *huge_move(huge_block *b, size_t len)
+/* Moves pages between guards of their own; the old guards go. */
+static void *huge_move_guarded(const huge_block *b, size_t len)
 {
-    huge_block now = *b;
+    char *to = mmap(NULL, len + 2 * LOAM_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (to == MAP_FAILED)
+        return NULL;
+    void *at = to + LOAM_PAGE_SIZE;
+    if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
+        munmap(to, len + 2 * LOAM_PAGE_SIZE);
+        return NULL;
+    }
+    munmap((void *)(b->at - b->map), b->map);
+    munmap((void *)(b->at + b->len), LOAM_PAGE_SIZE);
+    return at;
+}
+
+/* What was mapped in front of a block for its alignment stays behind, and goes. */
+static void *huge_move_plain(const huge_block *b, size_t len)
+{
     void *moved = mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED)
         return NULL;
-    now.at = (uintptr_t)moved;
-    now.len = len;
-    if (now.at != b->at && b->map != 0) {
+    if ((uintptr_t)moved != b->at && b->map != 0)
         munmap((void *)(b->at - b->map), b->map);
-        now.map = 0;
-    }
+    return moved;
+}
+
+/* Lock held: the block's address may be another thread's as soon as it has moved. */
+static void *huge_move(huge_block *b, size_t len)
+{
+    void *moved = huge_guard() != 0 ? huge_move_guarded(b, len) : huge_move_plain(b, len);
+    huge_block now = {(uintptr_t)moved, len, huge_guard()};
+    if (moved == NULL)
+        return NULL;
+    if (now.at == b->at)
+        now.map = b->map;
     huge.bytes -= b->len;
     huge_count(len);
     b->at = 1;

@@ -46,12 +46,14 @@ typedef struct process_range {
     loam_kmalloc *kmalloc;
 } process_range;
 
+/* Its first page is read-only but while a range is added: a stray write does not turn malloc to
+ * tables of somebody else's. */
 typedef struct process {
     /* [atomic] of the first range; NULL: the process has not started, or is watched (watch.h) */
-    loam_kmalloc *kmalloc;
-    uint32_t ranges;        /* [atomic] that can be used; they never go */
-    loam_lock lock;         /* start, further ranges */
-    loam_slab_config slabs; /* [init] */
+    _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
+    uint32_t ranges;                         /* [atomic] that can be used; they never go */
+    loam_slab_config slabs;                  /* [init] */
+    _Alignas(LOAM_PAGE_SIZE) loam_lock lock; /* start, further ranges */
     process_range range[PROCESS_RANGES];
 } process;
 
@@ -61,8 +63,9 @@ extern process loam__process __attribute__((visibility("hidden")));
 
 enum { PROCESS_PATH = 200 };
 
-/* What LOAM_CONF chose; [init] by conf_read, under process.lock. */
+/* What LOAM_CONF chose; [init] by conf_read, under process.lock, and read-only from then on. */
 typedef struct process_conf {
+    _Alignas(LOAM_PAGE_SIZE) bool guard_pages;
     bool stats, json, leaks, huge_pages;
     uint32_t trim_ms; /* 0: never */
     size_t range;

@@ -79,6 +79,25 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
     return loam_zone_free_pages(zone) > before;
 }
 
+/* ---- pages that are read only ---- */
+
+/* Where the system's pages are larger than these it says no, and they stay as they are. */
+static void process_seal(void *va, size_t len)
+{
+    (void)mprotect(va, len, PROT_READ);
+}
+
+/* Lock held. The process's first page changes. */
+static void process_set_ranges(process *self, uint32_t ranges)
+{
+    (void)mprotect(self, LOAM_PAGE_SIZE, PROT_READ | PROT_WRITE);
+    loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
+    if (!process_is_watched())
+        loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
+    process_seal(self, LOAM_PAGE_SIZE);
+    process_seal(&loam__conf, sizeof(loam__conf));
+}
+
 /* ---- ranges ---- */
 
 /* Memory that pages which nobody can touch lie around; NULL: none. */
@@ -151,6 +170,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
     range_make_own(r);
     loam_slab_config slabs = loam__process.slabs;
     slabs.meta = r->own;
+    slabs.seal = process_seal;
     r->slabs = loam_slabs_init(r->zone, &slabs);
     r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;
     return r->kmalloc != NULL;
@@ -158,7 +178,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
 
 process_range *process_range_of(const void *p)
 {
-    /* pairs with the store in process_more */
+    /* pairs with the store in process_set_ranges */
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++) {
         process_range *r = &loam__process.range[i];
@@ -189,11 +209,8 @@ bool process_start(void)
         process_configure();
         started = range_make(&self->range[0], loam__conf.range, RANGE_LEAST);
     }
-    if (started && self->ranges == 0) {
-        loam_atomic_store(&self->ranges, 1); /* pairs with the load in process_range_of */
-        if (!process_is_watched())
-            loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
-    }
+    if (started && self->ranges == 0)
+        process_set_ranges(self, 1);
     loam_lock_release(&self->lock, irq);
     return started;
 }
@@ -210,8 +227,8 @@ static bool process_more(uint32_t counted, size_t size)
         size_t least = block > RANGE_LEAST / 2 ? 2 * block : RANGE_LEAST;
         size_t want = loam__conf.range > least ? loam__conf.range : least;
         more = range_make(&self->range[counted], want, least);
-        if (more) /* pairs with the load in process_range_of */
-            loam_atomic_store(&self->ranges, counted + 1);
+        if (more)
+            process_set_ranges(self, counted + 1);
     }
     loam_lock_release(&self->lock, irq);
     return more;
