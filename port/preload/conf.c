@@ -75,6 +75,8 @@ static const conf_row rows[] = {
      "tells Valgrind of each block, when that runs the program", CONF_SWITCH, &loam__conf.valgrind},
     {"range", "16G", "16M and more", "address space", "addresses reserved at once", CONF_BYTES,
      &loam__conf.range},
+    {"limit", "no", "16M and more", "none", "so much from the system at most, then malloc fails",
+     CONF_BYTES, &loam__conf.limit},
     {"huge_pages", "no", "yes, no", "memory", "asks the system for huge pages", CONF_SWITCH,
      &loam__conf.huge_pages},
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",

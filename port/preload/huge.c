@@ -169,9 +169,28 @@ static void *huge_map(size_t len)
     return NULL;
 }
 
+/* The same within LOAM_CONF's limit. */
+static void *huge_take(size_t len)
+{
+    size_t all = len + huge_guard();
+    if (!limit_change(0, all))
+        return NULL;
+    void *map = huge_map(len);
+    if (map == NULL)
+        (void)limit_change(all, 0);
+    return map;
+}
+
+/* What of a block counts for the limit. */
+static size_t huge_bytes(const huge_block *b)
+{
+    return b->map + b->len;
+}
+
 static void huge_unmap(const huge_block *b)
 {
     munmap((void *)(b->at - b->map), b->map + b->len + huge_guard());
+    (void)limit_change(huge_bytes(b), 0);
 }
 
 void *huge_alloc(size_t size, size_t align)
@@ -183,7 +202,7 @@ void *huge_alloc(size_t size, size_t align)
     around = align > LOAM_PAGE_SIZE ? align : 0;
     if (len + around > PTRDIFF_MAX - 2 * huge_guard())
         return NULL;
-    void *map = huge_map(len + around);
+    void *map = huge_take(len + around);
     if (map == NULL)
         return NULL;
     uintptr_t from = (uintptr_t)map;
@@ -244,12 +263,18 @@ static void *huge_move_plain(const huge_block *b, size_t len)
 /* Lock held: the block's address may be another thread's as soon as it has moved. */
 static void *huge_move(huge_block *b, size_t len)
 {
+    size_t before = huge_bytes(b), after = b->map + len;
+    if (!limit_change(before, after))
+        return NULL;
     void *moved = huge_guard() != 0 ? huge_move_guarded(b, len) : huge_move_plain(b, len);
     huge_block now = {(uintptr_t)moved, len, huge_guard()};
-    if (moved == NULL)
+    if (moved == NULL) {
+        (void)limit_change(after, before);
         return NULL;
+    }
     if (now.at == b->at)
         now.map = b->map;
+    (void)limit_change(after, huge_bytes(&now));
     huge.bytes -= b->len;
     huge_count(len);
     b->at = 1;

@@ -5,48 +5,110 @@
  * A new that finds no memory asks the program's new handler, again and again as the standard says;
  * without one it throws std::bad_alloc, by the function that libstdc++ has for that, or returns
  * NULL where the operator promises not to throw. In a program without libstdc++ nobody calls
- * these. */
+ * these.
+ *
+ * A handler may throw, and what promises not to has to catch it, which C cannot:
+ *
+ *     ours, nothrow --> libstdc++'s, nothrow: try { ours, that throws --> handler } catch (...) {}
+ *
+ * A program that is linked statically has no such other one: there the handler must not throw. */
 #define _GNU_SOURCE
 #include "preload.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
+
+#pragma weak dlsym /* a static program does without */
 
 typedef void handler(void);
 extern handler *_ZSt15get_new_handlerv(void) __attribute__((weak)); /* std::get_new_handler() */
 extern void _ZSt17__throw_bad_allocv(void) __attribute__((weak));   /* std::__throw_bad_alloc() */
 
-static LOAM_NOINLINE void *hard_new(size_t size, size_t align, bool throws)
+static handler *new_handler(void)
 {
-    for (;;) {
-        handler *ask = _ZSt15get_new_handlerv != NULL ? _ZSt15get_new_handlerv() : NULL;
-        if (ask == NULL)
-            break;
+    return _ZSt15get_new_handlerv != NULL ? _ZSt15get_new_handlerv() : NULL;
+}
+
+/* Asks the handler until there is memory, or no handler. */
+static void *ask_handler(size_t size, size_t align)
+{
+    for (handler *ask; (ask = new_handler()) != NULL;) {
         ask(); /* may throw, end the program, or find memory */
         void *p = aligned_alloc(align, size);
         if (p != NULL)
             return p;
     }
-    if (throws && _ZSt17__throw_bad_allocv != NULL)
-        _ZSt17__throw_bad_allocv();
-    if (throws)
-        abort();
     return NULL;
 }
 
-static inline void *plain_new(size_t size, bool throws)
+static LOAM_NOINLINE void *hard_new(size_t size, size_t align)
 {
-    void *p = malloc(size);
-    if (p != NULL)
-        return p;
-    return hard_new(size, PROCESS_ALIGN, throws);
+    void *p = ask_handler(size, align);
+    if (p == NULL && _ZSt17__throw_bad_allocv != NULL)
+        _ZSt17__throw_bad_allocv();
+    if (p == NULL)
+        abort();
+    return p;
 }
 
-static inline void *aligned_new(size_t size, size_t align, bool throws)
+typedef void *plain_fn(size_t size, const void *nothrow);
+typedef void *aligned_fn(size_t size, size_t align, const void *nothrow);
+
+/* libstdc++'s operator of this name, or NULL. */
+static void *behind_us(const char *name)
+{
+    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
+}
+
+static LOAM_NOINLINE void *hard_nothrow(const char *name, size_t size, const void *nothrow)
+{
+    plain_fn *catches;
+    if (new_handler() == NULL)
+        return NULL;
+    void *found = behind_us(name);
+    if (found == NULL)
+        return ask_handler(size, PROCESS_ALIGN);
+    memcpy(&catches, &found, sizeof(catches));
+    return catches(size, nothrow);
+}
+
+static LOAM_NOINLINE void *hard_aligned_nothrow(const char *name, size_t size, size_t align,
+                                                const void *nothrow)
+{
+    aligned_fn *catches;
+    if (new_handler() == NULL)
+        return NULL;
+    void *found = behind_us(name);
+    if (found == NULL)
+        return ask_handler(size, align);
+    memcpy(&catches, &found, sizeof(catches));
+    return catches(size, align, nothrow);
+}
+
+static inline void *plain_new(size_t size)
+{
+    void *p = malloc(size);
+    return p != NULL ? p : hard_new(size, PROCESS_ALIGN);
+}
+
+static inline void *aligned_new(size_t size, size_t align)
 {
     void *p = aligned_alloc(align, size);
-    if (p != NULL)
-        return p;
-    return hard_new(size, align, throws);
+    return p != NULL ? p : hard_new(size, align);
+}
+
+static inline void *plain_nothrow(const char *name, size_t size, const void *nothrow)
+{
+    void *p = malloc(size);
+    return p != NULL ? p : hard_nothrow(name, size, nothrow);
+}
+
+static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
+                                    const void *nothrow)
+{
+    void *p = aligned_alloc(align, size);
+    return p != NULL ? p : hard_aligned_nothrow(name, size, align, nothrow);
 }
 
 /* How the ABI spells size_t; RKSt9nothrow_t is const std::nothrow_t &, St11align_val_t is
@@ -57,54 +119,53 @@ static inline void *aligned_new(size_t size, size_t align, bool throws)
 #define N(before, behind) before##j##behind
 #endif
 
+#define TEXT(name) #name
+#define NAME(name) TEXT(name)
+
 #define OPERATOR(type, name, ...)                                                                  \
     type name(__VA_ARGS__);                                                                        \
     PRELOAD_EXPORT type name(__VA_ARGS__)
 
 OPERATOR(void *, N(_Znw, ), size_t size)
 {
-    return plain_new(size, true);
+    return plain_new(size);
 }
 
 OPERATOR(void *, N(_Zna, ), size_t size)
 {
-    return plain_new(size, true);
+    return plain_new(size);
 }
 
 OPERATOR(void *, N(_Znw, RKSt9nothrow_t), size_t size, const void *nothrow)
 {
-    (void)nothrow;
-    return plain_new(size, false);
+    return plain_nothrow(NAME(N(_Znw, RKSt9nothrow_t)), size, nothrow);
 }
 
 OPERATOR(void *, N(_Zna, RKSt9nothrow_t), size_t size, const void *nothrow)
 {
-    (void)nothrow;
-    return plain_new(size, false);
+    return plain_nothrow(NAME(N(_Zna, RKSt9nothrow_t)), size, nothrow);
 }
 
 OPERATOR(void *, N(_Znw, St11align_val_t), size_t size, size_t align)
 {
-    return aligned_new(size, align, true);
+    return aligned_new(size, align);
 }
 
 OPERATOR(void *, N(_Zna, St11align_val_t), size_t size, size_t align)
 {
-    return aligned_new(size, align, true);
+    return aligned_new(size, align);
 }
 
 OPERATOR(void *, N(_Znw, St11align_val_tRKSt9nothrow_t), size_t size, size_t align,
          const void *nothrow)
 {
-    (void)nothrow;
-    return aligned_new(size, align, false);
+    return aligned_nothrow(NAME(N(_Znw, St11align_val_tRKSt9nothrow_t)), size, align, nothrow);
 }
 
 OPERATOR(void *, N(_Zna, St11align_val_tRKSt9nothrow_t), size_t size, size_t align,
          const void *nothrow)
 {
-    (void)nothrow;
-    return aligned_new(size, align, false);
+    return aligned_nothrow(NAME(N(_Zna, St11align_val_tRKSt9nothrow_t)), size, align, nothrow);
 }
 
 /* delete: of an object or of an array; alone, with its size, its alignment, or nothrow. */

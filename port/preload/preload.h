@@ -67,8 +67,8 @@ enum { PROCESS_PATH = 200 };
 typedef struct process_conf {
     _Alignas(LOAM_PAGE_SIZE) bool guard_pages;
     bool stats, json, leaks, huge_pages;
-    uint32_t trim_ms; /* 0: never */
-    size_t range;
+    uint32_t trim_ms;    /* 0: never */
+    size_t range, limit; /* limit 0: none */
     char file[PROCESS_PATH];
     char profile[PROCESS_PATH], trace[PROCESS_PATH]; /* "": none */
     size_t profile_rate, trace_most;
@@ -172,6 +172,12 @@ void process_free(void *p, const void *caller);
 size_t process_size(const void *p, const void *caller);
 /* The same; 0, and no word, where no block is out. */
 size_t process_usable(const void *p);
+
+/* ---- limit.c ---- */
+
+/* A piece of memory from the system changes its size, 0 when there is none: false when that would
+ * be more than LOAM_CONF's limit; to less is always true. */
+bool limit_change(size_t from, size_t to);
 
 /* ---- back.c ---- */
 

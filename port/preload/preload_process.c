@@ -48,10 +48,14 @@ static size_t range_missing(const loam_pages *pages, unsigned order)
 
 static loam_err range_ready(loam_pages *pages, loam_zone *zone, size_t bytes)
 {
-    size_t before = pages->ready;
+    size_t before = pages->ready, step = (size_t)loam_align_up(bytes, LOAM_PAGES_STEP);
+    if (!limit_change(0, step))
+        return LOAM_ENOMEM;
     loam_err err = loam_pages_grow(pages, bytes);
-    if (err != LOAM_OK)
+    if (err != LOAM_OK) {
+        (void)limit_change(step, 0);
         return err;
+    }
     loam_pfn first = loam_pa_to_pfn(loam_pa_of((uintptr_t)pages->base + before));
     return loam_zone_add(zone, first, (pages->ready - before) >> LOAM_PAGE_SHIFT);
 }
@@ -215,15 +219,29 @@ bool process_start(void)
     return started;
 }
 
-/* One range more, unless another thread made one since the caller counted them. */
+/* Are there addresses left for a block of this order, and for what the slabs note of it? Then it was
+ * memory that the system refused. */
+static bool range_has_room(process_range *r, unsigned order)
+{
+    loam_irq irq = loam_lock_acquire(&r->lock);
+    bool room = range_missing(&r->pages, order) <= r->pages.len - r->pages.ready &&
+                (r->own == NULL || r->own_pages.ready < r->own_pages.len);
+    loam_lock_release(&r->lock, irq);
+    return room;
+}
+
+/* One range more, unless another thread made one since the caller counted them, or the last one is
+ * not full: a program that goes on asking without memory is not to use up its addresses. */
 static bool process_more(uint32_t counted, size_t size)
 {
     process *self = &loam__process;
+    /* with its magic; one that lies at a multiple of its size is inside, wherever this is */
+    unsigned log = loam_log2_ceil(size + LOAM_PAGE_SIZE);
     loam_irq irq = loam_lock_acquire(&self->lock);
     bool more = self->ranges > counted;
-    if (!more && counted < PROCESS_RANGES) {
-        /* with its magic; one that lies at a multiple of its size is inside, wherever this is */
-        size_t block = (size_t)1 << loam_log2_ceil(size + LOAM_PAGE_SIZE);
+    if (!more && counted < PROCESS_RANGES &&
+        !range_has_room(&self->range[counted - 1], log - LOAM_PAGE_SHIFT)) {
+        size_t block = (size_t)1 << log;
         size_t least = block > RANGE_LEAST / 2 ? 2 * block : RANGE_LEAST;
         size_t want = loam__conf.range > least ? loam__conf.range : least;
         more = range_make(&self->range[counted], want, least);

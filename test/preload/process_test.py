@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""libloam.so as a whole process's memory: limits of the system and of LOAM_CONF, locked memory, a
+library that comes late, programs linked statically, children, C++ handlers, and what a start costs.
+"""
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import ROOT, Tap  # noqa: E402
+
+BUILD = os.path.join(ROOT, "build/host")
+LIBRARY = os.path.join(BUILD, "libloam.so")
+MIB = 1 << 20
+
+# Takes blocks of 100,000 bytes until there are none, then says how it stands; three times.
+FILLS = r"""
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static char *block[100000];
+static long kib(const char *what)
+{
+    char line[200];
+    long value = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, what, strlen(what)) == 0)
+            value = atol(line + strlen(what));
+    if (file != NULL)
+        fclose(file);
+    return value;
+}
+int main(void)
+{
+    long before = kib("VmSize:");
+    for (int round = 0; round < 3; round++) {
+        int n = 0;
+        errno = 0;
+        while (n < 100000 && (block[n] = malloc(100000)) != NULL)
+            memset(block[n++], n, 100000);
+        int why = errno;
+        char *huge = malloc((size_t)40 << 20);
+        for (int i = 0; i < n; i++) {
+            if (block[i][5] != (char)(i + 1))
+                return 2;
+            free(block[i]);
+        }
+        for (int i = 0; i < 10; i++)
+            free(malloc((size_t)1 << i));
+        printf("%d %d %d\n", n, why == ENOMEM, huge != NULL);
+    }
+    printf("%ld\n", kib("VmSize:") - before);
+    return 0;
+}
+"""
+
+LOCKS = r"""
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(void)
+{
+    char line[200];
+    long kib = 0;
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+        puts("refused");
+        return 0;
+    }
+    char *p[100];
+    for (int i = 0; i < 100; i++)
+        memset(p[i] = malloc(60000), i, 60000);
+    for (int i = 0; i < 100; i++)
+        free(p[i]);
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    printf("%ld\n", kib);
+    return 0;
+}
+"""
+
+SPAWNS = r"""
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern char **environ;
+static volatile int done;
+static void *churn(void *arg)
+{
+    while (!done)
+        for (int i = 1; i < 3000; i += 7)
+            free(malloc(i));
+    return arg;
+}
+int main(void)
+{
+    pthread_t thread[3];
+    char *argv[] = {"true", NULL};
+    int failed = 0;
+    for (int i = 0; i < 3; i++)
+        pthread_create(&thread[i], NULL, churn, NULL);
+    for (int i = 0; i < 30; i++) {
+        pid_t pid;
+        int status = 1;
+        if (i % 2 == 0 && posix_spawnp(&pid, "true", NULL, NULL, argv, environ) != 0)
+            failed++;
+        if (i % 2 == 1 && (pid = vfork()) == 0) {
+            execvp("true", argv);
+            _exit(127);
+        }
+        waitpid(pid, &status, 0);
+        failed += status != 0;
+        free(malloc(100));
+    }
+    done = 1;
+    for (int i = 0; i < 3; i++)
+        pthread_join(thread[i], NULL);
+    printf("%d\n", failed);
+    return 0;
+}
+"""
+
+HANDLERS = r"""
+#include <cstdio>
+#include <exception>
+#include <new>
+struct alignas(256) wide { char c[256]; };
+static int asked;
+static void throws() { if (++asked == 3) throw std::bad_alloc(); }
+int main()
+{
+    volatile std::size_t many = (std::size_t)1 << 40;
+    std::set_new_handler(throws);
+    asked = 0;
+    void *p = operator new(many * 1024, std::nothrow);
+    std::printf("%d %d\n", p == nullptr, asked);
+    asked = 0;
+    p = operator new[](many * 1024, std::nothrow);
+    std::printf("%d %d\n", p == nullptr, asked);
+    asked = 0;
+    p = new (std::nothrow) wide[many];
+    std::printf("%d %d\n", p == nullptr, asked);
+    asked = 0;
+    try {
+        p = operator new(many * 1024);
+    } catch (const std::bad_alloc &) {
+        std::printf("thrown %d\n", asked);
+    }
+    std::set_new_handler(nullptr);
+    p = operator new(many * 1024, std::nothrow);
+    std::printf("%d %d\n", p == nullptr, std::uncaught_exceptions());
+}
+"""
+
+STATIC = r"""
+#define _GNU_SOURCE
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static void *work(void *arg)
+{
+    for (int i = 0; i < 3000; i++)
+        free(malloc((size_t)i * 7));
+    return arg;
+}
+int main(void)
+{
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&thread[i], NULL, work, NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    char *copy = strdup("ours"), *xml;
+    size_t len;
+    FILE *stream = open_memstream(&xml, &len);
+    malloc_info(0, stream);
+    fclose(stream);
+    puts(strstr(xml, "<malloc") != NULL ? copy : "another's");
+    return 0;
+}
+"""
+
+LATE = r"""
+import ctypes
+late = ctypes.CDLL({library!r})
+late.malloc.restype = ctypes.c_void_p
+late.free.argtypes = [ctypes.c_void_p]
+late.malloc_usable_size.argtypes = [ctypes.c_void_p]
+blocks = [late.malloc(100 + i) for i in range(3000)]
+print(all(blocks), min(late.malloc_usable_size(p) - 100 - i for i, p in enumerate(blocks)) >= 0)
+for p in blocks:
+    late.free(p)
+"""
+
+
+def environment(conf=None, library=LIBRARY):
+    env = {key: value for key, value in os.environ.items()
+           if key not in ("LD_PRELOAD", "LOAM_CONF")}
+    if library:
+        env["LD_PRELOAD"] = library
+    if conf:
+        env["LOAM_CONF"] = conf
+    return env
+
+
+def run(command, conf=None, library=LIBRARY, limits=()):
+    def lower():
+        for what, value in limits:
+            resource.setrlimit(what, (value, value))
+    return subprocess.run(command, env=environment(conf, library), preexec_fn=lower, text=True,
+                          capture_output=True, timeout=300, check=False)
+
+
+def build(folder, name, text, *flags, compiler="gcc"):
+    source = os.path.join(folder, name + (".cc" if compiler == "g++" else ".c"))
+    program = os.path.join(folder, name)
+    with open(source, "w", encoding="ascii") as file:
+        file.write(text)
+    done = subprocess.run([compiler, "-O1", "-fno-builtin", source, *flags, "-o", program],
+                          capture_output=True, text=True, check=False)
+    return program, done
+
+
+def fills(tap, program, name, most, **how):
+    """Up to `most` bytes: refused, then as many again; no further range of addresses is taken."""
+    done = run([program], **how)
+    lines = [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+    good = done.returncode == 0 and len(lines) == 4 and done.stderr == ""
+    if good:
+        rounds, (grown,) = lines[:3], lines[3]
+        first = rounds[0][0]
+        good = (most // 3 < first * 100000 < most and all(r[1:] == [1, 0] for r in rounds) and
+                min(r[0] for r in rounds) > first * 8 // 10 and grown < 512 * 1024)
+    tap.check(good, name, [done.stdout, done.stderr, f"exit code {done.returncode}"])
+
+
+def limits(tap, folder):
+    program, _ = build(folder, "fills", FILLS)
+    fills(tap, program, "limit=64M: so much and no more; freed, as much again", 64 * MIB,
+          conf="limit=64M")
+    fills(tap, program, "RLIMIT_DATA: the same", 64 * MIB,
+          limits=[(resource.RLIMIT_DATA, 64 * MIB)])
+    fills(tap, program, "ulimit -v: the same", 256 * MIB, limits=[(resource.RLIMIT_AS, 256 * MIB)])
+    done = run(["cat", "/proc/self/maps"], limits=[(resource.RLIMIT_AS, 1024 * MIB)])
+    spans = [tuple(int(x, 16) for x in re.match(r"(\w+)-(\w+) ---p", line).groups())
+             for line in done.stdout.splitlines() if " ---p 00000000 00:00" in line]
+    tap.check(spans and max(b - a for a, b in spans) <= 256 * MIB,
+              "ulimit -v: a quarter of the addresses at most is reserved", done.stdout.splitlines())
+
+
+def reserved(tap):
+    """Linux: a mapping with the flag `ac` counts as promised memory, also where overcommit is
+    off (mode 2): the range must not, until it is made ready."""
+    done = run(["cat", "/proc/self/smaps"])
+    wide, counted = 0, []
+    for part in re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", done.stdout):
+        span = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", part)
+        size = int(span[2], 16) - int(span[1], 16)
+        flags = re.search(r"VmFlags: (.*)", part)
+        if size > 1 << 30:
+            wide += 1
+            if flags and (" ac" in flags[1] or span[3][:2] != "--"):
+                counted.append(part)
+    if wide == 0 and "VmFlags" not in done.stdout:
+        tap.check(True, "the range: nobody says # SKIP no smaps")
+    else:
+        tap.check(wide >= 1 and not counted, "what is reserved is no promised memory",
+                  [f"{wide} wide mappings", *counted])
+
+
+def locked(tap, folder):
+    program, _ = build(folder, "locks", LOCKS)
+    done = run([program])
+    if done.stdout.strip() == "refused":
+        tap.check(True, "mlockall: # SKIP not allowed here")
+        return
+    kib = int(done.stdout) if done.stdout.strip().isdigit() else -1
+    tap.check(0 < kib < 40 * 1024, "mlockall: of 16 GiB reserved, what is in use is locked",
+              [done.stdout, done.stderr])
+
+
+def others(tap, folder):
+    program, _ = build(folder, "spawns", SPAWNS, "-pthread")
+    done = run([program])
+    tap.check(done.stdout == "0\n" and done.returncode == 0, "posix_spawn, vfork beside threads",
+              [done.stdout, done.stderr])
+    done = run(["/usr/bin/python3", "-c", LATE.format(library=LIBRARY)], library=None)
+    tap.check(done.stdout == "True True\n", "dlopen: into a program that runs",
+              [done.stdout, done.stderr])
+    program, made = build(folder, "static", STATIC, "-static", f"-L{BUILD}", "-l:libloam.a",
+                          "-pthread")
+    tap.check(made.returncode == 0 and made.stderr == "", "libloam.a: links into a static program",
+              made.stderr.splitlines())
+    done = run([program], library=None)
+    tap.check(done.stdout == "ours\n", "libloam.a: the program runs", [done.stdout, done.stderr])
+    program, made = build(folder, "handlers", HANDLERS, "-std=c++17", compiler="g++")
+    done = run([program])
+    tap.check(done.stdout == "1 3\n1 3\n1 3\nthrown 3\n1 0\n",
+              "operator new: what a new handler throws passes through no nothrow",
+              [done.stdout, done.stderr, *made.stderr.splitlines()])
+
+
+# Pages that a shell and then `true` touch more with the library than without, loader and all.
+START_PAGES = 110
+
+
+def start(tap):
+    def faults(library):
+        least = None
+        for _ in range(5):
+            pid = os.posix_spawnp("sh", ["sh", "-c", "exec true"], environment(None, library))
+            _, status, used = os.wait4(pid, 0)
+            if status == 0:
+                least = min(used.ru_minflt, least or used.ru_minflt)
+        return least
+    ours, theirs = faults(LIBRARY), faults(None)
+    print(f"# true: {ours} page faults, with the C library's malloc {theirs}")
+    tap.check(ours is not None and theirs is not None and ours - theirs <= START_PAGES,
+              f"true: no more than {START_PAGES} pages are touched for the library")
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="loam-process-") as folder:
+        limits(tap, folder)
+        reserved(tap)
+        locked(tap, folder)
+        others(tap, folder)
+        start(tap)
+    tap.done()
+
+
+main()
