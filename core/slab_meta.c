@@ -202,6 +202,8 @@ static bool meta_leaf_trim(loam_slabs *s, uintptr_t *i, uintptr_t end)
 bool loam_slab__leaf_trim(loam_slabs *s, const void *va)
 {
     bool any = false;
+    if (s->lazy) /* a wrong free reads leaves with no lock, and must never meet a foreign frame */
+        return false;
     uintptr_t i = va != NULL ? slab_off(s, va) >> s->shift >> SLAB_LEAF_BITS : 0;
     uintptr_t end = va != NULL ? i + 1 : s->leaves;
     while (i < end)

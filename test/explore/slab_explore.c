@@ -76,6 +76,8 @@ static void make_slabs(unsigned ncpus, size_t size, unsigned modes)
     handed = explore_shared(64);
     explore_label(handed, 64, "handed");
     out = explore_notes(OBJECTS);
+    if (lazy) /* its leaf stays */
+        (void)loam_cache_free(cache, loam_cache_alloc(cache));
     serve_all();
     free_before = loam_zone_free_pages(zone);
 }
