@@ -306,7 +306,8 @@ def page(args, program_rows, object_rows, insn_rows, pictures):
         "Written by `make bench-report` from what `make bench` measured; "
         "[numbers.md](numbers.md) says how, and what each row means.", "",
         f"{when.lstrip('0')}, commit {commit}. {machine()}. "
-        f"{versions(names_of(program_rows))}. {rounds} rounds, interleaved.", "",
+        f"{versions(names_of(program_rows))}. {rounds} "
+        f"round{'s' if rounds > 1 else ''}, interleaved.", "",
         "## Bars", "", bar_table(program_rows, object_rows, insn_rows), "",
         "Ratios are medians of the ratios within each round, to the C library's malloc in that "
         "round. Processor time is user and system time of the whole tree of processes, peak memory "
