@@ -178,11 +178,23 @@ void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align)
 
 /* ---- free, size ---- */
 
+static LOAM_NOINLINE loam_err kmalloc_free_far(loam_kmalloc *k, void *p, const slab_desc *far,
+                                               const void *caller)
+{
+    return kmalloc_put_far(k, p, far) ? LOAM_OK : loam_kmalloc__free(k, p, caller);
+}
+
 loam_err loam_kmalloc_free(loam_kmalloc *k, void *p)
 {
-    if (LOAM_LIKELY(kmalloc_put(k, p)))
+    slab_desc *d;
+    uint64_t *word;
+    loam_irq irq;
+    slab_put put = kmalloc_put(k, p, &d, &word, &irq);
+    if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
+        return loam_slab__settle(d, word, irq);
+    if (LOAM_LIKELY(put == SLAB_PUT))
         return LOAM_OK;
-    return loam_kmalloc__free(k, p, __builtin_return_address(0));
+    return kmalloc_free_far(k, p, d, __builtin_return_address(0));
 }
 
 loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller)

@@ -61,24 +61,41 @@ LOAM_INLINE bool kmalloc_take(loam_cache *c, void **p)
     return taken;
 }
 
-/* Frees a block of a class; false: it is no such block, or not for this path, and nothing has
- * changed. */
-LOAM_INLINE bool kmalloc_put(const loam_kmalloc *k, const void *p)
+/* Frees a block of a class that this processor owns. REFUSED: it is no such block, or not for this
+ * path, and nothing has changed; *d is its descriptor, or NULL: what kmalloc_put_far goes on with.
+ * SETTLE: the caller passes the rest to loam_slab__settle. */
+LOAM_INLINE slab_put kmalloc_put(const loam_kmalloc *k, const void *p, slab_desc **d,
+                                 uint64_t **word, loam_irq *irq)
 {
     const loam_slabs *s = k->slabs;
     uintptr_t off = slab_off(s, p);
+    *d = NULL;
+    if (LOAM_UNLIKELY(off >= s->len || *s->slow))
+        return SLAB_PUT_REFUSED;
+    *irq = loam_port_irq_save();
+    slab_put put = slab_put_fast(s, off, k, d, word);
+    if (LOAM_LIKELY(put != SLAB_PUT_SETTLE))
+        loam_port_irq_restore(*irq);
+    return put;
+}
+
+/* What kmalloc_put refused, when another processor owns it. far: what it said. */
+LOAM_INLINE bool kmalloc_put_far(const loam_kmalloc *k, const void *p, const slab_desc *far)
+{
+    return LOAM_PORT_MAX_CPUS > 1 && far != NULL &&
+           slab_put_far(k->slabs, slab_off(k->slabs, p), k, far);
+}
+
+/* All of that at once; false: nothing has changed. */
+LOAM_INLINE bool kmalloc_put_any(const loam_kmalloc *k, const void *p)
+{
     slab_desc *d;
     uint64_t *word;
-    if (LOAM_UNLIKELY(off >= s->len || *s->slow))
-        return false;
-    loam_irq irq = loam_port_irq_save();
-    slab_put put = slab_put_fast(s, off, k, &d, &word);
-    if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE)) {
+    loam_irq irq;
+    slab_put put = kmalloc_put(k, p, &d, &word, &irq);
+    if (put == SLAB_PUT_SETTLE)
         (void)loam_slab__settle(d, word, irq);
-        return true;
-    }
-    loam_port_irq_restore(irq);
-    return put == SLAB_PUT;
+    return put != SLAB_PUT_REFUSED || kmalloc_put_far(k, p, d);
 }
 
 /* With modes: what is taken and freed mostly, at once; NULL, false: not so easy, or no modes, and

@@ -23,10 +23,11 @@
  * LOCKS  Interrupts off around each change of a front of one's own; slab_fronts.c says who owns
  *        what, slab_remote.c how others free. slab_lock for what is the layer's; it is a leaf, the
  *        zone is never asked with it held or with interrupts off.
- * COST   alloc + free of a class: 72 instructions on x86-64, every check included, no lock and no
+ * COST   alloc + free of a class: 74 instructions on x86-64, every check included, no lock and no
  *        locked instruction on any number of processors. Refill: O(1) in
  *        words, one list step for each slab that turned out full. Space: a line for the descriptor
- *        and a line for 512 slots; slabs of 64 slots and fewer keep their word in the descriptor.
+ *        and lines for the head and words, 8 bytes for 64 slots; with 32-bit addresses slabs of 64
+ *        slots and fewer keep both in the descriptor.
  * FROM   Bonwick's slabs and caches; free slots as bits outside the objects, as hardened_malloc has
  *        them; division by multiplication after Granlund and Montgomery.
  * NOT    Colouring of slabs.
@@ -50,7 +51,7 @@ static unsigned slab_random_slot(slab_front *f, const slab_desc *d, uint64_t **w
     unsigned turn = *word != f->word ? (unsigned)loam_slab__random(&f->rng) & 63 : 0;
     for (unsigned n = 0; *word != f->word && n < SLAB_WORDS; n++) {
         unsigned i = (n + turn) & 63;
-        if ((d->any >> i & 1) != 0 && d->words[i] != 0) {
+        if ((slab_head_of(d)->any >> i & 1) != 0 && d->words[i] != 0) {
             *word = &d->words[i];
             break;
         }
@@ -65,7 +66,7 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
     unsigned bit = random ? slab_random_slot(f, d, &word) : loam_ctz64(*word);
     loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
-    d->used++;
+    slab_head_of(d)->used++;
     slab_point(f, d, word);
     return (unsigned)(word - d->words) * 64 + bit;
 }
@@ -75,10 +76,10 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
 /* Free words and slots' records; after them, on lines of their own, the remote words. */
 static size_t slab_word_bytes(const loam_cache *c)
 {
-    size_t words = slab_word_count(c) * sizeof(uint64_t);
+    size_t words = sizeof(slab_head) + slab_word_count(c) * sizeof(uint64_t);
     if (slab_has_info(c->slabs))
         return words + c->slots * sizeof(slab_info);
-    return c->slots <= 64 ? 0 : (size_t)loam_align_up(words, SLAB_LINE);
+    return c->slots <= SLAB_INNER_SLOTS ? 0 : (size_t)loam_align_up(words, SLAB_LINE);
 }
 
 static size_t slab_meta_bytes(const loam_cache *c)
@@ -95,7 +96,9 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     loam_slabs *s = c->slabs;
     size_t bytes = slab_word_bytes(c);
     unsigned n = slab_word_count(c);
-    d->words = bytes != 0 ? meta : &d->word;
+    slab_head *head = bytes != 0 ? meta : slab_inner_head(d);
+    *head = (slab_head){loam_mask64(n), 0, 0};
+    d->words = (uint64_t *)(void *)(head + 1);
     for (unsigned i = 0; i < n; i++) /* no order: nothing of it is out */
         loam_atomic_poke64(&d->words[i], slab_full_word(c, i));
     if (slab_has_info(s))
@@ -105,8 +108,8 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     if (half != NULL)
         __builtin_memset(half, 0, 2 * n * sizeof(uint32_t));
     d->base = base;
-    d->any = loam_mask64(n);
-    d->used = 0;
+    d->bound = f->bound;
+    slab_set_cpu(d, f->cpu);
     loam_list_init(&d->link);
     loam_atomic_ptr_store(&d->front, f); /* pairs with the load in slab_owner_of */
     if (slab_is_many(s))
@@ -187,7 +190,7 @@ void loam_slab__release(slab_desc *d)
     loam_cache *c = f->cache;
     loam_slabs *s = c->slabs;
     unsigned char *base = d->base;
-    void *meta = d->words;
+    void *meta = slab_head_of(d);
     loam_slab__slab_goes(d);
     loam_irq irq = slab_lock(s);
     slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
@@ -225,11 +228,12 @@ bool loam_slab__reclaim(loam_slabs *s)
 /* [own] A slot was freed into a word that was empty, or a slab became empty: which is to go? */
 static slab_desc *slab_settled(slab_desc *d, const uint64_t *word)
 {
-    bool was_full = d->any == 0;
-    d->any |= 1ULL << (word - d->words);
+    slab_head *head = slab_head_of(d);
+    bool was_full = head->any == 0;
+    head->any |= 1ULL << (word - d->words);
     if (was_full)
         loam_slab__list(d);
-    return d->used == 0 ? loam_slab__emptied(d) : NULL;
+    return head->used == 0 ? loam_slab__emptied(d) : NULL;
 }
 
 loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq)
@@ -253,7 +257,7 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
     bool out = (*word & bit) == 0;
     if (out) {
         loam_atomic_poke64(word, *word | bit); /* no order: see slab_slot_is_free */
-        d->used--;
+        slab_head_of(d)->used--;
         slab_point(slab_owner_of(d), d, word);
         victim = slab_settled(d, word);
     }
@@ -289,10 +293,12 @@ loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *
     slab_place at;
     if (p == NULL)
         return LOAM_OK;
-    if (*s->slow && loam_slab__put_dressed(s, p, cache != NULL ? cache : owner))
+    uintptr_t off = slab_off(s, p);
+    const void *base = cache != NULL ? (const void *)cache : owner;
+    if (*s->slow && loam_slab__put_dressed(s, p, base))
         return LOAM_OK;
-    if (slab_has_remote(s) && !*s->slow &&
-        loam_slab__free_far(s, slab_off(s, p), cache != NULL ? cache : owner))
+    if (LOAM_PORT_MAX_CPUS > 1 && !*s->slow && off < s->len &&
+        slab_put_far(s, off, base, slab_desc_at(s, off)))
         return LOAM_OK;
     slab_fault fault = loam_slab__find(s, p, owner, cache, &at);
     if (fault == SLAB_FINE && slab_put_block(s, &at, p))
@@ -323,8 +329,9 @@ loam_err loam_cache_free(loam_cache *c, void *object)
 /* A word of d that has a free slot; words that have none leave `any`. */
 static uint64_t *slab_scan(slab_desc *d)
 {
-    for (; d->any != 0; d->any &= d->any - 1) {
-        uint64_t *word = &d->words[loam_ctz64(d->any)];
+    slab_head *head = slab_head_of(d);
+    for (; head->any != 0; head->any &= head->any - 1) {
+        uint64_t *word = &d->words[loam_ctz64(head->any)];
         if (*word != 0)
             return word;
     }
@@ -340,7 +347,7 @@ static slab_desc *slab_find_word(slab_front *f, uint64_t **word)
     *word = f->word;
     if (**word != 0)
         return d;
-    if (d != NULL && d->any != 0 && (*word = slab_scan(d)) != NULL)
+    if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(d)) != NULL)
         return d;
     /* no order: a bound, others add to it only for a slab of theirs */
     for (uint32_t n = loam_atomic_peek(&f->slabs); n > 0 && !loam_list_is_empty(&f->partial); n--) {
@@ -391,6 +398,22 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
     return false;
 }
 
+bool loam_slab__refill(loam_cache *c, void **object)
+{
+    bool taken = false;
+    uint64_t *word;
+    loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_front_of(c);
+    slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
+    if (d != NULL) {
+        f->word = word;
+        f->slab = d;
+        taken = slab_take_fast(c, object);
+    }
+    loam_port_irq_restore(irq);
+    return taken;
+}
+
 static void slab_tell(loam_slabs *s, const loam_cache *c, const void *p, size_t size)
 {
     if (p == NULL) {
@@ -410,8 +433,9 @@ void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *sit
 {
     loam_slabs *s = c->slabs;
     slab_place at = {NULL, 0};
-    void *p = align == 0 && *s->slow ? loam_slab__take_dressed(c, size, site) : NULL;
-    if (p != NULL)
+    void *p = NULL;
+    if (!*c->slow ? loam_slab__refill(c, &p)
+                  : align == 0 && (p = loam_slab__take_dressed(c, size, site)) != NULL)
         return p;
     if (slab_get_surely(c, &at))
         p = slab_dresses(s) ? loam_slab__dress(at.desc, at.slot, size, align, site)

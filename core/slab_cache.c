@@ -108,6 +108,8 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->locked =
         slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0 && !slab_has_info(s);
     s->parts = slab_has_remote(s) ? s->ncpus : 0;
+    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++)
+        s->cpu[i].room = slab_room(s);
     s->rng = config->seed != 0 ? config->seed : 0x9e3779b97f4a7c15ULL;
     s->magic = SLAB_MAGIC;
     if ((s->modes & LOAM_SLAB_RANDOM) != 0) /* no byte of it is 0 */
@@ -353,7 +355,7 @@ static uint64_t cache_used_on(const loam_list *head, uint32_t slabs)
 {
     uint64_t used = 0;
     for (const loam_list *n = head->next; n != head && slabs > 0; n = n->next, slabs--)
-        used += LOAM_CONTAINER_OF(n, slab_desc, link)->used -
+        used += slab_head_of(LOAM_CONTAINER_OF(n, slab_desc, link))->used -
                 loam_slab__waiting(LOAM_CONTAINER_OF(n, slab_desc, link));
     return used;
 }

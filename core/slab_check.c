@@ -11,7 +11,7 @@
  *                      64 remote lines                                     (slab_check_many.c)
  *
  * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads
- *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride)
+ *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride); so is its bound
  *        S3   no bit is set beyond the last slot; used is the number of clear bits
  *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
@@ -64,10 +64,14 @@ static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uint
     const loam_cache *c = slab_cache_of(d);
     if (c->stride < 8 || c->stride > s->mask + 1 || c->slots != (s->mask + 1) / c->stride)
         return "S8 a cache's slots fit the slab and the object";
-    if (d->words != &d->word && !check_in_window(s, d->words))
+    if (!check_in_window(s, d->words))
         return "S1 the free words lie in the window";
     if (d->recip != c->recip || d->recip != slab_reciprocal((uint32_t)c->stride))
         return "S2 the reciprocal is that of the stride";
+    if (d->bound != slab_bound(c->stride, c->slots))
+        return "S2 a slab's bound is its cache's";
+    if (loam_atomic_byte_peek(&d->cpu) != slab_owner_of(d)->cpu) /* no order: nobody is inside */
+        return "S12 a slab names its owner's processor";
     if (!check_is_slab_frame(s, slab_off(s, d->base)))
         return "S6 the zone knows a slab's frames as ours";
     return NULL;
@@ -77,16 +81,17 @@ static const char *check_slab_words(const slab_desc *d)
 {
     const loam_cache *c = slab_cache_of(d);
     unsigned n = slab_word_count(c), out = c->slots;
-    if ((d->any & ~loam_mask64(n)) != 0)
+    const slab_head *head = slab_head_of(d);
+    if ((head->any & ~loam_mask64(n)) != 0)
         return "S4 any has no bit beyond the words";
     for (unsigned i = 0; i < n; i++) {
         if ((d->words[i] & ~slab_full_word(c, i)) != 0)
             return "S3 no bit is set beyond the last slot";
-        if (d->words[i] != 0 && (d->any >> i & 1) == 0)
+        if (d->words[i] != 0 && (head->any >> i & 1) == 0)
             return "S4 a word with a free slot has its bit in any";
         out -= loam_popcount64(d->words[i]);
     }
-    return out == d->used ? NULL : "S3 used is the number of slots out";
+    return out == head->used ? NULL : "S3 used is the number of slots out";
 }
 
 static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
@@ -186,9 +191,9 @@ static const char *check_list(const slab_front *f, const loam_list *head, bool f
         if (++*count > check_count(f) || !check_is_desc_of(s, f, n))
             return "S5 a front's lists hold its slabs";
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        if ((d->any == 0) != full)
+        if ((slab_head_of(d)->any == 0) != full)
             return "S5 a slab is on the full list exactly when any is 0";
-        if (d->used == 0 && f->empty != d && !check_is_queued(s, d))
+        if (slab_head_of(d)->used == 0 && f->empty != d && !check_is_queued(s, d))
             return "S5 an empty slab is the one its front keeps";
     }
     return NULL;
@@ -220,7 +225,8 @@ static const char *check_place(const loam_cache *c, const slab_front *f, uint32_
     const loam_slabs *s = c->slabs;
     bool shared = slab_is_many(s) && cpu == s->ncpus;
     uintptr_t base = (uintptr_t)(c->owner != NULL ? c->owner : c);
-    if (!check_in_window(s, f) || f->cpu != cpu || f->key != (shared ? 0 : base + cpu) ||
+    if (!check_in_window(s, f) || f->cpu != cpu || f->key != (shared ? 0 : base) ||
+        f->told_key != (slab_has_remote(s) ? f->key : 0) || f->stride != c->stride ||
         f->cache != c || f->bound != slab_bound(c->stride, c->slots))
         return "S12 a front is what its place says";
     *slabs -= check_count(f);
@@ -271,11 +277,13 @@ static const char *check_caches(const loam_slabs *s, uint64_t slabs)
 
 /* ---- leaves, lines, quarantine ---- */
 
+/* no order: nobody is inside */
 static bool check_is_nothing(const loam_slabs *s, const slab_desc *d)
 {
-    return d->recip == 0 && d->used == 0 && d->kind == SLAB_NONE && d->lead_log2 == 0 &&
-           d->base == NULL && d->link.next == NULL && d->link.prev == NULL &&
-           slab_owner_of(d) == &s->nobody && d->words == NULL && d->any == 0 && d->word == 0;
+    return d->recip == 0 && loam_atomic_byte_peek(&d->cpu) == 0 && d->used == 0 &&
+           d->kind == SLAB_NONE && d->lead_log2 == 0 && d->base == NULL && d->link.next == NULL &&
+           d->link.prev == NULL && slab_owner_of(d) == &s->nobody && d->words == NULL &&
+           d->tag == SLAB_GONE && d->former == NULL;
 }
 
 const char *loam_slab__check_leaves(const loam_slabs *s)

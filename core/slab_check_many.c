@@ -105,16 +105,23 @@ static bool many_stack(const loam_slabs *s, uint32_t at, uint32_t most, uint32_t
 static bool many_is_entry(const loam_slabs *s, const slab_cpu *cpu, unsigned i)
 {
     const slab_gathered *e = &cpu->entry[i];
-    if (e->slab == 0)
+    uint32_t slab = slab_tag_slab(e->tag);
+    unsigned word = slab_tag_word(e->tag);
+    if (e->tag == 0)
         return true;
-    if (e->slab > (uintptr_t)s->leaves << SLAB_LEAF_BITS || slab_gather_at(e) != i || e->bits == 0)
+    if (slab - 1 >= (uintptr_t)s->leaves << SLAB_LEAF_BITS)
         return false;
-    const slab_desc *d = slab_desc_at(s, (uintptr_t)(e->slab - 1) << s->shift);
+    const slab_desc *d = slab_desc_at(s, (uintptr_t)(slab - 1) << s->shift);
+    if (slab_gather_at(d, word) != i)
+        return false;
     uint32_t state = many_state(d);
-    if ((state & SLAB_ALIVE) == 0 || state >> SLAB_GENERATION != e->generation)
+    if ((state & SLAB_ALIVE) == 0 || state >> SLAB_GENERATION != slab_tag_generation(e->tag))
         return true; /* a double free, not found out yet */
     const loam_cache *c = slab_cache_of(d);
-    return e->word < slab_word_count(c) && (e->bits & ~slab_full_word(c, e->word)) == 0;
+    if (word >= slab_word_count(c))
+        return false;
+    uint64_t none = ~slab_full_word(c, word);
+    return (e->bits & none) == none && e->bits != none;
 }
 
 static const char *many_gathered(const loam_slabs *s, const slab_cpu *cpu)
@@ -123,9 +130,9 @@ static const char *many_gathered(const loam_slabs *s, const slab_cpu *cpu)
     for (unsigned i = 0; i < SLAB_GATHER; i++) {
         if (!many_is_entry(s, cpu, i))
             return "S15 what is gathered is in its place, and of slots";
-        any = any || cpu->entry[i].slab != 0;
+        any = any || cpu->entry[i].tag != 0;
     }
-    return !any || cpu->held != 0 ? NULL : "S15 what is gathered counts as held";
+    return !any || cpu->room != slab_room(s) ? NULL : "S15 what is gathered counts as held";
 }
 
 static const char *many_offline(const loam_slabs *s, uint32_t i)
@@ -138,10 +145,10 @@ static const char *many_offline(const loam_slabs *s, uint32_t i)
         return NULL;
     bool empty = true;
     for (unsigned n = 0; n < SLAB_GATHER; n++)
-        empty = empty && cpu->entry[n].slab == 0;
+        empty = empty && cpu->entry[n].tag == 0;
     for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         const slab_front *f = LOAM_CONTAINER_OF(n, loam_cache, link)->part[i];
-        empty = empty && (f == NULL || f->slabs == 0);
+        empty = empty && (f == NULL || loam_atomic_peek(&f->slabs) == 0); /* no order: as above */
     }
     return empty ? NULL : "S16 a processor that is offline has no slab and nothing gathered";
 }

@@ -75,7 +75,7 @@ void loam_slab__list(slab_desc *d)
 {
     slab_front *f = slab_owner_of(d);
     loam_list_remove(&d->link);
-    loam_list_push(d->any != 0 ? &f->partial : &f->full, &d->link);
+    loam_list_push(slab_head_of(d)->any != 0 ? &f->partial : &f->full, &d->link);
 }
 
 /* ---- moving ---- */
@@ -101,6 +101,7 @@ static void front_move(slab_desc *d, slab_front *to)
     /* Who reads the old owner finds its stack closed, or pushes there and is sent on; who reads the
      * new one finds a front that is made: pairs with the load in slab_owner_of. */
     loam_atomic_ptr_store(&d->front, to);
+    slab_set_cpu(d, to->cpu);
     loam_slab__list(d);
     (void)loam_atomic_add(&from->slabs, (uint32_t)-1); /* no order: counts, under the lock */
     (void)loam_atomic_add(&to->slabs, 1);              /* no order: as above */
@@ -123,7 +124,7 @@ slab_desc *loam_slab__emptied(slab_desc *d)
     if (s->keep_empty && !(slab_has_remote(s) && slab_is_shared(s, f))) {
         victim = f->empty;
         f->empty = d;
-        if (victim == NULL || victim == d || victim->used != 0)
+        if (victim == NULL || victim == d || slab_head_of(victim)->used != 0)
             return NULL;
     }
     return front_give_up(victim) ? victim : NULL;
@@ -133,7 +134,7 @@ slab_desc *loam_slab__emptied(slab_desc *d)
 static void front_drop(slab_front *f, loam_list *victims)
 {
     slab_desc *d = f->empty;
-    if (d != NULL && d->used == 0 && front_give_up(d))
+    if (d != NULL && slab_head_of(d)->used == 0 && front_give_up(d))
         loam_list_push(victims, &d->link);
 }
 
@@ -142,7 +143,7 @@ static void front_hand_over(loam_list *list, slab_front *shared, loam_list *vict
 {
     while (!loam_list_is_empty(list)) {
         slab_desc *d = LOAM_CONTAINER_OF(list->next, slab_desc, link);
-        if (d->used == 0 && front_give_up(d))
+        if (slab_head_of(d)->used == 0 && front_give_up(d))
             loam_list_push(victims, &d->link);
         else
             front_move(d, shared);
@@ -251,7 +252,7 @@ void loam_slabs_serve(loam_slabs *s)
 {
     slab_cpu *me = front_cpu(s);
     /* no order: beside this processor only its interrupts write it */
-    if (me != NULL && loam_atomic_peek(&me->held) != 0)
+    if (me != NULL && loam_atomic_peek(&me->room) != slab_room(s))
         loam_slab__publish_all(s);
     (void)loam_slab__look(s);
 }
@@ -350,8 +351,10 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     bool shared = slab_is_many(s) && cpu == s->ncpus;
     __builtin_memset(f, 0, sizeof(*f));
     f->cpu = cpu;
-    f->key = shared ? 0 : (c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c) + cpu;
+    f->key = shared ? 0 : c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c;
+    f->told_key = slab_has_remote(s) ? f->key : 0;
     f->cache = c;
+    f->stride = c->stride;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
     f->rng = loam_slab__random(&s->rng) << 1 | 1;

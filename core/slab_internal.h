@@ -54,7 +54,9 @@ typedef struct slab_desc {
         uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
         uint32_t npages; /* [init] large: frames */
     };
-    uint16_t used;       /* [own] slots: those out; large [lock]: 1 while it waits */
+    /* [atomic] slots: processor of the front that owns it, changes with `front`; else 0 */
+    uint8_t cpu;
+    uint8_t used;        /* [lock] large: 1 while it waits */
     uint8_t kind;        /* [lock] slab_kind */
     uint8_t lead_log2;   /* [init] large: log2 of the bytes before the block, 0 for none */
     unsigned char *base; /* [init] first byte of the frames */
@@ -64,9 +66,13 @@ typedef struct slab_desc {
     void *front;
     union {
         struct {
-            uint64_t *words; /* &word, or lines of their own; then the slab_info of each slot */
-            uint64_t any;    /* [own] bit i: word i may have a free slot; clear: it has none */
-            uint64_t word;   /* the free word of a slab that has only one */
+            uint64_t *words; /* [init] behind their slab_head; then each slot's slab_info */
+            uint32_t bound;  /* [init] as in slab_front */
+            uint64_t tag;    /* [init] slab_tag_of word 0; stays when the slab goes */
+        };
+        struct {
+            const void *nowhere; /* NULL */
+            const char *former;  /* [lock] where nothing starts: the class that did, or NULL */
         };
         struct {
             const void *owner; /* [init] the loam_kmalloc */
@@ -76,6 +82,24 @@ typedef struct slab_desc {
     };
 } slab_desc;
 _Static_assert(sizeof(slab_desc) == SLAB_LINE, "one cache line");
+
+/* What each allocation and each free of the owner changes: before the free words, and not in the
+ * descriptor, which others read who free. */
+typedef struct slab_head {
+    uint64_t any;     /* [own] bit i: word i may have a free slot; clear: it has none */
+    uint32_t used;    /* [own] slots that are out */
+    uint32_t nothing; /* 0 */
+} slab_head;
+
+enum {
+    SLAB_INNER_BYTES = sizeof(slab_head) + sizeof(uint64_t),
+    SLAB_INNER_AT = SLAB_LINE - SLAB_INNER_BYTES,
+    /* With 32-bit addresses a descriptor has room for the head and word of so many slots. */
+    SLAB_INNER_SLOTS = sizeof(void *) == 4 ? 64 : 0
+};
+_Static_assert(SLAB_INNER_SLOTS == 0 ||
+                   offsetof(slab_desc, tag) + sizeof(uint64_t) <= SLAB_INNER_AT,
+               "the rest of a descriptor lies before them");
 
 /* The other line of a slab in a layer of many processors, one frame behind the descriptor: what
  * those write that do not own the slab. slab_remote.c has the protocol. All zero: no slab. */
@@ -129,17 +153,20 @@ static inline size_t slab_lead_of(const slab_info *info)
 typedef struct slab_front {
     _Alignas(64) uint64_t *word; /* [cpu] current free word; the layer's zero word for none */
     slab_desc *slab;             /* [cpu] the slab of the current word */
-    slab_desc *empty;            /* [own] the last slab that was seen to become empty, or NULL */
-    /* [init] the address of the loam_kmalloc or cache, plus the processor; the shared one's: 0 */
-    uintptr_t key;
-    loam_cache *cache; /* [init] */
+    uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
     uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
-    uint32_t cpu;      /* [init] processor; the layer's ncpus: the shared one */
     uint32_t slabs;    /* [atomic] on both lists, and on their way to or from them */
-    uint64_t rng;      /* [own] of the random mode */
     loam_list partial; /* [own] slabs with any != 0 */
     loam_list full;    /* [own] slabs with any == 0 */
+    /* what others read who free */
+    _Alignas(64) uintptr_t told_key; /* [init] the same as key; 0 in a layer without remote words */
+    loam_cache *cache;               /* [init] */
+    uint32_t stride;                 /* [init] as in loam_cache */
+    uint32_t cpu;                    /* [init] processor; the layer's ncpus: the shared one */
+    slab_desc *empty; /* [own] the last slab that was seen to become empty, or NULL */
+    uint64_t rng;     /* [own] of the random mode */
 } slab_front;
+_Static_assert(offsetof(slab_front, told_key) == SLAB_LINE, "one line for each side");
 
 struct loam_cache {
     /* read by the fast paths */
@@ -179,30 +206,66 @@ typedef struct slab_ring {
     uint64_t bytes, limit;
 } slab_ring;
 
-/* Frees of another's objects, not told yet: bits of one word. */
+/* Frees of another's objects, not told yet: those of one word. */
 typedef struct slab_gathered {
-    uint32_t slab; /* index + 1 of the slab; 0: nothing */
-    uint16_t generation, word;
-    uint64_t bits;
+    uint64_t tag;  /* whose: slab_tag_of; 0: nothing */
+    uint64_t bits; /* bit i set: slot i was freed here, or there is none */
 } slab_gathered;
 
-/* Its place in the table. */
-static inline unsigned slab_gather_at(const slab_gathered *e)
+/* One comparison tells whether an entry is for a word: index + 1 of the slab, generation, word. */
+static inline uint64_t slab_tag_of(uint32_t slab, uint32_t generation, unsigned word)
 {
-    return (e->slab * 7 + e->word) & (SLAB_GATHER - 1);
+    return (uint64_t)slab << 32 | (generation & 0xffff) << 16 | word;
+}
+
+/* Where no slab was: neither an entry nor a slab has it. */
+#define SLAB_GONE slab_tag_of(UINT32_MAX, 0, 0)
+
+static inline uint32_t slab_tag_slab(uint64_t tag)
+{
+    return (uint32_t)(tag >> 32);
+}
+
+static inline uint32_t slab_tag_generation(uint64_t tag)
+{
+    return (uint32_t)tag >> 16;
+}
+
+static inline unsigned slab_tag_word(uint64_t tag)
+{
+    return (unsigned)tag & 0xffff;
+}
+
+/* Its place in the table: neighbouring slabs start five apart. */
+static inline unsigned slab_gather_at(const slab_desc *d, unsigned word)
+{
+    return ((unsigned)((uintptr_t)d / SLAB_LINE) * 5 + word) & (SLAB_GATHER - 1);
 }
 
 /* What a processor has beside its fronts. */
 typedef struct slab_cpu {
     _Alignas(64) uint32_t stack; /* [atomic] index + 1 of the slab queued last; 0; SLAB_CLOSED */
     uint32_t asked;              /* [atomic] 1: memory is short elsewhere */
-    _Alignas(64) uint32_t held;  /* [cpu] bytes of what is gathered; 0: nothing */
-    bool offline;                /* [lock] written by the processor itself */
+    /* [cpu] bytes that may still be gathered before all is told; slab_room: nothing is */
+    _Alignas(64) uint32_t room;
+    bool offline;                     /* [lock] written by the processor itself */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
     slab_ring ring;                   /* [cpu] */
 } slab_cpu;
 
 #define SLAB_CLOSED UINT32_MAX
+
+typedef enum slab_gathering { SLAB_GATHERED, SLAB_TWICE, SLAB_FULL, SLAB_MUCH } slab_gathering;
+
+/* One bit more for a word that has its entry. Interrupts are off. */
+static inline slab_gathering slab_gather(slab_gathered *at, uint64_t bit)
+{
+    uint64_t bits = at->bits;
+    if (LOAM_UNLIKELY((bits & bit) != 0))
+        return SLAB_TWICE;
+    at->bits = bits |= bit;
+    return LOAM_LIKELY(bits != UINT64_MAX) ? SLAB_GATHERED : SLAB_FULL;
+}
 
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
@@ -288,6 +351,20 @@ static inline slab_front *slab_owner_of(const slab_desc *d)
     return loam_atomic_ptr_load(&d->front);
 }
 
+/* Is it this processor's? no order: as above. Interrupts are off. */
+static inline bool slab_is_here(const slab_desc *d)
+{
+    return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
+}
+
+/* Under the lock, which keeps out all others that write it. */
+static inline void slab_set_cpu(slab_desc *d, uint32_t cpu)
+{
+    uint8_t old = loam_atomic_byte_peek(&d->cpu); /* no order: the lock */
+    /* no order: who reads the old one asks the front, too */
+    (void)loam_atomic_byte_cas(&d->cpu, old, (uint8_t)cpu);
+}
+
 static inline bool slab_is_shared(const loam_slabs *s, const slab_front *f)
 {
     return slab_is_many(s) && f->cpu == s->ncpus;
@@ -296,6 +373,12 @@ static inline bool slab_is_shared(const loam_slabs *s, const slab_front *f)
 static inline loam_cache *slab_cache_of(const slab_desc *d)
 {
     return slab_owner_of(d)->cache;
+}
+
+/* slab_cpu.room at first. */
+static inline uint32_t slab_room(const loam_slabs *s)
+{
+    return (uint32_t)(2 * s->mask);
 }
 
 /* Only where there are many processors. */
@@ -349,6 +432,17 @@ static inline unsigned slab_word_count(const loam_cache *c)
     return (c->slots + 63) >> 6;
 }
 
+static inline slab_head *slab_head_of(const slab_desc *d)
+{
+    return (slab_head *)(void *)d->words - 1;
+}
+
+/* The words of a slab that has no lines for them. */
+static inline slab_head *slab_inner_head(slab_desc *d)
+{
+    return (slab_head *)(void *)((unsigned char *)d + SLAB_INNER_AT);
+}
+
 static inline uint64_t slab_full_word(const loam_cache *c, unsigned i)
 {
     return loam_mask64(c->slots - 64 * i);
@@ -381,18 +475,20 @@ static inline void slab_desc_clear(loam_slabs *s, slab_desc *d, const char *form
 {
     /* no order: what was freed nobody may free. Never NULL: who does so all the same looks there */
     loam_atomic_ptr_store(&d->front, &s->nobody);
+    if (d->kind != SLAB_SLOTS)
+        d->tag = SLAB_GONE;
     d->recip = d->used = d->kind = d->lead_log2 = 0;
+    slab_set_cpu(d, 0);
     d->base = NULL;
     d->link = (loam_list){NULL, NULL};
     d->words = NULL;
-    d->any = 0;
-    d->word = (uintptr_t)former;
+    d->former = former;
 }
 
 /* The class whose blocks were where nothing is now, or NULL. */
 static inline const char *slab_former_of(const slab_desc *d)
 {
-    return d->kind == SLAB_NONE ? (const char *)(uintptr_t)d->word : NULL;
+    return d->kind == SLAB_NONE ? d->former : NULL;
 }
 
 static inline size_t slab_large_bytes(const slab_desc *d)
@@ -457,7 +553,7 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
         return false;
     slab_desc *d = f->slab;
     loam_atomic_poke64(word, w & (w - 1)); /* no order: others look, see slab_slot_is_free */
-    d->used++;
+    slab_head_of(d)->used++;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
     *object = d->base + (first + loam_ctz64(w)) * c->stride;
     return true;
@@ -467,25 +563,26 @@ typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE } slab_put;
 
 /* Frees the slot that starts at off, unless it is none, or free already, or not of a slab that this
  * processor owns and that belongs to `base`, a loam_kmalloc or a cache: then nothing has changed.
- * SETTLE: done, and *settle and *at are for loam_slab__settle. Interrupts are off, off is inside
- * the window. */
+ * *desc: what the address's descriptor is. SETTLE: done, and *desc and *at are for
+ * loam_slab__settle. Interrupts are off, off is inside the window. */
 static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const void *base,
-                                     slab_desc **settle, uint64_t **at)
+                                     slab_desc **desc, uint64_t **at)
 {
-    uintptr_t key = (uintptr_t)base + loam_port_cpu();
-    slab_desc *d = slab_desc_at(s, off);
+    slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
     slab_front *f = slab_owner_of(d);
-    if (LOAM_UNLIKELY(f->key != key || (uint32_t)x > f->bound))
+    if (LOAM_UNLIKELY(!slab_is_here(d) || f->key != (uintptr_t)base || (uint32_t)x > f->bound))
         return SLAB_PUT_REFUSED;
     uint32_t slot = (uint32_t)(x >> 32);
-    uint64_t *word = d->words + (slot >> 6), w = *word, next = w | 1ULL << (slot & 63);
+    slab_head *head = slab_head_of(d);
+    uint64_t *word = (uint64_t *)(void *)(head + 1) + (slot >> 6), w = *word,
+             next = w | 1ULL << (slot & 63);
     if (LOAM_UNLIKELY(next == w)) /* it is free already */
         return SLAB_PUT_REFUSED;
     loam_atomic_poke64(word, next); /* no order: as above */
     f->word = *at = word;
-    f->slab = *settle = d;
-    bool empty = --d->used == 0; /* first of the two questions: it is one with the subtraction */
+    f->slab = d;
+    bool empty = --head->used == 0; /* the first question: it is one with the subtraction */
     if (LOAM_UNLIKELY(empty && f->empty != d))
         return SLAB_PUT_SETTLE;
     return LOAM_UNLIKELY(w == 0) ? SLAB_PUT_SETTLE : SLAB_PUT;
@@ -493,6 +590,9 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
 
 /* ---- slab.c ---- */
 
+/* The next word with a free slot, and a slot of it; false: every slab of this processor's front is
+ * full, or it has none of its own. Not with modes. */
+bool loam_slab__refill(loam_cache *c, void **object);
 /* The general allocation: refills, modes, trace. align: 0 for the cache's own. */
 void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *site);
 /* The general free, by a block of this owner or cache (the other is NULL). */
@@ -549,7 +649,7 @@ void loam_slab__end_fronts(loam_cache *c);
 /* ---- slab_remote.c ---- */
 
 /* [lock] A slab of the layer begins. half: lines for its remote words, or NULL for those inside. */
-void loam_slab__remote_start(loam_slabs *s, const slab_desc *d, uint32_t *half);
+void loam_slab__remote_start(loam_slabs *s, slab_desc *d, uint32_t *half);
 /* [own] Nobody may touch it any more; false: somebody is about to, and it will be queued. */
 bool loam_slab__kill(const loam_slabs *s, const slab_desc *d);
 /* Was this slot freed by another processor, and not taken yet? */
@@ -557,9 +657,8 @@ bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot);
 /* A slot of another's slab, of this cache, is freed: gathers it; false: it was gathered before. The
  * slab may be gone already, by a wrong free: then its descriptor no longer tells the cache. */
 bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, unsigned slot);
-/* The same from an offset of the window, when it is an object of `base` that another processor's
- * front owns; false: nothing done. */
-bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base);
+/* What a gathering asks for that found a word full, or gathered much: tells this word, or all. */
+void loam_slab__tell(loam_slabs *s, slab_gathering how, uint64_t tag);
 /* Publishes all that this processor gathered. */
 void loam_slab__publish_all(loam_slabs *s);
 /* Handles the slabs of a stack that was taken whole, this one and those behind it. */
@@ -708,5 +807,43 @@ const char *loam_slab__check_many(const loam_slabs *s);
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
                                     const void *owner, loam_ctor_fn *ctor, void *ctx);
 size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t *lead);
+
+/* ---- the fast path of a free that another processor's front is told ---- */
+
+/* Frees what slab_put_fast refused, from an offset of the window and its descriptor, when it is an
+ * object of `base` that another processor's front owns; false: it is not, or was gathered before,
+ * or this processor has no fronts; then nothing has changed. All that is read of the slab and of
+ * its front is [init], or d->cpu: lines that stay in this processor's cache while the owner works.
+ * For layers that are not slow. */
+static inline bool slab_put_far(loam_slabs *s, uintptr_t off, const void *base, const slab_desc *d)
+{
+    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
+    const slab_front *f = slab_owner_of(d);
+    loam_irq irq = loam_port_irq_save();
+    unsigned cpu = loam_port_cpu();
+    if (LOAM_UNLIKELY(slab_is_here(d) || f->told_key != (uintptr_t)base || cpu >= s->ncpus ||
+                      (uint32_t)x > d->bound)) {
+        loam_port_irq_restore(irq);
+        return false;
+    }
+    uint32_t slot = (uint32_t)(x >> 32);
+    slab_cpu *me = &s->cpu[cpu];
+    slab_gathered *at = &me->entry[slab_gather_at(d, slot >> 6)];
+    uint64_t tag = d->tag | slot >> 6;
+    if (LOAM_UNLIKELY(at->tag != tag)) { /* who is offline has no entry */
+        loam_port_irq_restore(irq);
+        return loam_slab__gather(s, d, f->cache, slot);
+    }
+    slab_gathering how = slab_gather(at, 1ULL << (slot & 63));
+    me->room -= f->stride;
+    if (LOAM_LIKELY(how == SLAB_GATHERED && (int32_t)me->room >= 0)) {
+        loam_port_irq_restore(irq);
+        return true;
+    }
+    at->tag = how == SLAB_FULL ? 0 : tag;
+    loam_port_irq_restore(irq);
+    loam_slab__tell(s, how, tag);
+    return how != SLAB_TWICE;
+}
 
 #endif

@@ -139,8 +139,11 @@ static uintptr_t meta_biased(uintptr_t leaf, uintptr_t i)
 
 void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf)
 {
-    for (unsigned i = 0; i < SLAB_LEAF; i++)
-        slab_desc_clear(s, (slab_desc *)(void *)leaf + i, NULL);
+    slab_desc *d = (slab_desc *)(void *)leaf;
+    for (unsigned i = 0; i < SLAB_LEAF; i++) {
+        d[i].kind = SLAB_NONE;
+        slab_desc_clear(s, &d[i], NULL);
+    }
     if (slab_is_many(s))
         __builtin_memset(leaf + LOAM_PAGE_SIZE, 0, LOAM_PAGE_SIZE);
 }

@@ -231,7 +231,7 @@ void *loam_slab__take_dressed(loam_cache *c, size_t size, const void *site)
     }
     unsigned bit = mode_is(s, LOAM_SLAB_RANDOM) ? slab_random_bit(f, w) : loam_ctz64(w);
     loam_atomic_poke64(word, w & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
-    d->used++;
+    slab_head_of(d)->used++;
     loam_port_irq_restore(irq);
     slab_place at = {d, (unsigned)(word - d->words) * 64 + bit};
     unsigned char *base = d->base + (size_t)at.slot * c->stride;
@@ -304,7 +304,7 @@ bool loam_slab__put_dressed(loam_slabs *s, void *p, const void *owner)
         return false;
     slab_desc *d = slab_desc_at(s, off);
     const slab_front *f = slab_owner_of(d);
-    if (f->key - (uintptr_t)owner >= s->ncpus) /* the shared front's, another's, nothing */
+    if (f->key != (uintptr_t)owner) /* the shared front's, another's, nothing */
         return false;
     const loam_cache *c = f->cache;
     slab_place at = {d, (unsigned)((uint64_t)(uint32_t)(off & s->mask) * d->recip >> 32)};

@@ -38,8 +38,9 @@
  *
  * RULES  S13 to S15 of slab_check.c.
  * LOCKS  None but for slabs of the shared front. A publisher may be interrupted anywhere.
- * COST   A free that is gathered: no locked instruction. A publication, for up to 64 frees: pin,
- *        two ORs or three, unpin, mostly a push: 5. A take: 2, and one for each half that is set.
+ * COST   A free that is gathered: no locked instruction, 58 more than what refused it; it reads
+ *        nothing that the owner writes meanwhile. A publication, for up to 64 frees: pin, two ORs
+ *        or three, unpin, mostly a push: 5. A take: 2, and one for each half that is set.
  * FROM   Message passing of frees as in snmalloc and mimalloc; bits for messages are our own.
  * NOT    A double free between a free here and one on the owner before this one is published: seen
  *        when it is taken, unless the object was given out in between (hardened: seen at once).
@@ -51,6 +52,12 @@
 static uint32_t remote_index(const loam_slabs *s, const slab_desc *d)
 {
     return (uint32_t)(slab_off(s, d->base) >> s->shift) + 1;
+}
+
+/* Of a slab, or of where one was? What a descriptor said that changed meanwhile may be anything. */
+static bool remote_is_index(const loam_slabs *s, uint32_t index)
+{
+    return index - 1 < (uintptr_t)s->leaves << SLAB_LEAF_BITS;
 }
 
 static slab_desc *remote_desc(const loam_slabs *s, uint32_t index)
@@ -81,12 +88,14 @@ static LOAM_NOINLINE void remote_refuse(loam_slabs *s, slab_desc *d, unsigned wo
 /* The slab of an entry went back before its bits came: all of its objects had been freed. */
 static LOAM_NOINLINE void remote_refuse_gone(loam_slabs *s, const slab_gathered *e)
 {
+    uint32_t slab = slab_tag_slab(e->tag);
+    bool known = remote_is_index(s, slab);
     const loam_report r = {.unit = "slab",
                            .what = "double free, found when processors met",
                            .object = "address",
-                           .value = s->base + ((uintptr_t)(e->slab - 1) << s->shift),
+                           .value = known ? s->base + ((uintptr_t)(slab - 1) << s->shift) : 0,
                            .state = "slab that went back",
-                           .name = slab_former_of(remote_desc(s, e->slab)),
+                           .name = known ? slab_former_of(remote_desc(s, slab)) : NULL,
                            .rule = loam_slab__rule_at_risk(SLAB_IS_FREE)};
     loam_slab__count_refusal(s);
     loam_port_misuse(&r);
@@ -103,11 +112,12 @@ static slab_cpu *remote_cpu(const loam_slabs *s)
 
 /* ---- states ---- */
 
-void loam_slab__remote_start(loam_slabs *s, const slab_desc *d, uint32_t *half)
+void loam_slab__remote_start(loam_slabs *s, slab_desc *d, uint32_t *half)
 {
     slab_remote *r = slab_remote_of(d);
     r->half = half != NULL ? half : r->own;
     s->births++;
+    d->tag = slab_tag_of(remote_index(s, d), s->births, 0);
     /* pairs with the load in remote_pin */
     loam_atomic_store(&r->state, s->births << SLAB_GENERATION | SLAB_ALIVE);
 }
@@ -171,9 +181,10 @@ static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
     if (fresh == 0)
         return bits;
     loam_atomic_poke64(&d->words[word], had | fresh); /* no order: see slab_slot_is_free */
-    d->used = (uint16_t)(d->used - loam_popcount64(fresh));
-    bool was_full = d->any == 0;
-    d->any |= 1ULL << word;
+    slab_head *head = slab_head_of(d);
+    head->used -= loam_popcount64(fresh);
+    bool was_full = head->any == 0;
+    head->any |= 1ULL << word;
     if (was_full)
         loam_slab__list(d);
     return bits & had;
@@ -221,7 +232,7 @@ static bool remote_take_end(loam_slabs *s, slab_desc *d)
         return false;
     /* no order: only kill asks, which is this processor's, or behind the lock */
     (void)loam_atomic_add(&slab_remote_of(d)->state, (uint32_t)-SLAB_PIN);
-    slab_desc *victim = d->used == 0 ? loam_slab__emptied(d) : NULL;
+    slab_desc *victim = slab_head_of(d)->used == 0 ? loam_slab__emptied(d) : NULL;
     loam_slab__leave(s, &hold);
     if (victim != NULL)
         loam_slab__release(victim);
@@ -295,17 +306,20 @@ static uint64_t remote_or(slab_remote *r, unsigned word, uint64_t bits)
 
 static void remote_publish(loam_slabs *s, const slab_gathered *e)
 {
-    slab_desc *d = remote_desc(s, e->slab);
+    uint32_t slab = slab_tag_slab(e->tag);
+    unsigned word = slab_tag_word(e->tag);
+    slab_desc *d = remote_is_index(s, slab) ? remote_desc(s, slab) : NULL;
     slab_remote *r = slab_remote_of(d);
-    if (!remote_pin(r, e->generation)) {
+    if (d == NULL || !remote_pin(r, slab_tag_generation(e->tag))) {
         remote_refuse_gone(s, e);
         return;
     }
+    uint64_t bits = e->bits & slab_full_word(slab_cache_of(d), word);
     /* Freed by the owner, too? no order: what is out reads 0. */
-    uint64_t free = loam_atomic_peek64(&d->words[e->word]) & e->bits;
-    uint64_t twice = free | remote_or(r, e->word, e->bits & ~free);
+    uint64_t free = loam_atomic_peek64(&d->words[word]) & bits;
+    uint64_t twice = free | remote_or(r, word, bits & ~free);
     if (LOAM_UNLIKELY(twice != 0))
-        remote_refuse(s, d, e->word, twice);
+        remote_refuse(s, d, word, twice);
     if (remote_unpin(r))
         remote_route(s, d);
 }
@@ -319,72 +333,60 @@ void loam_slab__publish_all(loam_slabs *s)
         if (cpu < s->ncpus) {
             slab_cpu *me = &s->cpu[cpu];
             e = me->entry[i];
-            me->entry[i].slab = 0;
-            me->held = i == 0 ? 0 : me->held; /* an interrupt may gather behind us */
+            me->entry[i].tag = 0;
+            me->room = i == 0 ? slab_room(s) : me->room; /* an interrupt may gather behind us */
         }
         loam_port_irq_restore(irq);
-        if (e.slab != 0)
+        if (e.tag != 0)
             remote_publish(s, &e);
     }
 }
 
 /* ---- gather ---- */
 
-typedef enum gathering { GATHERED, GATHERED_TWICE, GATHERED_FULL, GATHERED_MUCH } gathering;
-
 /* Puts an entry of one bit into the table; *e becomes what is to be published in its place, if
  * anything. Interrupts are off. */
-static gathering remote_put(const loam_slabs *s, slab_cpu *me, const loam_cache *c,
-                            slab_gathered *e)
+static slab_gathering remote_put(slab_cpu *me, const slab_desc *d, const loam_cache *c,
+                                 slab_gathered *e)
 {
-    slab_gathered *at = &me->entry[slab_gather_at(e)], old = *at;
-    gathering much = (me->held += c->stride) > 2 * s->mask ? GATHERED_MUCH : GATHERED;
-    if (old.slab != e->slab || old.word != e->word || old.generation != e->generation) {
+    slab_gathered *at = &me->entry[slab_gather_at(d, slab_tag_word(e->tag))], old = *at;
+    slab_gathering how = old.tag != 0 ? SLAB_FULL : SLAB_GATHERED;
+    me->room -= c->stride;
+    if (old.tag != e->tag) {
         *at = *e;
-        *e = old;
-        return old.slab != 0 ? GATHERED_FULL : much;
+        at->bits |= ~slab_full_word(c, slab_tag_word(e->tag));
+    } else {
+        how = slab_gather(at, e->bits);
+        old = *at;
+        at->tag = how == SLAB_FULL ? 0 : old.tag;
     }
-    if ((old.bits & e->bits) != 0)
-        return GATHERED_TWICE;
-    e->bits |= old.bits;
-    at->bits = e->bits;
-    if (e->bits != slab_full_word(c, e->word))
-        return much;
-    at->slab = 0;
-    return GATHERED_FULL;
+    *e = old;
+    return how == SLAB_GATHERED && (int32_t)me->room < 0 ? SLAB_MUCH : how;
 }
 
 bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, unsigned slot)
 {
-    slab_gathered e = {
-        .slab = remote_index(s, d), .word = (uint16_t)(slot >> 6), .bits = 1ULL << (slot & 63)};
-    /* no order: the object is out, so that the slab cannot change */
-    uint32_t state = loam_atomic_peek(&slab_remote_of(d)->state);
-    e.generation = (uint16_t)(state >> SLAB_GENERATION);
-    gathering how = GATHERED_FULL;
+    slab_gathered e = {d->tag | slot >> 6, 1ULL << (slot & 63)};
+    slab_gathering how = SLAB_FULL;
     loam_irq irq = loam_port_irq_save();
     slab_cpu *me = remote_cpu(s);
     if (me != NULL && ((s->modes & LOAM_SLAB_HARDENED) == 0 || slab_has_info(s)))
-        how = remote_put(s, me, c, &e);
+        how = remote_put(me, d, c, &e);
     loam_port_irq_restore(irq);
-    if (how == GATHERED_FULL)
+    if (how == SLAB_FULL)
         remote_publish(s, &e);
-    else if (how == GATHERED_MUCH)
+    else if (how == SLAB_MUCH)
         loam_slab__publish_all(s);
-    return how != GATHERED_TWICE;
+    return how != SLAB_TWICE;
 }
 
-bool loam_slab__free_far(loam_slabs *s, uintptr_t off, const void *base)
+void loam_slab__tell(loam_slabs *s, slab_gathering how, uint64_t tag)
 {
-    if (off >= s->len)
-        return false;
-    const slab_desc *d = slab_desc_at(s, off);
-    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
-    const slab_front *f = slab_owner_of(d);
-    uintptr_t owner = f->key - (uintptr_t)base;
-    if (owner >= s->ncpus || owner == loam_port_cpu() || (uint32_t)x > f->bound)
-        return false;
-    return loam_slab__gather(s, d, f->cache, (unsigned)(x >> 32));
+    const slab_gathered full = {tag, UINT64_MAX};
+    if (how == SLAB_FULL)
+        remote_publish(s, &full);
+    else if (how != SLAB_TWICE)
+        loam_slab__publish_all(s);
 }
 
 bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot)

@@ -311,7 +311,7 @@ static loam_err heap_free(loam_process_heap heap, void *p, const void *caller)
     heap_record *h = p == NULL ? NULL : heap_enter(heap, &stay, caller);
     if (h == NULL)
         return p == NULL ? LOAM_OK : LOAM_EINVAL;
-    if (process_is_watched() || !kmalloc_put(h->kmalloc, p)) {
+    if (process_is_watched() || !kmalloc_put_any(h->kmalloc, p)) {
         if (heap_block(h, &stay, p, true, caller) == 0)
             return LOAM_EINVAL;
         if (process_is_watched())

@@ -21,8 +21,21 @@
 
 /* ---- allocation ---- */
 
+/* A plain block of a class out of another word of the thread's front. */
+LOAM_INLINE bool next_alloc(size_t size, void **p)
+{
+    const loam_kmalloc *k = loam__process.kmalloc;
+    if (k == NULL || size - 1 >= k->max)
+        return false;
+    loam_cache *c = k->cache[kmalloc_class(size)];
+    return !*c->slow && loam_slab__refill(c, p);
+}
+
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
+    void *p;
+    if (align == PROCESS_ALIGN && !zero && next_alloc(size, &p))
+        return p;
     const loam_kmalloc *k = loam__process.kmalloc;
     void *q =
         k != NULL && align == PROCESS_ALIGN ? loam_kmalloc__take_dressed(k, size, caller) : NULL;
@@ -32,7 +45,9 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
         return q;
     }
     int before = errno;
-    void *p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
+    p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
+    if (p != NULL)
+        process_tick(&loam__process.range[0]);
     errno = p != NULL ? before : ENOMEM;
     return p;
 }
@@ -151,7 +166,7 @@ void process_free(void *p, const void *caller)
     if (r != NULL) {
         if (!thread_has_begun()) /* who only frees gathers, too */
             thread_begin();
-        if (!kmalloc_put(r->kmalloc, p))
+        if (!kmalloc_put_any(r->kmalloc, p))
             (void)loam_kmalloc__free(r->kmalloc, p, caller);
         process_tick(r);
     } else if (!huge_free(p)) {
@@ -172,16 +187,30 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
     errno = before;
 }
 
-LOAM_INLINE bool fast_free(void *p)
+/* A block of another thread's front, and all else. */
+static LOAM_NOINLINE void far_free(void *p, const slab_desc *far, const void *caller)
+{
+    if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)))
+        slow_free(p, caller);
+}
+
+LOAM_INLINE bool fast_free(void *p, slab_desc **far)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
-    return LOAM_LIKELY(k != NULL && kmalloc_put(k, p));
+    uint64_t *word;
+    loam_irq irq;
+    *far = NULL;
+    slab_put put = k != NULL ? kmalloc_put(k, p, far, &word, &irq) : SLAB_PUT_REFUSED;
+    if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
+        (void)loam_slab__settle(*far, word, irq);
+    return LOAM_LIKELY(put != SLAB_PUT_REFUSED);
 }
 
 PRELOAD_EXPORT void free(void *p)
 {
-    if (LOAM_UNLIKELY(!fast_free(p)))
-        slow_free(p, __builtin_return_address(0));
+    slab_desc *far;
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
+        far_free(p, far, __builtin_return_address(0));
 }
 
 void free_sized(void *p, size_t size);
@@ -190,17 +219,19 @@ void free_aligned_sized(void *p, size_t align, size_t size);
 /* The size is the caller's word; the bits know better, and say when it cannot be. */
 PRELOAD_EXPORT void free_sized(void *p, size_t size)
 {
+    slab_desc *far;
     (void)size;
-    if (!fast_free(p))
-        slow_free(p, __builtin_return_address(0));
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
+        far_free(p, far, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
+    slab_desc *far;
     (void)align;
     (void)size;
-    if (!fast_free(p))
-        slow_free(p, __builtin_return_address(0));
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
+        far_free(p, far, __builtin_return_address(0));
 }
 
 /* ---- sizes ---- */

@@ -216,10 +216,10 @@ static void lines_apart(tap *t)
         p[i] = loam_cache_alloc(c);
         d[i] = desc_of(p[i]);
     }
-    uintptr_t words[2] = {(uintptr_t)d[0]->words, (uintptr_t)d[1]->words};
+    uintptr_t words[2] = {(uintptr_t)slab_head_of(d[0]), (uintptr_t)slab_head_of(d[1])};
     uintptr_t halves[2] = {(uintptr_t)slab_remote_of(d[0])->half,
                            (uintptr_t)slab_remote_of(d[1])->half};
-    size_t n = slab_word_count(c) * sizeof(uint64_t);
+    size_t n = sizeof(slab_head) + slab_word_count(c) * sizeof(uint64_t);
     TAP_CHECK(t, n > 64 / 2 && (words[0] & 63) == 0 && (words[1] & 63) == 0);
     TAP_CHECK(t, words[0] + n <= words[1] || words[1] + n <= words[0]);
     for (unsigned i = 0; i < 2; i++) {
@@ -227,9 +227,10 @@ static void lines_apart(tap *t)
         TAP_CHECK(t, halves[i] >= end || halves[i] + n <= words[i]);
         TAP_EQ(t, (uintptr_t)d[i] & 63, 0);
         TAP_EQ(t, (uintptr_t)c->part[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)&c->part[i]->told_key & 63, 0);
         TAP_EQ(t, (uintptr_t)&cpus.slabs->cpu[i] & 63, 0);
     }
-    TAP_CHECK(t, offsetof(slab_cpu, held) >= 64);
+    TAP_CHECK(t, offsetof(slab_cpu, room) >= 64);
 }
 
 /* ---- several zones ---- */
@@ -305,6 +306,8 @@ static void rules_of_fronts(tap *t)
     CPUS_ON(1);
     TAP_CHECK(t, loam_cache_alloc(c) != NULL && c->part[2] == NULL);
     BREAKS(t, c->part[1]->key, c->part[1]->key + 1, "S12");
+    BREAKS(t, c->part[1]->told_key, c->part[1]->key + 1, "S12");
+    BREAKS(t, c->part[1]->stride, 95, "S12");
     BREAKS(t, c->shared.key, 1, "S12");
     BREAKS(t, c->part[1]->cpu, 0, "S1");
     BREAKS(t, c->shared.cpu, 1, "S12");
@@ -314,7 +317,8 @@ static void rules_of_fronts(tap *t)
     BREAKS(t, c->front[3], c->part[0], "S12");
     BREAKS(t, c->front[1], &c->shared, "S12");
     BREAKS(t, c->part[1]->slabs, 0, "S5");
-    BREAKS(t, desc_of(c->part[0]->slab->base)->front, c->part[1], "S5");
+    BREAKS(t, desc_of(c->part[0]->slab->base)->front, c->part[1], "S12");
+    BREAKS(t, desc_of(c->part[0]->slab->base)->cpu, 1, "S12");
     BREAKS(t, c->shared.word, c->part[0]->word, "S5");
 }
 
@@ -358,20 +362,20 @@ static void rules_of_gathered(tap *t)
     TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
     slab_cpu *cpu = &cpus.slabs->cpu[1];
     unsigned i = 0;
-    while (i < SLAB_GATHER - 1 && cpu->entry[i].slab == 0)
+    while (i < SLAB_GATHER - 1 && cpu->entry[i].tag == 0)
         i++;
     slab_gathered *e = &cpu->entry[i];
     TAP_EQ(t, e->bits, 1);
     BREAKS(t, e->bits, 0, "S15");
-    BREAKS(t, e->word, (uint16_t)(e->word + SLAB_GATHER), "S15");
-    BREAKS(t, e->word, (uint16_t)(e->word + 1), "S15");
-    BREAKS(t, e->slab, 0x10000000, "S15");
-    BREAKS(t, cpu->held, 0, "S15");
+    BREAKS(t, e->tag, e->tag + SLAB_GATHER, "S15");
+    BREAKS(t, e->tag, e->tag + 1, "S15");
+    BREAKS(t, e->tag, slab_tag_of(0x10000000, slab_tag_generation(e->tag), 0), "S15");
+    BREAKS(t, cpu->room, slab_room(cpus.slabs), "S15");
     BREAKS(t, cpu->stack, SLAB_CLOSED, "S16");
     loam_slabs_offline(cpus.slabs);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     BREAKS(t, cpu->stack, 0, "S16");
-    BREAKS(t, cpu->entry[3].slab, 1, "S16");
+    BREAKS(t, cpu->entry[3].tag, 1, "S16");
     BREAKS(t, cpu->offline, false, "S12");
     CPUS_ON(0);
     TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);

@@ -288,9 +288,12 @@ static void rules_of_slabs(tap *t)
     GROUND_BREAKS(t, d->recip, 0, "S2");
     GROUND_BREAKS(t, d->words[5], ~0ULL, "S3");
     GROUND_BREAKS(t, d->words[0], ~0ULL, "S3");
-    GROUND_BREAKS(t, d->used, 2, "S3");
-    GROUND_BREAKS(t, d->any, d->any & ~2ULL, "S4");
-    GROUND_BREAKS(t, d->any, ~0ULL, "S4");
+    slab_head *head = slab_head_of(d);
+    GROUND_BREAKS(t, d->bound, d->bound + 1, "S2");
+    GROUND_BREAKS(t, d->cpu, 1, "S12");
+    GROUND_BREAKS(t, head->used, 2, "S3");
+    GROUND_BREAKS(t, head->any, head->any & ~2ULL, "S4");
+    GROUND_BREAKS(t, head->any, ~0ULL, "S4");
     GROUND_BREAKS(t, c->slots, 342, "S8");
     GROUND_BREAKS(t, c->slots, ~0U, "S8");
     GROUND_BREAKS(t, c->stride, 0, "S8");
@@ -314,8 +317,9 @@ static void rules_of_fronts(tap *t)
     TAP_EQ(t, c->slots, 4);
     for (unsigned i = 0; i < 4; i++)
         e = find(t, get(t, 4096)).desc;
-    TAP_CHECK(t, e != d && d->any == 0);
-    GROUND_BREAKS(t, d->any, 1, "S5");
+    slab_head *head = slab_head_of(d);
+    TAP_CHECK(t, e != d && head->any == 0);
+    GROUND_BREAKS(t, head->any, 1, "S5");
     GROUND_BREAKS(t, f->slabs, 1, "S5");
     GROUND_BREAKS(t, f->slabs, 3, "S5");
     GROUND_BREAKS(t, f->partial.next, &f->partial, "S5");
@@ -344,7 +348,7 @@ static void rules_of_metadata(tap *t)
     GROUND_BREAKS(t, s->leaf[0], 0, "S6");
     GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 64, "S6");
     GROUND_BREAKS(t, *(unsigned char *)s->no_leaf, 1, "S1");
-    GROUND_BREAKS(t, ((slab_desc *)s->no_leaf)[SLAB_LEAF - 1].any, 1, "S1");
+    GROUND_BREAKS(t, ((slab_desc *)s->no_leaf)[SLAB_LEAF - 1].tag, 1, "S1");
     GROUND_BREAKS(t, frame->free, frame->free | 1, "S7");
     GROUND_BREAKS(t, frame->free, frame->free & (frame->free - 1), "S7");
     GROUND_BREAKS(t, s->lines_used, s->lines_used + 1, "S7");
