@@ -36,7 +36,7 @@ int main(void)
 }
 END
 
-echo 1..15
+echo 1..16
 make install DESTDIR="$root" PREFIX=/opt/loam >"$out" 2>&1
 verdict $? "make install: succeeds"
 
@@ -62,6 +62,11 @@ gcc -O0 -w -fno-builtin "$scratch/twice.c" -o "$scratch/twice" "${flags[@]}" \
 (ulimit -c 0; "$scratch/twice" >"$out" 2>&1) 2>/dev/null
 grep -q "^loam: slab: double free" "$out"
 verdict $? "a program linked with libloam.so, as loam-malloc.pc says: has its malloc"
+
+gcc -Wall -Wextra -Werror examples/named_heap.c -o "$scratch/heap" "${flags[@]}" \
+    "-Wl,-rpath,$lib" >"$out" 2>&1 && "$scratch/heap" >>"$out" 2>&1 &&
+    grep -q "^hello from a heap" "$out"
+verdict $? "a program with named heaps, by the same flags: runs"
 
 read -r -a flags <<<"$(pkg-config --libs loam 2>"$out")"
 gcc -O0 -w -fno-builtin "$scratch/twice.c" -o "$scratch/still" "${flags[@]}" >"$out" 2>&1
