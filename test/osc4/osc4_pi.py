@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 
-from osc4_lines import KNOWN, Wrong, expect, replay
+from osc4_lines import KNOWN
+from osc4_textbook import Wrong, expect, replay
 
 PI = KNOWN + [re.compile(p) for p in (
     r"usable memory: \[0x[0-9a-f]+, 0x[0-9a-f]+\)$",

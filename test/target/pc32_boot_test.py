@@ -25,6 +25,26 @@ def clean(tap, name, result, *texts, code=pc.GOOD):
     tap.check(not faults, name, faults + pc.tail(output, 30) if faults else ())
 
 
+def kib(output, pattern):
+    return sum(int(n) for n in re.findall(pattern, output))
+
+
+def sums(tap, result):
+    """What the log reserved and handed over is what the frames line counts; of 64 MiB."""
+    total, free, held, metadata = pc.frames(result[1]) or (0, 0, 0, 0)
+    image = re.search(r"reserve: \[0x100000, 0x([0-9a-f]+)\)", result[1])
+    module = re.search(r"reserve: \[0x([0-9a-f]+), 0x([0-9a-f]+)\) .*, module", result[1])
+    want = 1 + (int(image.group(1), 16) >> 12) - 256 if image else 0
+    want += (int(module.group(2), 16) + 4095 >> 12) - (int(module.group(1), 16) >> 12)
+    tap.check(total == 0x9F + 0x3EE0 and held == want, "boot: held frames: as reserved, each once",
+              [f"total {total}, held {held}, want {want}", *pc.tail(result[1], 30)])
+    want = kib(result[1], r"metadata: .*?(\d+) KiB") >> 2
+    tap.check(metadata == want > 0, "boot: metadata frames: as allocated early",
+              [f"metadata {metadata}, want {want}"])
+    handed = sum(int(n) for n in re.findall(r"hand over: .*, (\d+) pages", result[1]))
+    tap.check(handed == free, "boot: free frames: as handed over", [f"{handed}, free {free}"])
+
+
 def plain(tap):
     result = pc.boot("off", initrd=os.path.join(pc.BUILD, "initrd.cpio"))
     clean(tap, "boot: every step is logged", result, r"multiboot: .* RAM, .* 1 modules",
@@ -33,19 +53,7 @@ def plain(tap):
           r"metadata: .*zone dma", r"metadata: .*zone low", r"metadata: .*trace ring",
           r"hand over: frames", r"zone low: .*kmalloc stands on it", r"paging: boot tables gone",
           r"paging: final tables", r"vmap: \[0xd0000000, ", r"kmalloc: ready", r"\] off")
-    total, free, held, metadata = pc.frames(result[1]) or (0, 0, 0, 0)
-    image = re.search(r"reserve: \[0x100000, 0x([0-9a-f]+)\)", result[1])
-    module = re.search(r"reserve: \[0x([0-9a-f]+), 0x([0-9a-f]+)\) .*, module", result[1])
-    want = 1 + (int(image.group(1), 16) >> 12) - 256 if image else 0
-    want += (int(module.group(2), 16) + 4095 >> 12) - (int(module.group(1), 16) >> 12)
-    tap.check(total == 0x9F + 0x3EE0 and held == want, "boot: held frames: as reserved, each once",
-              [f"total {total}, held {held}, want {want}", *pc.tail(result[1], 30)])
-    spans = re.findall(r"metadata: \[0x([0-9a-f]+), 0x([0-9a-f]+)\)", result[1])
-    want = sum(int(end, 16) - int(base, 16) for base, end in spans) >> 12
-    tap.check(metadata == want > 0, "boot: metadata frames: as allocated early",
-              [f"metadata {metadata}, want {want}"])
-    handed = sum(int(n) for n in re.findall(r"hand over: .*, (\d+) pages", result[1]))
-    tap.check(handed == free, "boot: free frames: as handed over", [f"{handed}, free {free}"])
+    sums(tap, result)
 
 
 # memory -> zones that have to be there, by -kernel and by the ISO

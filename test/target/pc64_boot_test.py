@@ -8,12 +8,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc64_qemu as pc  # noqa: E402
-from pc32_boot_test import by_make, clean, words  # noqa: E402
+from pc32_boot_test import by_make, clean, kib, sums, words  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
-
-
-def kib(output, pattern):
-    return sum(int(n) for n in re.findall(pattern, output))
 
 
 def plain(tap):
@@ -26,18 +22,7 @@ def plain(tap):
           r"metadata: .*zone dma32\n", r"metadata: .*trace ring", r"hand over: frames",
           r"zone dma32: .*kmalloc stands on it", r"paging: final tables, .*cannot be executed",
           r"vmap: \[0xffffc00000000000, ", r"kmalloc: ready", r"cpus: 1 online", r"\] off")
-    total, free, held, metadata = pc.frames(result[1]) or (0, 0, 0, 0)
-    image = re.search(r"reserve: \[0x100000, 0x([0-9a-f]+)\)", result[1])
-    module = re.search(r"reserve: \[0x([0-9a-f]+), 0x([0-9a-f]+)\) .*, module", result[1])
-    want = 1 + (int(image.group(1), 16) >> 12) - 256 if image else 0
-    want += (int(module.group(2), 16) + 4095 >> 12) - (int(module.group(1), 16) >> 12)
-    tap.check(total == 0x9F + 0x3EE0 and held == want, "boot: held frames: as reserved, each once",
-              [f"total {total}, held {held}, want {want}", *pc.tail(result[1], 30)])
-    want = kib(result[1], r"metadata: .*?(\d+) KiB") >> 2
-    tap.check(metadata == want > 0, "boot: metadata frames: as allocated early",
-              [f"metadata {metadata}, want {want}"])
-    handed = sum(int(n) for n in re.findall(r"hand over: .*, (\d+) pages", result[1]))
-    tap.check(handed == free, "boot: free frames: as handed over", [f"{handed}, free {free}"])
+    sums(tap, result)
 
 
 # memory -> what has to be there, by -kernel and by an ISO

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc64_qemu  # noqa: E402
-from pc32_kernel_test import main  # noqa: E402
+from kernel_suites import main  # noqa: E402
 
 if __name__ == "__main__":
     main(pc64_qemu)

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import virt64_qemu  # noqa: E402
-from rpi3_kernel_test import main  # noqa: E402
+from kernel_suites import main  # noqa: E402
 
 if __name__ == "__main__":
     main(virt64_qemu)

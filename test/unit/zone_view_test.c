@@ -112,51 +112,63 @@ typedef struct events {
 
 static void keep_event(void *ctx, const loam_trace_event *event)
 {
-    events *e = ctx;
-    if (e->count < LOAM_ARRAY_LEN(e->event))
-        e->event[e->count++] = *event;
+    events *kept = ctx;
+    if (kept->count < LOAM_ARRAY_LEN(kept->event))
+        kept->event[kept->count++] = *event;
 }
 
-static void expect_event(tap *t, const events *e, size_t i, loam_trace_kind kind, unsigned order,
-                         uint64_t a)
-{
-    TAP_CHECK(t, i < e->count);
-    TAP_EQ(t, e->event[i].kind, kind);
-    TAP_EQ(t, e->event[i].order, order);
-    TAP_EQ(t, e->event[i].a, a);
-}
+static loam_trace trace;
+static events e;
 
-static void trace_tells_steps(tap *t)
+/* The zone to come has a trace, which is off. */
+static void configure_traced(tap *t)
 {
-    static loam_trace trace;
-    static events e;
     e.count = 0;
     TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
     loam_trace_set_sink(&trace, keep_event, &e);
     loam_zone_config_init(&config);
     config.trace = &trace;
+}
+
+/* The block at 0, out and back, with the trace on. */
+static void take_and_give(tap *t, unsigned order)
+{
+    loam_trace_set_on(&trace, true);
+    TAP_EQ(t, get(t, order).v, 0);
+    put(t, loam_pfn_of(0));
+    loam_trace_set_on(&trace, false);
+}
+
+static void expect_event(tap *t, size_t i, loam_trace_kind kind, unsigned order, uint64_t a)
+{
+    TAP_CHECK(t, i < e.count);
+    TAP_EQ(t, e.event[i].kind, kind);
+    TAP_EQ(t, e.event[i].order, order);
+    TAP_EQ(t, e.event[i].a, a);
+}
+
+static void trace_tells_steps(tap *t)
+{
+    configure_traced(t);
     config.lowest = true;
     config.trace_max_order = 10;
     start_spans(t, &(loam_span){0, 4096}, 1);
-    loam_trace_set_on(&trace, true);
-    TAP_EQ(t, get(t, 8).v, 0);
-    put(t, loam_pfn_of(0));
-    loam_trace_set_on(&trace, false);
+    take_and_give(t, 8);
     get(t, 0);
-    expect_event(t, &e, 0, LOAM_TRACE_LIST_REMOVE, 10, 0);
-    expect_event(t, &e, 1, LOAM_TRACE_PAGE_SPLIT, 10, 0);
+    expect_event(t, 0, LOAM_TRACE_LIST_REMOVE, 10, 0);
+    expect_event(t, 1, LOAM_TRACE_PAGE_SPLIT, 10, 0);
     TAP_EQ(t, e.event[1].b, 512);
-    expect_event(t, &e, 2, LOAM_TRACE_LIST_ADD, 9, 512);
-    expect_event(t, &e, 3, LOAM_TRACE_PAGE_SPLIT, 9, 0);
-    expect_event(t, &e, 4, LOAM_TRACE_LIST_ADD, 8, 256);
-    expect_event(t, &e, 5, LOAM_TRACE_PAGE_ALLOC, 8, 0);
-    expect_event(t, &e, 6, LOAM_TRACE_PAGE_MERGE, 8, 0);
+    expect_event(t, 2, LOAM_TRACE_LIST_ADD, 9, 512);
+    expect_event(t, 3, LOAM_TRACE_PAGE_SPLIT, 9, 0);
+    expect_event(t, 4, LOAM_TRACE_LIST_ADD, 8, 256);
+    expect_event(t, 5, LOAM_TRACE_PAGE_ALLOC, 8, 0);
+    expect_event(t, 6, LOAM_TRACE_PAGE_MERGE, 8, 0);
     TAP_EQ(t, e.event[6].b, 256);
-    expect_event(t, &e, 7, LOAM_TRACE_LIST_REMOVE, 8, 256);
-    expect_event(t, &e, 8, LOAM_TRACE_PAGE_MERGE, 9, 0);
-    expect_event(t, &e, 9, LOAM_TRACE_LIST_REMOVE, 9, 512);
-    expect_event(t, &e, 10, LOAM_TRACE_LIST_ADD, 10, 0);
-    expect_event(t, &e, 11, LOAM_TRACE_PAGE_FREE, 8, 0);
+    expect_event(t, 7, LOAM_TRACE_LIST_REMOVE, 8, 256);
+    expect_event(t, 8, LOAM_TRACE_PAGE_MERGE, 9, 0);
+    expect_event(t, 9, LOAM_TRACE_LIST_REMOVE, 9, 512);
+    expect_event(t, 10, LOAM_TRACE_LIST_ADD, 10, 0);
+    expect_event(t, 11, LOAM_TRACE_PAGE_FREE, 8, 0);
     TAP_EQ(t, e.event[11].b, 10);
     TAP_EQ(t, e.count, 12);
 }
@@ -164,38 +176,23 @@ static void trace_tells_steps(tap *t)
 /* A view that ends at order 2: a block of order 4 is a row of four. */
 static void trace_tells_rows(tap *t)
 {
-    static loam_trace trace;
-    static events e;
-    e.count = 0;
-    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
-    loam_trace_set_sink(&trace, keep_event, &e);
-    loam_zone_config_init(&config);
-    config.trace = &trace;
+    configure_traced(t);
     config.lowest = true;
     config.trace_max_order = 2;
     start_spans(t, &(loam_span){0, 64}, 1);
-    loam_trace_set_on(&trace, true);
-    TAP_EQ(t, get(t, 4).v, 0);
-    put(t, loam_pfn_of(0));
-    loam_trace_set_on(&trace, false);
+    take_and_give(t, 4);
     for (unsigned i = 0; i < 4; i++) {
-        expect_event(t, &e, i, LOAM_TRACE_LIST_REMOVE, 2, 4 * i);
-        expect_event(t, &e, 5 + i, LOAM_TRACE_LIST_ADD, 2, 4 * i);
+        expect_event(t, i, LOAM_TRACE_LIST_REMOVE, 2, 4 * i);
+        expect_event(t, 5 + i, LOAM_TRACE_LIST_ADD, 2, 4 * i);
     }
-    expect_event(t, &e, 4, LOAM_TRACE_PAGE_ALLOC, 4, 0);
-    expect_event(t, &e, 9, LOAM_TRACE_PAGE_FREE, 4, 0);
+    expect_event(t, 4, LOAM_TRACE_PAGE_ALLOC, 4, 0);
+    expect_event(t, 9, LOAM_TRACE_PAGE_FREE, 4, 0);
     TAP_EQ(t, e.count, 10);
 }
 
 static void trace_switched(tap *t)
 {
-    static loam_trace trace;
-    static events e;
-    e.count = 0;
-    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
-    loam_trace_set_sink(&trace, keep_event, &e);
-    loam_zone_config_init(&config);
-    config.trace = &trace;
+    configure_traced(t);
     start_spans(t, &(loam_span){0, 4096}, 1);
     put(t, get(t, 0));
     TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64); /* it is off */
@@ -215,42 +212,30 @@ static void trace_switched(tap *t)
 
 static void trace_over_areas(tap *t)
 {
-    static loam_trace trace;
-    static events e;
-    e.count = 0;
-    TAP_EQ(t, loam_trace_init(&trace, 1, 0, NULL), LOAM_OK);
-    loam_trace_set_sink(&trace, keep_event, &e);
-    loam_zone_config_init(&config);
-    config.trace = &trace;
+    configure_traced(t);
     config.lowest = true;
     config.area_shift = 6;
     start_spans(t, &(loam_span){0, 256}, 1);
-    loam_trace_set_on(&trace, true);
-    TAP_EQ(t, get(t, 5).v, 0);
-    put(t, loam_pfn_of(0));
-    loam_trace_set_on(&trace, false);
-    expect_event(t, &e, 0, LOAM_TRACE_LIST_REMOVE, 8, 0);
-    expect_event(t, &e, 1, LOAM_TRACE_PAGE_SPLIT, 8, 0);
+    take_and_give(t, 5);
+    expect_event(t, 0, LOAM_TRACE_LIST_REMOVE, 8, 0);
+    expect_event(t, 1, LOAM_TRACE_PAGE_SPLIT, 8, 0);
     TAP_EQ(t, e.event[1].b, 128);
-    expect_event(t, &e, 3, LOAM_TRACE_PAGE_SPLIT, 7, 0);
-    expect_event(t, &e, 5, LOAM_TRACE_PAGE_SPLIT, 6, 0);
-    expect_event(t, &e, 7, LOAM_TRACE_PAGE_ALLOC, 5, 0);
-    expect_event(t, &e, 8, LOAM_TRACE_PAGE_MERGE, 5, 0);
-    expect_event(t, &e, 10, LOAM_TRACE_PAGE_MERGE, 6, 0);
-    expect_event(t, &e, 12, LOAM_TRACE_PAGE_MERGE, 7, 0);
-    expect_event(t, &e, 14, LOAM_TRACE_LIST_ADD, 8, 0);
-    expect_event(t, &e, 15, LOAM_TRACE_PAGE_FREE, 5, 0);
+    expect_event(t, 3, LOAM_TRACE_PAGE_SPLIT, 7, 0);
+    expect_event(t, 5, LOAM_TRACE_PAGE_SPLIT, 6, 0);
+    expect_event(t, 7, LOAM_TRACE_PAGE_ALLOC, 5, 0);
+    expect_event(t, 8, LOAM_TRACE_PAGE_MERGE, 5, 0);
+    expect_event(t, 10, LOAM_TRACE_PAGE_MERGE, 6, 0);
+    expect_event(t, 12, LOAM_TRACE_PAGE_MERGE, 7, 0);
+    expect_event(t, 14, LOAM_TRACE_LIST_ADD, 8, 0);
+    expect_event(t, 15, LOAM_TRACE_PAGE_FREE, 5, 0);
     TAP_EQ(t, e.count, 16);
     e.count = 0;
-    loam_trace_set_on(&trace, true);
-    TAP_EQ(t, get(t, 7).v, 0);
-    put(t, loam_pfn_of(0));
-    loam_trace_set_on(&trace, false);
-    expect_event(t, &e, 0, LOAM_TRACE_LIST_REMOVE, 8, 0);
-    expect_event(t, &e, 1, LOAM_TRACE_PAGE_SPLIT, 8, 0);
-    expect_event(t, &e, 3, LOAM_TRACE_PAGE_ALLOC, 7, 0);
-    expect_event(t, &e, 4, LOAM_TRACE_PAGE_MERGE, 7, 0);
-    expect_event(t, &e, 7, LOAM_TRACE_PAGE_FREE, 7, 0);
+    take_and_give(t, 7);
+    expect_event(t, 0, LOAM_TRACE_LIST_REMOVE, 8, 0);
+    expect_event(t, 1, LOAM_TRACE_PAGE_SPLIT, 8, 0);
+    expect_event(t, 3, LOAM_TRACE_PAGE_ALLOC, 7, 0);
+    expect_event(t, 4, LOAM_TRACE_PAGE_MERGE, 7, 0);
+    expect_event(t, 7, LOAM_TRACE_PAGE_FREE, 7, 0);
     TAP_EQ(t, e.count, 8);
 }
 
