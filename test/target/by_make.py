@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rpi3_qemu import PROMPT, ROOT  # noqa: E402
+from qemu_machine import PROMPT, ROOT  # noqa: E402
 
 LIMIT = 100  # seconds: more than a machine has that nobody sits at (tools/run_qemu.sh)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rpi3_qemu import ROOT, frames, tail  # noqa: E402
+from qemu_machine import ROOT, frames, tail  # noqa: E402
 from taplib import Tap, seed_word  # noqa: E402
 
 LIMIT = 400  # seconds for all suites, on a busy machine

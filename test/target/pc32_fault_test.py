@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu  # noqa: E402
 from pc_qemu import BAD, GOOD, PROMPT, ends  # noqa: E402
-from rpi3_qemu import tail  # noqa: E402
+from qemu_machine import tail  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 FAULTS = {

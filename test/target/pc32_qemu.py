@@ -8,7 +8,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from pc_qemu import BAD, GOOD, LIMIT, Pc, ends  # noqa: E402, F401
-from rpi3_qemu import PROMPT, ROOT, frames, tail  # noqa: E402, F401
+from qemu_machine import PROMPT, ROOT, frames, tail  # noqa: E402, F401
 
 PC = Pc("pc32", "qemu-system-i386", "64", "multiboot", "module")
 BUILD, KERNEL, CLANG, ISO = PC.build, PC.kernel, PC.clang, PC.iso

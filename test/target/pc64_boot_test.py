@@ -3,7 +3,6 @@
 """Boots of the PC with 64 bits: by -kernel (PVH) and by GRUB (Multiboot 2), little memory and more
 than the start code's tables reach, processors without what newer ones have, holes."""
 import os
-import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))

@@ -11,8 +11,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import rpi3_qemu as qemu  # noqa: E402
-from rpi3_qemu import PROMPT, ROOT  # noqa: E402
+import qemu_machine as qemu  # noqa: E402
+from qemu_machine import PROMPT, ROOT  # noqa: E402
 
 LIMIT = 90
 GOOD, BAD = 33, 35

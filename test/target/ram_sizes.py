@@ -9,8 +9,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc64_qemu as pc  # noqa: E402
-import rpi3_qemu as qemu  # noqa: E402
-from rpi3_qemu import PROMPT, ROOT, frames, tail  # noqa: E402
+import qemu_machine as qemu  # noqa: E402
+from qemu_machine import PROMPT, ROOT, frames, tail  # noqa: E402
 
 LIMIT = 120
 PAGE = 4096

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc64_qemu as pc  # noqa: E402
 from pc32_boot_test import clean  # noqa: E402
 from ram_sizes import BOARDS, boot, check, nodes, number, plain  # noqa: E402
-from rpi3_qemu import frames  # noqa: E402
+from qemu_machine import frames  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 SIZES = ("64M", "512M", "4G", "64G")

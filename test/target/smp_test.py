@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import smp_machines as smp  # noqa: E402
 from smp_machines import MT, RR, on_pc64, on_rpi3, on_virt64  # noqa: E402
-from rpi3_qemu import PROMPT  # noqa: E402
+from qemu_machine import PROMPT  # noqa: E402
 from taplib import Tap, parallel  # noqa: E402
 
 BOARDS = [("pc64", on_pc64, smp.pc64.CLANG), ("rpi3", on_rpi3, smp.rpi3.CLANG),

@@ -11,14 +11,14 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import rpi3_qemu as qemu  # noqa: E402
-from rpi3_qemu import PROMPT, ROOT, dtb, ends, frames, tail, tree_source  # noqa: E402, F401
+import qemu_machine as qemu  # noqa: E402
+from qemu_machine import PROMPT, ROOT, dtb, ends, frames, tail, tree_source  # noqa: E402, F401
 
 BUILD = os.path.join(ROOT, "build/virt64")
 KERNEL = os.path.join(BUILD, "kernel.img")
 ELF = os.path.join(BUILD, "kernel.elf")
 CLANG = os.path.join(ROOT, "build/virt64clang/kernel.img")
-INITRD = qemu.built("initramfs.cpio")
+INITRD = os.path.join(ROOT, "build/rpi3/initramfs.cpio")
 TEXT = 0x40200000
 RAM = 0x40000000
 TREE_AT = 0x48000000  # where with_tree() puts its blob
