@@ -35,7 +35,7 @@ EXCEPTIONS = {
     "processor_tsc": ({"rdtsc"}, "only when cpuid tells of it"),
     "processor_flush_page": ({"invlpg"}, "only from the 486 on"),
     "add_cr4": ({"mov cr4"}, "only when cpuid tells of a feature in it"),
-    "fault_fp": ({"fldz"}, "floating point is off: it traps on every processor"),
+    "x86_fault_fp": ({"fldz"}, "floating point is off: it traps on every processor"),
     "flush_globals": ({"mov cr4"}, "only when cpuid tells of global pages"),
 }
 
