@@ -54,8 +54,8 @@ typedef struct loam_slab_config {
      * 16 */
     unsigned shift;
     unsigned modes; /* loam_slab_mode */
-    /* how much may wait for each processor, slots and frames whole, when the mode is on; and no more
-     * than 8192 blocks, or a 64th of this many if that is less */
+    /* how much may wait for each processor, slots and frames whole, when the mode is on; and no
+     * more than 8192 blocks, or a 64th of this many if that is less */
     uint32_t quarantine_bytes;
     /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to
      * the zone with the last free */

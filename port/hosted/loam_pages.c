@@ -17,8 +17,8 @@ static size_t pages_allowed(void)
     return (size_t)limit.rlim_cur;
 }
 
-/* Maps a multiple of the step at a multiple of it, with a page on either side that nobody can touch;
- * what lies beside that goes back. */
+/* Maps a multiple of the step at a multiple of it, with a page on either side that nobody can
+ * touch; what lies beside that goes back. */
 static unsigned char *pages_map(size_t len)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), around = len + LOAM_PAGES_STEP + 2 * page;

@@ -219,8 +219,8 @@ bool process_start(void)
     return started;
 }
 
-/* Are there addresses left for a block of this order, and for what the slabs note of it? Then it was
- * memory that the system refused. */
+/* Are there addresses left for a block of this order, and for what the slabs note of it? Then it
+ * was memory that the system refused. */
 static bool range_has_room(process_range *r, unsigned order)
 {
     loam_irq irq = loam_lock_acquire(&r->lock);
