@@ -82,7 +82,7 @@ static const conf_row rows[] = {
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",
      "free memory goes back to the system after so long; 0: never", CONF_MS, &loam__conf.trim_ms},
     {"guard_pages", "no", "yes, no", "two pages, system calls",
-     "pages that nobody can touch on either side of a huge block", CONF_SWITCH,
+     "blocks from 128K on are mapped alone, between pages that nobody can touch", CONF_SWITCH,
      &loam__conf.guard_pages},
     {"hardened", "no", "", "half as much time again",
      "guard,guard_pages,zero_free,quarantine=256K,random; double frees over threads found at once",

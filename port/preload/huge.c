@@ -22,7 +22,8 @@ enum { HUGE_FIRST = 256 /* entries of the first table: a page of them */ };
 
 typedef struct huge_block {
     uintptr_t at;    /* 0: never used; 1: was used */
-    size_t len, map; /* bytes from `at` on; bytes mapped in front of it for its alignment */
+    size_t len, map; /* bytes from `at` on; bytes mapped in front: for its alignment, a guard */
+    size_t size;     /* bytes asked for; with guard pages magic follows them */
 } huge_block;
 
 enum { HUGE_GONE = 32 /* freed blocks that are remembered, for who frees them once more */ };
@@ -98,14 +99,14 @@ static void huge_count(size_t more)
         huge.peak = huge.bytes;
 }
 
-static bool huge_enter(uintptr_t at, size_t len, size_t map)
+static bool huge_enter(huge_block b)
 {
     loam_irq irq = loam_lock_acquire(&huge.lock);
     bool room = huge_room();
     if (room)
-        huge_put((huge_block){at, len, map});
+        huge_put(b);
     huge.live += room;
-    huge_count(room ? len : 0);
+    huge_count(room ? b.len : 0);
     loam_lock_release(&huge.lock, irq);
     return room;
 }
@@ -144,7 +145,7 @@ huge_fault huge_what(const void *p, size_t *size)
         fault = ((uintptr_t)p & 7) != 0 ? HUGE_MISALIGNED : HUGE_INNER;
     else if ((b = huge_around(huge.gone, HUGE_GONE, (uintptr_t)p)) != NULL)
         fault = HUGE_FREE;
-    *size = b != NULL ? b->len : 0;
+    *size = b != NULL ? b->size : 0;
     loam_lock_release(&huge.lock, irq);
     return fault;
 }
@@ -193,6 +194,52 @@ static void huge_unmap(const huge_block *b)
     (void)limit_change(huge_bytes(b), 0);
 }
 
+/* ---- magic, as far as the block's last page: behind that nobody can write ---- */
+
+enum { HUGE_MAGIC = 128 /* most bytes of it */ };
+
+static unsigned char huge_magic(void)
+{
+    return (unsigned char)(loam__process.slabs.seed >> 24 | 1);
+}
+
+static size_t huge_tail(const huge_block *b)
+{
+    size_t left = b->len - b->size;
+    return huge_guard() == 0 ? 0 : left < HUGE_MAGIC ? left : HUGE_MAGIC;
+}
+
+static void huge_write_magic(const huge_block *b)
+{
+    if (huge_tail(b) != 0)
+        __builtin_memset((void *)(b->at + b->size), huge_magic(), huge_tail(b));
+}
+
+static bool huge_magic_holds(const huge_block *b)
+{
+    const unsigned char *tail = (const unsigned char *)(b->at + b->size);
+    for (size_t i = 0; i < huge_tail(b); i++)
+        if (tail[i] != huge_magic())
+            return false;
+    return true;
+}
+
+/* The table's lock is not held. */
+static void huge_verify(const huge_block *b)
+{
+    loam_report report = {.unit = "malloc",
+                          .what = "S9 the bytes around a block hold their magic",
+                          .object = "address",
+                          .value = b->at,
+                          .state = "after the block",
+                          .name = "huge",
+                          .size = b->size};
+    if (!huge_magic_holds(b))
+        loam_port_corrupt(&report);
+}
+
+/* ---- the calls ---- */
+
 void *huge_alloc(size_t size, size_t align)
 {
     size_t len, around;
@@ -207,8 +254,9 @@ void *huge_alloc(size_t size, size_t align)
         return NULL;
     uintptr_t from = (uintptr_t)map;
     uintptr_t at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
-    huge_block b = {at, len + around - (at - from), at - from + huge_guard()};
-    if (!huge_enter(b.at, b.len, b.map)) {
+    huge_block b = {at, len + around - (at - from), at - from + huge_guard(), size};
+    huge_write_magic(&b);
+    if (!huge_enter(b)) {
         huge_unmap(&b);
         return NULL;
     }
@@ -219,9 +267,9 @@ size_t huge_size(const void *p)
 {
     loam_irq irq = loam_lock_acquire(&huge.lock);
     const huge_block *b = huge_find((uintptr_t)p);
-    size_t len = b != NULL ? b->len : 0;
+    size_t size = b == NULL ? 0 : huge_guard() != 0 ? b->size : b->len;
     loam_lock_release(&huge.lock, irq);
-    return len;
+    return size;
 }
 
 bool huge_free(void *p)
@@ -229,6 +277,7 @@ bool huge_free(void *p)
     huge_block b;
     if (!huge_leave(p, &b))
         return false;
+    huge_verify(&b);
     huge_unmap(&b);
     return true;
 }
@@ -267,7 +316,7 @@ static void *huge_move(huge_block *b, size_t len)
     if (!limit_change(before, after))
         return NULL;
     void *moved = huge_guard() != 0 ? huge_move_guarded(b, len) : huge_move_plain(b, len);
-    huge_block now = {(uintptr_t)moved, len, huge_guard()};
+    huge_block now = {(uintptr_t)moved, len, huge_guard(), len};
     if (moved == NULL) {
         (void)limit_change(after, before);
         return NULL;
@@ -282,14 +331,31 @@ static void *huge_move(huge_block *b, size_t len)
     return moved;
 }
 
+/* Lock held. With the same pages it stays where it is. */
+static void *huge_resize(huge_block *b, size_t size)
+{
+    size_t len = (size_t)loam_align_up(size, LOAM_PAGE_SIZE);
+    void *p = len == b->len ? (void *)b->at : huge_move(b, len);
+    huge_block *now = p != NULL ? huge_find((uintptr_t)p) : NULL;
+    if (now != NULL) {
+        now->size = size;
+        huge_write_magic(now);
+    }
+    return p;
+}
+
 void *huge_realloc(void *p, size_t size)
 {
     if (size > PTRDIFF_MAX - LOAM_PAGE_SIZE)
         return NULL;
     loam_irq irq = loam_lock_acquire(&huge.lock);
     huge_block *b = huge_room() ? huge_find((uintptr_t)p) : NULL;
-    void *moved = b != NULL ? huge_move(b, (size_t)loam_align_up(size, LOAM_PAGE_SIZE)) : NULL;
+    huge_block before = b != NULL ? *b : (huge_block){0};
+    bool holds = huge_magic_holds(&before);
+    void *moved = b != NULL && holds ? huge_resize(b, size) : NULL;
     loam_lock_release(&huge.lock, irq);
+    if (!holds)
+        huge_verify(&before);
     return moved;
 }
 

@@ -34,6 +34,8 @@ _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobo
 
 /* Blocks of this size and above have a mapping of their own. */
 #define PROCESS_HUGE ((size_t)32 << 20)
+/* With guard_pages, where there are mappings enough, blocks from this size on. */
+#define PROCESS_GUARDED ((size_t)128 << 10)
 
 /* One range of addresses with all layers over it. */
 typedef struct process_range {
@@ -79,6 +81,12 @@ typedef struct process_conf {
 extern process_conf loam__conf __attribute__((visibility("hidden")));
 
 void conf_read(void);
+
+/* From which size on blocks are mapped alone. */
+static inline size_t process_huge_from(void)
+{
+    return loam__conf.guard_pages ? PROCESS_GUARDED : PROCESS_HUGE;
+}
 
 /* ---- out.c ---- */
 

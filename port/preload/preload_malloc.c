@@ -279,7 +279,7 @@ static void *resize(void *p, size_t size, const void *caller)
     if (process_is_watched())
         return watch_realloc(p, size, caller);
     process_range *r = process_range_of(p);
-    if (r != NULL && size < PROCESS_HUGE) {
+    if (r != NULL && size < process_huge_from()) {
         void *q = loam_kmalloc__realloc(r->kmalloc, p, size, caller);
         if (q != NULL)
             return q;
@@ -287,9 +287,9 @@ static void *resize(void *p, size_t size, const void *caller)
     size_t old = process_size(p, caller);
     if (old == 0)
         return NULL;
-    if (r == NULL && size >= PROCESS_HUGE)
-        return huge_realloc(p, size);
-    return move(p, old, size, caller);
+    void *q = r == NULL && size >= process_huge_from() ? huge_realloc(p, size) : NULL;
+    bool must = r == NULL && size >= PROCESS_HUGE; /* a copy would want as much again */
+    return q != NULL || must ? q : move(p, old, size, caller);
 }
 
 LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)

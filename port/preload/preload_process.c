@@ -277,8 +277,10 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller)
 {
     if (size > PTRDIFF_MAX)
         return NULL;
-    if (size >= PROCESS_HUGE || align >= PROCESS_HUGE)
-        return huge_alloc(size, align);
+    bool must = size >= PROCESS_HUGE || align >= PROCESS_HUGE;
+    void *alone = must || size >= process_huge_from() ? huge_alloc(size, align) : NULL;
+    if (alone != NULL || must)
+        return alone;
     for (uint32_t i = 0, made = 0;; i++) {
         uint32_t n = loam_atomic_load(&loam__process.ranges);
         if (i == n && (made++ != 0 || !process_more(n, size > align ? size : align)))

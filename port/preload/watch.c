@@ -139,7 +139,7 @@ static void valgrind_free(void *p, const void *caller)
     watch_gone(p);
     if (waits) {
         refuse_second(p, size, caller);
-    } else if (size == 0 || size >= PROCESS_HUGE || !wait_push(p, size)) {
+    } else if (size == 0 || size >= process_huge_from() || !wait_push(p, size)) {
         process_free(p, caller);
         return;
     }

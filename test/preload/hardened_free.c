@@ -169,7 +169,8 @@ static const char *judge(const char *text)
         return "the same in loam_last_report";
     if (strstr(text, words[wrong.fault][wrong.call == BY_FREE]) == NULL)
         return "what";
-    if (strstr(text, wrong.kind->cache) == NULL)
+    bool alone = strcmp(wrong.kind->cache, "large") == 0 && strstr(text, "huge") != NULL;
+    if (!alone && strstr(text, wrong.kind->cache) == NULL) /* with guard pages they are huge */
         return "the size class";
     if (strstr(text, ": address ") == NULL)
         return "the address";
