@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hardened_free.c - every wrong free, of every kind of block, by every call and from everywhere:
- * one line that names what, where, the size class and the caller; the same line in loam_last_report.
- * And where the library's own data lies: never next to a block. */
+ * one line that names what, where, the size class and the caller; the same line in
+ * loam_last_report. And where the library's own data lies: never next to a block. */
 #define _GNU_SOURCE
 #include "tap_host.h"
 
