@@ -4,7 +4,7 @@
 
 /* bugs.h - a kernel's classic bugs, made on purpose, the same on every board: each has to end in a
  * panic that says what it was (test/target/panic_test.py). What only one processor can do wrong is
- * arch_fault's. */
+ * one of arch_faults. */
 #include "loam/base.h"
 
 enum { BUG_EVERYWHERE = 64 };

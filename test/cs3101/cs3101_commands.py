@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from taplib import ROOT, Tap, read, run  # noqa: E402
+from taplib import OUTSIDE, ROOT, Tap, read, run  # noqa: E402
 
 FOLDER = "compat/cs3101"
 NEEDED = ["include/loam/base.h", "include/loam/range.h",
@@ -166,12 +166,11 @@ def readme(tap, here):
 
 
 def make(tap):
-    clean = ["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "-u", "MAKELEVEL"]
-    code, output = run([*clean, "make", "-C", FOLDER, "--no-print-directory", "run"])
+    code, output = run([*OUTSIDE, "make", "-C", FOLDER, "--no-print-directory", "run"])
     lines = [line for line in output.splitlines(True) if not line.startswith("make")]
     tap.check(code == 0 and re.fullmatch(ALLOC + EALLOC, "".join(lines)),
               "cs3101 commands: make run", [f"exit code {code}", *output.splitlines()])
-    code, output = run([*clean, "make", "-n", "-C", FOLDER, "test"])
+    code, output = run([*OUTSIDE, "make", "-n", "-C", FOLDER, "test"])
     tap.check(code == 0 and "cs3101_model_test" in output,
               "cs3101 commands: make test: the root's test-cs3101", output.splitlines()[-8:])
 

@@ -7,15 +7,16 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import OUTSIDE, Tap  # noqa: E402
+
 FOLDER = "compat/higherhalf"
 NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 
 
 def run(command, folder="."):
-    # Not a part of the make that may have started this test.
-    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean)
+    done = subprocess.run([*OUTSIDE, *command], cwd=folder, stdin=subprocess.DEVNULL, text=True,
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return done.returncode, [line.rstrip("\r") for line in done.stdout.split("\n")]
 
 
@@ -49,40 +50,35 @@ def readme_program(path):
 
 
 def main():
-    print("1..6")
-    failed = 0
+    tap = Tap()
 
-    def tell(number, good, name, output):
-        nonlocal failed
-        failed += not good
-        print(("ok" if good else "not ok"), f"{number} - higherhalf: {name}")
-        if not good:
-            print("\n".join("# " + line for line in output[-12:]))
+    def tell(good, name, output):
+        tap.check(good, f"higherhalf: {name}", output[-12:])
 
     code, lines = run(["build/host/higherhalf-demo"])
     last = "higherhalf: every step went well, memory is as it was"
-    tell(1, code == 0 and last in lines and len(steps(lines)) == 8,
+    tell(code == 0 and last in lines and len(steps(lines)) == 8,
          "higherhalf-demo: eight steps and the demo in a process", lines)
 
     commands = re.findall(r"^make ([\w-]+)", readme("bash")[0], re.M)
-    tell(2, commands == ["run-higherhalf", "test"], "README: starts with the commands", commands)
+    tell(commands == ["run-higherhalf", "test"], "README: starts with the commands", commands)
     code, lines = run(["make", "-n", "--no-print-directory", "test"], FOLDER)
-    tell(3, code == 0 and "test-higherhalf" in "\n".join(lines), "make test: calls the root",
+    tell(code == 0 and "test-higherhalf" in "\n".join(lines), "make test: calls the root",
          lines)
     code, lines = run(["make", "--no-print-directory", "run-higherhalf"], FOLDER)
     want = [shape(line) for line in readme("text")[0].splitlines()]
-    tell(4, code == 0 and last in lines and [shape(line) for line in steps(lines)] == want,
+    tell(code == 0 and last in lines and [shape(line) for line in steps(lines)] == want,
          "make run-higherhalf: the README's eight lines, exit code 0", lines)
 
     with tempfile.TemporaryDirectory(prefix="loam-hh-") as folder:
         code, lines = readme_program(os.path.join(folder, "readme"))
-    tell(5, (code, lines[0]) == (0, "5000"), "README: its C runs on the library", lines)
+    tell((code, lines[0]) == (0, "5000"), "README: its C runs on the library", lines)
     _, lines = run(["nm", "-g", "--defined-only", "build/host/libhigherhalf.a"])
     names = [line.split()[2] for line in lines if len(line.split()) == 3]
     strays = [name for name in names if not name.startswith("hh_")]
-    tell(6, len(names) > 20 and not strays, "libhigherhalf.a: exports only hh_", strays)
-    return failed != 0
+    tell(len(names) > 20 and not strays, "libhigherhalf.a: exports only hh_", strays)
+    tap.done()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

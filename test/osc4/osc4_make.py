@@ -8,6 +8,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import OUTSIDE, Tap  # noqa: E402
+
 
 def copy_tree(to):
     """The tree as it is checked out: nothing that was built."""
@@ -16,11 +19,8 @@ def copy_tree(to):
 
 
 def run(folder, command):
-    # Not a part of the make that may have started this test.
-    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(["bash", "-c", command], cwd=folder, stdin=subprocess.DEVNULL, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                          env=clean)
+    done = subprocess.run([*OUTSIDE, "bash", "-c", command], cwd=folder, stdin=subprocess.DEVNULL,
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return done.returncode, done.stdout
 
 
@@ -38,43 +38,38 @@ def readme_program():
 
 
 def main():
-    print("1..6")
-    failed = 0
+    tap = Tap()
 
-    def tell(number, good, name, output):
-        nonlocal failed
-        failed += not good
-        print(("ok" if good else "not ok"), f"{number} - osc4 commands: {name}")
-        if not good:
-            print("\n".join("# " + line for line in output.split("\n")[-8:]))
+    def tell(good, name, output):
+        tap.check(good, f"osc4 commands: {name}", output.split("\n")[-8:])
 
     code, output = run(".", "build/host/osc4-demo")
     last = output.rstrip("\n").split("\n")[-1]
-    tell(1, (code, last) == (0, "osc4: all demos passed, memory is as it was"),
+    tell((code, last) == (0, "osc4: all demos passed, memory is as it was"),
          "osc4-demo: the demos pass in a process", output)
     count, program = readme_program()
     done = subprocess.run(["gcc", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", "-Icompat/osc4",
                            "-Iinclude", "-Iport/hosted", "-x", "c", "-"], input=program, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    tell(2, count == 2 and done.returncode == 0, "README: its C compiles", done.stdout)
+    tell(count == 2 and done.returncode == 0, "README: its C compiles", done.stdout)
     with tempfile.TemporaryDirectory() as root:
         copy_tree(root)
         here = os.path.join(root, "compat/osc4")
         image = os.path.join(here, "kernel8.img")
         code, output = run(here, "make clean && make")
-        tell(3, code == 0 and os.path.getsize(image) > 10000,
+        tell(code == 0 and os.path.getsize(image) > 10000,
              "make clean && make: kernel8.img is there", output)
         code, output = run(here, "make qemu")
-        tell(4, code == 0 and "osc4: all demos passed" in output, "make qemu: demos pass", output)
+        tell(code == 0 and "osc4: all demos passed" in output, "make qemu: demos pass", output)
         os.remove(image)
         code, output = run(here, "make raspi")
-        tell(5, code == 0 and os.path.exists(image) and "send_kernel.py" in output,
+        tell(code == 0 and os.path.exists(image) and "send_kernel.py" in output,
              "make raspi: kernel8.img is there, and how to send it", output)
         code, output = run(here, "python3 send_kernel.py kernel8.img /dev/no-such-tty")
-        tell(6, code != 0 and "no-such-tty" in output and "Traceback" not in output,
+        tell(code != 0 and "no-such-tty" in output and "Traceback" not in output,
              "send_kernel.py without a cable: a clear error", output)
-    return failed != 0
+    tap.done()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

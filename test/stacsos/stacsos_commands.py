@@ -8,11 +8,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from taplib import ROOT, Tap, read, run  # noqa: E402
+from taplib import OUTSIDE, ROOT, Tap, read, run  # noqa: E402
 
 FOLDER = "compat/stacsos"
 LIBRARY = "build/host/libstacsos.a"
-CLEAN = ["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "-u", "MAKELEVEL"]
 TITLE = "*** buddy page allocator - free list ***"
 
 # After each step: what the lists of orders 0 to 3 say, free pages, used pages.
@@ -114,7 +113,7 @@ def commands(tap):
               first.group(1) == 'make run kernel-args="pgalloc=buddy pgalloc-selftest=yes"',
               "README: begins with the document's command")
     for words, passes in (("pgalloc=buddy pgalloc-selftest=yes", True), ("pgalloc=plan9", False)):
-        code, output = run([*CLEAN, "make", "-C", FOLDER, "--no-print-directory", "run",
+        code, output = run([*OUTSIDE, "make", "-C", FOLDER, "--no-print-directory", "run",
                             f"kernel-args={words}"])
         output = output.replace("\r", "")
         tap.check(code == 0 and (selftest_text() in output) == passes and
@@ -125,12 +124,12 @@ def commands(tap):
             tap.check(not faults and "frames: 20970" in output,
                       "stacsos: 4 cores, 8 GiB: the machine's memory, and back",
                       faults + output.splitlines()[-50:])
-    code, output = run([*CLEAN, "make", "--no-print-directory", "run",
+    code, output = run([*OUTSIDE, "make", "--no-print-directory", "run",
                         "kernel-args=pgalloc=buddy pgalloc-selftest=yes"])
     faults = machine_faults(output.replace("\r", ""), 4)
     tap.check(code == 0 and not faults and selftest_text() in output.replace("\r", ""),
               "stacsos: the same words at the root: on the Pi", faults + output.splitlines()[-50:])
-    code, output = run([*CLEAN, "make", "-n", "-C", FOLDER, "test"])
+    code, output = run([*OUTSIDE, "make", "-n", "-C", FOLDER, "test"])
     tap.check(code == 0 and "stacsos_model_test" in output,
               "stacsos: make test: the root's test-stacsos", output.splitlines()[-8:])
 

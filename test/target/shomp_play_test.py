@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
 import rpi3_qemu as pi  # noqa: E402
 from qmp import ROWS, Monitor  # noqa: E402
-from taplib import Tap  # noqa: E402
+from taplib import OUTSIDE, Tap  # noqa: E402
 
 PROMPT = "shompOS>"
 ISO = os.path.join(pc.BUILD, "shomp.iso")
@@ -174,10 +174,9 @@ def pages(tap):
 
 
 def made(tap):
-    clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(["make", "--no-print-directory", "-C", "compat/shomp", "run"],
+    done = subprocess.run([*OUTSIDE, "make", "--no-print-directory", "-C", "compat/shomp", "run"],
                           input=b"p4rp", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=200, check=False, env=clean)
+                          timeout=2 * pc.LIMIT, check=False)
     output = done.stdout.decode("ascii", "replace").replace("\r", "")
     text = "\n".join([f"{PROMPT}p", *counts("0000001"), f"{PROMPT}4rp", *counts("0000001"), PROMPT])
     tap.check(done.returncode == 0 and text in output and "leak report: nothing was left" in output,
