@@ -14,7 +14,7 @@
 #include "loam_pages.h"
 
 #ifndef LOAM_HOSTED_FIRST_CPU
-#define LOAM_HOSTED_FIRST_CPU 31 /* mk/preload.mk builds the port with it */
+#define LOAM_HOSTED_FIRST_CPU 63 /* mk/preload.mk builds the port with it */
 #endif
 
 #define PRELOAD_EXPORT __attribute__((visibility("default")))
@@ -23,7 +23,7 @@ enum {
     PROCESS_RANGES = 32,
     PROCESS_ALIGN = 16, /* of every block */
     /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
-    PROCESS_CPUS = 31,
+    PROCESS_CPUS = 63,
     PROCESS_NOBODY = PROCESS_CPUS
 };
 
