@@ -323,7 +323,8 @@ static void kmalloc_add_large(const loam_kmalloc *k, loam_kmalloc_stats *stats)
     const loam_list *n = s->large.next;
     for (uint32_t left = s->large_count; left > 0 && n != &s->large; left--, n = n->next) {
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        if (d->owner != k || d->used != 0)
+        /* no order: a view */
+        if (loam_atomic_ptr_peek(&d->owner) != k || !slab_large_is_out(d))
             continue;
         stats->large_blocks++;
         stats->large_bytes += slab_large_bytes(d);
@@ -345,6 +346,8 @@ void loam_kmalloc_stat(loam_kmalloc *k, loam_kmalloc_stats *stats)
         stats->used_bytes += c.used * c.size;
     }
     kmalloc_add_large(k, stats);
+    loam_slab__kept_sums(k->slabs, &stats->kept_bytes, &stats->kept_blocks);
+    stats->kept_bytes <<= LOAM_PAGE_SHIFT;
     loam_kmalloc__map_stat(k, stats);
     stats->used_blocks += stats->large_blocks;
     stats->used_bytes += stats->large_bytes;

@@ -138,8 +138,9 @@ static bool slab_build(loam_cache *c, slab_parts *parts)
 {
     loam_slabs *s = c->slabs;
     size_t bytes = slab_meta_bytes(c);
-    *parts =
-        (slab_parts){loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT)), NULL, NULL};
+    *parts = (slab_parts){loam_slab__kept_slab(s), NULL, NULL};
+    if (parts->base == NULL)
+        parts->base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
     if (parts->base == NULL)
         return false;
     parts->desc = loam_slab__desc_make(s, parts->base);
@@ -196,6 +197,7 @@ void loam_slab__release(slab_desc *d)
     slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
     if (slab_is_many(s))
         __builtin_memset(slab_remote_of(d), 0, sizeof(slab_remote));
+    bool kept = loam_slab__kept_name(s, d, base);
     slab_unlock(s, irq);
     irq = loam_port_irq_save();
     loam_trace_emit(s->trace, LOAM_TRACE_SLAB_RETURN, s->shift - LOAM_PAGE_SHIFT, (uintptr_t)base,
@@ -203,7 +205,10 @@ void loam_slab__release(slab_desc *d)
     loam_port_irq_restore(irq);
     if (slab_meta_bytes(c) != 0)
         loam_slab__meta_free(s, meta, slab_meta_bytes(c));
-    loam_slab__frames_free(s, base);
+    if (!kept)
+        loam_slab__frames_free(s, base);
+    else if (!loam_slab__keep(s, d))
+        loam_slab__large_give_back(s, d);
     /* From here on the cache may end: pairs with the load in cache_slabs. */
     (void)loam_atomic_add(&f->slabs, (uint32_t)-1);
     if (!s->keep_empty)
@@ -219,6 +224,7 @@ bool loam_slab__reclaim(loam_slabs *s)
         loam_slab__ask(s);
     }
     any = loam_slab__drop_empty(s, NULL) || any;
+    any = loam_slab__kept_drop(s, true) || any;
     any = loam_slab__leaf_trim(s, NULL) || any;
     return loam_slab__meta_trim(s) || any;
 }
@@ -275,7 +281,7 @@ static bool slab_dresses(const loam_slabs *s)
 
 static bool slab_put_block(loam_slabs *s, const slab_place *at, const void *p)
 {
-    if (at->desc->kind == SLAB_LARGE)
+    if (at->desc->kind != SLAB_SLOTS) /* freed twice at once it may be none any more */
         return loam_slab__large_undress(s, at->desc, p);
     if (loam_trace_is_on(s->trace)) {
         loam_irq irq = loam_port_irq_save();

@@ -6,8 +6,8 @@
  * MODEL  A layer is one block of frames: the struct, the table of leaves, the quarantine's ring.
  *        Caches are runs of metadata lines, on one list in order of creation.
  *
- *            [loam_slabs | leaf[] ... | cpu[] ... | ring ....]   caches -> 16 -> 32 -> ... -> named
- *             <----------- from the zone, for good ---------->           a few lines each
+ *            [loam_slabs | leaf[] | cpu[] | kept[] | ring]   caches -> 16 -> 32 -> ... -> named
+ *             <------- from the zone, for good ----->           a few lines each
  *
  *        The window is what of the linear map belongs to the zones, from the multiple of a leaf's
  *        span below it.
@@ -87,6 +87,16 @@ static uint32_t layer_ring_cap(const loam_slab_config *config)
     return cap < 16 ? 16 : cap > 8192 ? 8192 : cap;
 }
 
+/* Modes that look at freed memory, or want none back at once, keep no large blocks. */
+static uint32_t layer_kept_frames(const loam_slab_config *config)
+{
+    unsigned fine = LOAM_SLAB_HARDENED | LOAM_SLAB_OWNER;
+    uint32_t frames = config->keep_large >> LOAM_PAGE_SHIFT;
+    if ((config->modes & ~fine) != 0)
+        return 0;
+    return frames < SLAB_KEPT_MOST ? frames : SLAB_KEPT_MOST;
+}
+
 static void layer_set_window(loam_slabs *s, const loam_zone_config *z, uint64_t lo, uint64_t hi)
 {
     uintptr_t skew = layer_skew(z);
@@ -102,6 +112,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     if ((s->modes & LOAM_SLAB_QUARANTINE) != 0)
         s->modes |= LOAM_SLAB_POISON;
     s->keep_empty = config->keep_empty;
+    s->kept_frames = layer_kept_frames(config);
     s->lazy = config->lazy;
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
         s->modes |= LOAM_SLAB_POISON;
@@ -124,7 +135,8 @@ static void layer_start_ring(slab_ring *ring, const loam_slab_config *config, vo
         .block = block, .cap = layer_ring_cap(config), .limit = config->quarantine_bytes};
 }
 
-/* What follows the struct: the leaves' table, the processors, the quarantine's rings. */
+/* What follows the struct: the leaves' table, the processors, what is kept, the quarantine's rings.
+ */
 static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_slab_config *config)
 {
     loam_slab__leaf_clear(s, nothing);
@@ -137,6 +149,11 @@ static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_s
         s->cpu = (slab_cpu *)(void *)at;
         __builtin_memset(s->cpu, 0, s->ncpus * sizeof(slab_cpu));
         at += s->ncpus * sizeof(slab_cpu);
+    }
+    if (layer_kept_frames(config) != 0) {
+        at += (0 - (uintptr_t)at) & (SLAB_LINE - 1);
+        loam_slab__kept_start(s, at);
+        at += (s->ncpus + 1) * sizeof(slab_kept);
     }
     uint32_t cap = layer_ring_cap(config);
     layer_start_ring(&s->ring, config, (void **)(void *)at);
@@ -165,6 +182,8 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
     uint64_t bytes = sizeof(loam_slabs) + leaves * sizeof(uintptr_t) +
                      (many ? config->ncpus + 1 : 1) * layer_ring_cap(config) * sizeof(void *) +
                      (many ? config->ncpus * sizeof(slab_cpu) + SLAB_LINE : 0);
+    if (layer_kept_frames(config) != 0)
+        bytes += (config->ncpus + 1) * sizeof(slab_kept) + SLAB_LINE;
     uint64_t npages = (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
     loam_pfn pfn = layer_frames(zone, npages, &mem);
     loam_pfn leaf = mem != NULL ? layer_frames(zone, many ? 2 : 1, &nothing) : LOAM_NO_FRAME;

@@ -25,6 +25,7 @@
  *        S12  a front is what its place says: of this cache, of this processor, for these frees;
  *             each processor finds its own, or the shared one
  *        S13 to S16, of many processors: slab_check_many.c
+ *        S17  what is kept: slab_kept.c
  * LOCKS  Nobody else inside.
  * COST   O(window / slab + slots), with guard or poison O(bytes).
  * FROM   -
@@ -127,9 +128,11 @@ bool loam_slab__large_is_sound(const loam_slabs *s, const slab_desc *d, uintptr_
 {
     uintptr_t off = slab_off(s, d->base), len = slab_large_bytes(d);
     bool inside = off < s->len && d->npages <= s->len >> LOAM_PAGE_SHIFT && len <= s->len - off;
-    bool placed = d->lead_log2 < 32 && slab_off(s, slab_large_block(d)) >> s->shift == index;
-    return inside && placed && d->size != 0 && d->size <= loam_slab__large_room(s, d) &&
-           check_is_slab_frame(s, off);
+    bool placed =
+        slab_large_lead(d) <= s->len && slab_off(s, slab_large_block(d)) >> s->shift == index;
+    bool sized = slab_large_was_slab(d) ||
+                 (slab_large_size(d) != 0 && slab_large_size(d) <= loam_slab__large_room(s, d));
+    return inside && placed && sized && check_is_slab_frame(s, off);
 }
 
 static const char *check_large(const loam_slabs *s, slab_desc *d, uintptr_t index)
@@ -137,9 +140,9 @@ static const char *check_large(const loam_slabs *s, slab_desc *d, uintptr_t inde
     slab_place at = {d, 0};
     if (!loam_slab__large_is_sound(s, d, index))
         return "S1 a large block's descriptor fits its frames";
-    if (d->used == 0 && loam_slab__guard_fault(&at, s) != NULL)
+    if (slab_large_is_out(d) && loam_slab__guard_fault(&at, s) != NULL)
         return "S9 the bytes around a block hold their magic";
-    if (d->used != 0 && loam_slab__poison_fault(s, d, 0))
+    if (!slab_large_is_out(d) && s->kept == NULL && loam_slab__poison_fault(s, d, 0))
         return "S10 freed bytes hold the poison";
     return NULL;
 }
@@ -280,10 +283,10 @@ static const char *check_caches(const loam_slabs *s, uint64_t slabs)
 /* no order: nobody is inside */
 static bool check_is_nothing(const loam_slabs *s, const slab_desc *d)
 {
-    return d->recip == 0 && loam_atomic_byte_peek(&d->cpu) == 0 && d->used == 0 &&
-           d->kind == SLAB_NONE && d->lead_log2 == 0 && d->base == NULL && d->link.next == NULL &&
-           d->link.prev == NULL && slab_owner_of(d) == &s->nobody && d->words == NULL &&
-           d->tag == SLAB_GONE && d->former == NULL;
+    return d->recip == 0 && loam_atomic_byte_peek(&d->cpu) == 0 && d->kind == SLAB_NONE &&
+           !slab_large_is_out(d) && slab_large_lead(d) == 0 && d->base == NULL &&
+           d->link.next == NULL && d->link.prev == NULL && slab_owner_of(d) == &s->nobody &&
+           d->words == NULL && d->tag == SLAB_GONE && d->former == NULL;
 }
 
 const char *loam_slab__check_leaves(const loam_slabs *s)
@@ -366,5 +369,7 @@ const char *loam_slabs_check(loam_slabs *s)
         bad = check_lines(s);
     if (bad == NULL && slab_is_many(s))
         bad = loam_slab__check_many(s);
+    if (bad == NULL && s->kept != NULL)
+        bad = loam_slab__check_kept(s);
     return bad != NULL ? bad : check_rings(s);
 }

@@ -16,7 +16,14 @@
  */
 #include "slab_internal.h"
 
-enum option_kind { OPTION_MODE, OPTION_SHIFT, OPTION_QUARANTINE, OPTION_KEEP, OPTION_SEED };
+enum option_kind {
+    OPTION_MODE,
+    OPTION_SHIFT,
+    OPTION_QUARANTINE,
+    OPTION_KEEP,
+    OPTION_LARGE,
+    OPTION_SEED
+};
 
 typedef struct option_row {
     loam_slab_option face;
@@ -30,7 +37,7 @@ typedef struct option_row {
         {name, "no", help}, OPTION_MODE, mode, 0, 1                                                \
     }
 
-enum { OPTION_ROWS = 11 };
+enum { OPTION_ROWS = 12 };
 
 static const option_row option_table[OPTION_ROWS] = {
     {{"shift", "0", "slab size 2^N bytes, 12 to 16; 0: by RAM"}, OPTION_SHIFT, 0, 0, 16},
@@ -47,6 +54,11 @@ static const option_row option_table[OPTION_ROWS] = {
     OPTION_MODE_ROW("owner", LOAM_SLAB_OWNER, "call site of each block, for leak reports"),
     OPTION_MODE_ROW("hardened", LOAM_SLAB_HARDENED, "double frees over processors found at once"),
     {{"keep_empty", "yes", "a class keeps its last empty slab"}, OPTION_KEEP, 0, 0, 1},
+    {{"keep_large", "0", "freed large blocks kept for the next request: bytes a processor"},
+     OPTION_LARGE,
+     0,
+     0,
+     4U << 20},
     {{"seed", "0", "of the random mode; 0: a fixed one"}, OPTION_SEED, 0, 0, UINT64_MAX},
 };
 
@@ -170,6 +182,8 @@ static bool option_set(loam_slab_config *config, const option_row *row, option_w
         config->keep_empty = v != 0;
     else if (row->kind == OPTION_SHIFT)
         config->shift = (unsigned)v;
+    else if (row->kind == OPTION_LARGE)
+        config->keep_large = (uint32_t)v;
     else
         config->seed = v;
     return true;

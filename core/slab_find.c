@@ -40,14 +40,19 @@ static slab_fault find_inside(const void *p)
     return ((uintptr_t)p & 7) != 0 ? SLAB_IS_MISALIGNED : SLAB_IS_INNER;
 }
 
-static slab_fault find_large(const void *p, const void *owner, slab_place *at)
+/* What is kept is free, all of it, whatever started there. */
+static slab_fault find_large(const loam_slabs *s, const void *p, const void *owner, slab_place *at)
 {
     const slab_desc *d = at->desc;
+    bool out = slab_large_is_out(d);
+    const void *its = loam_atomic_ptr_peek(&d->owner); /* no order: for good while it is out */
+    if (!out && s->kept != NULL)
+        return SLAB_IS_FREE;
     if (p != slab_large_block(d))
         return find_inside(p);
-    if (d->owner != owner)
+    if (its != owner)
         return SLAB_IS_OTHERS;
-    return d->used != 0 ? SLAB_IS_WAITING : SLAB_FINE;
+    return out ? SLAB_FINE : SLAB_IS_WAITING;
 }
 
 /* By its record, which is the first to change; where there is none by its bits. */
@@ -65,6 +70,8 @@ static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owne
 {
     const slab_desc *d = at->desc;
     const loam_cache *c = slab_cache_of(d);
+    if (c == NULL)
+        return SLAB_IS_FREE; /* the slab went meanwhile */
     uint64_t x = (uint64_t)(uint32_t)(slab_off(s, p) & s->mask) * d->recip;
     at->slot = (unsigned)(x >> 32);
     if (at->slot >= c->slots) {
@@ -92,14 +99,13 @@ slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, cons
     if (off >= s->len)
         return SLAB_IS_FOREIGN;
     slab_desc *d = slab_desc_at(s, off);
-    if (d->kind == SLAB_NONE || (d->kind == SLAB_LARGE && p != slab_large_block(d)))
+    bool slots = d->kind == SLAB_SLOTS; /* asked once: a block that is freed twice goes meanwhile */
+    if (!slots && p != slab_large_block(d))
         d = find_large_around(s, p);
     if (d == NULL)
         return SLAB_IS_FOREIGN;
     at->desc = d;
-    if (d->kind == SLAB_LARGE)
-        return find_large(p, owner, at);
-    return find_slot(s, p, owner, cache, at);
+    return slots ? find_slot(s, p, owner, cache, at) : find_large(s, p, owner, at);
 }
 
 loam_cache *loam_cache_of(loam_slabs *s, const void *object)
@@ -145,13 +151,19 @@ static const char *find_frame_state(const loam_slabs *s, const void *p)
 void loam_slab__describe(const slab_place *at, loam_report *r)
 {
     const slab_desc *d = at->desc;
+    if (d->kind == SLAB_LARGE && slab_large_was_slab(d)) {
+        r->name = slab_large_former(d);
+        return;
+    }
     if (d->kind == SLAB_LARGE) {
         r->name = "large";
-        r->size = d->size;
-        r->site = d->site;
+        r->size = slab_large_size(d);
+        r->site = loam_atomic_ptr_peek((void *const *)&d->site); /* no order: for a report */
         return;
     }
     const loam_cache *c = slab_cache_of(d);
+    if (c == NULL)
+        return; /* freed twice at once: it went meanwhile */
     const loam_slabs *s = c->slabs;
     r->name = c->name;
     r->size = c->size;
@@ -207,7 +219,7 @@ size_t loam_slab__usable(const slab_place *at)
 {
     const slab_desc *d = at->desc;
     if (d->kind == SLAB_LARGE)
-        return d->lead_log2 != 0 ? (size_t)d->size : slab_large_bytes(d);
+        return slab_large_lead(d) != 0 ? slab_large_size(d) : slab_large_bytes(d);
     const loam_cache *c = slab_cache_of(d);
     if ((c->slabs->modes & LOAM_SLAB_GUARD) != 0)
         return slab_info_of(d, at->slot)->size;
@@ -233,12 +245,13 @@ slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index)
     return NULL;
 }
 
+/* no order: a view of what may change meanwhile. */
 static void visit_large(slab_visit *v, const slab_desc *d)
 {
-    v->owner = d->owner;
-    v->site = d->site;
-    v->block = d->used == 0 ? slab_large_block(d) : NULL;
-    v->size = (size_t)d->size;
+    v->owner = loam_atomic_ptr_peek(&d->owner);
+    v->site = loam_atomic_ptr_peek((void *const *)&d->site);
+    v->block = slab_large_is_out(d) ? slab_large_block(d) : NULL;
+    v->size = slab_large_size(d);
 }
 
 bool loam_slab__visit(loam_slabs *s, slab_visit *v)

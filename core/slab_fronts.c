@@ -326,6 +326,7 @@ void loam_slabs_offline(loam_slabs *s)
     uint32_t first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
     loam_atomic_store(&me->asked, FRONT_CONTENT); /* no order: nobody waits for who is offline */
     loam_slab__take_stack(s, first);
+    (void)loam_slab__kept_drop(s, false);
 }
 
 void loam_slabs_online(loam_slabs *s)
@@ -419,10 +420,13 @@ void loam_slab__end_fronts(loam_cache *c)
 
 loam_irq loam_slabs_freeze(loam_slabs *s)
 {
-    return slab_lock(s);
+    loam_irq irq = slab_lock(s);
+    loam_slab__kept_freeze(s);
+    return irq;
 }
 
 void loam_slabs_thaw(loam_slabs *s, loam_irq irq)
 {
+    loam_slab__kept_thaw(s);
     slab_unlock(s, irq);
 }

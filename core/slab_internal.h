@@ -56,9 +56,9 @@ typedef struct slab_desc {
     };
     /* [atomic] slots: processor of the front that owns it, changes with `front`; else 0 */
     uint8_t cpu;
-    uint8_t used;        /* [lock] large: 1 while it waits */
+    uint8_t nothing;     /* 0 */
     uint8_t kind;        /* [lock] slab_kind */
-    uint8_t lead_log2;   /* [init] large: log2 of the bytes before the block, 0 for none */
+    uint8_t large;       /* of a large block: SLAB_LARGE_OUT, ..; claimed and given out by a cas */
     unsigned char *base; /* [init] first byte of the frames */
     loam_list link;      /* [own] slots: partial or full list; large [lock]: all */
     /* [atomic] the slab_front that owns it, changes under the lock; all but slots: the layer's
@@ -75,9 +75,12 @@ typedef struct slab_desc {
             const char *former;  /* [lock] where nothing starts: the class that did, or NULL */
         };
         struct {
-            const void *owner; /* [init] the loam_kmalloc */
-            uint64_t size;     /* bytes asked for */
-            const void *site;
+            union {
+                void *owner; /* the loam_kmalloc; views read it and what follows at any time */
+                struct slab_desc *next; /* [kept] of the list of what is kept */
+            };
+            uint64_t size; /* bytes asked for; of a slab that is kept, its former name */
+            void *site;    /* of a slab that is kept, its tag: a late free finds it */
         };
     };
 } slab_desc;
@@ -122,6 +125,14 @@ enum {
 };
 
 typedef enum slab_state { SLAB_FREE, SLAB_OUT, SLAB_WAITING } slab_state;
+
+/* slab_desc.large: the block is out. Clear while it waits, in quarantine or kept, and where there is
+ * no large block, so that a free that comes late finds nothing to claim. */
+enum {
+    SLAB_LARGE_OUT = 0x80,
+    SLAB_LARGE_SLAB = 0x40, /* it waits, and was a slab */
+    SLAB_LARGE_LEAD = 0x3f  /* log2 of the bytes before it, 0 for none */
+};
 
 /* Of one slot, with SLAB_INFO_MODES. */
 typedef struct slab_info {
@@ -267,6 +278,18 @@ static inline slab_gathering slab_gather(slab_gathered *at, uint64_t bit)
     return LOAM_LIKELY(bits != UINT64_MAX) ? SLAB_GATHERED : SLAB_FULL;
 }
 
+enum { SLAB_KEPT_LISTS = 44, SLAB_KEPT_MOST = 1024 /* frames */ };
+
+/* Large blocks that a processor freed and keeps for its next request: slab_kept.c. */
+typedef struct slab_kept {
+    _Alignas(64) loam_lock lock; /* a leaf */
+    uint32_t frames; /* [atomic] of all of them, written with the lock; others read it as a hint */
+    uint32_t blocks; /* [kept] the lock above */
+    uint32_t hand;   /* [kept] the list from which the next goes, when they are too many */
+    uint64_t lists;  /* [kept] bit i: list i has blocks */
+    slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */
+} slab_kept;
+
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
     uintptr_t len;    /* bytes of the window from there */
@@ -303,8 +326,10 @@ struct loam_slabs {
     loam_list large;
     uint32_t large_count;
     uint64_t refusals, failures;
-    slab_ring ring;      /* [lock] of who has none of its own, and of large blocks */
-    loam_zonelist zones; /* [init] the layer's own, and those that it falls back to */
+    slab_ring ring;       /* [lock] of who has none of its own, and of large blocks */
+    slab_kept *kept;      /* one for each processor and one for all others; NULL: none is kept */
+    uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */
+    loam_zonelist zones;  /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;
     /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
      * adding 64 times an index gives the descriptor */
@@ -477,7 +502,7 @@ static inline void slab_desc_clear(loam_slabs *s, slab_desc *d, const char *form
     loam_atomic_ptr_store(&d->front, &s->nobody);
     if (d->kind != SLAB_SLOTS)
         d->tag = SLAB_GONE;
-    d->recip = d->used = d->kind = d->lead_log2 = 0;
+    d->recip = d->nothing = d->kind = d->large = 0;
     slab_set_cpu(d, 0);
     d->base = NULL;
     d->link = (loam_list){NULL, NULL};
@@ -503,9 +528,40 @@ static inline unsigned char *slab_block_of(const slab_desc *d, unsigned slot)
     return slab_slot_base(d, slot) + lead;
 }
 
+/* Bytes before a large block. no order: they are for good. */
+static inline size_t slab_large_lead(const slab_desc *d)
+{
+    unsigned log2 = loam_atomic_byte_peek(&d->large) & (unsigned)SLAB_LARGE_LEAD;
+    return log2 == 0 ? 0 : (size_t)1 << log2;
+}
+
 static inline unsigned char *slab_large_block(const slab_desc *d)
 {
-    return d->base + (d->lead_log2 == 0 ? 0 : (size_t)1 << d->lead_log2);
+    return d->base + slab_large_lead(d);
+}
+
+/* no order: who holds the block knows; others learn what was. */
+static inline bool slab_large_is_out(const slab_desc *d)
+{
+    return (loam_atomic_byte_peek(&d->large) & SLAB_LARGE_OUT) != 0;
+}
+
+/* no order: as above. */
+static inline bool slab_large_was_slab(const slab_desc *d)
+{
+    return (loam_atomic_byte_peek(&d->large) & SLAB_LARGE_SLAB) != 0;
+}
+
+/* The class of the slab that a kept block was, or NULL. no order: as above. */
+static inline const char *slab_large_former(const slab_desc *d)
+{
+    return (const char *)(uintptr_t)loam_atomic_peek64(&d->size);
+}
+
+/* Bytes asked for. no order: as above. */
+static inline size_t slab_large_size(const slab_desc *d)
+{
+    return (size_t)loam_atomic_peek64(&d->size);
 }
 
 /* Freed objects of a cache with a constructor keep their contents. */
@@ -785,12 +841,49 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
                              const void *site);
 /* Traces what happens to a large block, and counts OBJ_FAIL. */
 void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size);
+/* Whose a block is, how large, and who asked; it is the caller's. */
+void loam_slab__large_name(slab_desc *d, const void *owner, size_t size, const void *site);
 /* A block that is out is on its way back; false: it is none, or was claimed before. */
-bool loam_slab__large_claim(loam_slabs *s, slab_desc *d, const void *p);
-/* Gives the frames back; the block is claimed. */
+bool loam_slab__large_claim(slab_desc *d, const void *p);
+/* Keeps the block or gives its frames back; it is claimed. */
 void loam_slab__large_release(loam_slabs *s, slab_desc *d);
+/* Its descriptor is clear, and nobody's; the block was claimed. Its frames. */
+unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d);
+/* Gives the frames back; the block is claimed. */
+void loam_slab__large_give_back(loam_slabs *s, slab_desc *d);
 /* Bytes for the block in its frames. */
 size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d);
+
+/* Without modes, a trace or an aligned address: a block out of what is kept; NULL: the general way.
+ */
+void *loam_slab__large_again(loam_slabs *s, const void *owner, size_t size, const void *site);
+/* Without modes or a trace: frees a large block of this owner that starts at an offset of the
+ * window; false: it is none, nothing done. */
+bool loam_slab__large_put(loam_slabs *s, uintptr_t off, const void *owner);
+
+/* ---- slab_kept.c ---- */
+
+/* A kept block of so many frames, or a few more, that lies at a multiple of the slab size: it is
+ * the caller's, and waits. NULL: none. */
+slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages);
+/* Keeps a block that is claimed; false: it is too large, or there are too many. Others may go. */
+bool loam_slab__keep(loam_slabs *s, slab_desc *d);
+/* Frames of a slab out of what is kept; NULL: none. */
+unsigned char *loam_slab__kept_slab(loam_slabs *s);
+/* Lock held. The frames of a slab whose descriptor is clear become a large block that waits; false:
+ * none is kept. It remembers what the descriptor does. */
+bool loam_slab__kept_name(loam_slabs *s, slab_desc *d, unsigned char *base);
+/* This processor's go back, or everybody's; did any? */
+bool loam_slab__kept_drop(loam_slabs *s, bool all);
+/* Frames and blocks that are kept. */
+void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks);
+/* Every processor's lock, for a copy of the whole; and back. */
+void loam_slab__kept_freeze(loam_slabs *s);
+void loam_slab__kept_thaw(loam_slabs *s);
+/* The parts of a layer that keeps, in memory of this many bytes. */
+void loam_slab__kept_start(loam_slabs *s, void *at);
+/* S17; the descriptors are sound. */
+const char *loam_slab__check_kept(const loam_slabs *s);
 
 /* ---- slab_check.c ---- */
 

@@ -12,9 +12,9 @@
  *                                    ^ descriptor's piece; asked for `size` bytes
  *
  * RULES  K3 and K4 of kmalloc.c.
- * LOCKS  slab_lock while the list of large blocks changes. A block that is freed is claimed first:
- *        of two frees at once one is refused.
- * COST   One call of the zone, O(1) besides.
+ * LOCKS  slab_lock while the list of large blocks changes. A block that is freed is claimed first,
+ *        by one cas: of two frees at once one is refused.
+ * COST   One call of the zone, or none: slab_kept.c. O(1) besides.
  * FROM   -
  * NOT    Giving back the tail of a block that shrank: the zone takes whole blocks only.
  */
@@ -58,9 +58,27 @@ static slab_desc *large_build(loam_slabs *s, uint64_t npages, size_t lead, unsig
 /* What is asked for. */
 typedef struct large_wish {
     const void *owner, *site;
-    size_t size, lead;
+    size_t size, align, lead;
     uint64_t npages;
 } large_wish;
+
+void loam_slab__large_name(slab_desc *d, const void *owner, size_t size, const void *site)
+{
+    /* no order: views may see what is half said */
+    loam_atomic_ptr_store(&d->owner, (void *)(uintptr_t)owner);
+    loam_atomic_poke64(&d->size, size);
+    loam_atomic_ptr_store(&d->site, (void *)(uintptr_t)site);
+}
+
+/* A block that waits is the caller's, and is given out. */
+static void large_give_out(slab_desc *d, const large_wish *wish)
+{
+    uint8_t now = loam_atomic_byte_peek(&d->large); /* no order: it waits for the caller alone */
+    uint8_t out = (uint8_t)((now & (unsigned)SLAB_LARGE_LEAD) | SLAB_LARGE_OUT);
+    loam_slab__large_name(d, wish->owner, wish->size, wish->site);
+    /* pairs with the cas in loam_slab__large_claim: what the descriptor says was written before */
+    (void)loam_atomic_byte_cas(&d->large, now, out);
+}
 
 static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
 {
@@ -74,15 +92,41 @@ static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
     if (d != NULL) {
         d->npages = (uint32_t)wish->npages;
         d->kind = SLAB_LARGE;
-        d->lead_log2 = (uint8_t)(wish->lead == 0 ? 0 : loam_log2_floor(wish->lead));
+        d->large = (uint8_t)(wish->lead == 0 ? 0 : loam_log2_floor(wish->lead));
         d->base = base;
-        d->owner = wish->owner;
-        d->size = wish->size;
-        d->site = wish->site;
+        large_give_out(d, wish);
         loam_list_append(&s->large, &d->link);
         s->large_count++;
     }
     slab_unlock(s, irq);
+    return d;
+}
+
+void *loam_slab__large_again(loam_slabs *s, const void *owner, size_t size, const void *site)
+{
+    size_t npages = (size - 1) >> LOAM_PAGE_SHIFT, half = (s->mask + 1) >> LOAM_PAGE_SHIFT >> 1;
+    if (npages >= s->kept_frames / 2 || *s->slow)
+        return NULL;
+    slab_desc *d = loam_slab__kept_take(s, (npages > half ? npages : half) + 1);
+    if (d == NULL)
+        return NULL;
+    large_give_out(d, &(large_wish){.owner = owner, .site = site, .size = size});
+    return d->base;
+}
+
+static slab_desc *large_obtain(loam_slabs *s, const large_wish *wish)
+{
+    slab_desc *d =
+        s->kept != NULL && wish->align <= s->mask ? loam_slab__kept_take(s, wish->npages) : NULL;
+    if (d != NULL) {
+        large_give_out(d, wish);
+        return d;
+    }
+    d = large_new(s, wish);
+    if (d == NULL && loam_slab__reclaim(s))
+        d = large_new(s, wish);
+    for (unsigned turn = 0; d == NULL && turn < SLAB_TURNS; turn++)
+        d = loam_slab__await(s, turn) ? large_new(s, wish) : NULL;
     return d;
 }
 
@@ -104,12 +148,8 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
     size_t lead = 0;
     bool aligned = s->align_max == 0 || align <= s->align_max;
     uint64_t npages = aligned ? large_npages(s, size, align, &lead) : 0;
-    large_wish wish = {owner, site, size, lead, npages};
-    slab_desc *d = npages != 0 ? large_new(s, &wish) : NULL;
-    if (d == NULL && npages != 0 && loam_slab__reclaim(s))
-        d = large_new(s, &wish);
-    for (unsigned turn = 0; d == NULL && npages != 0 && turn < SLAB_TURNS; turn++)
-        d = loam_slab__await(s, turn) ? large_new(s, &wish) : NULL;
+    large_wish wish = {owner, site, size, align, lead, npages};
+    slab_desc *d = npages != 0 ? large_obtain(s, &wish) : NULL;
     if (d == NULL) {
         loam_slab__large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, size);
         return NULL;
@@ -121,26 +161,49 @@ void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size
     return p;
 }
 
-bool loam_slab__large_claim(loam_slabs *s, slab_desc *d, const void *p)
+bool loam_slab__large_claim(slab_desc *d, const void *p)
 {
-    loam_irq irq = slab_lock(s);
-    bool out = d->kind == SLAB_LARGE && d->used == 0 && slab_large_block(d) == p;
-    if (out)
-        d->used = 1;
-    slab_unlock(s, irq);
-    return out;
+    uint8_t seen = loam_atomic_byte_peek(&d->large); /* no order: the cas asks again */
+    /* pairs with the cas in large_give_out */
+    return (seen & SLAB_LARGE_OUT) != 0 && slab_large_block(d) == p &&
+           loam_atomic_byte_cas(&d->large, seen, (uint8_t)(seen & ~(unsigned)SLAB_LARGE_OUT));
 }
 
 void loam_slab__large_release(loam_slabs *s, slab_desc *d)
 {
-    unsigned char *base = d->base, *p = slab_large_block(d);
-    loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, p, d->size);
+    loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, slab_large_block(d), slab_large_size(d));
+    if (s->kept == NULL || !loam_slab__keep(s, d))
+        loam_slab__large_give_back(s, d);
+}
+
+bool loam_slab__large_put(loam_slabs *s, uintptr_t off, const void *owner)
+{
+    slab_desc *d = slab_desc_at(s, off);
+    /* no order: what is out stays what it is */
+    if (d->kind != SLAB_LARGE || *s->slow || loam_atomic_ptr_peek(&d->owner) != owner ||
+        !loam_slab__large_claim(d, (const void *)(s->base + off)))
+        return false;
+    if (s->kept == NULL || !loam_slab__keep(s, d))
+        loam_slab__large_give_back(s, d);
+    return true;
+}
+
+unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d)
+{
+    const char *former = slab_large_was_slab(d) ? slab_large_former(d) : "large";
+    unsigned char *base = d->base;
     loam_irq irq = slab_lock(s);
     loam_list_remove(&d->link);
     s->large_count--;
-    slab_desc_clear(s, d, "large");
+    slab_desc_clear(s, d, former);
     slab_unlock(s, irq);
-    loam_slab__frames_free(s, base);
+    return base;
+}
+
+void loam_slab__large_give_back(loam_slabs *s, slab_desc *d)
+{
+    unsigned char *p = slab_large_block(d);
+    loam_slab__frames_free(s, loam_slab__large_forget(s, d));
     if (!s->keep_empty)
         loam_slab__leaf_trim(s, p);
 }
@@ -149,5 +212,5 @@ size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d)
 {
     size_t all = slab_large_bytes(d);
     bool guard = (s->modes & LOAM_SLAB_GUARD) != 0;
-    return all - (guard ? ((size_t)1 << d->lead_log2) + SLAB_GUARD_TAIL : 0);
+    return all - (guard ? slab_large_lead(d) + SLAB_GUARD_TAIL : 0);
 }

@@ -88,7 +88,7 @@ static mode_area mode_area_of(const slab_place *at)
 {
     const slab_desc *d = at->desc;
     if (d->kind == SLAB_LARGE)
-        return (mode_area){d->base, slab_large_block(d), (size_t)d->size, slab_large_bytes(d)};
+        return (mode_area){d->base, slab_large_block(d), slab_large_size(d), slab_large_bytes(d)};
     const slab_info *info = slab_info_of(d, at->slot);
     unsigned char *base = slab_slot_base(d, at->slot);
     return (mode_area){base, base + slab_lead_of(info), info->size, slab_cache_of(d)->stride};
@@ -323,8 +323,8 @@ void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, 
     slab_desc *d = at->desc;
     size_t old = loam_slab__usable(at);
     if (d->kind == SLAB_LARGE) {
-        d->size = size;
-        d->site = site;
+        loam_slab__large_name(d, loam_atomic_ptr_peek(&d->owner), size,
+                              site); /* no order: its own */
     } else if (slab_has_info(s)) {
         slab_info_of(d, at->slot)->size = (uint32_t)size;
         slab_info_of(d, at->slot)->site = site;
@@ -365,9 +365,9 @@ void loam_slab__large_dress(slab_desc *d, const loam_slabs *s)
 bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p)
 {
     slab_place at = {d, 0};
-    guard_verify(&at, s);
-    if (!loam_slab__large_claim(s, d, p))
+    if (!loam_slab__large_claim(d, p))
         return false;
+    guard_verify(&at, s);
     if (mode_is(s, LOAM_SLAB_POISON))
         __builtin_memset(d->base, slab_poison_byte(s), slab_large_bytes(d));
     if (!loam_slab__quarantine_put(s, d, slab_large_block(d)))

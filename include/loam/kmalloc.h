@@ -85,6 +85,7 @@ typedef struct loam_kmalloc_stats {
     uint64_t mapped_blocks, mapped_bytes; /* of those, from the vmap */
     uint64_t slabs;                       /* of the classes */
     uint64_t quarantined;                 /* blocks that wait, of the whole layer */
+    uint64_t kept_blocks, kept_bytes;     /* free, kept for the next request, of the whole layer */
     uint64_t refusals, failures;          /* misuse answered, NULL answered, of the whole layer */
 } loam_kmalloc_stats;
 /* O(slabs + large blocks). */

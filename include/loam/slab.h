@@ -60,6 +60,11 @@ typedef struct loam_slab_config {
     /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to
      * the zone with the last free */
     bool keep_empty;
+    /* Large blocks that were freed, and frames of slabs, stay for a processor's next request, so
+     * many bytes of them for each processor, 4 MiB at most, no block above half of that; 0
+     * (default): none does. They are used as they are: not with modes other than LOAM_SLAB_HARDENED
+     * and LOAM_SLAB_OWNER. */
+    uint32_t keep_large;
     uint64_t seed; /* of the random mode; 0: a fixed one */
     /* fronts, 1 .. LOAM_PORT_MAX_CPUS, for processors 0 .. ncpus - 1; others use a shared one, with
      * a lock. With 1 every caller uses the one front. */

@@ -17,6 +17,7 @@
 #define _DEFAULT_SOURCE
 #include "preload.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 enum { BACK_LEAST = 4, BACK_MOST = 18, BACK_PIECE = 1024 /* orders; frames */ };
@@ -81,6 +82,8 @@ void process_tick(process_range *r)
     uint32_t last = loam_atomic_load(&last_ms);
     if (last != 0 && now - last < loam__conf.trim_ms)
         return;
+    int before = errno;                                    /* free keeps it */
     if (loam_atomic_cas(&last_ms, last, now) && last != 0) /* one thread does it */
         (void)process_give_back(r);
+    errno = before;
 }

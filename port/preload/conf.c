@@ -92,17 +92,19 @@ static const conf_row rows[] = {
 /* What the object layer's words cost; the words themselves are its own. */
 static const struct {
     const char *name, *takes, *cost;
+    const char *value; /* in a process, where that is another */
 } slab_costs[] = {
-    {"shift", "12 to 16", "memory, larger"},
-    {"guard", "yes, no", "40 bytes a block"},
-    {"poison", "yes, no", "two passes over a block"},
-    {"quarantine", "bytes", "so much memory"},
-    {"zero", "yes, no", "a pass over a block"},
-    {"zero_free", "yes, no", "two passes over a block"},
-    {"random", "yes, no", "20 instructions, cache"},
-    {"owner", "yes, no", "16 bytes a block"},
-    {"keep_empty", "yes, no", "time, when no"},
-    {"seed", "a number", "none"},
+    {"shift", "12 to 16", "memory, larger", "16"},
+    {"guard", "yes, no", "40 bytes a block", NULL},
+    {"poison", "yes, no", "two passes over a block", NULL},
+    {"quarantine", "bytes", "so much memory", NULL},
+    {"zero", "yes, no", "a pass over a block", NULL},
+    {"zero_free", "yes, no", "two passes over a block", NULL},
+    {"random", "yes, no", "20 instructions, cache", NULL},
+    {"owner", "yes, no", "16 bytes a block", NULL},
+    {"keep_empty", "yes, no", "time, when no", NULL},
+    {"keep_large", "0 to 4M", "so much a thread at most", "4M"},
+    {"seed", "a number", "none", NULL},
 };
 
 /* ---- words ---- */
@@ -158,7 +160,8 @@ static void help(void)
         const loam_slab_option *o = loam_slab_option_at(i);
         for (size_t k = 0; k < LOAM_ARRAY_LEN(slab_costs); k++)
             if (same(o->name, slab_costs[k].name)) /* the set above has `hardened` */
-                say_row(o->name, o->value, slab_costs[k].takes, slab_costs[k].cost, o->help);
+                say_row(o->name, slab_costs[k].value != NULL ? slab_costs[k].value : o->value,
+                        slab_costs[k].takes, slab_costs[k].cost, o->help);
     }
 }
 

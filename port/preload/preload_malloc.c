@@ -52,6 +52,18 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
     return p;
 }
 
+/* What the first range keeps is given out without a look at errno. */
+static LOAM_NOINLINE void *large_alloc(size_t size, const void *caller)
+{
+    const loam_kmalloc *k = loam__process.kmalloc;
+    if (k != NULL && size > k->max) {
+        void *p = loam_slab__large_again(k->slabs, k, size, caller);
+        if (p != NULL)
+            return p;
+    }
+    return slow_alloc(size, PROCESS_ALIGN, false, caller);
+}
+
 /* A thread that has not begun has a front without a word: nothing can be taken from it. */
 LOAM_INLINE bool fast_alloc(size_t size, void **p)
 {
@@ -66,7 +78,7 @@ PRELOAD_EXPORT void *malloc(size_t size)
     void *p;
     if (LOAM_LIKELY(fast_alloc(size, &p)))
         return p;
-    return slow_alloc(size, PROCESS_ALIGN, false, __builtin_return_address(0));
+    return large_alloc(size, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void *calloc(size_t n, size_t size)
@@ -160,6 +172,18 @@ static void foreign(const void *p, bool freeing, const void *caller)
     loam_port_misuse(&report);
 }
 
+/* A large block of the first range, which has its front: nothing here touches errno. */
+static bool free_large(void *p)
+{
+    process_range *r = &loam__process.range[0];
+    const loam_kmalloc *k = loam__process.kmalloc;
+    if (k == NULL || slab_off(k->slabs, p) >= k->slabs->len ||
+        !loam_slab__large_put(k->slabs, slab_off(k->slabs, p), k))
+        return false;
+    process_tick(r);
+    return true;
+}
+
 void process_free(void *p, const void *caller)
 {
     process_range *r = process_range_of(p);
@@ -187,10 +211,10 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
     errno = before;
 }
 
-/* A block of another thread's front, and all else. */
+/* A block of another thread's front, a large one, and all else. */
 static LOAM_NOINLINE void far_free(void *p, const slab_desc *far, const void *caller)
 {
-    if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)))
+    if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
         slow_free(p, caller);
 }
 

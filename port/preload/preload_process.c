@@ -60,11 +60,22 @@ static loam_err range_ready(loam_pages *pages, loam_zone *zone, size_t bytes)
     return loam_zone_add(zone, first, (pages->ready - before) >> LOAM_PAGE_SHIFT);
 }
 
+/* Does what the slabs keep make the block, or much of it? Then it goes before the range grows. */
+static bool process_unkeep(process_range *r, unsigned order)
+{
+    uint64_t frames = 0, blocks;
+    if (r->slabs != NULL)
+        loam_slab__kept_sums(r->slabs, &frames, &blocks);
+    return frames >> order != 0 && loam_slab__kept_drop(r->slabs, true);
+}
+
 /* A zone's shrinker: more memory at the end of its range; else what the slabs can spare. */
 static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
 {
     process_range *r = ctx;
     loam_pages *pages = zone == r->own ? &r->own_pages : &r->pages;
+    if (zone == r->zone && process_unkeep(r, order))
+        return true;
     if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > pages->len)
         return false;
     loam_irq irq = loam_lock_acquire(&r->lock);
@@ -199,6 +210,7 @@ static void process_configure(void)
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
+    self->slabs.keep_large = 4 * MIB;
     conf_read();
     atend_prepare();
     watch_prepare();

@@ -151,6 +151,7 @@ static bool start(world *w)
     c->shift = w->frames < 100 || below(4) == 0 ? 12 : 12 + (unsigned)below(5);
     c->modes = below(3) == 0 ? 0 : (unsigned)below(64);
     c->keep_empty = below(4) != 0;
+    c->keep_large = below(3) == 0 ? (uint32_t)below(1 << 20) : 0;
     c->quarantine_bytes = w->frames < 100 ? 4096 : (uint32_t)(4096 << below(6));
     c->seed = below(1000);
     w->slabs = loam_slabs_init(w->zone, c);

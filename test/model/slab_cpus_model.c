@@ -285,6 +285,16 @@ static void three_random(tap *t)
     play(t, 3, 1024, "shift=15,random,poison");
 }
 
+static void three_keep_large(tap *t)
+{
+    play(t, 3, 2048, "shift=14,keep_large=512K");
+}
+
+static void two_keep_and_are_short(tap *t)
+{
+    play(t, 2, 512, "shift=16,keep_large=256K");
+}
+
 static const tap_case cases[] = {
     {"slab cpus: two processors: as the list says", two_with_room},
     {"slab cpus: four processors, slabs of 64 KiB: as the list says", four_with_room},
@@ -293,6 +303,8 @@ static const tap_case cases[] = {
     {"slab cpus: three processors, hardened: as the list says", three_hardened},
     {"slab cpus: two processors, guard, quarantine, owner: as the list says", two_with_modes},
     {"slab cpus: three processors, random, poison: as the list says", three_random},
+    {"slab cpus: three processors, large blocks kept: as the list says", three_keep_large},
+    {"slab cpus: the same, little memory: no is true", two_keep_and_are_short},
 };
 TAP_SUITE(slab_cpus_model, cases);
 

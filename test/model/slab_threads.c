@@ -233,6 +233,11 @@ static void with_modes(tap *t)
     run(t, 2048, "shift=14,guard,quarantine=64K,owner", true, true);
 }
 
+static void keep_large(tap *t)
+{
+    run(t, 4096, "shift=14,keep_large=256K", true, true);
+}
+
 static const tap_case cases[] = {
     {"slab threads: blocks handed over and back: nothing lost", handed_over},
     {"slab threads: processors come and go, large blocks: nothing lost", coming_and_going},
@@ -240,6 +245,7 @@ static const tap_case cases[] = {
     {"slab threads: short of memory: nothing lost", short_of_memory},
     {"slab threads: hardened: nothing lost, nothing refused", hardened},
     {"slab threads: guard, quarantine, owner: nothing lost", with_modes},
+    {"slab threads: large blocks kept: nothing lost", keep_large},
 };
 TAP_SUITE(slab_threads, cases);
 

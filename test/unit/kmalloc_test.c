@@ -407,7 +407,7 @@ static void rules(tap *t)
     GROUND_BREAKS(t, d->base, p + 16384, "K3");
     GROUND_BREAKS(t, d->size, 0, "K3");
     GROUND_BREAKS(t, d->size, 20481, "K3");
-    GROUND_BREAKS(t, d->lead_log2, 14, "K3");
+    GROUND_BREAKS(t, d->large, 14, "K3");
     GROUND_BREAKS(t, s->large_count, 0, "K4");
     GROUND_BREAKS(t, s->large.next, &s->large, "K4");
     GROUND_BREAKS(t, s->large.next, (loam_list *)16, "K4");

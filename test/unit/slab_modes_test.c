@@ -176,7 +176,7 @@ static void quarantine_rules(tap *t)
     GROUND_BREAKS(t, ring->count, ~0U, "S11");
     GROUND_BREAKS(t, ring->block[0], (void *)0, "S11");
     GROUND_BREAKS(t, ring->block[0], (void *)(p + 64), "S11");
-    GROUND_BREAKS(t, d->used, 0, "S11");
+    GROUND_BREAKS(t, d->large, SLAB_LARGE_OUT, "S11");
 }
 
 /* ---- zero, random, owner ---- */
@@ -483,11 +483,11 @@ static void options_listed(tap *t)
         loam_text_fmt(&word, "%s=%s", o->name, o->value);
         TAP_EQ(t, loam_slab_config_parse(&c, text, NULL), LOAM_OK);
         TAP_CHECK(t, c.modes == start.modes && c.shift == start.shift && c.seed == start.seed &&
-                         c.keep_empty == start.keep_empty &&
+                         c.keep_empty == start.keep_empty && c.keep_large == start.keep_large &&
                          c.quarantine_bytes == start.quarantine_bytes);
         TAP_CHECK(t, o->help[0] != '\0');
     }
-    TAP_EQ(t, n, 11);
+    TAP_EQ(t, n, 12);
     TAP_CHECK(t, loam_slab_option_at(~0U) == NULL);
 }
 

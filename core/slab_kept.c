@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_kept.c - large blocks that were freed, kept for the next request of their size.
+ *
+ * WHAT   A program that frees 100 KiB mostly wants 100 KiB again soon. The frames stay, and so does
+ *        the descriptor: freeing and asking again is a push and a pop, and no call of the zone.
+ *
+ * MODEL  Lists by size, four a doubling of frames, for each processor: the one that frees keeps.
+ *        A block that is kept is a large block that is not out. Frames of an empty slab come here
+ *        as a large block, too, and may leave as one.
+ *
+ *            kept[cpu]   list:  .. 16 | 20 | 24 | 28 | 32 | 40 ..   frames
+ *                                |         |
+ *                                d -> d    d -> d -> d              newest first, by desc.next
+ *
+ *        A request looks at the first few of its list and of the next: a block may have a quarter
+ *        more than is wanted. When the bytes would be too many, blocks go to the zone, one list
+ *        after the other, so that a size nobody asks for any more does not stay for ever.
+ *
+ * RULES  S17  what is kept is large, waits, is on one list, that of its size; frames and blocks add
+ *             up, and are within the limit; nothing else waits
+ * LOCKS  One a processor, a leaf: others take it to make the blocks go (shrink, a fork). slab_lock
+ *        comes before it, in a fork alone.
+ * COST   take, keep: O(1): a lock that nobody else wants, and looks at eight blocks at most.
+ * FROM   Bins of freed blocks, as every malloc has them; here they are bounded, and no link lies
+ *        in the block.
+ * NOT    With modes that look at or write into freed memory: those blocks go their own way.
+ */
+#include "slab_internal.h"
+
+enum {
+    KEPT_LOOKS = 4, /* blocks of a list that a request looks at */
+    KEPT_GOES = 8   /* blocks that go to the zone at most when one more comes */
+};
+
+/* ---- lists; the lock is held ---- */
+
+/* Of sizes from 1 to what is below list SLAB_KEPT_LISTS. */
+static unsigned kept_list(uint64_t npages)
+{
+    unsigned log2 = loam_log2_floor(npages);
+    return 4 * log2 + (unsigned)(npages << 2 >> log2 & 3);
+}
+
+static inline uint32_t kept_frames(const slab_kept *k)
+{
+    return loam_atomic_peek(&k->frames); /* no order: written with the lock alone */
+}
+
+static void kept_count(slab_kept *k, uint32_t frames, uint32_t blocks)
+{
+    loam_atomic_store(&k->frames, kept_frames(k) + frames); /* no order: others read a hint */
+    k->blocks += blocks;
+}
+
+static void kept_push(slab_kept *k, slab_desc *d)
+{
+    unsigned i = kept_list(d->npages);
+    d->next = k->list[i];
+    k->list[i] = d;
+    k->lists |= 1ULL << i;
+    kept_count(k, d->npages, 1);
+}
+
+/* Takes the block at this place off list i. */
+static slab_desc *kept_unlink(slab_kept *k, unsigned i, slab_desc **at)
+{
+    slab_desc *d = *at;
+    *at = d->next;
+    if (k->list[i] == NULL)
+        k->lists &= ~(1ULL << i);
+    kept_count(k, 0 - d->npages, (uint32_t)-1);
+    return d;
+}
+
+static slab_desc *kept_pick(slab_kept *k, unsigned i, uint64_t least, uint64_t most)
+{
+    slab_desc **at = &k->list[i];
+    for (unsigned n = 0; n < KEPT_LOOKS && *at != NULL; n++, at = &(*at)->next) {
+        if ((*at)->npages >= least && (*at)->npages <= most)
+            return kept_unlink(k, i, at);
+    }
+    return NULL;
+}
+
+/* Takes blocks off, list after list, until there are at most so many frames; a chain of them. */
+static slab_desc *kept_thin(slab_kept *k, uint64_t frames, unsigned blocks)
+{
+    slab_desc *gone = NULL;
+    for (; blocks > 0 && kept_frames(k) > frames; blocks--) {
+        uint64_t later = k->lists & ~loam_mask64(k->hand);
+        unsigned i = loam_ctz64(later != 0 ? later : k->lists);
+        slab_desc *d = kept_unlink(k, i, &k->list[i]);
+        k->hand = i + 1;
+        d->next = gone;
+        gone = d;
+    }
+    return gone;
+}
+
+/* ---- for each processor ---- */
+
+static uint32_t kept_parts(const loam_slabs *s)
+{
+    return slab_is_many(s) ? s->ncpus + 1 : 1;
+}
+
+static slab_kept *kept_mine(const loam_slabs *s)
+{
+    unsigned cpu = loam_port_cpu();
+    return &s->kept[!slab_is_many(s) ? 0 : cpu < s->ncpus ? cpu : s->ncpus];
+}
+
+static loam_irq kept_lock(const loam_slabs *s, slab_kept *k)
+{
+    return slab_is_many(s) ? loam_lock_acquire(&k->lock) : loam_port_irq_save();
+}
+
+static void kept_unlock(const loam_slabs *s, slab_kept *k, loam_irq irq)
+{
+    if (slab_is_many(s))
+        loam_lock_release(&k->lock, irq);
+    else
+        loam_port_irq_restore(irq);
+}
+
+static bool kept_go(loam_slabs *s, slab_desc *gone)
+{
+    bool any = gone != NULL;
+    while (gone != NULL) {
+        slab_desc *next = gone->next;
+        loam_slab__large_give_back(s, gone);
+        gone = next;
+    }
+    return any;
+}
+
+/* least: in one of the lists, and most in that or the next. */
+static inline slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
+{
+    slab_kept *k = kept_mine(s);
+    slab_desc *d = NULL;
+    /* no order: a hint */
+    if (most > s->kept_frames || loam_atomic_peek(&k->frames) < least)
+        return NULL;
+    loam_irq irq = kept_lock(s, k);
+    unsigned i = kept_list(least);
+    if ((k->lists >> i & 1) != 0)
+        d = kept_pick(k, i, least, most);
+    if (d == NULL && (k->lists >> i & 2) != 0)
+        d = kept_pick(k, i + 1, least, most);
+    kept_unlock(s, k, irq);
+    return d;
+}
+
+slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages)
+{
+    return kept_find(s, npages, npages + npages / 4);
+}
+
+bool loam_slab__keep(loam_slabs *s, slab_desc *d)
+{
+    uint32_t most = s->kept_frames;
+    if (d->npages > most / 2)
+        return false;
+    slab_desc *gone = NULL;
+    slab_kept *k = kept_mine(s);
+    loam_irq irq = kept_lock(s, k);
+    most -= d->npages;
+    if (LOAM_UNLIKELY(kept_frames(k) > most))
+        gone = kept_thin(k, most, KEPT_GOES);
+    bool room = kept_frames(k) <= most;
+    if (room)
+        kept_push(k, d);
+    kept_unlock(s, k, irq);
+    if (LOAM_UNLIKELY(gone != NULL))
+        (void)kept_go(s, gone);
+    return room;
+}
+
+/* ---- frames of slabs ---- */
+
+unsigned char *loam_slab__kept_slab(loam_slabs *s)
+{
+    uint64_t npages = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT;
+    slab_desc *d = s->kept != NULL ? kept_find(s, npages, npages) : NULL;
+    return d != NULL ? loam_slab__large_forget(s, d) : NULL;
+}
+
+bool loam_slab__kept_name(loam_slabs *s, slab_desc *d, unsigned char *base)
+{
+    if (s->kept == NULL || !s->keep_empty)
+        return false;
+    const char *former = slab_former_of(d);
+    d->npages = (uint32_t)((s->mask + 1) >> LOAM_PAGE_SHIFT);
+    d->kind = SLAB_LARGE;
+    d->large = SLAB_LARGE_SLAB;
+    d->base = base;
+    loam_atomic_poke64(&d->size, (uintptr_t)former); /* no order: a free that comes late reads it */
+    loam_list_append(&s->large, &d->link);
+    s->large_count++;
+    return true;
+}
+
+/* ---- everything goes ---- */
+
+bool loam_slab__kept_drop(loam_slabs *s, bool all)
+{
+    bool any = false;
+    for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++) {
+        slab_kept *k = &s->kept[i];
+        /* no order: what comes later may stay */
+        if ((!all && k != kept_mine(s)) || loam_atomic_peek(&k->frames) == 0)
+            continue;
+        loam_irq irq = kept_lock(s, k);
+        slab_desc *gone = kept_thin(k, 0, UINT32_MAX);
+        kept_unlock(s, k, irq);
+        any = kept_go(s, gone) || any;
+    }
+    return any;
+}
+
+void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
+{
+    *frames = *blocks = 0;
+    for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++) {
+        slab_kept *k = &s->kept[i];
+        loam_irq irq = kept_lock(s, k);
+        *frames += kept_frames(k);
+        *blocks += k->blocks;
+        kept_unlock(s, k, irq);
+    }
+}
+
+void loam_slab__kept_freeze(loam_slabs *s)
+{
+    for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++)
+        (void)kept_lock(s, &s->kept[i]);
+}
+
+void loam_slab__kept_thaw(loam_slabs *s)
+{
+    loam_irq irq = loam_port_irq_save(); /* as it was: the layer's lock is held, too */
+    for (uint32_t i = s->kept != NULL ? kept_parts(s) : 0; i-- > 0;)
+        kept_unlock(s, &s->kept[i], irq);
+}
+
+void loam_slab__kept_start(loam_slabs *s, void *at)
+{
+    s->kept = at;
+    __builtin_memset(s->kept, 0, kept_parts(s) * sizeof(slab_kept));
+    for (uint32_t i = 0; i < kept_parts(s); i++)
+        s->kept[i].lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);
+}
+
+/* ---- S17 ---- */
+
+static bool kept_is_sound(const loam_slabs *s, const slab_desc *d, unsigned i)
+{
+    return slab_holds(s, d) && ((uintptr_t)d & (SLAB_LINE - 1)) == 0 && d->kind == SLAB_LARGE &&
+           !slab_large_is_out(d) && d->npages != 0 && kept_list(d->npages) == i &&
+           slab_off(s, d->base) < s->len && slab_desc_at(s, slab_off(s, d->base)) == d;
+}
+
+static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint32_t *total)
+{
+    uint32_t frames = 0, blocks = 0;
+    for (unsigned i = 0; i < SLAB_KEPT_LISTS; i++) {
+        if ((k->list[i] != NULL) != ((k->lists >> i & 1) != 0))
+            return "S17 a list that has blocks is named";
+        for (const slab_desc *d = k->list[i]; d != NULL; d = d->next) {
+            if (++*total > s->large_count || !kept_is_sound(s, d, i))
+                return "S17 what is kept waits, on the list of its size";
+            frames += d->npages;
+            blocks++;
+        }
+    }
+    bool right = frames == kept_frames(k) && blocks == k->blocks;
+    return right && frames <= s->kept_frames ? NULL : "S17 what is kept adds up";
+}
+
+const char *loam_slab__check_kept(const loam_slabs *s)
+{
+    uint32_t total = 0;
+    uintptr_t index = 0;
+    for (uint32_t i = 0; i < kept_parts(s); i++) {
+        const char *bad = kept_check_part(s, &s->kept[i], &total);
+        if (bad != NULL)
+            return bad;
+    }
+    for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index))
+        total -= d->kind == SLAB_LARGE && !slab_large_is_out(d);
+    return total == 0 ? NULL : "S17 what waits is kept";
+}

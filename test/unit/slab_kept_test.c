@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_kept_test.c - large blocks that are kept: given again, bounded, refused, gone when asked. */
+#include "slab_ground.h"
+
+enum { LARGE = 100000, LARGE_FRAMES = 25 };
+
+static unsigned char *get(tap *t, size_t size)
+{
+    unsigned char *p = loam_kmalloc_alloc(ground.k, size);
+    TAP_CHECK(t, p != NULL);
+    return p;
+}
+
+static void put(tap *t, void *p)
+{
+    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_OK);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+static void kept_are(tap *t, uint64_t frames, uint64_t blocks)
+{
+    uint64_t f, b;
+    loam_slab__kept_sums(ground.slabs, &f, &b);
+    TAP_EQ(t, f, frames);
+    TAP_EQ(t, b, blocks);
+}
+
+static void given_again(tap *t)
+{
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    unsigned char *p = get(t, LARGE);
+    put(t, p);
+    kept_are(t, LARGE_FRAMES, 1);
+    ground.left = 0; /* the zone is not asked */
+    TAP_CHECK(t, get(t, LARGE - 5000) == p);
+    kept_are(t, 0, 0);
+    TAP_EQ(t, loam_kmalloc_size(ground.k, p), LARGE_FRAMES * LOAM_PAGE_SIZE);
+    put(t, p);
+    TAP_CHECK(t, loam_kmalloc_aligned(ground.k, LARGE, 4096) == p);
+    put(t, p);
+    TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, LARGE, NULL) == p);
+    TAP_EQ(t, loam_kmalloc_size(ground.k, p), LARGE_FRAMES * LOAM_PAGE_SIZE);
+    TAP_CHECK(t, loam_slab__large_put(ground.slabs, slab_off(ground.slabs, p), ground.k));
+    kept_are(t, LARGE_FRAMES, 1);
+    TAP_CHECK(t, !loam_slab__large_put(ground.slabs, slab_off(ground.slabs, p), ground.k));
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+/* A block has at most a quarter more than is wanted, and never less. */
+static void only_what_fits(tap *t)
+{
+    ground_start(t, 512, "shift=14,keep_large=2M");
+    unsigned char *p = get(t, 40 * LOAM_PAGE_SIZE);
+    put(t, p);
+    ground.left = 0;
+    TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 41 * LOAM_PAGE_SIZE, NULL) == NULL);
+    TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 31 * LOAM_PAGE_SIZE, NULL) == NULL);
+    TAP_CHECK(t, loam_kmalloc_aligned(ground.k, 40 * LOAM_PAGE_SIZE, 65536) == NULL);
+    ground.left = GROUND_ALL;
+    kept_are(t, 0, 0); /* it went when memory was short */
+    p = get(t, 40 * LOAM_PAGE_SIZE);
+    put(t, p);
+    TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 32 * LOAM_PAGE_SIZE, NULL) == p);
+}
+
+static void refused(tap *t)
+{
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    unsigned char *p = get(t, LARGE);
+    put(t, p);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 4096), "double free", "free");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 3), "double free", "free");
+    tap_catch(t);
+    TAP_EQ(t, loam_kmalloc_size(ground.k, p), 0);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 10) == NULL);
+    TAP_EQ(t, tap_caught(t), 2);
+    unsigned char *q = get(t, LARGE);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q + 16), "inner free", "inner");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q + 65536), "inner free", "inner");
+    put(t, q);
+}
+
+static bool count_one(void *ctx, void *p, size_t size, const char *cache, const void *site)
+{
+    (void)p, (void)size, (void)cache, (void)site;
+    ++*(unsigned *)ctx;
+    return true;
+}
+
+static void counts_as_free(tap *t)
+{
+    loam_kmalloc_stats stats;
+    unsigned n = 0;
+    ground_start(t, 512, "shift=14,keep_large=1M,owner");
+    unsigned char *p = get(t, LARGE), *q = get(t, 2 * LARGE);
+    put(t, p);
+    loam_kmalloc_stat(ground.k, &stats);
+    TAP_EQ(t, stats.large_blocks, 1);
+    TAP_EQ(t, stats.kept_blocks, 1);
+    TAP_EQ(t, stats.kept_bytes, LARGE_FRAMES * LOAM_PAGE_SIZE);
+    TAP_EQ(t, stats.quarantined, 0);
+    loam_kmalloc_each(ground.k, count_one, &n);
+    TAP_EQ(t, n, 1);
+    put(t, q);
+}
+
+/* A block of more than half of the bytes is not kept; when there are too many, some go. */
+static void bounded(tap *t)
+{
+    unsigned char *p[33];
+    ground_start(t, 512, "shift=14,keep_large=400K");
+    put(t, get(t, 201 * 1024));
+    kept_are(t, 0, 0);
+    put(t, get(t, 200 * 1024));
+    kept_are(t, 50, 1);
+    for (unsigned i = 0; i < 24; i++)
+        p[i] = get(t, 40000);
+    for (unsigned i = 0; i < 24; i++) {
+        uint64_t frames, blocks;
+        put(t, p[i]);
+        loam_slab__kept_sums(ground.slabs, &frames, &blocks);
+        TAP_CHECK(t, frames <= 100);
+    }
+    kept_are(t, 100, 10); /* the large one went */
+    loam_slabs_shrink(ground.slabs);
+    for (unsigned i = 0; i < 33; i++)
+        p[i] = get(t, 3 * LOAM_PAGE_SIZE);
+    for (unsigned i = 0; i < 33; i++)
+        put(t, p[i]);
+    put(t, get(t, 200 * 1024)); /* more small ones would have to go than may go at once */
+    kept_are(t, 75, 25);
+}
+
+static void all_go(tap *t)
+{
+    ground_free before;
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    loam_slabs_shrink(ground.slabs);
+    ground_look(&before);
+    unsigned char *p = get(t, LARGE), *q = get(t, 50000);
+    put(t, p);
+    put(t, q);
+    kept_are(t, LARGE_FRAMES + 13, 2);
+    loam_slabs_shrink(ground.slabs);
+    kept_are(t, 0, 0);
+    ground_same(t, &before);
+}
+
+/* What is kept goes before NULL is the answer. */
+static void goes_when_short(tap *t)
+{
+    void *p[40];
+    unsigned n = 0;
+    ground_start(t, 256, "shift=14,keep_large=2M");
+    for (unsigned i = 0; i < 6; i++)
+        p[i] = get(t, 30 * LOAM_PAGE_SIZE);
+    for (unsigned i = 0; i < 6; i++)
+        put(t, p[i]);
+    kept_are(t, 180, 6);
+    while (n < 40 && (p[n] = loam_kmalloc_alloc(ground.k, 9 * LOAM_PAGE_SIZE)) != NULL)
+        n++;
+    TAP_CHECK(t, n >= 15);
+    kept_are(t, 0, 0);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+/* The frames of a slab that is no more needed become another class's slab, or a large block. */
+static void slabs_too(tap *t)
+{
+    void *p[16];
+    ground_start(t, 512, "shift=16,keep_large=1M");
+    for (unsigned i = 0; i < 16; i++)
+        p[i] = get(t, 16384);
+    for (unsigned i = 0; i < 16; i++)
+        put(t, p[i]);
+    kept_are(t, 48, 3); /* and one that the class keeps */
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[15]), "double free", "free");
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[0]), "double free", "free");
+    ground.left = 0;
+    p[0] = get(t, 24576);
+    p[1] = get(t, 8192);
+    p[2] = get(t, 65536);
+    kept_are(t, 0, 0);
+    TAP_EQ(t, loam_kmalloc_size(ground.k, p[2]), 65536);
+    for (unsigned i = 0; i < 3; i++)
+        put(t, p[i]);
+    ground.left = GROUND_ALL;
+}
+
+static void not_with_these(tap *t)
+{
+    static const char *const modes[] = {"guard", "poison", "quarantine", "zero", "random"};
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(modes); i++) {
+        char text[64];
+        loam_text word;
+        loam_text_init(&word, text, sizeof text);
+        loam_text_fmt(&word, "shift=14,keep_large=1M,%s", modes[i]);
+        ground_start(t, 512, text);
+        TAP_CHECK(t, ground.slabs->kept == NULL);
+        put(t, get(t, LARGE));
+        kept_are(t, 0, 0);
+    }
+    ground_start(t, 512, "shift=14");
+    TAP_CHECK(t, ground.slabs->kept == NULL);
+    ground_start(t, 512, "shift=14,keep_large=1M,keep_empty=no");
+    put(t, get(t, 64));
+    kept_are(t, 0, 0);
+}
+
+static void rules(tap *t)
+{
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    unsigned char *p = get(t, LARGE), *q = get(t, LARGE), *r = get(t, LARGE);
+    slab_desc *d = slab_desc_at(ground.slabs, slab_off(ground.slabs, p));
+    slab_desc *out = slab_desc_at(ground.slabs, slab_off(ground.slabs, r));
+    slab_kept *k = ground.slabs->kept;
+    put(t, q);
+    put(t, p);
+    unsigned i = loam_ctz64(k->lists);
+    TAP_CHECK(t, k->list[i] == d);
+    GROUND_BREAKS(t, k->frames, 49, "S17");
+    GROUND_BREAKS(t, k->blocks, 3, "S17");
+    GROUND_BREAKS(t, k->lists, 0, "S17");
+    GROUND_BREAKS(t, k->lists, k->lists | 1, "S17");
+    GROUND_BREAKS(t, k->list[i], d->next, "S17");
+    GROUND_BREAKS(t, k->list[i + 1], d, "S17");
+    GROUND_BREAKS(t, d->next, d, "S17");
+    GROUND_BREAKS(t, d->next, out, "S17");
+    GROUND_BREAKS(t, d->large, SLAB_LARGE_OUT, "S17");
+    GROUND_BREAKS(t, out->large, 0, "S17");
+    GROUND_BREAKS(t, ground.slabs->kept_frames, 40, "S17");
+    put(t, r);
+}
+
+static const tap_case cases[] = {
+    {"slab_kept: freed and asked for again: the same block, no call of the zone", given_again},
+    {"slab_kept: a quarter more at most, never less", only_what_fits},
+    {"slab_kept: double frees, and inner ones: refused, a free block", refused},
+    {"slab_kept: stats and each: it is not out", counts_as_free},
+    {"slab_kept: never more than the limit, no block of more than half", bounded},
+    {"slab_kept: shrink: the zone is as before", all_go},
+    {"slab_kept: memory is short: it goes before NULL is the answer", goes_when_short},
+    {"slab_kept: frames of an empty slab: another slab, or a large block", slabs_too},
+    {"slab_kept: modes that look at freed memory: nothing is kept", not_with_these},
+    {"slab_kept: each part changed: S17", rules},
+};
+TAP_SUITE(slab_kept_test, cases);
