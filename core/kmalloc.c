@@ -19,7 +19,8 @@
  *        K5  the vmap, when there is one, is sound, and serves this kmalloc (kmalloc_vmap.c)
  *        loam_kmalloc_check() tests leaves, K3, K4 first, then the slab unit's rules, K2, K1, K5.
  * LOCKS  As slab.c.
- * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used.
+ * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used; where
+ *        large blocks are kept, one that grows has a quarter to spare.
  *        each, stat: O(window / slab + slots).
  * FROM   Four classes a doubling: jemalloc.
  * NOT    Pools.
@@ -247,6 +248,21 @@ void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, cons
     return q;
 }
 
+/* Where freed large blocks are kept frames may be spared for a while: a large block that grows once
+ * grows again, and gets a quarter more, so that all its moves copy five times its bytes at most. */
+static void *kmalloc_move_on(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
+{
+    loam_slabs *s = k->slabs;
+    slab_place at;
+    bool spare = s->kept != NULL && size > old && size > k->max && size < PTRDIFF_MAX / 2;
+    void *q = spare ? loam_kmalloc__move(k, p, old, size + size / 4, site) : NULL;
+    if (q == NULL)
+        return loam_kmalloc__move(k, p, old, size, site);
+    if (loam_slab__find(s, q, k, NULL, &at) == SLAB_FINE)
+        loam_slab__redress(s, &at, size, site);
+    return q;
+}
+
 void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *site)
 {
     loam_slabs *s = k->slabs;
@@ -268,8 +284,11 @@ void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *s
         return NULL;
     }
     size_t room = kmalloc_room(s, &at), old = loam_slab__usable(&at);
+    if (at.desc->kind == SLAB_LARGE && size > k->max && (size > room || size <= room / 2) &&
+        loam_slab__large_resize(s, at.desc, size))
+        room = kmalloc_room(s, &at);
     bool fits = size <= room;
-    void *q = fits && size > room / 2 ? NULL : loam_kmalloc__move(k, p, old, size, site);
+    void *q = fits && size > room / 2 ? NULL : kmalloc_move_on(k, p, old, size, site);
     if (q != NULL || !fits)
         return q;
     loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */

@@ -126,8 +126,8 @@ enum {
 
 typedef enum slab_state { SLAB_FREE, SLAB_OUT, SLAB_WAITING } slab_state;
 
-/* slab_desc.large: the block is out. Clear while it waits, in quarantine or kept, and where there is
- * no large block, so that a free that comes late finds nothing to claim. */
+/* slab_desc.large: the block is out. Clear while it waits, in quarantine or kept, and where no such
+ * block is, so that a free that comes late finds nothing to claim. */
 enum {
     SLAB_LARGE_OUT = 0x80,
     SLAB_LARGE_SLAB = 0x40, /* it waits, and was a slab */
@@ -776,6 +776,8 @@ void loam_slab__visit_end(loam_slabs *s, slab_visit *v);
 
 void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__frames_free(loam_slabs *s, void *va);
+/* A block of so many frames has another number of them, in place; false: it has not. */
+bool loam_slab__frames_resize(loam_slabs *s, void *va, uint64_t was, uint64_t npages);
 /* The same for what is the layer's own. */
 void *loam_slab__own_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__own_free(loam_slabs *s, void *va);
@@ -851,6 +853,9 @@ void loam_slab__large_release(loam_slabs *s, slab_desc *d);
 unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d);
 /* Gives the frames back; the block is claimed. */
 void loam_slab__large_give_back(loam_slabs *s, slab_desc *d);
+/* A large block that is the caller's has room for so many bytes, in place, where blocks are kept:
+ * when it grows for some more besides; false: it has not. */
+bool loam_slab__large_resize(loam_slabs *s, slab_desc *d, size_t size);
 /* Bytes for the block in its frames. */
 size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d);
 

@@ -16,7 +16,7 @@
  *        by one cas: of two frees at once one is refused.
  * COST   One call of the zone, or none: slab_kept.c. O(1) besides.
  * FROM   -
- * NOT    Giving back the tail of a block that shrank: the zone takes whole blocks only.
+ * NOT    Growing into frames that a front or another block holds: kmalloc moves the block.
  */
 #include "slab_internal.h"
 
@@ -206,6 +206,23 @@ void loam_slab__large_give_back(loam_slabs *s, slab_desc *d)
     loam_slab__frames_free(s, loam_slab__large_forget(s, d));
     if (!s->keep_empty)
         loam_slab__leaf_trim(s, p);
+}
+
+bool loam_slab__large_resize(loam_slabs *s, slab_desc *d, size_t size)
+{
+    size_t lead;
+    uint64_t was = d->npages, npages = large_npages(s, size, 1, &lead), room = npages;
+    if (npages == 0 || s->kept == NULL)
+        return false;
+    if (npages > was) /* that grows once grows again */
+        room += npages / 8;
+    if (!loam_slab__frames_resize(s, d->base, was, room) &&
+        (room == npages || !loam_slab__frames_resize(s, d->base, was, room = npages)))
+        return false;
+    loam_irq irq = slab_lock(s);
+    d->npages = (uint32_t)room;
+    slab_unlock(s, irq);
+    return true;
 }
 
 size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d)

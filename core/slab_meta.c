@@ -130,6 +130,13 @@ bool loam_slab__own_is_ours(const loam_slabs *s, const void *va)
                             : loam_zone_state(s->meta, own_pfn(s, va))) == LOAM_FRAME_SLAB;
 }
 
+bool loam_slab__frames_resize(loam_slabs *s, void *va, uint64_t was, uint64_t npages)
+{
+    loam_pfn pfn = meta_pfn(s, va);
+    return npages <= (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT &&
+           loam_zone_resize(meta_zone_of(s, pfn), pfn, was, npages, LOAM_ZONE_SLAB) == LOAM_OK;
+}
+
 /* ---- leaves ---- */
 
 static uintptr_t meta_biased(uintptr_t leaf, uintptr_t i)

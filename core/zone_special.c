@@ -124,6 +124,47 @@ loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, un
     return LOAM_OK;
 }
 
+/* Where the pieces of a block that is out end: its first frame and theirs. */
+static uint64_t zone_block_end(const loam_zone *zone, const zone_area *area, uint64_t first)
+{
+    const uint8_t *byte = &area->table[first - area->first];
+    uint64_t left = zone_run_left(zone, area, first), frames = 1ULL << zone_order_of(*byte);
+    bool multi = zone_is_multi(*byte);
+    while (multi && frames < left && zone_piece_follows(byte + frames))
+        frames += 1ULL << zone_order_of(byte[frames]);
+    return first + frames;
+}
+
+/* The heads of a block of count frames read plain. */
+static void zone_unmark_pieces(const zone_area *area, uint64_t first, uint64_t count)
+{
+    uint8_t *byte = &area->table[first - area->first];
+    for (uint64_t at = 0, frames; at < count; at += frames) {
+        frames = 1ULL << zone_order_of(byte[at]);
+        byte[at] = ZONE_PLAIN;
+    }
+}
+
+loam_err loam_zone_resize(loam_zone *zone, loam_pfn pfn, uint64_t was, uint64_t npages,
+                          unsigned flags)
+{
+    const zone_area *area = loam_zone__area(zone, pfn.v);
+    uint64_t more = npages > was ? npages - was : 0, first = pfn.v;
+    if (npages == 0 || npages >> (ZONE_PIECE_MAX + 1) != 0 || was == 0 ||
+        !zone_holds(zone, area, first, was + more) ||
+        !zone_is_head(area->table[first - area->first]) ||
+        zone_block_end(zone, area, first) != first + was)
+        return LOAM_EINVAL;
+    if (loam_trace_is_on(zone->config.trace) ||
+        (more != 0 && !loam_zone__take_frames(zone, first + was, more, flags)))
+        return LOAM_EBUSY;
+    zone_unmark_pieces(area, first, was);
+    zone_mark_pieces(zone, first, npages, flags);
+    if (npages < was)
+        zone_return_tail(zone, first + npages, was - npages);
+    return LOAM_OK;
+}
+
 /* ---- many at once ---- */
 
 /* Blocks of a front's stack, newest first, as long as they lie in the run that the front points

@@ -155,6 +155,20 @@ loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loa
  * loam_zone_free(first). */
 loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, unsigned flags);
 
+/* Changes in place how many frames a block has: its tail goes back, or the frames behind it become
+ * its own.
+ *   pfn, was    a block that is out, of so many frames, the caller's alone
+ *   npages      1 .. 2^32 - 1
+ *   flags       as the block was made; LOAM_ZONE_ZERO is not heard
+ *   returns     LOAM_OK; LOAM_EBUSY: a frame behind it is not free (one in a front neither), or a
+ *               trace is on, to which a block comes and goes whole; LOAM_EINVAL: it is no such
+ *               block, or would leave its RAM
+ *   on error    nothing has changed
+ *   cost        as loam_zone_alloc_at, without the drain      context   any
+ */
+loam_err loam_zone_resize(loam_zone *zone, loam_pfn pfn, uint64_t was, uint64_t npages,
+                          unsigned flags);
+
 /* Allocates up to n blocks of one order into out; returns how many. Frees n blocks; returns how
  * many were right. */
 size_t loam_zone_alloc_bulk(loam_zone *zone, unsigned order, unsigned flags, loam_pfn *out,

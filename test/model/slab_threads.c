@@ -103,7 +103,7 @@ static void collect(worker *w)
 static void resize_one(worker *w)
 {
     unsigned char **p = &w->own[random_of(w, w->count)];
-    uint32_t size = 8 + (uint32_t)random_of(w, 3000);
+    uint32_t size = 8 + (uint32_t)random_of(w, w->large && random_of(w, 8) == 0 ? 90000 : 3000);
     verify(*p);
     unsigned char *q = loam_kmalloc_realloc(cpus.k, *p, size);
     if (q == NULL)

@@ -208,6 +208,61 @@ static void not_with_these(tap *t)
     kept_are(t, 0, 0);
 }
 
+/* A block that grows by a page each time moves each time it is a quarter larger, no more often. */
+static void grows_with_room(tap *t)
+{
+    loam_kmalloc_stats stats;
+    unsigned moves = 0;
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    unsigned char *p = get(t, 40000);
+    for (size_t size = 40000; size < 400000; size += LOAM_PAGE_SIZE) {
+        unsigned char *q = loam_kmalloc_realloc(ground.k, p, size);
+        TAP_CHECK(t, q != NULL && loam_kmalloc_size(ground.k, q) >= size);
+        moves += q != p;
+        p = q;
+        p[size - 1] = 1;
+    }
+    TAP_CHECK(t, moves <= 12);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    loam_kmalloc_stat(ground.k, &stats);
+    TAP_EQ(t, stats.used_blocks, 1);
+    unsigned char *q = loam_kmalloc_realloc(ground.k, p, 30000); /* less than half: no room more */
+    TAP_EQ(t, loam_kmalloc_size(ground.k, q), 32768);
+    put(t, q);
+}
+
+/* Free frames behind a block become its own, and go back when it shrinks; no byte is moved. */
+static void grows_in_place(tap *t)
+{
+    ground_free before;
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    loam_slabs_shrink(ground.slabs);
+    ground_look(&before);
+    unsigned char *p = get(t, 40000);
+    uint64_t free_pages = loam_zone_free_pages(ground.zone);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 400000) == p);
+    TAP_CHECK(t, loam_kmalloc_size(ground.k, p) >= 400000);
+    p[399999] = 1;
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    TAP_RULE(t, loam_zone_check(ground.zone), NULL);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 65536), "inner free", "inner");
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 40000) == p);
+    TAP_EQ(t, loam_zone_free_pages(ground.zone), free_pages);
+    TAP_RULE(t, loam_zone_check(ground.zone), NULL);
+    unsigned char *q = get(t, 40000); /* at 64 KiB: in the way of more than that */
+    TAP_EQ(t, q - p, 65536);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 65000) == p);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 70000) != p);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    put(t, q);
+    loam_kmalloc_stats stats;
+    loam_kmalloc_stat(ground.k, &stats);
+    TAP_EQ(t, stats.used_blocks, 1);
+    ground_start(t, 512, "shift=14"); /* nothing kept: each block as it is asked for */
+    p = get(t, 40000);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 100000) != p);
+}
+
 static void rules(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=1M");
@@ -243,6 +298,8 @@ static const tap_case cases[] = {
     {"slab_kept: memory is short: it goes before NULL is the answer", goes_when_short},
     {"slab_kept: frames of an empty slab: another slab, or a large block", slabs_too},
     {"slab_kept: modes that look at freed memory: nothing is kept", not_with_these},
+    {"slab_kept: realloc: a block that grows moves seldom", grows_with_room},
+    {"slab_kept: realloc: free frames behind a block are taken, and given back", grows_in_place},
     {"slab_kept: each part changed: S17", rules},
 };
 TAP_SUITE(slab_kept_test, cases);

@@ -122,6 +122,41 @@ static void reserve_and_add_again(tap *t)
     TAP_EQ(t, stats.largest, 17);
 }
 
+/* From every size to every other one, and the frames behind are free or another's. */
+static void resized(tap *t)
+{
+    for (uint64_t was = 1; was <= 24; was++) {
+        for (uint64_t now = 1; now <= 40; now++) {
+            start(t, 0, FRAMES, false);
+            TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(64), was, LOAM_ZONE_SLAB), LOAM_OK);
+            TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(96), 1, 0), LOAM_OK);
+            loam_err want = now <= 32 ? LOAM_OK : LOAM_EBUSY;
+            TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(64), was, now, LOAM_ZONE_SLAB), want);
+            TAP_RULE(t, loam_zone_check(zone), NULL);
+            TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 1 - (want == LOAM_OK ? now : was));
+            TAP_EQ(t, loam_zone_free_slab(zone, loam_pfn_of(64)), LOAM_OK);
+            TAP_EQ(t, loam_zone_free_pages(zone), FRAMES - 1);
+            TAP_RULE(t, loam_zone_check(zone), NULL);
+        }
+    }
+}
+
+static void not_resized(tap *t)
+{
+    start(t, 0, FRAMES, true);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(64), 11, 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(64), 11, 0, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(64), 0, 5, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(64), 10, 12, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(65), 10, 12, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(64), 11, FRAMES, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(64), 11, 1ULL << 40, 0), LOAM_EINVAL);
+    TAP_EQ(t, loam_zone_resize(zone, loam_pfn_of(FRAMES), 1, 2, 0), LOAM_EINVAL);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    put(t, loam_pfn_of(64));
+    TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
+}
+
 static const tap_case cases[] = {
     {"zone_alloc_exact: 1 to 70 frames: tail back, freed whole", exact_counts},
     {"zone_alloc_at: a place: all or nothing", at_a_place},
@@ -129,6 +164,8 @@ static const tap_case cases[] = {
     {"zone_alloc_range: frames in the own front: found", range_sees_own_front},
     {"zone_split: block and exact block: single frames", split_to_frames},
     {"zone_mark_bad: free or single frames: out of use", bad_frames},
+    {"zone_resize: from each size to each: frames taken or given back", resized},
+    {"zone_resize: no such block, beyond the zone: nothing changes", not_resized},
     {"zone_reserve: free frames: reserved, and added again", reserve_and_add_again},
 };
 TAP_SUITE(zone_special_test, cases);
