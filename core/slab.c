@@ -192,6 +192,7 @@ void loam_slab__release(slab_desc *d)
     loam_slabs *s = c->slabs;
     unsigned char *base = d->base;
     void *meta = slab_head_of(d);
+    loam_slab__verify_empty(d);
     loam_slab__slab_goes(d);
     loam_irq irq = slab_lock(s);
     slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
@@ -372,8 +373,10 @@ static bool slab_try(loam_cache *c, slab_place *at)
     uint64_t *word;
     slab_front *f = loam_slab__enter(c, &hold);
     slab_desc *d = slab_find_word(f, &word);
-    if (d != NULL)
+    if (d != NULL) {
+        loam_slab__verify(f, d, word);
         *at = (slab_place){d, slab_take(f, d, word)};
+    }
     loam_slab__leave(c->slabs, &hold);
     return d != NULL;
 }
@@ -412,6 +415,7 @@ bool loam_slab__refill(loam_cache *c, void **object)
     slab_front *f = slab_front_of(c);
     slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
     if (d != NULL) {
+        loam_slab__verify(f, d, word);
         f->word = word;
         f->slab = d;
         taken = slab_take_fast(c, object);

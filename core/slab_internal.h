@@ -747,6 +747,11 @@ slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, cons
 /* Reports a fault found so: LOAM_EINVAL. freeing: free, else another use. */
 loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const slab_place *at,
                            bool freeing, const void *caller);
+/* [own] Looks at a slab that a slow path came upon, and at the word with a free slot that it is to
+ * use: ends with the rule that is broken, if one is. */
+void loam_slab__verify(const slab_front *f, const slab_desc *d, const uint64_t *word);
+/* The same when no object of the slab is out any more: every bit is set. */
+void loam_slab__verify_empty(const slab_desc *d);
 /* Counts a refusal. */
 void loam_slab__count_refusal(loam_slabs *s);
 /* The words for a fault: of a free, else of another use. */

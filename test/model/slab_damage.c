@@ -4,6 +4,7 @@
  * loam_port_corrupt does not return. Here the report is looked at and the test leaves by longjmp,
  * so that each damage starts a machine of its own.
  */
+#include "../core/slab_internal.h"
 #include "loam/kmalloc.h"
 #include <setjmp.h>
 #include <stdio.h>
@@ -143,6 +144,78 @@ static void quarantine_without_memory(void)
         return;
 }
 
+/* ---- metadata, with no mode ---- */
+
+static slab_desc *descriptor(void)
+{
+    loam_slabs *s = cache->slabs;
+    block = loam_cache_alloc(cache);
+    return slab_desc_at(s, slab_off(s, block));
+}
+
+/* Objects until a word is used up; the slab's address is what the report has. */
+static void use_up(const slab_desc *d)
+{
+    block = d->base;
+    for (int i = 0; i < 200; i++) {
+        if (loam_cache_alloc(cache) == NULL)
+            return;
+    }
+}
+
+static void bits_beyond(void)
+{
+    slab_desc *d = descriptor();
+    unsigned last = slab_word_count(cache) - 1;
+    d->words[last] |= 1ULL << 63;
+    block = d->base;
+    while (loam_cache_alloc(cache) != NULL) {
+    }
+}
+
+static void base_moved(void)
+{
+    slab_desc *d = descriptor();
+    d->base += 4096;
+    use_up(d);
+}
+
+static void reciprocal_changed(void)
+{
+    slab_desc *d = descriptor();
+    d->recip++;
+    use_up(d);
+}
+
+static void list_bent(void)
+{
+    slab_desc *d = descriptor();
+    static loam_list elsewhere;
+    elsewhere = (loam_list){&elsewhere, &elsewhere};
+    d->link.next = &elsewhere;
+    use_up(d);
+}
+
+static void bit_of_what_is_free(void)
+{
+    slab_desc *d = descriptor();
+    d->words[0] &= ~(1ULL << 10); /* nobody's, and will never be free */
+    loam_cache_free(cache, block);
+    block = d->base;
+    loam_cache_shrink(cache);
+}
+
+static void record_says_out(void)
+{
+    block = loam_kmalloc_alloc(k, 100);
+    loam_slabs *s = cache->slabs;
+    slab_desc *d = slab_desc_at(s, slab_off(s, block));
+    unsigned slot = (unsigned)((uint64_t)(slab_off(s, block) & s->mask) * d->recip >> 32);
+    d->words[slot >> 6] |= 1ULL << (slot & 63); /* out, and its bit says free */
+    if (loam_kmalloc_alloc(k, 100) != NULL)
+        return;
+}
+
 typedef struct damage {
     const char *name, *options;
     void (*run)(void);
@@ -175,6 +248,18 @@ static const damage damages[] = {
      quarantine_when_it_leaves, "S10 ", "written after free", "kmalloc-112", 100},
     {"quarantine: a large block written while waiting: at shrink", "quarantine,owner",
      quarantine_at_shrink, "S10 ", "written after free", "large", 50000},
+    {"bits: one beyond the last slot: when its word is used", "shift=14", bits_beyond, "S3 ",
+     "metadata overwritten", "things", 40},
+    {"descriptor: its base changed: when a word is used up", "shift=14", base_moved, "S1 ",
+     "metadata overwritten", "things", 40},
+    {"descriptor: its reciprocal changed: when a word is used up", "shift=14", reciprocal_changed,
+     "S2 ", "metadata overwritten", "things", 40},
+    {"descriptor: its list changed: when a word is used up", "shift=14", list_bent, "S5 ",
+     "metadata overwritten", "things", 40},
+    {"bits: one that was cleared: when its slab goes", "shift=14", bit_of_what_is_free, "S3 ",
+     "metadata overwritten", "things", 40},
+    {"guard: a free bit of a block that is out: when it is taken", "guard,owner", record_says_out,
+     "S11 ", "given out though it is not free", "kmalloc-112", 100},
     {"quarantine: a large block written while waiting: no memory", "quarantine,owner",
      quarantine_without_memory, "S10 ", "written after free", "large", 50000},
 };
@@ -194,7 +279,7 @@ static const char *judge(const damage *d)
         return "address";
     if (seen.size != d->size)
         return "size";
-    return seen.site != NULL ? NULL : "call site";
+    return seen.site != NULL || strstr(d->options, "owner") == NULL ? NULL : "call site";
 }
 
 static void run_until_caught(const damage *d)
