@@ -4,7 +4,7 @@
  * loam_port_corrupt does not return. Here the report is looked at and the test leaves by longjmp,
  * so that each damage starts a machine of its own.
  */
-#include "../core/slab_internal.h"
+#include "../../core/slab_internal.h"
 #include "loam/kmalloc.h"
 #include <setjmp.h>
 #include <stdio.h>
