@@ -50,9 +50,11 @@ static void given_again(tap *t)
 static void only_what_fits(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=2M");
-    unsigned char *p = get(t, 40 * LOAM_PAGE_SIZE);
+    unsigned char *p = get(t, 40 * LOAM_PAGE_SIZE), *q = get(t, 39 * LOAM_PAGE_SIZE);
     put(t, p);
+    put(t, q);
     ground.left = 0;
+    TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 30 * LOAM_PAGE_SIZE, NULL) == NULL);
     TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 41 * LOAM_PAGE_SIZE, NULL) == NULL);
     TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 31 * LOAM_PAGE_SIZE, NULL) == NULL);
     TAP_CHECK(t, loam_kmalloc_aligned(ground.k, 40 * LOAM_PAGE_SIZE, 65536) == NULL);
