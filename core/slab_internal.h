@@ -170,12 +170,13 @@ typedef struct slab_front {
     loam_list partial; /* [own] slabs with any != 0 */
     loam_list full;    /* [own] slabs with any == 0 */
     /* what others read who free */
-    _Alignas(64) uintptr_t told_key; /* [init] the same as key; 0 in a layer without remote words */
-    loam_cache *cache;               /* [init] */
-    uint32_t stride;                 /* [init] as in loam_cache */
-    uint32_t cpu;                    /* [init] processor; the layer's ncpus: the shared one */
-    slab_desc *empty; /* [own] the last slab that was seen to become empty, or NULL */
-    uint64_t rng;     /* [own] of the random mode */
+    _Alignas(64) uintptr_t
+        told_key; /* [init] the same as key; 0 in a layer without remote words, or with records */
+    loam_cache *cache; /* [init] */
+    uint32_t stride;   /* [init] as in loam_cache */
+    uint32_t cpu;      /* [init] processor; the layer's ncpus: the shared one */
+    slab_desc *empty;  /* [own] the last slab that was seen to become empty, or NULL */
+    uint64_t rng;      /* [own] of the random mode */
 } slab_front;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE, "one line for each side");
 
