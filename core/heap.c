@@ -177,6 +177,7 @@ static void *heap_alloc(loam_heap *h, size_t size, size_t align)
     }
     h->blocks++;
     h->allocs++;
+    LOAM_PORT_NOTE_ALLOC(h, heap_address(h, at), (size_t)count * LOAM_HEAP_GRAIN, false);
     return heap_address(h, at);
 }
 
@@ -227,7 +228,9 @@ static void heap_release(loam_heap *h, uint64_t at, uint64_t end)
 
 static void heap_free_at(loam_heap *h, uint64_t at)
 {
-    heap_release(h, at, heap_next(h, at + 1));
+    uint64_t end = heap_next(h, at + 1);
+    LOAM_PORT_NOTE_FREE(h, heap_address(h, at), (size_t)(end - at) * LOAM_HEAP_GRAIN);
+    heap_release(h, at, end);
     h->blocks--;
 }
 
@@ -284,8 +287,11 @@ void *loam_heap_realloc(loam_heap *h, void *p, size_t size)
         return NULL;
     }
     uint64_t end = heap_next(h, at + 1);
-    if (count <= h->count && heap_resize(h, at, end, count))
+    if (count <= h->count && heap_resize(h, at, end, count)) {
+        LOAM_PORT_NOTE_RESIZE(h, p, (size_t)(end - at) * LOAM_HEAP_GRAIN,
+                              (size_t)count * LOAM_HEAP_GRAIN);
         return p;
+    }
     void *moved = heap_alloc(h, size, LOAM_HEAP_GRAIN);
     if (moved != NULL) {
         __builtin_memcpy(moved, p, (size_t)(end - at) * LOAM_HEAP_GRAIN);

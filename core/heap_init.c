@@ -101,11 +101,14 @@ loam_err loam_heap_init_apart(loam_heap *h, void *meta, size_t meta_len, void *m
     size_t need = loam_heap_measure((size_t)(count * LOAM_HEAP_GRAIN));
     if (need == 0 || need > meta_len)
         return LOAM_EINVAL;
+    LOAM_PORT_NOTE_SHOW(meta, need);
     __builtin_memset(meta, 0, need);
     *h = (loam_heap){
         .name = name, .first = first, .low_water = count, .meta = meta, .meta_len = need};
     heap_lay(h, count);
     heap_start(h);
+    LOAM_PORT_NOTE_BEGIN(h);
+    LOAM_PORT_NOTE_HIDE(heap_address(h, 0), (size_t)count * LOAM_HEAP_GRAIN);
     return LOAM_OK;
 }
 
@@ -127,6 +130,18 @@ uint64_t loam_heap_reset(loam_heap *h)
     uint64_t out = h->blocks;
     __builtin_memset(h->meta, 0, h->meta_len);
     heap_start(h);
+    LOAM_PORT_NOTE_END(h);
+    LOAM_PORT_NOTE_BEGIN(h);
+    LOAM_PORT_NOTE_HIDE(heap_address(h, 0), (size_t)h->count * LOAM_HEAP_GRAIN);
+    return out;
+}
+
+uint64_t loam_heap_fini(loam_heap *h)
+{
+    uint64_t out = h->blocks;
+    LOAM_PORT_NOTE_END(h);
+    LOAM_PORT_NOTE_SHOW(heap_address(h, 0), (size_t)h->count * LOAM_HEAP_GRAIN);
+    *h = (loam_heap){.name = h->name, .refusals = h->refusals}; /* nothing is a block of it */
     return out;
 }
 
@@ -246,6 +261,8 @@ static bool check_nodes(const loam_heap *h)
 
 const char *loam_heap_check(const loam_heap *h)
 {
+    if (h->count == 0)
+        return NULL; /* it has ended */
     uint64_t blocks = 0, grains = 0;
     bool free_before = false;
     if (!check_marks(h))

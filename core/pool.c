@@ -107,6 +107,8 @@ static loam_pool_chunk *pool_record(const loam_pool *pool, unsigned sites)
 static void pool_release(loam_pool *pool, loam_pool_chunk *c)
 {
     pool_unlist(pool, c);
+    if (c->size == 0)
+        LOAM_PORT_NOTE_SHOW(c->base, (size_t)LOAM_POOL_CHUNK);
     (void)loam_kmalloc_free(pool->kmalloc, c->base);
     (void)loam_kmalloc_free(pool->kmalloc, c);
 }
@@ -135,6 +137,7 @@ static loam_pool_chunk *pool_new_chunk(loam_pool *pool)
         (void)loam_kmalloc_free(pool->kmalloc, c);
         return NULL;
     }
+    LOAM_PORT_NOTE_HIDE(c->base, (size_t)LOAM_POOL_CHUNK);
     c->free = ~0ULL;
     c->class = LOAM_POOL_CLASSES; /* none yet */
     loam_list_init(&c->link);
@@ -165,6 +168,7 @@ loam_err loam_pool_init(loam_pool *pool, loam_kmalloc *k, const char *name, unsi
     pool->modes = modes;
     pool->peak_bytes = pool->allocs = pool->failures = pool->refusals = 0;
     pool_empty(pool);
+    LOAM_PORT_NOTE_BEGIN(pool);
     return LOAM_OK;
 }
 
@@ -195,7 +199,9 @@ static void *pool_take_small(loam_pool *pool, unsigned n, const void *site)
         c->site[grain] = site;
     pool_place(pool, c);
     pool_count(pool, (size_t)n * LOAM_POOL_GRAIN);
-    return c->base + (size_t)grain * LOAM_POOL_GRAIN;
+    unsigned char *p = c->base + (size_t)grain * LOAM_POOL_GRAIN;
+    LOAM_PORT_NOTE_ALLOC(pool, p, (size_t)n * LOAM_POOL_GRAIN, false);
+    return p;
 }
 
 static void *pool_take_large(loam_pool *pool, size_t size, const void *site)
@@ -339,6 +345,7 @@ loam_err loam_pool_free(loam_pool *pool, void *p)
         pool_release(pool, at.chunk);
         return LOAM_OK;
     }
+    LOAM_PORT_NOTE_FREE(pool, p, pool_size_at(at.chunk, at.grain));
     at.chunk->free |= loam_mask64(pool_grains(at.chunk, at.grain)) << at.grain;
     at.chunk->start &= ~(1ULL << at.grain);
     pool_settle(pool, at.chunk);
@@ -361,6 +368,8 @@ uint64_t loam_pool_free_all(loam_pool *pool)
     uint64_t blocks = pool->blocks;
     if (pool->kmalloc == NULL)
         return 0;
+    LOAM_PORT_NOTE_END(pool);
+    LOAM_PORT_NOTE_BEGIN(pool);
     for (unsigned i = 0; i < LOAM_POOL_CLASSES; i++)
         while (!loam_list_is_empty(&pool->chunks[i]))
             pool_release(pool, pool_chunk_of(pool->chunks[i].next));
@@ -377,6 +386,7 @@ uint64_t loam_pool_fini(loam_pool *pool, loam_pool_fn *fn, void *ctx)
     if (fn != NULL)
         loam_pool_each(pool, fn, ctx);
     uint64_t leaks = loam_pool_free_all(pool);
+    LOAM_PORT_NOTE_END(pool);
     pool->kmalloc = NULL;
     return leaks;
 }

@@ -159,6 +159,12 @@ static void slab_building(loam_slabs *s, uint32_t more)
     slab_unlock(s, irq);
 }
 
+/* Every mode but hardened keeps something of a block, or writes into it. */
+static bool slab_dresses(const loam_slabs *s)
+{
+    return (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
+}
+
 /* A new slab, and its first slot, which so nobody else can take. */
 static bool slab_new(loam_cache *c, slab_place *at)
 {
@@ -169,6 +175,8 @@ static bool slab_new(loam_cache *c, slab_place *at)
     if (built) {
         loam_slab__slab_comes(c, parts.base);
         slab_construct(c, parts.base);
+        if (!slab_dresses(s))
+            LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
         loam_irq irq = slab_lock(s);
         slab_front *f = slab_front_of(c);
         slab_fill_desc(f, parts.desc, parts.base, parts.meta);
@@ -194,6 +202,7 @@ void loam_slab__release(slab_desc *d)
     void *meta = slab_head_of(d);
     loam_slab__verify_empty(d);
     loam_slab__slab_goes(d);
+    LOAM_PORT_NOTE_SHOW(base, s->mask + 1);
     loam_irq irq = slab_lock(s);
     slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
     if (slab_is_many(s))
@@ -274,12 +283,6 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
     return out;
 }
 
-/* Every mode but hardened keeps something of a block, or writes into it. */
-static bool slab_dresses(const loam_slabs *s)
-{
-    return (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
-}
-
 static bool slab_put_block(loam_slabs *s, const slab_place *at, const void *p)
 {
     if (at->desc->kind != SLAB_SLOTS) /* freed twice at once it may be none any more */
@@ -290,8 +293,10 @@ static bool slab_put_block(loam_slabs *s, const slab_place *at, const void *p)
                         slab_cache_of(at->desc)->size);
         loam_port_irq_restore(irq);
     }
-    return slab_dresses(s) ? loam_slab__undress(at->desc, at->slot)
-                           : loam_slab__put_slot(at->desc, at->slot);
+    if (slab_dresses(s))
+        return loam_slab__undress(at->desc, at->slot);
+    LOAM_PORT_NOTE_FREE(slab_cache_of(at->desc), p, slab_cache_of(at->desc)->size);
+    return loam_slab__put_slot(at->desc, at->slot);
 }
 
 loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *cache,
@@ -450,6 +455,8 @@ void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *sit
     if (slab_get_surely(c, &at))
         p = slab_dresses(s) ? loam_slab__dress(at.desc, at.slot, size, align, site)
                             : slab_slot_base(at.desc, at.slot);
+    if (p != NULL && !slab_dresses(s))
+        LOAM_PORT_NOTE_ALLOC(c, p, c->size, c->ctor != NULL);
     slab_tell(s, c, p, size);
     return p;
 }

@@ -296,6 +296,7 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
         loam_slab__meta_free(s, c, cache_bytes(s));
         return NULL;
     }
+    LOAM_PORT_NOTE_BEGIN(c);
     loam_irq irq = slab_lock(s);
     loam_list_append(&s->caches, &c->link);
     s->cache_count++;
@@ -352,6 +353,7 @@ loam_err loam_cache_destroy(loam_cache *c)
     loam_list_remove(&c->link);
     s->cache_count--;
     slab_unlock(s, irq);
+    LOAM_PORT_NOTE_END(c);
     loam_slab__end_fronts(c);
     loam_slab__meta_free(s, c, cache_bytes(s));
     return LOAM_OK;

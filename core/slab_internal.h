@@ -613,6 +613,7 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
     slab_head_of(d)->used++;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
     *object = d->base + (first + loam_ctz64(w)) * c->stride;
+    LOAM_PORT_NOTE_ALLOC(c, *object, c->size, c->ctor != NULL);
     return true;
 }
 
@@ -636,6 +637,7 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
              next = w | 1ULL << (slot & 63);
     if (LOAM_UNLIKELY(next == w)) /* it is free already */
         return SLAB_PUT_REFUSED;
+    LOAM_PORT_NOTE_FREE(f->cache, (void *)(s->base + off), f->cache->size);
     loam_atomic_poke64(word, next); /* no order: as above */
     f->word = *at = word;
     f->slab = d;
@@ -930,6 +932,7 @@ static inline bool slab_put_far(loam_slabs *s, uintptr_t off, const void *base, 
         loam_port_irq_restore(irq);
         return false;
     }
+    LOAM_PORT_NOTE_FREE(f->cache, (void *)(s->base + off), f->cache->size);
     uint32_t slot = (uint32_t)(x >> 32);
     slab_cpu *me = &s->cpu[cpu];
     slab_gathered *at = &me->entry[slab_gather_at(d, slot >> 6)];

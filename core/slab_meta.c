@@ -74,6 +74,8 @@ void *loam_slab__frames_alloc(loam_slabs *s, uint64_t npages)
     unsigned char *va = NULL;
     for (unsigned i = 0; va == NULL && i < s->zones.count; i++)
         va = meta_frames_of(s, s->zones.zone[i], npages);
+    if (va != NULL)
+        LOAM_PORT_NOTE_SHOW(va, (size_t)npages << LOAM_PAGE_SHIFT);
     return va;
 }
 

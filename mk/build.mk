@@ -28,7 +28,7 @@ hostclang_CC := clang
 hostclang_CFLAGS := -O2 -g -fstack-usage
 asan_CC := gcc
 asan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-    -fno-sanitize-recover=all -DLOAM_LOCK_ORDER=1
+    -fno-sanitize-recover=all -DLOAM_LOCK_ORDER=1 -DLOAM_HOSTED_NOTES=0 # mk/notes.mk has them
 tsan_CC := gcc
 tsan_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DLOAM_LOCK_ORDER=1
 host32_CC := gcc

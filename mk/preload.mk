@@ -13,7 +13,8 @@ PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) $(PORT_SRC)
 SO_VERSION := 0
 
 PRELOAD_CFLAGS := $(FOR_PACKAGES) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
-    -fno-builtin-malloc -fno-semantic-interposition -DLOAM_HOSTED_FIRST_CPU=63 # PROCESS_NOBODY
+    -fno-builtin-malloc -fno-semantic-interposition -DLOAM_HOSTED_NOTES=1 \
+    -DLOAM_HOSTED_FIRST_CPU=63 # PROCESS_NOBODY
 so_CC := gcc
 so_GROUP := host
 so_INCLUDE := -Iinclude -Iport/hosted -Iport/preload

@@ -29,6 +29,7 @@ host32  lib32gcc-12-dev          /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a
 test    perl                     prove
 test    python3                  python3
 test    pkg-config               pkg-config
+test    valgrind                 valgrind
 lint    clang-format             clang-format
 lint    clang-tidy               clang-tidy
 lint    cppcheck                 cppcheck

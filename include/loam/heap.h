@@ -106,6 +106,14 @@ size_t loam_heap_size(loam_heap *heap, const void *p);
  */
 uint64_t loam_heap_reset(loam_heap *heap);
 
+/* Ends a heap: its arena is the caller's again, for whatever it wants, and every address is foreign
+ * to the heap. For those who watch memory (port_notes.h); where nobody does, a heap may as well be
+ * forgotten.
+ *   returns     how many blocks were out
+ *   cost        O(1)
+ */
+uint64_t loam_heap_fini(loam_heap *heap);
+
 typedef struct loam_heap_stats {
     const char *name;
     uint64_t capacity;                   /* bytes that blocks can have in all */

@@ -17,6 +17,8 @@
  *   loam_lock_release(lock, irq)
  *   LOAM_LOCK_OF(rank)              may be left out: LOAM_LOCK_INIT for a lock of which it is known
  *                                   what it guards (port_lock.h), for ports that check holders
+ *   LOAM_PORT_NOTE_...              may be left out: what those who watch memory are told
+ *                                   (port_notes.h)
  *   loam_port_relax()               a hint inside a waiting loop
  *   loam_port_ticks()               uint64_t, a counter that never goes back; its rate is the
  *                                   port's
@@ -45,6 +47,8 @@
 #include "loam/base.h"
 #include "loam/port_lock.h"
 #include "loam_port.h"
+
+#include "loam/port_notes.h"
 
 #ifndef LOAM_LOCK_OF
 #define LOAM_LOCK_OF(rank) LOAM_LOCK_INIT

@@ -21,6 +21,14 @@ void loam_notes_free(const void *p);
 /* Nobody may touch these bytes; somebody may. */
 void loam_notes_hide(const void *p, size_t len);
 void loam_notes_show(const void *p, size_t len);
+/* A pool is there, by the address of its owner; is no more, nor are its blocks. */
+void loam_notes_begin(const void *owner);
+void loam_notes_end(const void *owner);
+/* A block of it comes, which keeps what its bytes hold, or not; and goes. */
+void loam_notes_take(const void *owner, const void *p, size_t size, bool keeps);
+void loam_notes_resize(const void *owner, const void *p, size_t old, size_t size);
+void loam_notes_give(const void *owner, const void *p, size_t size);
+
 /* Is the first byte hidden? How many bytes from p on, of len, before what is hidden to the end? */
 bool loam_notes_is_hidden(const void *p);
 size_t loam_notes_shown(const void *p, size_t len);

@@ -8,6 +8,7 @@
 #include "loam/base.h"
 #include "loam/port_atomic.h"
 #include "loam/port_lock.h"
+#include "loam_port_notes.h"
 
 #ifdef LOAM_HOSTED_FIRST_CPU /* a process's malloc: no number is larger */
 enum { LOAM_PORT_MAX_CPUS = LOAM_HOSTED_FIRST_CPU + 1 };

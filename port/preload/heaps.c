@@ -336,7 +336,7 @@ static size_t heap_size(loam_process_heap heap, const void *p, const void *calle
     size_t size = heap_block(h, &stay, p, false, caller);
     if (size != 0)
         heap_leave(&stay);
-    return size == 0 || !process_is_watched() ? size : watch_size(p, size);
+    return size == 0 || !process_is_watched() ? size : watch_shown(p, size);
 }
 
 PRELOAD_EXPORT size_t loam_process_heap_size(loam_process_heap heap, const void *p)

@@ -283,8 +283,10 @@ size_t process_size(const void *p, const void *caller)
 
 PRELOAD_EXPORT size_t malloc_usable_size(void *p)
 {
-    size_t size = p == NULL ? 0 : process_size(p, __builtin_return_address(0));
-    return process_is_watched() ? watch_size(p, size) : size;
+    const void *caller = __builtin_return_address(0);
+    if (p == NULL)
+        return 0;
+    return process_is_watched() ? watch_size(p, caller) : process_size(p, caller);
 }
 
 /* A block that goes from one kind of memory to the other. */

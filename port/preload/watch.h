@@ -22,14 +22,16 @@ void watch_prepare(void);
 void *watch_alloc(size_t size, size_t align, bool zero, const void *caller);
 void watch_free(void *p, const void *caller);
 void *watch_realloc(void *p, size_t size, const void *caller);
-/* Bytes of a block that the program may use: what it asked for, under Valgrind; else `usable`. */
-size_t watch_size(const void *p, size_t usable);
+/* Bytes of a block that the program may use: what it asked for, under Valgrind. 0 after misuse. */
+size_t watch_size(const void *p, const void *caller);
 
-/* A block is there, and nobody has it yet: of so many bytes that it asked for and may use. zero:
- * they are going to read 0, and are to be cleared by the caller after this call. */
+/* A named heap's block is there, and nobody has it yet: of so many bytes that were asked for, and
+ * may be used. zero: they are going to read 0, and are to be cleared after this call. */
 void watch_born(void *p, size_t size, size_t usable, bool zero, const void *caller);
-/* A block is about to go: it is still nobody else's. */
+/* It is about to go: it is still nobody else's. */
 void watch_gone(void *p);
+/* What watch_size is to malloc's. */
+size_t watch_shown(const void *p, size_t usable);
 
 /* Around a fork: takes the locks, gives them back. */
 void watch_freeze(void);
@@ -47,6 +49,15 @@ void profile_free(void *p);
 void profile_freeze(void);
 void profile_thaw(void);
 void profile_end(void);
+
+/* ---- memcheck.c ---- */
+
+void *memcheck_alloc(size_t size, size_t align, bool zero, const void *caller);
+void memcheck_free(void *p, const void *caller);
+/* 0: no block of it is out there. */
+size_t memcheck_size(const void *p);
+void memcheck_freeze(void);
+void memcheck_thaw(void);
 
 /* ---- events.c ---- */
 

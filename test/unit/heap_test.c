@@ -77,6 +77,7 @@ static void init_arguments(tap *t)
 static void init_anywhere(tap *t)
 {
     for (size_t skip = 0; skip < 70; skip++) {
+        LOAM_PORT_NOTE_SHOW(arena, sizeof(arena)); /* of the heap before */
         __builtin_memset(arena, 0xa5, ARENA);
         TAP_EQ(t, loam_heap_init(&heap, arena + skip, 4096, "test"), LOAM_OK);
         sound(t);
@@ -84,6 +85,7 @@ static void init_anywhere(tap *t)
         TAP_CHECK(t, stats().capacity >= 3072);
         unsigned char *p = alloc(t, 100);
         TAP_CHECK(t, p >= arena + skip && p + 100 <= arena + skip + 4096);
+        (void)loam_heap_fini(&heap);
         for (size_t i = 0; i < skip; i++)
             TAP_EQ(t, arena[i], 0xa5);
         for (size_t i = skip + 4096; i < ARENA; i += 64)
@@ -220,6 +222,7 @@ static void alloc_aligned(tap *t)
 static void calloc_zeroes(tap *t)
 {
     start(t, ARENA);
+    LOAM_PORT_NOTE_SHOW(arena, sizeof(arena));
     __builtin_memset(arena, 0xff, ARENA);
     unsigned char *p = loam_heap_calloc(&heap, 10, 11);
     TAP_CHECK(t, p != NULL);
@@ -407,6 +410,19 @@ static void rules(tap *t)
     breaks(t, &heap.free_grains, 1, "H5");
 }
 
+static void fini(tap *t)
+{
+    start(t, ARENA);
+    unsigned char *p = alloc(t, 100);
+    TAP_EQ(t, loam_heap_fini(&heap), 1);
+    p[200] = 1; /* the arena is the caller's */
+    TAP_CHECK(t, loam_heap_alloc(&heap, 16) == NULL);
+    refused(t, p, "foreign free");
+    TAP_EQ(t, loam_heap_fini(&heap), 0);
+    start(t, ARENA);
+    give(t, alloc(t, 100));
+}
+
 static const tap_case cases[] = {
     {"heap_init: bad arguments, too small, overlapping: refused", init_arguments},
     {"heap_init: any alignment: nothing outside is touched", init_anywhere},
@@ -423,6 +439,7 @@ static const tap_case cases[] = {
     {"heap_realloc: in place, both ways", realloc_in_place},
     {"heap_realloc: moves, or stays when there is no room", realloc_moves},
     {"heap_reset: all at once", reset_all},
+    {"heap_fini: blocks are foreign, the arena is the caller's", fini},
     {"heap_each: ascending, no gap, stopped", each_in_order},
     {"heap_check: each rule broken: named", rules},
 };
