@@ -2,7 +2,7 @@
 /* memory_notes.c - what is wrong in a program that uses caches, kmalloc, heaps and pools of the
  * hosted port is found by those who watch memory (loam/port_notes.h).
  *
- *     build/asan/test/model/memory_notes          each mistake in a child, which AddressSanitizer ends
+ *     build/asannotes/memory_notes    each mistake in a child, which AddressSanitizer ends
  *     valgrind build/notes/memory_notes slab_freed heap_freed    (test/preload/valgrind_test.py)
  *
  * In other builds nobody is told, and the mistakes go by. */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """A program on libloam.so under memcheck: every error is found and named, and none that is not.
 
-Valgrind leaves the library's malloc alone (nouserintercepts), and is told of its blocks. Prints TAP.
+Valgrind leaves the library's malloc alone (nouserintercepts), and is told of its blocks. Prints
+TAP.
 """
 import os
 import re
@@ -178,8 +179,8 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="loam-valgrind-") as folder:
         program = os.path.join(folder, "program")
-        subprocess.run(["gcc", "-g", "-O0", "-fno-builtin", "-w", "-I", os.path.join(ROOT, "include"),
-                        "-x", "c", "-", "-o", program, f"-L{LIBRARY}", "-l:libloam.so",
+        subprocess.run(["gcc", "-g", "-O0", "-fno-builtin", "-w",
+                        "-I", os.path.join(ROOT, "include"), "-x", "c", "-", "-o", program, f"-L{LIBRARY}", "-l:libloam.so",
                         f"-Wl,-rpath,{LIBRARY}", "-lpthread"], input=PROGRAM, text=True, check=True)
         code, text = memcheck(program, FOUND)
         for function, errors in FOUND.items():
