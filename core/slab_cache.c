@@ -116,8 +116,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->lazy = config->lazy;
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
         s->modes |= LOAM_SLAB_POISON;
-    s->locked =
-        slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0 && !slab_has_info(s);
+    s->locked = slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
     s->parts = slab_has_remote(s) ? s->ncpus : 0;
     for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++)
         s->cpu[i].room = slab_room(s);

@@ -20,7 +20,7 @@
  *        with free slots, and answers 0. What is out stays where it is.
  *        Offline: every slab goes to the shared front, then the stack is closed, in this order: who
  *        finds the stack closed finds the new owner. Frees that come later take the lock.
- *        Modes without records: every processor uses the shared front (loam_slabs.locked).
+ *        Modes but hardened: every processor uses the shared front (loam_slabs.locked).
  *
  * RULES  S5, S12 and S16 of slab_check.c.
  * LOCKS  The layer's lock for moves and for the shared front; it is a leaf: the zone is not asked

@@ -300,7 +300,7 @@ struct loam_slabs {
     unsigned modes;
     bool keep_empty;
     bool lazy;            /* [init] a processor's front comes with its first block */
-    bool locked;          /* many processors and a mode without records: all use shared fronts */
+    bool locked;          /* many processors and a mode: all use the shared fronts */
     uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
     uint32_t parts;       /* processors with fronts of their own; 0: all use the shared ones */
     loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */

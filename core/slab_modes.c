@@ -21,9 +21,8 @@
  *        Objects with a constructor keep their contents while free: no poison, no zeros for them.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
- * LOCKS  None of its own: a block is nobody else's when it comes and when it goes. Layers whose
- *        modes keep no record have all slabs on the shared fronts when there are many processors:
- *        with none to ask, the bits alone tell a double free, and those are told late.
+ * LOCKS  None of its own: a block is nobody else's when it comes and when it goes. With many
+ *        processors a layer with a mode has its slabs on the shared fronts, behind slab_lock.
  * COST   O(bytes of the slot), 8 at a time.
  * FROM   Red zones and poison as in Linux slub_debug; quarantine as in AddressSanitizer.
  * NOT    Reads after free: only a page that is unmapped can tell.

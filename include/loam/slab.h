@@ -24,8 +24,7 @@
  * Context: any, interrupts too; they are kept off for a handful of instructions at a time. Any
  * processor may make any call at any time, unless the call says otherwise. A layer of one
  * processor (ncpus 1, the default) has no locks: threads that share it lock outside. Modes
- * that keep no record of a block (POISON, ZERO, ZERO_FREE and RANDOM without GUARD, QUARANTINE or
- * OWNER) take the layer's lock when it has several processors.
+ * other than LOAM_SLAB_HARDENED take the layer's lock when it has several processors.
  */
 #include "loam/base.h"
 #include "loam/trace.h"
