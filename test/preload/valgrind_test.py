@@ -180,7 +180,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="loam-valgrind-") as folder:
         program = os.path.join(folder, "program")
         subprocess.run(["gcc", "-g", "-O0", "-fno-builtin", "-w",
-                        "-I", os.path.join(ROOT, "include"), "-x", "c", "-", "-o", program, f"-L{LIBRARY}", "-l:libloam.so",
+                        "-I", os.path.join(ROOT, "include"), "-x", "c", "-", "-o", program,
+                        f"-L{LIBRARY}", "-l:libloam.so",
                         f"-Wl,-rpath,{LIBRARY}", "-lpthread"], input=PROGRAM, text=True, check=True)
         code, text = memcheck(program, FOUND)
         for function, errors in FOUND.items():
