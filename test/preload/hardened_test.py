@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     long at = argc > 3 ? atol(argv[3]) : 0, sum = 0;
     if (is(w, "write")) { /* one byte somewhere, then free */
         p = malloc(size);
-        p[at] = 1;
+        p[at] ^= 0x40;
         free(p);
     } else if (is(w, "late")) { /* one byte of a freed block, then on */
         free(p = malloc(size));
