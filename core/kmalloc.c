@@ -143,18 +143,6 @@ void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size)
     return p;
 }
 
-/* The first class whose slots are aligned so: the power of two at or above both is one. */
-static loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t size, size_t align)
-{
-    if (size > k->max || align > k->max)
-        return NULL;
-    for (unsigned i = kmalloc_class(size > align ? size : align); i < k->classes; i++) {
-        if ((k->cache[i]->stride & (align - 1)) == 0)
-            return k->cache[i];
-    }
-    return NULL;
-}
-
 /* With magic in front no slot starts aligned: the block moves inside a larger slot. */
 static loam_cache *kmalloc_aligned_guarded(const loam_kmalloc *k, size_t size, size_t align)
 {

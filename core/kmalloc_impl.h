@@ -48,6 +48,19 @@ static inline unsigned kmalloc_class(size_t size)
     return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
 }
 
+/* The first class whose slots are aligned so: the power of two at or above both is one. NULL: none
+ * is so large. size is not 0. */
+static inline loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t size, size_t align)
+{
+    if (size > k->max || align > k->max)
+        return NULL;
+    for (unsigned i = kmalloc_class(size > align ? size : align); i < k->classes; i++) {
+        if ((k->cache[i]->stride & (align - 1)) == 0)
+            return k->cache[i];
+    }
+    return NULL;
+}
+
 /* ---- the fast paths, for whoever has the caller's address ---- */
 
 /* Interrupts are kept off for the few instructions that take the slot. */

@@ -55,8 +55,14 @@ build/packages/%: tools/packages.sh
 # $(call objects,VARIANT,SOURCES)
 objects = $(patsubst %.c,build/$(1)/obj/%.o,$(2))
 
+# Objects of other flags than these are made again.
 define variant_rules
-build/$(1)/obj/%.o: %.c | build/packages/$($(1)_GROUP)
+build/$(1)/flags: FORCE
+	$$(Q)mkdir -p $$(@D)
+	$$(file >$$@.now,$($(1)_CC) $($(1)_CFLAGS))
+	$$(Q)cmp -s $$@.now $$@ || cp $$@.now $$@
+
+build/$(1)/obj/%.o: %.c build/$(1)/flags | build/packages/$($(1)_GROUP)
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $$(C_STD) $$(if $$(filter $$(FREESTANDING),$$<),-ffreestanding) \
@@ -70,5 +76,7 @@ $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
-.PHONY: lib
+.PHONY: lib FORCE
+FORCE:
+
 lib: build/host/libloam.a build/host/libloam.so ## build/host/libloam.a and libloam.so

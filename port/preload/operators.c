@@ -89,26 +89,34 @@ static LOAM_NOINLINE void *hard_aligned_nothrow(const char *name, size_t size, s
 static inline void *plain_new(size_t size)
 {
     void *p = malloc(size);
-    return p != NULL ? p : hard_new(size, PROCESS_ALIGN);
+    if (p != NULL)
+        return p;
+    return hard_new(size, PROCESS_ALIGN);
 }
 
 static inline void *aligned_new(size_t size, size_t align)
 {
     void *p = aligned_alloc(align, size);
-    return p != NULL ? p : hard_new(size, align);
+    if (p != NULL)
+        return p;
+    return hard_new(size, align);
 }
 
 static inline void *plain_nothrow(const char *name, size_t size, const void *nothrow)
 {
     void *p = malloc(size);
-    return p != NULL ? p : hard_nothrow(name, size, nothrow);
+    if (p != NULL)
+        return p;
+    return hard_nothrow(name, size, nothrow);
 }
 
 static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
                                     const void *nothrow)
 {
     void *p = aligned_alloc(align, size);
-    return p != NULL ? p : hard_aligned_nothrow(name, size, align, nothrow);
+    if (p != NULL)
+        return p;
+    return hard_aligned_nothrow(name, size, align, nothrow);
 }
 
 /* How the ABI spells size_t; RKSt9nothrow_t is const std::nothrow_t &, St11align_val_t is

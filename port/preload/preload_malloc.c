@@ -88,11 +88,25 @@ PRELOAD_EXPORT void *calloc(size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
+    void *p;
+    if (fast_alloc((size_t)bytes, &p))
+        return __builtin_memset(p, 0, (size_t)bytes);
     return slow_alloc((size_t)bytes, PROCESS_ALIGN, true, __builtin_return_address(0));
+}
+
+/* A plain block of a class that is aligned so; align: a power of two. */
+LOAM_INLINE bool fast_aligned(size_t align, size_t size, void **p)
+{
+    const loam_kmalloc *k = loam__process.kmalloc;
+    loam_cache *c = k != NULL && size != 0 ? kmalloc_aligned_class(k, size, align) : NULL;
+    return c != NULL && (kmalloc_take(c, p) || (!*c->slow && loam_slab__refill(c, p)));
 }
 
 LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
 {
+    void *p;
+    if (fast_aligned(align, size, &p))
+        return p;
     return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false, caller);
 }
 

@@ -15,7 +15,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-extern char loam_last_report[], __executable_start[], etext[];
+extern char __executable_start[], etext[];
 
 /* No compiler knows what these return: calls stay calls. */
 static void *(*volatile alloc)(size_t) = malloc;

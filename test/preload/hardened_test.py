@@ -130,8 +130,8 @@ REAL = [
      "SELECT count(*), sum(a), count(DISTINCT a) FROM t'"),
     ("perl", "perl -e 'my %h; $h{$_ % 5000} .= $_ for 1 .. 60000; print scalar(keys %h), qq{ }, "
      "length(join q{,}, map { $h{$_} } sort keys %h), qq{\\n}'"),
-    ("node", "node -e \"const o = {}; for (let i = 0; i < 60000; i++) o['k' + i % 5000] = [i, 's' + "
-     "i]; const b = []; for (let i = 0; i < 300; i++) b.push(Buffer.alloc(100000, i)); "
+    ("node", "node -e \"const o = {}; for (let i = 0; i < 60000; i++) o['k' + i % 5000] = "
+     "[i, 's' + i]; const b = []; for (let i = 0; i < 300; i++) b.push(Buffer.alloc(100000, i)); "
      "console.log(JSON.stringify(o).length, b[299][5])\""),
     ("xz", "seq 60000 >n && xz -1 -T2 -k n && xz -dc n.xz | md5sum"),
 ]

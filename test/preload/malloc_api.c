@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
@@ -31,6 +33,44 @@ static void (*volatile release)(void *) = free;
 static const size_t sizes[] = {1,       15,      16,       17,       64,      100,   1000,
                                1024,    1025,    8192,     32768,    32769,   65536, 100000,
                                MIB - 1, 3 * MIB, 16 * MIB, 32 * MIB, 40 * MIB};
+
+/* ---- before there is a second thread: what the C library's fork allows ---- */
+
+static volatile sig_atomic_t spoiled;
+
+static void fork_a_child(int signal)
+{
+    int status = 0;
+    (void)signal;
+    pid_t pid = fork();
+    if (pid == 0) {
+        release(alloc(100));
+        _exit(0);
+    }
+    if (waitpid(pid, &status, 0) == pid && status != 0)
+        spoiled = 1;
+}
+
+/* A signal comes anywhere in a fork, the handlers of the allocator included, and its handler forks,
+ * too: nobody waits for what he has himself. */
+static void forks_in_forks(tap *t)
+{
+    struct sigaction action = {.sa_handler = fork_a_child, .sa_flags = SA_RESTART}, old;
+    struct itimerval soon = {{0, 0}, {0, 0}};
+    release(alloc(100));
+    sigaction(SIGALRM, &action, &old);
+    for (unsigned i = 0; i < 200; i++) {
+        soon.it_value.tv_usec = 1 + i % 50 * 10;
+        setitimer(ITIMER_REAL, &soon, NULL);
+        fork_a_child(SIGALRM);
+    }
+    soon.it_value.tv_usec = 0;
+    setitimer(ITIMER_REAL, &soon, NULL);
+    sigaction(SIGALRM, &old, NULL);
+    TAP_EQ(t, spoiled, 0);
+}
+
+/* ---- the words ---- */
 
 static bool all_are(const unsigned char *p, size_t n, unsigned char want)
 {
@@ -398,6 +438,7 @@ static void no_memory(tap *t)
 }
 
 static const tap_case cases[] = {
+    {"fork: in a handler that interrupts a fork", forks_in_forks},
     {"malloc: size 0: a block, another each time", nothing_asked},
     {"malloc: too much, overflow: NULL, ENOMEM", too_much},
     {"malloc: alignments that are none: EINVAL", bad_alignments},

@@ -343,7 +343,7 @@ static void fork_in_handler(int signal)
 {
     int status = 0;
     (void)signal;
-    pid_t pid = fork();
+    pid_t pid = fork_quietly();
     if (pid == 0) {
         release(alloc(100));
         _exit(0);
@@ -353,10 +353,12 @@ static void fork_in_handler(int signal)
         atomic_fetch_add(&spoiled, 1);
 }
 
-/* Signals whose handler forks come between forks; the second thread never gets one. */
+/* One signal for each turn, whose handler forks: before the fork, after it, while it is waited for.
+ * The second thread never gets one. malloc_api.c has signals in the middle of a fork. */
 static void *fork_or_be_there(void *arg)
 {
-    struct itimerval often = {{0, 700}, {0, 700}}, never = {{0, 0}, {0, 0}};
+    struct itimerval soon = {{0, 0}, {0, 0}};
+    unsigned turns = is_long() ? 2000 : 200;
     sigset_t alarms;
     sigemptyset(&alarms);
     sigaddset(&alarms, SIGALRM);
@@ -366,9 +368,13 @@ static void *fork_or_be_there(void *arg)
         return NULL;
     }
     pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
-    (void)fork_often(arg);
-    setitimer(ITIMER_REAL, &never, NULL);
+    for (unsigned i = 0; i < turns; i++) {
+        soon.it_value.tv_usec = 1 + i % 50 * 20;
+        setitimer(ITIMER_REAL, &soon, NULL);
+        fork_in_handler(SIGALRM);
+    }
+    pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+    atomic_store(&stop, true);
     return NULL;
 }
 
