@@ -63,33 +63,45 @@ static inline loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t si
 
 /* ---- the fast paths, for whoever has the caller's address ---- */
 
-/* Interrupts are kept off for the few instructions that take the slot. */
-LOAM_INLINE bool kmalloc_take(loam_cache *c, void **p)
+/* Interrupts are kept off for the few instructions that take the slot. For layers that are never
+ * slow. */
+LOAM_INLINE bool kmalloc_take_plain(loam_cache *c, void **p)
 {
-    if (LOAM_UNLIKELY(*c->slow))
-        return false;
     loam_irq irq = loam_port_irq_save();
     bool taken = slab_take_fast(c, p);
     loam_port_irq_restore(irq);
     return taken;
 }
 
+LOAM_INLINE bool kmalloc_take(loam_cache *c, void **p)
+{
+    return LOAM_LIKELY(!*c->slow) && kmalloc_take_plain(c, p);
+}
+
 /* Frees a block of a class that this processor owns. REFUSED: it is no such block, or not for this
  * path, and nothing has changed; *d is its descriptor, or NULL: what kmalloc_put_far goes on with.
- * SETTLE: the caller passes the rest to loam_slab__settle. */
-LOAM_INLINE slab_put kmalloc_put(const loam_kmalloc *k, const void *p, slab_desc **d,
-                                 uint64_t **word, loam_irq *irq)
+ * SETTLE: the caller passes the rest to loam_slab__settle. For layers that are never slow. */
+LOAM_INLINE slab_put kmalloc_put_plain(const loam_kmalloc *k, const void *p, slab_desc **d,
+                                       uint64_t **word, loam_irq *irq)
 {
     const loam_slabs *s = k->slabs;
     uintptr_t off = slab_off(s, p);
     *d = NULL;
-    if (LOAM_UNLIKELY(off >= s->len || *s->slow))
+    if (LOAM_UNLIKELY(off >= s->len))
         return SLAB_PUT_REFUSED;
     *irq = loam_port_irq_save();
     slab_put put = slab_put_fast(s, off, k, d, word);
     if (LOAM_LIKELY(put != SLAB_PUT_SETTLE))
         loam_port_irq_restore(*irq);
     return put;
+}
+
+LOAM_INLINE slab_put kmalloc_put(const loam_kmalloc *k, const void *p, slab_desc **d,
+                                 uint64_t **word, loam_irq *irq)
+{
+    *d = NULL;
+    return LOAM_UNLIKELY(*k->slabs->slow) ? SLAB_PUT_REFUSED
+                                          : kmalloc_put_plain(k, p, d, word, irq);
 }
 
 /* What kmalloc_put refused, when another processor owns it. far: what it said. */

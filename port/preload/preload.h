@@ -51,8 +51,10 @@ typedef struct process_range {
 /* Its first page is read-only but while a range is added: a stray write does not turn malloc to
  * tables of somebody else's. */
 typedef struct process {
-    /* [atomic] of the first range; NULL: the process has not started, or is watched (watch.h) */
+    /* [atomic] Of the first range, for the fast paths; NULL: the process has not started, is watched
+     * (watch.h), or has modes: nothing there asks whether the layers are slow. */
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
+    loam_kmalloc *dressed;                   /* [atomic] the same where there are modes */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
     loam_slab_config slabs;                  /* [init] */
     _Alignas(LOAM_PAGE_SIZE) loam_lock lock; /* start, further ranges */

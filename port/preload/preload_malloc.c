@@ -28,7 +28,7 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
     if (k == NULL || size - 1 >= k->max)
         return false;
     loam_cache *c = k->cache[kmalloc_class(size)];
-    return !*c->slow && loam_slab__refill(c, p);
+    return loam_slab__refill(c, p);
 }
 
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
@@ -36,7 +36,7 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
     void *p;
     if (align == PROCESS_ALIGN && !zero && next_alloc(size, &p))
         return p;
-    const loam_kmalloc *k = loam__process.kmalloc;
+    const loam_kmalloc *k = loam__process.dressed;
     void *q =
         k != NULL && align == PROCESS_ALIGN ? loam_kmalloc__take_dressed(k, size, caller) : NULL;
     if (q != NULL) {
@@ -69,8 +69,8 @@ LOAM_INLINE bool fast_alloc(size_t size, void **p)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
     if (LOAM_LIKELY(k != NULL && size - 1 < KMALLOC_TABLE))
-        return LOAM_LIKELY(kmalloc_take(k->small[(size - 1) / KMALLOC_STEP], p));
-    return k != NULL && size - 1 < k->max && kmalloc_take(k->cache[kmalloc_class(size)], p);
+        return LOAM_LIKELY(kmalloc_take_plain(k->small[(size - 1) / KMALLOC_STEP], p));
+    return k != NULL && size - 1 < k->max && kmalloc_take_plain(k->cache[kmalloc_class(size)], p);
 }
 
 PRELOAD_EXPORT void *malloc(size_t size)
@@ -99,7 +99,7 @@ LOAM_INLINE bool fast_aligned(size_t align, size_t size, void **p)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
     loam_cache *c = k != NULL && size != 0 ? kmalloc_aligned_class(k, size, align) : NULL;
-    return c != NULL && (kmalloc_take(c, p) || (!*c->slow && loam_slab__refill(c, p)));
+    return c != NULL && (kmalloc_take_plain(c, p) || loam_slab__refill(c, p));
 }
 
 LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
@@ -214,7 +214,7 @@ void process_free(void *p, const void *caller)
 
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.kmalloc;
+    const loam_kmalloc *k = loam__process.dressed;
     if (p == NULL || (k != NULL && loam_kmalloc__put_dressed(k, p)))
         return;
     int before = errno;
@@ -238,7 +238,7 @@ LOAM_INLINE bool fast_free(void *p, slab_desc **far)
     uint64_t *word;
     loam_irq irq;
     *far = NULL;
-    slab_put put = k != NULL ? kmalloc_put(k, p, far, &word, &irq) : SLAB_PUT_REFUSED;
+    slab_put put = k != NULL ? kmalloc_put_plain(k, p, far, &word, &irq) : SLAB_PUT_REFUSED;
     if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
         (void)loam_slab__settle(*far, word, irq);
     return LOAM_LIKELY(put != SLAB_PUT_REFUSED);

@@ -108,7 +108,8 @@ static void process_set_ranges(process *self, uint32_t ranges)
     (void)mprotect(self, LOAM_PAGE_SIZE, PROT_READ | PROT_WRITE);
     loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
     if (!process_is_watched())
-        loam_atomic_ptr_store((void **)&self->kmalloc, self->range[0].kmalloc);
+        loam_atomic_ptr_store((void **)(self->slabs.modes == 0 ? &self->kmalloc : &self->dressed),
+                              self->range[0].kmalloc);
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));
 }
