@@ -51,8 +51,8 @@ typedef struct process_range {
 /* Its first page is read-only but while a range is added: a stray write does not turn malloc to
  * tables of somebody else's. */
 typedef struct process {
-    /* [atomic] Of the first range, for the fast paths; NULL: the process has not started, is watched
-     * (watch.h), or has modes: nothing there asks whether the layers are slow. */
+    /* [atomic] Of the first range, for the fast paths; NULL: the process has not started, is
+     * watched (watch.h), or has modes: nothing there asks whether the layers are slow. */
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
     loam_kmalloc *dressed;                   /* [atomic] the same where there are modes */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
