@@ -267,13 +267,56 @@ static bool process_more(uint32_t counted, size_t size)
 
 /* ---- blocks ---- */
 
-static void *range_alloc(process_range *r, size_t size, size_t align, bool zero, const void *caller)
+typedef struct wish {
+    size_t size, align;
+    bool zero;
+    const void *caller;
+} wish;
+
+/* [thread] The range to begin with for so many more blocks: one that is full says no only after it
+ * has asked everybody for what can be spared. */
+static _Thread_local struct {
+    uint32_t range, more;
+} lately __attribute__((tls_model("initial-exec")));
+
+enum { LATELY = 256 };
+
+static void *range_alloc(process_range *r, const wish *w)
 {
-    void *p = align > PROCESS_ALIGN ? loam_kmalloc_aligned(r->kmalloc, size, align)
-                                    : loam_kmalloc__general(r->kmalloc, size, caller);
-    if (p != NULL && zero)
-        __builtin_memset(p, 0, size);
+    void *p = w->align > PROCESS_ALIGN ? loam_kmalloc_aligned(r->kmalloc, w->size, w->align)
+                                       : loam_kmalloc__general(r->kmalloc, w->size, w->caller);
+    if (p != NULL && w->zero)
+        __builtin_memset(p, 0, w->size);
     return p;
+}
+
+/* Out of ranges [from, to); `first` was the first one asked. */
+static void *ranges_alloc(uint32_t from, uint32_t to, uint32_t first, const wish *w)
+{
+    for (uint32_t i = from; i < to; i++) {
+        void *p = range_alloc(&loam__process.range[i], w);
+        if (p == NULL)
+            continue;
+        if (i != first) {
+            lately.range = i;
+            lately.more = LATELY;
+        }
+        return p;
+    }
+    return NULL;
+}
+
+static void *every_range(const wish *w)
+{
+    uint32_t n = loam_atomic_load(&loam__process.ranges);
+    uint32_t first = lately.more != 0 ? lately.range : 0;
+    lately.more -= lately.more != 0;
+    void *p = ranges_alloc(first, n, first, w);
+    if (p == NULL)
+        p = ranges_alloc(0, first, first, w);
+    if (p == NULL && process_more(n, w->size > w->align ? w->size : w->align))
+        p = ranges_alloc(n, loam_atomic_load(&loam__process.ranges), first, w);
+    return p; /* a range made for it has no memory either: NULL */
 }
 
 void *process_alloc(size_t size, size_t align, bool zero, const void *caller)
@@ -294,12 +337,5 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller)
     void *alone = must || size >= process_huge_from() ? huge_alloc(size, align) : NULL;
     if (alone != NULL || must)
         return alone;
-    for (uint32_t i = 0, made = 0;; i++) {
-        uint32_t n = loam_atomic_load(&loam__process.ranges);
-        if (i == n && (made++ != 0 || !process_more(n, size > align ? size : align)))
-            return NULL; /* a range made for it has no memory either */
-        void *p = range_alloc(&loam__process.range[i], size, align, zero, caller);
-        if (p != NULL)
-            return p;
-    }
+    return every_range(&(wish){size, align, zero, caller});
 }
