@@ -118,7 +118,8 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
         s->modes |= LOAM_SLAB_POISON;
     s->locked = slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
     s->parts = slab_has_remote(s) ? s->ncpus : 0;
-    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++)
+    /* 0 is right, too: the first free elsewhere then is told at once */
+    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus && !config->fresh; i++)
         s->cpu[i].room = slab_room(s);
     s->rng = config->seed != 0 ? config->seed : 0x9e3779b97f4a7c15ULL;
     s->magic = SLAB_MAGIC;
@@ -146,17 +147,18 @@ static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_s
     if (slab_is_many(s)) {
         at += (0 - (uintptr_t)at) & (SLAB_LINE - 1);
         s->cpu = (slab_cpu *)(void *)at;
-        __builtin_memset(s->cpu, 0, s->ncpus * sizeof(slab_cpu));
+        if (!config->fresh)
+            __builtin_memset(s->cpu, 0, s->ncpus * sizeof(slab_cpu));
         at += s->ncpus * sizeof(slab_cpu);
     }
     if (layer_kept_frames(config) != 0) {
         at += (0 - (uintptr_t)at) & (SLAB_LINE - 1);
-        loam_slab__kept_start(s, at);
+        loam_slab__kept_start(s, at, config->fresh);
         at += (s->ncpus + 1) * sizeof(slab_kept);
     }
     uint32_t cap = layer_ring_cap(config);
     layer_start_ring(&s->ring, config, (void **)(void *)at);
-    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++) {
+    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus && cap != 0; i++) {
         at += cap * sizeof(void *);
         layer_start_ring(&s->cpu[i].ring, config, (void **)(void *)at);
     }

@@ -893,8 +893,8 @@ void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks);
 /* Every processor's lock, for a copy of the whole; and back. */
 void loam_slab__kept_freeze(loam_slabs *s);
 void loam_slab__kept_thaw(loam_slabs *s);
-/* The parts of a layer that keeps, in memory of this many bytes. */
-void loam_slab__kept_start(loam_slabs *s, void *at);
+/* The parts of a layer that keeps, at this place; fresh: it reads 0. */
+void loam_slab__kept_start(loam_slabs *s, void *at, bool fresh);
 /* S17; the descriptors are sound. */
 const char *loam_slab__check_kept(const loam_slabs *s);
 

@@ -224,6 +224,8 @@ void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
     *frames = *blocks = 0;
     for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++) {
         slab_kept *k = &s->kept[i];
+        if (loam_atomic_peek(&k->frames) == 0) /* no order: others change it meanwhile, anyway */
+            continue;
         loam_irq irq = kept_lock(s, k);
         *frames += kept_frames(k);
         *blocks += k->blocks;
@@ -244,9 +246,11 @@ void loam_slab__kept_thaw(loam_slabs *s)
         kept_unlock(s, &s->kept[i], irq);
 }
 
-void loam_slab__kept_start(loam_slabs *s, void *at)
+void loam_slab__kept_start(loam_slabs *s, void *at, bool fresh)
 {
     s->kept = at;
+    if (fresh)
+        return;
     __builtin_memset(s->kept, 0, kept_parts(s) * sizeof(slab_kept));
     for (uint32_t i = 0; i < kept_parts(s); i++)
         s->kept[i].lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);

@@ -187,6 +187,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
     loam_slab_config slabs = loam__process.slabs;
     slabs.meta = r->own;
     slabs.seal = process_seal;
+    slabs.fresh = true;
     r->slabs = loam_slabs_init(r->zone, &slabs);
     r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;
     return r->kmalloc != NULL;
