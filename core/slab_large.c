@@ -11,10 +11,18 @@
  *            frames   [ lead: magic | block ............ | magic ]
  *                                    ^ descriptor's piece; asked for `size` bytes
  *
+ *        Blocks from 4 MiB on take the lowest run of free frames that is long enough, wherever that
+ *        lies: the zone's own places for them are multiples of the next power of two, and what was
+ *        freed between those would stay, in memory and of no use.
+ *
+ *            frames   |used|free 16 |free 8 |used|          | free 32         |
+ *                          ^ 20 of them here                ^ not here
+ *
  * RULES  K3 and K4 of kmalloc.c.
  * LOCKS  slab_lock while the list of large blocks changes. A block that is freed is claimed first,
  *        by one cas: of two frees at once one is refused.
- * COST   One call of the zone, or none: slab_kept.c. O(1) besides.
+ * COST   One call of the zone, or none: slab_kept.c. O(1) besides; looking for a run: O(orders)
+ *        looks at free blocks.
  * FROM   -
  * NOT    Growing into frames that a front or another block holds: kmalloc moves the block.
  */
@@ -44,23 +52,86 @@ static uint64_t large_npages(const loam_slabs *s, size_t size, size_t align, siz
     return npages <= s->len >> LOAM_PAGE_SHIFT && npages <= UINT32_MAX ? npages : 0;
 }
 
-static slab_desc *large_build(loam_slabs *s, uint64_t npages, size_t lead, unsigned char **base)
-{
-    *base = loam_slab__frames_alloc(s, npages);
-    if (*base == NULL)
-        return NULL;
-    slab_desc *d = loam_slab__desc_make(s, *base + lead);
-    if (d == NULL)
-        loam_slab__frames_free(s, *base);
-    return d;
-}
-
 /* What is asked for. */
 typedef struct large_wish {
     const void *owner, *site;
     size_t size, align, lead;
     uint64_t npages;
 } large_wish;
+
+/* ---- the lowest free frames that are enough ---- */
+
+enum {
+    LARGE_FITTED = 1024,   /* frames from which on they are looked for */
+    LARGE_LOOKS = 8,       /* free blocks of an order that are looked at */
+    LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
+    LARGE_MOST = 18        /* order at which free blocks are cut */
+};
+
+/* Where a block of so many frames can begin in the run of free ones around this frame; `none` if
+ * they are too few. */
+static uint64_t large_place(const loam_slabs *s, uint64_t frame, uint64_t npages, uint64_t none)
+{
+    loam_zone *zone = s->zones.zone[0];
+    uint64_t piece = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT, from = frame, end = frame;
+    loam_pfn first;
+    unsigned order, n = 0;
+    while (n++ < LARGE_NEIGHBOURS && from > s->first_frame &&
+           loam_zone_find_free(zone, loam_pfn_of(from - 1), &first, &order))
+        from = first.v;
+    from = loam_align_up(from, piece);
+    for (n = 0; n < LARGE_NEIGHBOURS && end < from + npages; n++) {
+        if (!loam_zone_find_free(zone, loam_pfn_of(end), &first, &order))
+            return none;
+        end = first.v + (1ULL << order);
+    }
+    return end < from + npages ? none : from;
+}
+
+/* A run of so many frames has a free block of at least a quarter of them. */
+static uint64_t large_lowest(const loam_slabs *s, uint64_t npages, uint64_t none)
+{
+    loam_zone *zone = s->zones.zone[0];
+    uint64_t best = none;
+    for (unsigned order = loam_log2_floor(npages) - 2; order <= LARGE_MOST; order++) {
+        loam_pfn at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(0));
+        for (unsigned n = 0; n < LARGE_LOOKS && !loam_pfn_is_none(at) && at.v < best; n++) {
+            uint64_t place = large_place(s, at.v, npages, none);
+            best = place < best ? place : best;
+            at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(at.v + 1));
+        }
+    }
+    return best;
+}
+
+/* NULL: there are none that lie together; or others were faster. Where the layer's own things lie
+ * between the blocks free runs are short, and are not looked for. */
+static unsigned char *large_fit(const loam_slabs *s, const large_wish *wish)
+{
+    const uint64_t none = UINT64_MAX;
+    if (s->meta == NULL || wish->align > s->mask || wish->npages < LARGE_FITTED)
+        return NULL;
+    uint64_t at = large_lowest(s, wish->npages, none);
+    if (at == none || loam_zone_alloc_at(s->zones.zone[0], loam_pfn_of(at), wish->npages,
+                                         LOAM_ZONE_SLAB | LOAM_ZONE_ATOMIC) != LOAM_OK)
+        return NULL;
+    unsigned char *base = (unsigned char *)s->base + ((at - s->first_frame) << LOAM_PAGE_SHIFT);
+    LOAM_PORT_NOTE_SHOW(base, (size_t)wish->npages << LOAM_PAGE_SHIFT);
+    return base;
+}
+
+static slab_desc *large_build(loam_slabs *s, const large_wish *wish, unsigned char **base)
+{
+    *base = large_fit(s, wish);
+    if (*base == NULL)
+        *base = loam_slab__frames_alloc(s, wish->npages);
+    if (*base == NULL)
+        return NULL;
+    slab_desc *d = loam_slab__desc_make(s, *base + wish->lead);
+    if (d == NULL)
+        loam_slab__frames_free(s, *base);
+    return d;
+}
 
 void loam_slab__large_name(slab_desc *d, const void *owner, size_t size, const void *site)
 {
@@ -86,7 +157,7 @@ static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
     loam_irq irq = slab_lock(s);
     s->building++;
     slab_unlock(s, irq);
-    slab_desc *d = large_build(s, wish->npages, wish->lead, &base);
+    slab_desc *d = large_build(s, wish, &base);
     irq = slab_lock(s);
     s->building--;
     if (d != NULL) {
