@@ -13,7 +13,8 @@ PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) $(PORT_SRC)
 SO_VERSION := 0
 
 PRELOAD_CFLAGS := $(FOR_PACKAGES) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
-    -fno-builtin-malloc -fno-semantic-interposition -ffunction-sections -fdata-sections -DLOAM_HOSTED_NOTES=1 \
+    -fno-builtin-malloc -fno-semantic-interposition -ffunction-sections -fdata-sections \
+    -DLOAM_HOSTED_NOTES=1 \
     -DLOAM_HOSTED_FIRST_CPU=63 # PROCESS_NOBODY
 so_CC := gcc
 so_GROUP := host
@@ -32,7 +33,8 @@ build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) port/
 	$$(call say,LD $(2),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)gcc $(3) $$(LDFLAGS) -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
-	    -Wl,-z,now,-z,relro,--no-undefined,--gc-sections -Wl,--version-script=port/preload/libloam.map \
+	    -Wl,-z,now,-z,relro,--no-undefined,--gc-sections \
+	    -Wl,--version-script=port/preload/libloam.map \
 	    $$(filter %.o,$$^) -lpthread -o $$@
 
 build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)

@@ -60,7 +60,7 @@ static void forks_in_forks(tap *t)
     release(alloc(100));
     sigaction(SIGALRM, &action, &old);
     for (unsigned i = 0; i < 200; i++) {
-        soon.it_value.tv_usec = 1 + i % 50 * 10;
+        soon.it_value.tv_usec = 1 + (int)(i % 50 * 10);
         setitimer(ITIMER_REAL, &soon, NULL);
         fork_a_child(SIGALRM);
     }
@@ -437,7 +437,37 @@ static void no_memory(tap *t)
     TAP_STR(t, line, "");
 }
 
+/* Eight blocks are out, and change their sizes: all addresses that they ever had are not much more
+ * than what they had together at most. */
+static void large_in_holes(tap *t)
+{
+    enum { BLOCKS = 8, CHANGES = 400 };
+    unsigned char *block[BLOCKS] = {NULL};
+    size_t size[BLOCKS] = {0}, live = 0, most = 0;
+    uintptr_t low = UINTPTR_MAX, high = 0;
+    uint64_t random = 1;
+    for (unsigned i = 0; i < CHANGES; i++) {
+        random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+        unsigned k = (unsigned)(random >> 60) % BLOCKS;
+        release(block[k]);
+        live -= size[k];
+        size[k] = 5 * MIB + (size_t)((random >> 20) % (20 * MIB));
+        live += size[k];
+        most = live > most ? live : most;
+        block[k] = alloc(size[k]);
+        TAP_CHECK(t, block[k] != NULL);
+        uintptr_t at = (uintptr_t)block[k];
+        low = at < low ? at : low;
+        high = at + size[k] > high ? at + size[k] : high;
+    }
+    for (unsigned k = 0; k < BLOCKS; k++)
+        release(block[k]);
+    TAP_CHECK(t, high - low < most + most / 2);
+}
+
 static const tap_case cases[] = {
+    /* first, as the other blocks of a process lie in between */
+    {"malloc: 5 to 25 MiB: lie where others were", large_in_holes},
     {"fork: in a handler that interrupts a fork", forks_in_forks},
     {"malloc: size 0: a block, another each time", nothing_asked},
     {"malloc: too much, overflow: NULL, ENOMEM", too_much},
