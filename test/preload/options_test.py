@@ -28,9 +28,9 @@ int main(int argc, char **argv)
     char *volatile p = malloc(100);
     const char *what = argc > 1 ? argv[1] : "";
     if (strcmp(what, "overrun") == 0)
-        p[100] = 1;
+        p[100] ^= 1;
     if (strcmp(what, "underrun") == 0)
-        p[-1] = 1;
+        p[-1] ^= 1;
     if (strcmp(what, "leak") != 0)
         free(p);
     if (strcmp(what, "late") == 0) {
