@@ -55,11 +55,11 @@ build/packages/%: tools/packages.sh
 # $(call objects,VARIANT,SOURCES)
 objects = $(patsubst %.c,build/$(1)/obj/%.o,$(2))
 
-# Objects of other flags than these are made again.
+# Objects of other flags than these are made again. The folder is made while the recipe is read, as
+# the file in it is written then.
 define variant_rules
 build/$(1)/flags: FORCE
-	$$(Q)mkdir -p $$(@D)
-	$$(file >$$@.now,$($(1)_CC) $($(1)_CFLAGS))
+	$$(shell mkdir -p $$(@D))$$(file >$$@.now,$($(1)_CC) $($(1)_CFLAGS))
 	$$(Q)cmp -s $$@.now $$@ || cp $$@.now $$@
 
 build/$(1)/obj/%.o: %.c build/$(1)/flags | build/packages/$($(1)_GROUP)
