@@ -369,7 +369,7 @@ static void *fork_or_be_there(void *arg)
     }
     pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
     for (unsigned i = 0; i < turns; i++) {
-        soon.it_value.tv_usec = 1 + i % 50 * 20;
+        soon.it_value.tv_usec = (suseconds_t)(1 + i % 50 * 20);
         setitimer(ITIMER_REAL, &soon, NULL);
         fork_in_handler(SIGALRM);
     }
