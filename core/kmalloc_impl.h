@@ -4,7 +4,7 @@
 
 /* kmalloc_impl.h - what kmalloc's two files share. The theory is at the top of kmalloc.c. */
 #include "loam/kmalloc.h"
-#include "slab_internal.h"
+#include "slab_fast.h"
 #include "vmap_impl.h"
 
 enum {

@@ -32,7 +32,7 @@
  *        them; division by multiplication after Granlund and Montgomery.
  * NOT    Colouring of slabs.
  */
-#include "slab_internal.h"
+#include "slab_fast.h"
 
 /* ---- slots ---- */
 

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_SLAB_DATA_H
+#define LOAM_SLAB_DATA_H
+
+/* slab_data.h - the object layer's data, shared by slab*.c and kmalloc.c and by nobody else.
+ *
+ *   address --(- base)--> off --(>> shift)--> index --(leaf[index / 64])--> descriptor, 64 bytes
+ *                                                                          |   |    |
+ *   cache <--- front: current word, its slab, lists <----------------------+   |    | + one frame
+ *     |          ^ one a processor that allocated, and a shared one            v    v
+ *     '---front[cpu]                                        free words        remote line
+ *                                                           bit set = free    bit set = freed by
+ *                                                           the owner's       another: anybody's
+ *
+ * The guard of a field is the first word of its comment. [own]: the processor whose front owns the
+ * slab, with interrupts off; if that is the shared front, whoever holds the layer's lock. [lock]:
+ * slab_lock. [init]: written before others see it. [cpu]: one processor's own.
+ */
+#include "loam/port.h"
+#include "loam/slab.h"
+#include "loam/trace.h"
+#include "loam/zone.h"
+
+enum {
+    SLAB_LINE = 64,         /* bytes: descriptors, words and fronts come in whole cache lines */
+    SLAB_LEAF = 64,         /* descriptors a leaf */
+    SLAB_LEAF_BITS = 6,     /* log2 of it */
+    SLAB_WORDS = 64,        /* words a slab at most: `any` has a bit for each */
+    SLAB_FRAME_LINES = 63,  /* lines a metadata frame, after its header */
+    SLAB_OWN_HALVES = 10,   /* halves of remote words in the remote line: of 320 slots */
+    SLAB_TURNS = 2,         /* others are asked so often before memory is out */
+    SLAB_GATHER = 32,       /* words whose frees a processor gathers */
+    SLAB_GUARD_LEAD = 16,   /* least bytes of magic before a block */
+    SLAB_GUARD_TAIL = 8,    /* least bytes of magic behind the largest block of a class */
+    SLAB_GUARD_MOST = 128,  /* most bytes of it on either side, so that large blocks cost no more */
+    SLAB_GUARD_BYTE = 0xfb, /* the magic's, unless it is drawn at random */
+    SLAB_POISON_BYTE = 0x6b /* what freed bytes read, unless zero_free says 0 */
+};
+
+#define SLAB_MAGIC (SLAB_GUARD_BYTE * 0x0101010101010101ULL)
+
+_Static_assert(SLAB_LEAF == 1 << SLAB_LEAF_BITS && SLAB_LEAF * SLAB_LINE == LOAM_PAGE_SIZE,
+               "a leaf is one frame");
+
+/* These modes keep a slab_info for each slot. */
+#define SLAB_INFO_MODES (LOAM_SLAB_GUARD | LOAM_SLAB_QUARANTINE | LOAM_SLAB_OWNER)
+
+typedef enum slab_kind { SLAB_NONE, SLAB_SLOTS, SLAB_LARGE, SLAB_KINDS } slab_kind;
+
+/* What is known of one slab-sized piece of the window. Where nothing of ours starts all is zero but
+ * `front`, and the fast path of free fails by itself: that front takes nobody's frees. */
+typedef struct slab_desc {
+    _Alignas(64) union {
+        uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
+        uint32_t npages; /* [init] large: frames */
+    };
+    /* [atomic] slots: processor of the front that owns it, changes with `front`; else 0 */
+    uint8_t cpu;
+    uint8_t nothing;     /* 0 */
+    uint8_t kind;        /* [lock] slab_kind */
+    uint8_t large;       /* of a large block: SLAB_LARGE_OUT, ..; claimed and given out by a cas */
+    unsigned char *base; /* [init] first byte of the frames */
+    loam_list link;      /* [own] slots: partial or full list; large [lock]: all */
+    /* [atomic] the slab_front that owns it, changes under the lock; all but slots: the layer's
+     * `nobody` */
+    void *front;
+    union {
+        struct {
+            uint64_t *words; /* [init] behind their slab_head; then each slot's slab_info */
+            uint32_t bound;  /* [init] as in slab_front */
+            uint64_t tag;    /* [init] slab_tag_of word 0; stays when the slab goes */
+        };
+        struct {
+            const void *nowhere; /* NULL */
+            const char *former;  /* [lock] where nothing starts: the class that did, or NULL */
+        };
+        struct {
+            union {
+                void *owner; /* the loam_kmalloc; views read it and what follows at any time */
+                struct slab_desc *next; /* [kept] of the list of what is kept */
+            };
+            uint64_t size; /* bytes asked for; of a slab that is kept, its former name */
+            void *site;    /* of a slab that is kept, its tag: a late free finds it */
+        };
+    };
+} slab_desc;
+_Static_assert(sizeof(slab_desc) == SLAB_LINE, "one cache line");
+
+/* What each allocation and each free of the owner changes: before the free words, and not in the
+ * descriptor, which others read who free. */
+typedef struct slab_head {
+    uint64_t any;     /* [own] bit i: word i may have a free slot; clear: it has none */
+    uint32_t used;    /* [own] slots that are out */
+    uint32_t nothing; /* 0 */
+} slab_head;
+
+enum {
+    SLAB_INNER_BYTES = sizeof(slab_head) + sizeof(uint64_t),
+    SLAB_INNER_AT = SLAB_LINE - SLAB_INNER_BYTES,
+    /* With 32-bit addresses a descriptor has room for the head and word of so many slots. */
+    SLAB_INNER_SLOTS = sizeof(void *) == 4 ? 64 : 0
+};
+_Static_assert(SLAB_INNER_SLOTS == 0 ||
+                   offsetof(slab_desc, tag) + sizeof(uint64_t) <= SLAB_INNER_AT,
+               "the rest of a descriptor lies before them");
+
+/* The other line of a slab in a layer of many processors, one frame behind the descriptor: what
+ * those write that do not own the slab. slab_remote.c has the protocol. All zero: no slab. */
+typedef struct slab_remote {
+    _Alignas(64) uint32_t state; /* [atomic] generation, alive, queued, pins */
+    uint32_t next;   /* of who queued it: index + 1 of the next slab of a stack, 0: the last */
+    uint32_t any[2]; /* [atomic] bit i: word i may have remote bits */
+    uint32_t *half;  /* [init] the remote words in halves [atomic]: `own`, or lines of their own */
+    uint32_t own[SLAB_OWN_HALVES];
+} slab_remote;
+_Static_assert(sizeof(slab_remote) == SLAB_LINE, "one cache line");
+
+/* slab_remote.state */
+enum {
+    SLAB_PIN = 1, /* so many publish, look or take: the slab stays */
+    SLAB_PINS = 0xfff,
+    SLAB_ALIVE = 0x1000,
+    SLAB_QUEUED = 0x2000, /* on a stack, or on its way there */
+    SLAB_GENERATION = 16  /* from this bit up: which of the slabs that were at this place */
+};
+
+typedef enum slab_state { SLAB_FREE, SLAB_OUT, SLAB_WAITING } slab_state;
+
+/* slab_desc.large: the block is out. Clear while it waits, in quarantine or kept, and where no such
+ * block is, so that a free that comes late finds nothing to claim. */
+enum {
+    SLAB_LARGE_OUT = 0x80,
+    SLAB_LARGE_SLAB = 0x40, /* it waits, and was a slab */
+    SLAB_LARGE_LEAD = 0x3f  /* log2 of the bytes before it, 0 for none */
+};
+
+/* Of one slot, with SLAB_INFO_MODES. */
+typedef struct slab_info {
+    const void *site;
+    uint32_t size; /* bytes asked for */
+    uint32_t tag;  /* [atomic] slab_state, and above it the slot's bytes before the block */
+} slab_info;
+
+enum { SLAB_TAG_STATE = 3, SLAB_TAG_LEAD = 2 /* mask; shift */ };
+
+static inline uint32_t slab_tag(size_t lead, slab_state state)
+{
+    return (uint32_t)lead << SLAB_TAG_LEAD | (uint32_t)state;
+}
+
+/* Anybody may ask. no order: a block that is out stays so until it is freed. */
+static inline slab_state slab_state_of(const slab_info *info)
+{
+    return (slab_state)(loam_atomic_peek(&info->tag) & SLAB_TAG_STATE);
+}
+
+static inline size_t slab_lead_of(const slab_info *info)
+{
+    return loam_atomic_peek(&info->tag) >> SLAB_TAG_LEAD; /* no order: as above */
+}
+
+/* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
+ * find nothing there. */
+typedef struct slab_front {
+    _Alignas(64) uint64_t *word; /* [cpu] current free word; the layer's zero word for none */
+    slab_desc *slab;             /* [cpu] the slab of the current word */
+    uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
+    uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
+    uint32_t slabs;    /* [atomic] on both lists, and on their way to or from them */
+    loam_list partial; /* [own] slabs with any != 0 */
+    loam_list full;    /* [own] slabs with any == 0 */
+    /* what others read who free */
+    _Alignas(64) uintptr_t
+        told_key; /* [init] the same as key; 0 in a layer without remote words, or with records */
+    loam_cache *cache; /* [init] */
+    uint32_t stride;   /* [init] as in loam_cache */
+    uint32_t cpu;      /* [init] processor; the layer's ncpus: the shared one */
+    slab_desc *empty;  /* [own] the last slab that was seen to become empty, or NULL */
+    uint64_t rng;      /* [own] of the random mode */
+} slab_front;
+_Static_assert(offsetof(slab_front, told_key) == SLAB_LINE, "one line for each side");
+
+struct loam_cache {
+    /* read by the fast paths */
+    _Alignas(64) const bool *slow; /* as in loam_slabs */
+    uint32_t stride;               /* [init] bytes a slot */
+    uint32_t slots;                /* [init] slots a slab */
+    uint32_t recip;                /* [init] ceil(2^32 / stride) */
+    /* the rest */
+    uint32_t align;
+    const void *owner; /* the loam_kmalloc whose class this is, or NULL */
+    loam_slabs *slabs;
+    const char *name;
+    size_t size;    /* bytes of an object */
+    loam_list link; /* [lock] */
+    loam_ctor_fn *ctor;
+    void *ctx;
+    uint32_t lead; /* bytes of magic before an object of default alignment */
+    /* [cpu] whom each processor uses: its own, or the shared one's */
+    slab_front *front[LOAM_PORT_MAX_CPUS];
+    slab_front shared; /* whom all share; of a layer of one processor that one's */
+    /* [lock] each processor's own, as many as loam_slabs.parts; NULL: not made yet */
+    slab_front *part[];
+};
+
+/* Header of a frame that is cut into lines. */
+typedef struct slab_lines {
+    _Alignas(64) loam_list link;
+    uint64_t free; /* bit i: line i is free; bit 0 is this header and never set */
+} slab_lines;
+_Static_assert(sizeof(slab_lines) == SLAB_LINE, "one line");
+
+/* Blocks that were freed and wait, oldest first. slab_quarantine.c */
+typedef struct slab_ring {
+    void **block;
+    uint32_t cap, head;
+    uint32_t count; /* [own] stored whole, for views that add it up */
+    uint64_t bytes, limit;
+} slab_ring;
+
+/* Frees of another's objects, not told yet: those of one word. */
+typedef struct slab_gathered {
+    uint64_t tag;  /* whose: slab_tag_of; 0: nothing */
+    uint64_t bits; /* bit i set: slot i was freed here, or there is none */
+} slab_gathered;
+
+/* One comparison tells whether an entry is for a word: index + 1 of the slab, generation, word. */
+static inline uint64_t slab_tag_of(uint32_t slab, uint32_t generation, unsigned word)
+{
+    return (uint64_t)slab << 32 | (generation & 0xffff) << 16 | word;
+}
+
+/* Where no slab was: neither an entry nor a slab has it. */
+#define SLAB_GONE slab_tag_of(UINT32_MAX, 0, 0)
+
+static inline uint32_t slab_tag_slab(uint64_t tag)
+{
+    return (uint32_t)(tag >> 32);
+}
+
+static inline uint32_t slab_tag_generation(uint64_t tag)
+{
+    return (uint32_t)tag >> 16;
+}
+
+static inline unsigned slab_tag_word(uint64_t tag)
+{
+    return (unsigned)tag & 0xffff;
+}
+
+/* Its place in the table: neighbouring slabs start five apart. */
+static inline unsigned slab_gather_at(const slab_desc *d, unsigned word)
+{
+    return ((unsigned)((uintptr_t)d / SLAB_LINE) * 5 + word) & (SLAB_GATHER - 1);
+}
+
+/* What a processor has beside its fronts. */
+typedef struct slab_cpu {
+    _Alignas(64) uint32_t stack; /* [atomic] index + 1 of the slab queued last; 0; SLAB_CLOSED */
+    uint32_t asked;              /* [atomic] 1: memory is short elsewhere */
+    /* [cpu] bytes that may still be gathered before all is told; slab_room: nothing is */
+    _Alignas(64) uint32_t room;
+    bool offline;                     /* [lock] written by the processor itself */
+    slab_gathered entry[SLAB_GATHER]; /* [cpu] */
+    slab_ring ring;                   /* [cpu] */
+} slab_cpu;
+
+#define SLAB_CLOSED UINT32_MAX
+
+typedef enum slab_gathering { SLAB_GATHERED, SLAB_TWICE, SLAB_FULL, SLAB_MUCH } slab_gathering;
+
+/* One bit more for a word that has its entry. Interrupts are off. */
+static inline slab_gathering slab_gather(slab_gathered *at, uint64_t bit)
+{
+    uint64_t bits = at->bits;
+    if (LOAM_UNLIKELY((bits & bit) != 0))
+        return SLAB_TWICE;
+    at->bits = bits |= bit;
+    return LOAM_LIKELY(bits != UINT64_MAX) ? SLAB_GATHERED : SLAB_FULL;
+}
+
+enum { SLAB_KEPT_LISTS = 44, SLAB_KEPT_MOST = 1024 /* frames */ };
+
+/* Large blocks that a processor freed and keeps for its next request: slab_kept.c. */
+typedef struct slab_kept {
+    _Alignas(64) loam_lock lock; /* a leaf */
+    uint32_t frames; /* [atomic] of all of them, written with the lock; others read it as a hint */
+    uint32_t blocks; /* [kept] the lock above */
+    uint32_t hand;   /* [kept] the list from which the next goes, when they are too many */
+    uint64_t lists;  /* [kept] bit i: list i has blocks */
+    slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */
+} slab_kept;
+
+struct loam_slabs {
+    uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
+    uintptr_t len;    /* bytes of the window from there */
+    const bool *slow; /* true: every call takes the general path (modes, a trace that is on) */
+    uintptr_t mask;   /* slab size - 1 */
+    unsigned shift;   /* log2 of the slab size */
+    unsigned modes;
+    bool keep_empty;
+    bool lazy;            /* [init] a processor's front comes with its first block */
+    bool locked;          /* many processors and a mode: all use the shared fronts */
+    uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
+    uint32_t parts;       /* processors with fronts of their own; 0: all use the shared ones */
+    loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */
+    uint32_t births;      /* [lock] generation of the slab made last */
+    slab_cpu *cpu;        /* one for each processor, NULL with one */
+    bool always;          /* what `slow` points to unless only the trace decides */
+    slab_front nobody;    /* owns what is no slab; has no key */
+    uint64_t none;        /* 0: the current word of a front that has none */
+    uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
+    uint32_t leaves;      /* entries of leaf[] */
+    uintptr_t no_leaf;    /* the leaf of nothing; a real leaf when the window needs only one */
+    uintptr_t align_max;  /* alignment on which addresses and frames agree, 0: every one */
+    uint64_t rng;         /* [lock] of the random mode: fronts draw their first from it */
+    uint64_t magic;       /* [init] of the guard mode */
+    uint64_t first_frame; /* frame of the window's first byte */
+    loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
+    loam_linear meta_map; /* [init] that zone's; len 0 without it */
+    void (*seal)(void *va, size_t len); /* [init] or NULL */
+    loam_list caches;                   /* in order of creation */
+    uint32_t cache_count;
+    loam_list lines_partial; /* slab_lines with a free line */
+    loam_list lines_full;
+    uint32_t line_frames, lines_used;
+    loam_list large;
+    uint32_t large_count;
+    uint64_t refusals, failures;
+    slab_ring ring;       /* [lock] of who has none of its own, and of large blocks */
+    slab_kept *kept;      /* one for each processor and one for all others; NULL: none is kept */
+    uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */
+    loam_zonelist zones;  /* [init] the layer's own, and those that it falls back to */
+    loam_trace *trace;
+    /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
+     * adding 64 times an index gives the descriptor */
+    uintptr_t leaf[];
+};
+
+#endif
