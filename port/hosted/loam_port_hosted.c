@@ -7,6 +7,7 @@
  * looks at the core dump. Policy and listener are set before threads start and not changed while
  * they run. */
 #define _POSIX_C_SOURCE 200809L
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
@@ -49,7 +50,9 @@ static void hosted_tell(const loam_report *report)
     while (line[len] != '\0')
         len++;
     line[len] = '\n';
-    (void)!write(STDERR_FILENO, line, len + 1); /* nothing is left to do if it fails */
+    while (write(STDERR_FILENO, line, len + 1) < 0 && errno == EINTR) {
+        /* a signal came in between; nothing is left to do if it fails */
+    }
 }
 
 static _Noreturn void hosted_end(const loam_report *report)

@@ -5,14 +5,13 @@
  * error before they end, so it is kept by a number of our own. */
 #include "watch.h"
 
-#include <unistd.h>
-
-static int end_file = STDERR_FILENO;
+#include <errno.h>
 
 void atend_prepare(void)
 {
-    if (loam__conf.stats || loam__conf.leaks)
-        end_file = out_keep(STDERR_FILENO);
+    if (loam__conf.stats || loam__conf.leaks || loam__conf.profile[0] != '\0' ||
+        loam__conf.trace[0] != '\0')
+        out_keep_errors();
 }
 
 typedef struct leak_sums {
@@ -52,21 +51,30 @@ static void leaks(process_out *out)
     out_fmt(out, "loam: %U bytes in %U blocks are still out\n", sums.bytes, sums.blocks);
 }
 
-__attribute__((destructor)) static void at_end(void)
+/* 0, or why it was not written. */
+static int end_write(int file)
 {
     process_out out;
-    int file = -1;
-    watch_end();
-    if (!loam__conf.stats && !loam__conf.leaks)
-        return;
-    if (loam__conf.file[0] != '\0')
-        file = out_open(loam__conf.file);
-    out_init(&out, file >= 0 ? file : end_file);
-    if (loam__conf.file[0] != '\0' && file < 0)
-        out_fmt(&out, "loam: LOAM_CONF: the file cannot be written: here instead\n");
+    out_init(&out, file);
     if (loam__conf.stats)
         process_figures(&out, loam__conf.json);
     if (loam__conf.leaks)
         leaks(&out);
     out_end(&out);
+    return out.error;
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+    const char *path = loam__conf.file;
+    watch_end();
+    if (!loam__conf.stats && !loam__conf.leaks)
+        return;
+    if (path[0] != '\0') {
+        int file = out_open(path), error = file < 0 ? errno : end_write(file);
+        if (error == 0)
+            return;
+        out_tell("file", path, error, "here instead");
+    }
+    (void)end_write(out_errors()); /* nothing is left to tell it to */
 }

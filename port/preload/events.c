@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include "watch.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -49,22 +50,36 @@ static struct {
     int file;      /* [init], and again in a child */
     uint32_t room; /* [atomic] events that the file may still take */
     uint32_t lost; /* [atomic] */
+    int error;     /* [atomic as a whole] the errno with which a write failed first; 0: none did */
     bool ended;    /* [atomic as a whole] each event goes out at once */
 } events;
 
 /* [thread] The system's number of this thread; 0: not asked yet. */
 static _Thread_local uint32_t event_thread __attribute__((tls_model("initial-exec")));
 
-bool events_prepare(void)
+/* Rings and file; 0, or why there is none. */
+static int events_open(void)
 {
     size_t bytes = (size_t)EVENT_RINGS * EVENT_CAP * sizeof(loam_trace_event);
-    uint64_t most = loam__conf.trace_most / sizeof(loam_trace_event);
+    events.file = out_open(loam__conf.trace);
+    if (events.file < 0)
+        return errno;
     void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    events.file = out_open(loam__conf.trace);
-    if (mem == MAP_FAILED || events.file < 0 ||
-        loam_trace_init(&events.trace, EVENT_RINGS, EVENT_CAP, mem) != LOAM_OK)
+    if (mem != MAP_FAILED && loam_trace_init(&events.trace, EVENT_RINGS, EVENT_CAP, mem) == LOAM_OK)
+        return 0;
+    close(events.file);
+    return ENOMEM;
+}
+
+bool events_prepare(void)
+{
+    uint64_t most = loam__conf.trace_most / sizeof(loam_trace_event);
+    int error = events_open();
+    if (error != 0) {
+        out_tell("trace", loam__conf.trace, error, "no trace");
         return false;
+    }
     for (unsigned i = 0; i < EVENT_RINGS; i++)
         events.ring[i].lock = (loam_lock)LOAM_LOCK_INIT;
     events.room = most > UINT32_MAX ? UINT32_MAX : (uint32_t)most;
@@ -86,7 +101,7 @@ static bool events_take_room(uint32_t n)
     }
 }
 
-static bool events_write(unsigned cpu, uint32_t from, uint32_t n)
+static void events_write(unsigned cpu, uint32_t from, uint32_t n)
 {
     loam_trace_event *event = events.trace.ring[cpu].event;
     uint32_t first = from & (EVENT_CAP - 1), one = EVENT_CAP - first < n ? EVENT_CAP - first : n;
@@ -99,8 +114,11 @@ static bool events_write(unsigned cpu, uint32_t from, uint32_t n)
     struct iovec part[3] = {{&heading, sizeof(heading)},
                             {event + first, one * sizeof(*event)},
                             {event, (n - one) * sizeof(*event)}};
-    size_t len = (n + 1) * sizeof(*event);
-    return writev(events.file, part, 3) == (ssize_t)len;
+    int error = out_writev(events.file, part, 3);
+    if (error == 0)
+        return;
+    events.error = events.error != 0 ? events.error : error;
+    (void)loam_atomic_add(&events.lost, n); /* no order: a count */
 }
 
 /* Lock of the ring held. */
@@ -110,7 +128,9 @@ static void events_flush(unsigned cpu)
     if (n == 0)
         return;
     events.ring[cpu].written += n;
-    if (!events_take_room(n + 1) || !events_write(cpu, from, n))
+    if (events_take_room(n + 1))
+        events_write(cpu, from, n);
+    else
         (void)loam_atomic_add(&events.lost, n); /* no order: a count */
 }
 
@@ -131,11 +151,13 @@ void events_put(loam_trace_kind kind, const void *p, uint64_t b)
     loam_lock_release(&ring->lock, irq);
 }
 
-/* A heading alone, for the count of what is lost. */
+/* A heading alone, for the count of what is lost; a line where the file did not take it. */
 static void events_tell_lost(void)
 {
     if (loam_atomic_peek(&events.lost) != 0) /* no order: a count */
-        (void)events_write(0, 0, 0);
+        events_write(0, 0, 0);
+    if (events.error != 0)
+        out_tell("trace", loam__conf.trace, events.error, "events are missing");
 }
 
 void events_end(void)
@@ -165,12 +187,17 @@ void events_child(void)
         events.ring[i].thread = 0;
     }
     events.lost = 0;
+    events.error = 0;
     event_thread = 0;
-    int file = out_open(loam__conf.trace); /* %p is another number now */
-    if (file >= 0) {
-        close(events.file);
-        events.file = file;
+    if (!out_path_is_by_process(loam__conf.trace))
+        return;
+    int file = out_open(loam__conf.trace);
+    if (file < 0) {
+        out_tell("trace", loam__conf.trace, errno, "a child writes to its parent's");
+        return;
     }
+    close(events.file);
+    events.file = file;
 }
 
 void events_thaw(void)

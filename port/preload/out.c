@@ -6,19 +6,57 @@
 #define _GNU_SOURCE
 #include "preload.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
     OUT_KEPT_FROM = 200, /* descriptor numbers that no program counts on */
-    OUT_PIECE = 250      /* a line's room */
+    OUT_PIECE = 250,     /* a line's room */
+    OUT_WAIT_MS = 1000   /* at a time, for a reader that does not read */
 };
 
-int out_keep(int file)
+static int errors = STDERR_FILENO;
+
+static int out_keep(int file)
 {
     int kept = fcntl(file, F_DUPFD_CLOEXEC, OUT_KEPT_FROM);
     return kept >= 0 ? kept : file;
+}
+
+void out_keep_errors(void)
+{
+    if (errors == STDERR_FILENO)
+        errors = out_keep(STDERR_FILENO);
+}
+
+int out_errors(void)
+{
+    return errors;
+}
+
+bool out_path_is_by_process(const char *path)
+{
+    for (; *path != '\0'; path++)
+        if (path[0] == '%' && path[1] == 'p')
+            return true;
+    return false;
+}
+
+/* The path with the process's number in it. */
+static void out_path(loam_text *t, const char *path)
+{
+    for (const char *p = path; *p != '\0'; p++) {
+        bool number = p[0] == '%' && p[1] == 'p';
+        if (number)
+            loam_text_dec(t, (uint64_t)getpid());
+        else
+            loam_text_char(t, *p);
+        p += number;
+    }
 }
 
 int out_open(const char *path)
@@ -26,44 +64,99 @@ int out_open(const char *path)
     char text[PROCESS_PATH + 24];
     loam_text t;
     loam_text_init(&t, text, sizeof(text));
-    for (const char *p = path; *p != '\0'; p++) {
-        bool number = p[0] == '%' && p[1] == 'p';
-        if (number)
-            loam_text_dec(&t, (uint64_t)getpid());
-        else
-            loam_text_char(&t, *p);
-        p += number;
+    out_path(&t, path);
+    if (t.cut) {
+        errno = ENAMETOOLONG;
+        return -1;
     }
-    int file = t.cut ? -1 : open(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int file;
+    do {
+        file = open(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    } while (file < 0 && errno == EINTR);
     int kept = file >= 0 ? out_keep(file) : -1;
     if (kept != file)
         close(file);
     return kept;
 }
 
+/* ---- bytes ---- */
+
+/* A file that is full for the moment, as a pipe that does not wait for its reader may be: there is
+ * time for that, and an end of it. */
+static bool out_waits(int file)
+{
+    struct pollfd one = {.fd = file, .events = POLLOUT};
+    int n;
+    do {
+        n = poll(&one, 1, OUT_WAIT_MS);
+    } while (n < 0 && errno == EINTR);
+    return n == 1;
+}
+
+int out_writev(int file, struct iovec *part, size_t parts)
+{
+    while (parts > 0) {
+        if (part->iov_len == 0) {
+            part++;
+            parts--;
+            continue;
+        }
+        ssize_t n = writev(file, part, (int)parts);
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && out_waits(file))))
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        for (size_t left = (size_t)n; left > 0 && parts > 0;) {
+            size_t one = left < part->iov_len ? left : part->iov_len;
+            part->iov_base = (char *)part->iov_base + one;
+            part->iov_len -= one;
+            left -= one;
+            parts -= part->iov_len == 0;
+            part += part->iov_len == 0;
+        }
+    }
+    return 0;
+}
+
+int out_write(int file, const void *bytes, size_t len)
+{
+    struct iovec part = {(void *)(uintptr_t)bytes, len};
+    return out_writev(file, &part, 1);
+}
+
+/* ---- what is wrong ---- */
+
+/* glibc's, which needs no memory and no lock; NULL where there is another. */
+extern const char *strerrordesc_np(int error) __attribute__((weak));
+
+void out_tell(const char *word, const char *path, int error, const char *then)
+{
+    char line[PROCESS_PATH + 200];
+    const char *why = strerrordesc_np != NULL ? strerrordesc_np(error) : NULL;
+    loam_text t;
+    loam_text_init(&t, line, sizeof(line));
+    loam_text_fmt(&t, "loam: LOAM_CONF: %s=", word);
+    out_path(&t, path);
+    if (why != NULL)
+        loam_text_fmt(&t, ": %s; %s\n", why, then);
+    else
+        loam_text_fmt(&t, ": error %d; %s\n", error, then);
+    (void)out_write(errors, line, t.len); /* nothing is left to tell it to */
+}
+
+/* ---- text ---- */
+
 void out_init(process_out *out, int file)
 {
     out->file = file;
-    out->failed = false;
+    out->error = 0;
     loam_text_init(&out->text, out->bytes, sizeof(out->bytes));
-}
-
-bool out_write(int file, const void *bytes, size_t len)
-{
-    const char *at = bytes;
-    while (len > 0) {
-        ssize_t n = write(file, at, len);
-        if (n <= 0)
-            return false;
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
 }
 
 void out_end(process_out *out)
 {
-    out->failed = !out_write(out->file, out->bytes, out->text.len) || out->failed;
+    int error = out_write(out->file, out->bytes, out->text.len);
+    out->error = out->error != 0 ? out->error : error;
     loam_text_init(&out->text, out->bytes, sizeof(out->bytes));
 }
 

@@ -13,6 +13,8 @@
 #include "loam/zone.h"
 #include "loam_pages.h"
 
+struct iovec;
+
 #ifndef LOAM_HOSTED_FIRST_CPU
 #define LOAM_HOSTED_FIRST_CPU 63 /* mk/preload.mk builds the port with it */
 #endif
@@ -97,18 +99,25 @@ enum { OUT_TEXT = 1000 };
 /* Text on its way to a file, without stdio. */
 typedef struct process_out {
     int file;
-    bool failed; /* something could not be written */
+    int error; /* an errno: the first reason why something could not be written; 0: none */
     loam_text text;
     char bytes[OUT_TEXT];
 } process_out;
 
-/* The same file by a descriptor number that programs do not count on; itself if there is none. */
-int out_keep(int file);
-/* All of it, in as many pieces as the system wants; false: it does not want them. */
-bool out_write(int file, const void *bytes, size_t len);
-/* Opens a path, in which %p stands for the process's number, for writing behind what is there; kept
- * as by out_keep. -1: it cannot be opened. */
+/* Standard error stays open for out_errors, whatever the program closes: by a descriptor number
+ * that programs do not count on. */
+void out_keep_errors(void);
+int out_errors(void);
+/* All of it, in as many pieces as the system wants, through signals; 0, or the errno. */
+int out_write(int file, const void *bytes, size_t len);
+/* The same of several parts, which go out as one piece if the system takes it. They are changed. */
+int out_writev(int file, struct iovec *part, size_t parts);
+/* Opens a path, in which %p stands for the process's number, for writing behind what is there, by a
+ * number as above. -1: it cannot be opened, errno says why. */
 int out_open(const char *path);
+bool out_path_is_by_process(const char *path);
+/* One line on standard error: a path of LOAM_CONF (word: which), the errno, and what follows. */
+void out_tell(const char *word, const char *path, int error, const char *then);
 void out_init(process_out *out, int file);
 /* As loam_text_fmt; at most OUT_TEXT bytes at a time. */
 void out_fmt(process_out *out, const char *fmt, ...);
@@ -119,7 +128,7 @@ void out_end(process_out *out);
 
 /* ---- atend.c ---- */
 
-/* After conf_read: what is told at the end can be, whatever the program closes. */
+/* After conf_read: what is told at the end can be. */
 void atend_prepare(void);
 
 /* ---- info.c ---- */

@@ -318,23 +318,20 @@ static void write_maps(process_out *out)
     out_fmt(out, "\nMAPPED_LIBRARIES:\n");
     out_end(out);
     int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    while (maps >= 0 && (n = read(maps, piece, sizeof(piece))) > 0)
-        out->failed = !out_write(out->file, piece, (size_t)n) || out->failed;
+    while (maps >= 0 && out->error == 0 &&
+           ((n = read(maps, piece, sizeof(piece))) > 0 || (n < 0 && errno == EINTR)))
+        out->error = n > 0 ? out_write(out->file, piece, (size_t)n) : 0;
     if (maps >= 0)
         close(maps);
 }
 
-/* number 0: the path alone; else ".number" behind it. Returns an errno, or 0. */
-static int profile_write(const char *path, unsigned number)
+/* Returns an errno, or 0. */
+static int profile_write(const char *path)
 {
-    char name[PROCESS_PATH + 12];
     process_out out;
-    loam_text t;
-    loam_text_init(&t, name, sizeof(name));
-    loam_text_fmt(&t, number == 0 ? "%s" : "%s.%u", path, number);
-    int file = out_open(name), err = errno;
+    int file = out_open(path);
     if (file < 0)
-        return err;
+        return errno;
     if (ftruncate(file, 0) != 0) {
         /* a pipe or a terminal: it is written behind what was there */
     }
@@ -344,15 +341,28 @@ static int profile_write(const char *path, unsigned number)
     loam_lock_release(&profile.lock, irq);
     write_maps(&out);
     close(file);
-    return out.failed ? EIO : 0;
+    return out.error;
 }
 
+/* Nobody waits for the answer. */
+static void profile_write_or_tell(const char *path)
+{
+    int error = profile_write(path);
+    if (error != 0)
+        out_tell("profile", path, error, "no heap profile");
+}
+
+/* The next one that a signal asked for. */
 static void profile_next(void)
 {
+    char name[PROCESS_PATH + 12];
+    loam_text t;
     loam_irq irq = loam_lock_acquire(&profile.lock);
     unsigned number = ++profile.dumps;
     loam_lock_release(&profile.lock, irq);
-    (void)profile_write(loam__conf.profile, number);
+    loam_text_init(&t, name, sizeof(name));
+    loam_text_fmt(&t, "%s.%u", loam__conf.profile, number);
+    profile_write_or_tell(name);
 }
 
 static LOAM_NOINLINE void profile_answer(void)
@@ -373,7 +383,28 @@ bool profile_prepare(void)
 {
     profile.table = profile_map(PROFILE_TABLE * sizeof(profile_sample *));
     profile.stack = profile_map(PROFILE_STACKS * sizeof(profile_stack *));
-    return profile.table != NULL && profile.stack != NULL;
+    bool ready = profile.table != NULL && profile.stack != NULL;
+    if (!ready)
+        out_tell("profile", loam__conf.profile, ENOMEM, "no heap profile");
+    return ready;
+}
+
+/* A signal that somebody waits for already, or ignores, is left to him. */
+static void profile_listen(int number)
+{
+    struct sigaction act = {.sa_handler = profile_on_signal, .sa_flags = SA_RESTART}, was;
+    int error = sigaction(number, NULL, &was) != 0 ? errno : 0;
+    if (error == 0 && was.sa_handler != SIG_DFL)
+        error = EBUSY;
+    if (error == 0 && sigaction(number, &act, NULL) != 0)
+        error = errno;
+    if (error == 0)
+        return;
+    char text[12];
+    loam_text t;
+    loam_text_init(&t, text, sizeof(text));
+    loam_text_dec(&t, (unsigned)number);
+    out_tell("profile_signal", text, error, "no profile on request");
 }
 
 /* Now the loader has done its work: the unwinder may be loaded, which allocates. */
@@ -386,17 +417,15 @@ __attribute__((constructor)) static void profile_start(void)
     (void)backtrace(call, LOAM_ARRAY_LEN(call));
     profile_busy = false;
     profile.unwinds = true;
-    if (loam__conf.profile_signal != 0) {
-        struct sigaction act = {.sa_handler = profile_on_signal, .sa_flags = SA_RESTART}, was;
-        int number = (int)loam__conf.profile_signal;
-        if (sigaction(number, NULL, &was) == 0 && was.sa_handler == SIG_DFL)
-            (void)sigaction(number, &act, NULL);
-    }
+    if (loam__conf.profile_signal != 0)
+        profile_listen((int)loam__conf.profile_signal);
 }
 
 void profile_end(void)
 {
-    (void)profile_write(loam__conf.profile, 0);
+    profile_write_or_tell(loam__conf.profile);
+    if (profile.lost != 0)
+        out_tell("profile", loam__conf.profile, ENOMEM, "samples are missing");
 }
 
 PRELOAD_EXPORT int loam_process_heap_profile(const char *path)
@@ -405,7 +434,9 @@ PRELOAD_EXPORT int loam_process_heap_profile(const char *path)
         return ENOTSUP;
     if (path == NULL || path[0] == '\0')
         return EINVAL;
-    return profile_write(path, 0);
+    int before = errno, error = profile_write(path);
+    errno = before;
+    return error;
 }
 
 void profile_freeze(void)
