@@ -33,6 +33,7 @@ typedef enum conf_kind {
     CONF_BYTES,
     CONF_MS,
     CONF_RATE,
+    CONF_FROM,
     CONF_SIGNAL,
     CONF_PATH,
     CONF_SET
@@ -46,6 +47,7 @@ typedef struct conf_row {
 
 process_conf loam__conf = {.trim_ms = 1000,
                            .range = PROCESS_RANGE,
+                           .huge_from = 4U << 20,
                            .profile_rate = 512 << 10,
                            .trace_most = 1U << 30,
                            .valgrind = true};
@@ -77,7 +79,10 @@ static const conf_row rows[] = {
      &loam__conf.range},
     {"limit", "no", "16M and more", "none", "so much from the system at most, then malloc fails",
      CONF_BYTES, &loam__conf.limit},
-    {"huge_pages", "no", "yes, no", "memory", "asks the system for huge pages", CONF_SWITCH,
+    {"huge_from", "4M", "0 to 1G", "none",
+     "asks the system for huge pages under blocks from this size on; 0: never", CONF_FROM,
+     &loam__conf.huge_from},
+    {"huge_pages", "no", "yes, no", "memory", "the same for all memory", CONF_SWITCH,
      &loam__conf.huge_pages},
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",
      "free memory goes back to the system after so long; 0: never", CONF_MS, &loam__conf.trim_ms},
@@ -216,10 +221,10 @@ static bool set_range(const char *value, size_t *to)
     return true;
 }
 
-static bool set_rate(const char *value, size_t *to)
+static bool set_rate(const char *value, size_t *to, uint64_t least)
 {
     uint64_t bytes;
-    if (value == NULL || !number_of(value, &bytes) || bytes == 0 || bytes > 1U << 30)
+    if (value == NULL || !number_of(value, &bytes) || bytes < least || bytes > 1U << 30)
         return false;
     *to = (size_t)bytes;
     return true;
@@ -267,7 +272,9 @@ static bool set_row(const conf_row *row, const char *value)
     case CONF_MS:
         return set_ms(value, row->to);
     case CONF_RATE:
-        return set_rate(value, row->to);
+        return set_rate(value, row->to, 1);
+    case CONF_FROM:
+        return set_rate(value, row->to, 0);
     case CONF_SIGNAL:
         return set_signal(value, row->to);
     case CONF_PATH:

@@ -286,6 +286,8 @@ static void *range_alloc(process_range *r, const wish *w)
 {
     void *p = w->align > PROCESS_ALIGN ? loam_kmalloc_aligned(r->kmalloc, w->size, w->align)
                                        : loam_kmalloc__general(r->kmalloc, w->size, w->caller);
+    if (p != NULL)
+        thp_ask(r, p, w->size);
     if (p != NULL && w->zero)
         __builtin_memset(p, 0, w->size);
     return p;
