@@ -104,6 +104,20 @@ LOAM_INLINE slab_put kmalloc_put(const loam_kmalloc *k, const void *p, slab_desc
                                           : kmalloc_put_plain(k, p, d, word, irq);
 }
 
+/* Bytes of a block of a class that this processor owns; 0: it is no such block. For layers that are
+ * never slow. */
+LOAM_INLINE size_t kmalloc_room_plain(const loam_kmalloc *k, const void *p)
+{
+    const loam_slabs *s = k->slabs;
+    uintptr_t off = slab_off(s, p);
+    if (off >= s->len)
+        return 0;
+    loam_irq irq = loam_port_irq_save();
+    size_t room = slab_room_fast(s, off, k);
+    loam_port_irq_restore(irq);
+    return room;
+}
+
 /* What kmalloc_put refused, when another processor owns it. far: what it said. */
 LOAM_INLINE bool kmalloc_put_far(const loam_kmalloc *k, const void *p, const slab_desc *far)
 {

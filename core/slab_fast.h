@@ -55,6 +55,19 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
     return LOAM_UNLIKELY(w == 0) ? SLAB_PUT_SETTLE : SLAB_PUT;
 }
 
+/* Bytes of the object that is out and starts at off, of a slab that this processor owns and that
+ * belongs to `base`; 0: there is none such. Interrupts are off, off is inside the window. */
+static inline size_t slab_room_fast(const loam_slabs *s, uintptr_t off, const void *base)
+{
+    const slab_desc *d = slab_desc_at(s, off);
+    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
+    const slab_front *f = slab_owner_of(d);
+    if (!slab_is_here(d) || f->key != (uintptr_t)base || (uint32_t)x > f->bound)
+        return 0;
+    uint32_t slot = (uint32_t)(x >> 32);
+    return slab_slot_is_free(d, slot) ? 0 : f->stride;
+}
+
 /* ---- of a slab of another processor, whose front is told later ---- */
 
 /* Frees what slab_put_fast refused, from an offset of the window and its descriptor, when it is an

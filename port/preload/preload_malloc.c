@@ -334,8 +334,31 @@ static void *resize(void *p, size_t size, const void *caller)
     return q != NULL || must ? q : move(p, old, size, caller);
 }
 
+/* A plain block of this thread's becomes one of this size: it stays while more than half of it is
+ * used, as in loam_kmalloc__realloc. NULL: not so easy, and nothing has changed. */
+LOAM_INLINE void *fast_realloc(void *p, size_t size, const void *caller)
+{
+    const loam_kmalloc *k = loam__process.kmalloc;
+    size_t room = k != NULL ? kmalloc_room_plain(k, p) : 0;
+    if (room == 0)
+        return NULL;
+    if (size <= room && (size > room / 2 || room == KMALLOC_STEP))
+        return p;
+    void *q;
+    slab_desc *far;
+    if (!fast_alloc(size, &q) && !next_alloc(size, &q))
+        return NULL;
+    __builtin_memcpy(q, p, room < size ? room : size);
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
+        far_free(p, far, caller);
+    return q;
+}
+
 LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
 {
+    void *quick = p == NULL || size == 0 ? NULL : fast_realloc(p, size, caller);
+    if (quick != NULL)
+        return quick;
     if (p == NULL)
         return fast_alloc(size, &p) ? p : slow_alloc(size, PROCESS_ALIGN, false, caller);
     if (size == 0) {
