@@ -25,16 +25,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { CONF_TEXT = 1024, CONF_WORD = 256 };
+enum { CONF_TEXT = 4096, CONF_WORD = 256, CONF_PIECE = 512, CONF_WARNINGS = 10 };
 
 typedef enum conf_kind {
     CONF_HELP,
     CONF_SWITCH,
-    CONF_BYTES,
-    CONF_MS,
-    CONF_RATE,
-    CONF_FROM,
-    CONF_SIGNAL,
+    CONF_SIZE,   /* a size_t */
+    CONF_NUMBER, /* a uint32_t */
     CONF_PATH,
     CONF_SET
 } conf_kind;
@@ -43,9 +40,14 @@ typedef struct conf_row {
     const char *name, *value, *takes, *cost, *help;
     conf_kind kind;
     void *to;
+    size_t least, most; /* of a number */
 } conf_row;
 
+#define CONF_ROW_SWITCH(to) CONF_SWITCH, (to), 0, 0
+#define CONF_ROW_PATH(to)   CONF_PATH, (to), 0, 0
+
 process_conf loam__conf = {.trim_ms = 1000,
+                           .arenas = PROCESS_CPUS,
                            .range = PROCESS_RANGE,
                            .huge_from = 4U << 20,
                            .profile_rate = 512 << 10,
@@ -53,63 +55,74 @@ process_conf loam__conf = {.trim_ms = 1000,
                            .valgrind = true};
 
 static const conf_row rows[] = {
-    {"help", "no", "", "", "this list on standard error; the program goes on", CONF_HELP, NULL},
+    {"help", "no", "", "", "this list on standard error; the program goes on", CONF_HELP, NULL, 0,
+     0},
     {"stats", "no", "yes, no", "none", "figures on standard error when the program ends",
-     CONF_SWITCH, &loam__conf.stats},
-    {"json", "no", "yes, no", "none", "these figures as JSON", CONF_SWITCH, &loam__conf.json},
+     CONF_ROW_SWITCH(&loam__conf.stats)},
+    {"json", "no", "yes, no", "none", "these figures as JSON", CONF_ROW_SWITCH(&loam__conf.json)},
     {"file", "", "a path", "none", "figures and leaks go there; %p is the process's number",
-     CONF_PATH, loam__conf.file},
+     CONF_ROW_PATH(loam__conf.file)},
     {"leaks", "no", "yes, no", "as owner", "blocks still out when the program ends; turns owner on",
-     CONF_SWITCH, &loam__conf.leaks},
+     CONF_ROW_SWITCH(&loam__conf.leaks)},
     {"profile", "", "a path", "250 instructions a call",
-     "a heap profile for pprof goes there when the program ends", CONF_PATH, loam__conf.profile},
+     "a heap profile for pprof goes there when the program ends",
+     CONF_ROW_PATH(loam__conf.profile)},
     {"profile_rate", "512K", "1 to 1G", "none",
-     "a byte in so many is looked at; 1: every block, 10000 instructions each", CONF_RATE,
-     &loam__conf.profile_rate},
+     "a byte in so many is looked at; 1: every block, 10000 instructions each", CONF_SIZE,
+     &loam__conf.profile_rate, 1, 1U << 30},
     {"profile_signal", "0", "0 to 64", "none",
-     "this signal writes one to the path with .1, .2, ...", CONF_SIGNAL,
-     &loam__conf.profile_signal},
+     "this signal writes one to the path with .1, .2, ...", CONF_NUMBER, &loam__conf.profile_signal,
+     0, 64},
     {"trace", "", "a path", "a clock, 32 bytes a call",
-     "every alloc, free and realloc goes there, see docs/trace.md", CONF_PATH, loam__conf.trace},
+     "every alloc, free and realloc goes there, see docs/trace.md",
+     CONF_ROW_PATH(loam__conf.trace)},
     {"trace_most", "1G", "1 to 1G", "none", "bytes of it; what comes later is counted as lost",
-     CONF_RATE, &loam__conf.trace_most},
+     CONF_SIZE, &loam__conf.trace_most, 1, 1U << 30},
     {"valgrind", "yes", "yes, no", "none without it",
-     "tells Valgrind of each block, when that runs the program", CONF_SWITCH, &loam__conf.valgrind},
-    {"range", "16G", "16M and more", "address space", "addresses reserved at once", CONF_BYTES,
-     &loam__conf.range},
+     "tells Valgrind of each block, when that runs the program",
+     CONF_ROW_SWITCH(&loam__conf.valgrind)},
+    {"arenas", "63", "1 to 63", "a lock, in the others",
+     "threads at a time that have slabs of their own; the others share", CONF_NUMBER,
+     &loam__conf.arenas, 1, PROCESS_CPUS},
+    {"range", PROCESS_RANGE_TEXT, "16M and more", "address space", "addresses reserved at once",
+     CONF_SIZE, &loam__conf.range, (size_t)16 << 20, SIZE_MAX / 4},
     {"limit", "no", "16M and more", "none", "so much from the system at most, then malloc fails",
-     CONF_BYTES, &loam__conf.limit},
+     CONF_SIZE, &loam__conf.limit, (size_t)16 << 20, SIZE_MAX / 4},
     {"huge_from", "4M", "0 to 1G", "none",
-     "asks the system for huge pages under blocks from this size on; 0: never", CONF_FROM,
-     &loam__conf.huge_from},
-    {"huge_pages", "no", "yes, no", "memory", "the same for all memory", CONF_SWITCH,
-     &loam__conf.huge_pages},
+     "asks the system for huge pages under blocks from this size on; 0: never", CONF_SIZE,
+     &loam__conf.huge_from, 0, 1U << 30},
+    {"huge_pages", "no", "yes, no", "memory", "the same for all memory",
+     CONF_ROW_SWITCH(&loam__conf.huge_pages)},
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",
-     "free memory goes back to the system after so long; 0: never", CONF_MS, &loam__conf.trim_ms},
+     "free memory goes back to the system after so long; 0: never", CONF_NUMBER,
+     &loam__conf.trim_ms, 0, 3600000},
     {"guard_pages", "no", "yes, no", "two pages, system calls",
-     "blocks from 128K on are mapped alone, between pages that nobody can touch", CONF_SWITCH,
-     &loam__conf.guard_pages},
-    {"hardened", "no", "", "half as much time again",
+     "blocks from 128K on are mapped alone, between pages that nobody can touch",
+     CONF_ROW_SWITCH(&loam__conf.guard_pages)},
+    {"hardened", "no", "yes, no", "half as much time again",
      "guard,guard_pages,zero_free,quarantine=256K,random; double frees over threads found at once",
-     CONF_SET, NULL},
+     CONF_SET, NULL, 0, 0},
 };
+
+_Static_assert(PROCESS_CPUS == 63, "`arenas` says so");
 
 /* What the object layer's words cost; the words themselves are its own. */
 static const struct {
     const char *name, *takes, *cost;
-    const char *value; /* in a process, where that is another */
+    const char *value, *help; /* in a process, where that is another */
 } slab_costs[] = {
-    {"shift", "12 to 16", "memory, larger", "16"},
-    {"guard", "yes, no", "40 bytes a block", NULL},
-    {"poison", "yes, no", "two passes over a block", NULL},
-    {"quarantine", "bytes", "so much memory", NULL},
-    {"zero", "yes, no", "a pass over a block", NULL},
-    {"zero_free", "yes, no", "two passes over a block", NULL},
-    {"random", "yes, no", "20 instructions, cache", NULL},
-    {"owner", "yes, no", "16 bytes a block", NULL},
-    {"keep_empty", "yes, no", "time, when no", NULL},
-    {"keep_large", "0 to 4M", "so much a thread at most", "4M"},
-    {"seed", "a number", "none", NULL},
+    {"shift", "12 to 16", "memory, larger", "16", NULL},
+    {"guard", "yes, no", "40 bytes a block", NULL, NULL},
+    {"poison", "yes, no", "two passes over a block", NULL, NULL},
+    {"quarantine", "bytes", "so much memory", NULL, NULL},
+    {"zero", "yes, no", "a pass over a block", NULL, NULL},
+    {"zero_free", "yes, no", "two passes over a block", NULL, NULL},
+    {"random", "yes, no", "20 instructions, cache", NULL, NULL},
+    {"owner", "yes, no", "16 bytes a block", NULL, NULL},
+    {"keep_empty", "yes, no", "time, when no", NULL, NULL},
+    {"keep_large", "0 to 4M", "so much a thread at most", "4M",
+     "freed large blocks kept for the next request: bytes a thread"},
+    {"seed", "a number", "none", NULL, "of the random mode; 0: the system draws one"},
 };
 
 /* ---- words ---- */
@@ -119,7 +132,7 @@ static void say(const char *text)
     size_t len = 0;
     while (text[len] != '\0')
         len++;
-    (void)!write(STDERR_FILENO, text, len);
+    (void)out_write(STDERR_FILENO, text, len); /* nothing is left to do if it fails */
 }
 
 static bool same(const char *a, const char *b)
@@ -166,16 +179,26 @@ static void help(void)
         for (size_t k = 0; k < LOAM_ARRAY_LEN(slab_costs); k++)
             if (same(o->name, slab_costs[k].name)) /* the set above has `hardened` */
                 say_row(o->name, slab_costs[k].value != NULL ? slab_costs[k].value : o->value,
-                        slab_costs[k].takes, slab_costs[k].cost, o->help);
+                        slab_costs[k].takes, slab_costs[k].cost,
+                        slab_costs[k].help != NULL ? slab_costs[k].help : o->help);
     }
 }
 
+/* What the environment has may be anything, and as much of it as anybody likes. */
 static void warn(const char *word, const char *why)
 {
+    static unsigned warned;
     char line[400];
     loam_text text;
+    if (warned++ >= CONF_WARNINGS) {
+        if (warned == CONF_WARNINGS + 1)
+            say("loam: LOAM_CONF: more words are wrong\n");
+        return;
+    }
     loam_text_init(&text, line, sizeof(line));
-    loam_text_fmt(&text, "loam: LOAM_CONF: %s: %s; LOAM_CONF=help lists the words\n", word, why);
+    loam_text_fmt(&text, "loam: LOAM_CONF: ");
+    out_plain(&text, word);
+    loam_text_fmt(&text, ": %s; LOAM_CONF=help lists the words\n", why);
     say(line);
 }
 
@@ -183,9 +206,9 @@ static void warn(const char *word, const char *why)
 static bool number_of(const char *text, uint64_t *value)
 {
     static const struct {
-        char letter;
+        char letter, small;
         unsigned shift;
-    } units[] = {{'K', 10}, {'M', 20}, {'G', 30}};
+    } units[] = {{'K', 'k', 10}, {'M', 'm', 20}, {'G', 'g', 30}};
     *value = 0;
     if (*text < '0' || *text > '9')
         return false;
@@ -195,7 +218,8 @@ static bool number_of(const char *text, uint64_t *value)
         *value = *value * 10 + (uint64_t)(*text - '0');
     }
     for (size_t i = 0; i < LOAM_ARRAY_LEN(units); i++)
-        if (*text == units[i].letter && text[1] == '\0' && *value >> (63 - units[i].shift) == 0) {
+        if ((*text == units[i].letter || *text == units[i].small) && text[1] == '\0' &&
+            *value >> (63 - units[i].shift) == 0) {
             *value <<= units[i].shift;
             return true;
         }
@@ -212,40 +236,28 @@ static bool switch_of(const char *value, bool *to)
 
 /* ---- rows ---- */
 
-static bool set_range(const char *value, size_t *to)
-{
-    uint64_t bytes;
-    if (value == NULL || !number_of(value, &bytes) || bytes < 16U << 20 || bytes > SIZE_MAX / 4)
-        return false;
-    *to = (size_t)bytes;
-    return true;
-}
-
-static bool set_rate(const char *value, size_t *to, uint64_t least)
-{
-    uint64_t bytes;
-    if (value == NULL || !number_of(value, &bytes) || bytes < least || bytes > 1U << 30)
-        return false;
-    *to = (size_t)bytes;
-    return true;
-}
-
-static bool set_signal(const char *value, uint32_t *to)
+static bool set_number(const conf_row *row, const char *value)
 {
     uint64_t number;
-    if (value == NULL || !number_of(value, &number) || number > 64)
+    if (value == NULL || !number_of(value, &number) || number < row->least || number > row->most)
         return false;
-    *to = (uint32_t)number;
+    if (row->kind == CONF_SIZE)
+        *(size_t *)row->to = (size_t)number;
+    else
+        *(uint32_t *)row->to = (uint32_t)number;
     return true;
 }
 
-static bool set_ms(const char *value, uint32_t *to)
+/* With "no" what is on by then stays on. */
+static bool set_hardened(const char *value)
 {
-    uint64_t ms;
-    if (value == NULL || !number_of(value, &ms) || ms > 3600000)
+    bool yes = false;
+    if (!switch_of(value, &yes))
         return false;
-    *to = (uint32_t)ms;
-    return true;
+    loam__conf.guard_pages = loam__conf.guard_pages || yes;
+    return !yes || loam_slab_config_parse(&loam__process.slabs,
+                                          "guard,zero_free,quarantine=256K,random,hardened",
+                                          NULL) == LOAM_OK;
 }
 
 static bool set_path(const char *value, char *to)
@@ -267,24 +279,13 @@ static bool set_row(const conf_row *row, const char *value)
         return value == NULL;
     case CONF_SWITCH:
         return switch_of(value, row->to);
-    case CONF_BYTES:
-        return set_range(value, row->to);
-    case CONF_MS:
-        return set_ms(value, row->to);
-    case CONF_RATE:
-        return set_rate(value, row->to, 1);
-    case CONF_FROM:
-        return set_rate(value, row->to, 0);
-    case CONF_SIGNAL:
-        return set_signal(value, row->to);
+    case CONF_SIZE:
+    case CONF_NUMBER:
+        return set_number(row, value);
     case CONF_PATH:
         return set_path(value, row->to);
     default:
-        loam__conf.guard_pages = loam__conf.guard_pages || value == NULL;
-        return value == NULL &&
-               loam_slab_config_parse(&loam__process.slabs,
-                                      "guard,zero_free,quarantine=256K,random,hardened",
-                                      NULL) == LOAM_OK;
+        return set_hardened(value);
     }
 }
 
@@ -308,16 +309,22 @@ static void set_word(char *word)
         warn(word, "no such word, or a wrong value");
 }
 
+/* A word that is too long is none: what is left of it may mean something else. */
 static void read_text(const char *text)
 {
     char word[CONF_WORD];
     while (*text != '\0') {
         size_t len = 0;
-        for (; *text != '\0' && *text != ','; text++)
-            if (len + 1 < sizeof(word))
+        bool fits = true;
+        for (; *text != '\0' && *text != ','; text++) {
+            fits = len + 1 < sizeof(word);
+            if (fits)
                 word[len++] = *text;
+        }
         word[len] = '\0';
-        if (len != 0)
+        if (!fits)
+            warn(word, "too long");
+        else if (len != 0)
             set_word(word);
         text += *text == ',';
     }
@@ -336,29 +343,58 @@ static const char *value_in(const char *text)
     return name[i] == '\0' ? text + i : NULL;
 }
 
-/* Reads /proc/self/environ through a window: the value, cut at the window's length. */
+/* A variable that comes byte by byte. */
+typedef struct conf_window {
+    char *value; /* of LOAM_CONF, as far as there is room; ends with 0 */
+    size_t cap, len;
+    size_t at;  /* in the current variable */
+    bool ours;  /* so far it is LOAM_CONF */
+    bool cut;   /* there was not room for all */
+    bool found; /* it is, and has ended */
+} conf_window;
+
+static void window_keep(conf_window *w, char c)
+{
+    w->cut = w->len + 1 == w->cap;
+    if (!w->cut)
+        w->value[w->len++] = c;
+}
+
+static void window_take(conf_window *w, char c)
+{
+    const size_t n = sizeof(name) - 1;
+    if (w->at < n)
+        w->ours = w->ours && c == name[w->at];
+    else if (w->ours && c != '\0')
+        window_keep(w, c);
+    w->found = w->ours && w->at >= n && c == '\0';
+    w->at++;
+    if (c == '\0' && !w->found) {
+        w->at = 0;
+        w->ours = true;
+    }
+}
+
+/* Reads /proc/self/environ through a window; false: the variable is not there. */
 static bool value_of_system(char *value, size_t cap)
 {
+    char piece[CONF_PIECE];
+    conf_window w = {.value = value, .cap = cap, .ours = true};
     int file = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
-    size_t at = 0; /* in the current variable */
-    bool found = true;
-    char c;
-    if (file < 0)
-        return false;
-    while (read(file, &c, 1) == 1) {
-        size_t n = sizeof(name) - 1;
-        if (found && at >= n && at - n < cap)
-            value[at - n] = c;
-        if (found && at < n && c != name[at])
-            found = false;
-        if (c == '\0' && found && at >= n)
+    ssize_t n = 1;
+    while (file >= 0 && n != 0 && !w.found) {
+        n = read(file, piece, sizeof(piece));
+        if (n < 0 && errno != EINTR)
             break;
-        at = c == '\0' ? 0 : at + 1;
-        found = c == '\0' || found;
+        for (ssize_t i = 0; i < n && !w.found; i++)
+            window_take(&w, piece[i]);
     }
-    close(file);
-    value[cap - 1] = '\0';
-    return found && at >= sizeof(name) - 1;
+    if (file >= 0)
+        close(file);
+    value[w.len] = '\0';
+    if (w.found && w.cut)
+        say("loam: LOAM_CONF: it is too long: the first words alone are read\n");
+    return w.found;
 }
 
 /* A random number nobody knows, from the system; the start of a program has one at hand. */

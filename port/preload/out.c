@@ -126,17 +126,29 @@ int out_write(int file, const void *bytes, size_t len)
 
 /* ---- what is wrong ---- */
 
+void out_plain(loam_text *t, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        char c = *text;
+        if ((unsigned char)c < ' ' || c == 0x7f)
+            c = '?';
+        loam_text_char(t, c);
+    }
+}
+
 /* glibc's, which needs no memory and no lock; NULL where there is another. */
 extern const char *strerrordesc_np(int error) __attribute__((weak));
 
 void out_tell(const char *word, const char *path, int error, const char *then)
 {
-    char line[PROCESS_PATH + 200];
+    char line[PROCESS_PATH + 200], named[PROCESS_PATH + 24];
     const char *why = strerrordesc_np != NULL ? strerrordesc_np(error) : NULL;
     loam_text t;
+    loam_text_init(&t, named, sizeof(named));
+    out_path(&t, path);
     loam_text_init(&t, line, sizeof(line));
     loam_text_fmt(&t, "loam: LOAM_CONF: %s=", word);
-    out_path(&t, path);
+    out_plain(&t, named);
     if (why != NULL)
         loam_text_fmt(&t, ": %s; %s\n", why, then);
     else

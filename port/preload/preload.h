@@ -33,7 +33,13 @@ enum {
 _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobody");
 
 /* Addresses of a range, unless LOAM_CONF says otherwise. */
-#define PROCESS_RANGE ((size_t)(sizeof(void *) == 8 ? (uint64_t)16 << 30 : (uint64_t)1 << 30))
+#if UINTPTR_MAX > UINT32_MAX
+#define PROCESS_RANGE      ((size_t)16 << 30)
+#define PROCESS_RANGE_TEXT "16G"
+#else
+#define PROCESS_RANGE      ((size_t)1 << 30)
+#define PROCESS_RANGE_TEXT "1G"
+#endif
 
 /* Blocks of this size and above have a mapping of their own. */
 #define PROCESS_HUGE ((size_t)32 << 20)
@@ -76,6 +82,7 @@ typedef struct process_conf {
     _Alignas(LOAM_PAGE_SIZE) bool guard_pages;
     bool stats, json, leaks, huge_pages;
     uint32_t trim_ms;    /* 0: never */
+    uint32_t arenas;     /* threads with a number, PROCESS_CPUS at most */
     size_t range, limit; /* limit 0: none */
     size_t huge_from;    /* 0: never */
     char file[PROCESS_PATH];
@@ -118,6 +125,8 @@ int out_writev(int file, struct iovec *part, size_t parts);
 /* Opens a path, in which %p stands for the process's number, for writing behind what is there, by a
  * number as above. -1: it cannot be opened, errno says why. */
 int out_open(const char *path);
+/* Text of others into a line: what a terminal would obey is a question mark. */
+void out_plain(loam_text *t, const char *text);
 bool out_path_is_by_process(const char *path);
 /* One line on standard error: a path of LOAM_CONF (word: which), the errno, and what follows. */
 void out_tell(const char *word, const char *path, int error, const char *then);

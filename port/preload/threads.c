@@ -56,7 +56,7 @@ static unsigned number_take(void)
     for (unsigned i = 0; i < WORDS && number == PROCESS_NOBODY; i++) {
         if (~threads.taken[i] != 0) {
             unsigned n = i * 64 + loam_ctz64(~threads.taken[i]);
-            if (n >= PROCESS_CPUS)
+            if (n >= loam__conf.arenas)
                 break;
             threads.taken[i] |= 1ULL << (n & 63);
             number = n;

@@ -20,9 +20,18 @@ PAGE = "docs/options.md"
 
 PROGRAM = r"""
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+static pthread_barrier_t all;
+static void *one(void *arg)
+{
+    *(char *)malloc(7000) = 1;
+    pthread_barrier_wait(&all);
+    pthread_barrier_wait(&all); /* nobody comes */
+    return arg;
+}
 int main(int argc, char **argv)
 {
     char *volatile p = malloc(100);
@@ -55,6 +64,14 @@ int main(int argc, char **argv)
         fflush(stdout);
         malloc_info(0, stdout);
     }
+    if (strcmp(what, "threads") == 0) {
+        pthread_t t;
+        pthread_barrier_init(&all, NULL, 9);
+        *(char *)malloc(7000) = 1;
+        for (int i = 0; i < 8; i++)
+            pthread_create(&t, NULL, one, NULL);
+        pthread_barrier_wait(&all);
+    }
     if (strcmp(what, "random") == 0)
         for (int i = 0; i < 8; i++)
             printf("%d ", (int)((char *)malloc(32) - (char *)malloc(32)));
@@ -85,7 +102,8 @@ def checks(tap, program, folder):
     tap.check(page(program) == read(ROOT, PAGE), f"{PAGE} is what LOAM_CONF=help prints",
               page(program).splitlines()[-30:])
     for conf in ("florble", "stats=maybe", "range=3", "range=12Q", "trim_ms=", "guard=perhaps",
-                 "file=" + "x" * 300, "help=yes"):
+                 "file=" + "x" * 300, "help=yes", "arenas=0", "arenas=64", "arenas", "hardened=2",
+                 "range=16M" + "0" * 300):
         code, _, errors = run(program, [], conf)
         tap.check(code == 0 and "loam: LOAM_CONF: " in errors and errors.count("\n") >= 1,
                   f"{conf[:20]}: said, the program goes on", [f"{code}", errors])
@@ -101,6 +119,11 @@ def checks(tap, program, folder):
     tap.check((code, out) == (0, "0\n"), "zero: blocks read 0", [out])
     outs = {run(program, ["random"], f"random,seed={seed}")[1] for seed in (1, 2, 3)}
     tap.check(len(outs) > 1, "random: other seeds, other places", list(outs))
+    for conf, slabs in (("", 9), ("arenas=63,", 9), ("arenas=4,", 5), ("arenas=1,", 2)):
+        code, _, errors = run(program, ["threads"], conf + "stats,json")
+        known = {c["size"]: c["slabs"] for c in json.loads(errors)["classes"]}
+        tap.check((code, known[7168]) == (0, slabs),
+                  f"{conf}nine threads: slabs of {slabs - (slabs < 9)} and shared ones", [errors])
     code, _, errors = run(program, ["leak"], "leaks")
     tap.check(code == 0 and re.search(r"still out: 0x\w+, 100 bytes, from 0x", errors),
               "leaks: a block is told", [errors])
@@ -108,6 +131,8 @@ def checks(tap, program, folder):
     tap.check(code == 0 and re.search(r"still out: 0x\w+, 41943040 bytes, huge", errors) and
               re.search(r"^loam: 419\d+ bytes in \d+ blocks are out", errors, re.M),
               "leaks, stats: a huge block is told", [errors])
+    code, _, errors = run(program, ["leak"], "stats=no,hardened=no,json,leaks=no,trim_ms=0")
+    tap.check((code, errors) == (0, ""), "what is `no` is silent", [errors])
     code, _, errors = run(program, ["leak"], "stats,json")
     figures = json.loads(errors)
     tap.check(code == 0 and figures["blocks"] >= 1 and figures["used"] >= 100,
@@ -156,8 +181,8 @@ def checks(tap, program, folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="loam-options-") as folder:
         program = os.path.join(folder, "program")
-        subprocess.run(["gcc", "-O0", "-fno-builtin", "-w", "-x", "c", "-", "-o", program],
-                       input=PROGRAM, text=True, check=True)
+        subprocess.run(["gcc", "-O0", "-fno-builtin", "-w", "-x", "c", "-", "-o", program,
+                        "-lpthread"], input=PROGRAM, text=True, check=True)
         if sys.argv[1:] == ["--write"]:
             with open(os.path.join(ROOT, PAGE), "w", encoding="ascii") as file:
                 file.write(page(program))
