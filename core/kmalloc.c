@@ -153,8 +153,12 @@ static loam_cache *kmalloc_aligned_guarded(const loam_kmalloc *k, size_t size, s
 
 void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align)
 {
+    return loam_kmalloc__aligned(k, size, align, __builtin_return_address(0));
+}
+
+void *loam_kmalloc__aligned(loam_kmalloc *k, size_t size, size_t align, const void *site)
+{
     loam_slabs *s = k->slabs;
-    const void *site = __builtin_return_address(0);
     if (size == 0 || !loam_is_pow2(align) || (s->align_max != 0 && align > s->align_max))
         return NULL;
     if (align <= KMALLOC_STEP)

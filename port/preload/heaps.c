@@ -258,7 +258,7 @@ static void *heap_alloc(loam_process_heap heap, size_t size, size_t align, bool 
     heap_record *h = heap_enter(heap, &stay, caller);
     if (h == NULL)
         return NULL;
-    void *p = align > PROCESS_ALIGN ? loam_kmalloc_aligned(h->kmalloc, size, align)
+    void *p = align > PROCESS_ALIGN ? loam_kmalloc__aligned(h->kmalloc, size, align, caller)
                                     : loam_kmalloc__general(h->kmalloc, size, caller);
     size_t usable = p != NULL && process_is_watched() ? loam_kmalloc_size(h->kmalloc, p) : 0;
     heap_leave(&stay);

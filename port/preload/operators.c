@@ -31,20 +31,20 @@ static handler *new_handler(void)
 }
 
 /* Asks the handler until there is memory, or no handler. */
-static void *ask_handler(size_t size, size_t align)
+static void *ask_handler(size_t size, size_t align, const void *caller)
 {
     for (handler *ask; (ask = new_handler()) != NULL;) {
         ask(); /* may throw, end the program, or find memory */
-        void *p = aligned_alloc(align, size);
+        void *p = aligned_for(align, size, caller);
         if (p != NULL)
             return p;
     }
     return NULL;
 }
 
-static LOAM_NOINLINE void *hard_new(size_t size, size_t align)
+static LOAM_NOINLINE void *hard_new(size_t size, size_t align, const void *caller)
 {
-    void *p = ask_handler(size, align);
+    void *p = ask_handler(size, align, caller);
     if (p == NULL && _ZSt17__throw_bad_allocv != NULL)
         _ZSt17__throw_bad_allocv();
     if (p == NULL)
@@ -61,62 +61,64 @@ static void *behind_us(const char *name)
     return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
 }
 
-static LOAM_NOINLINE void *hard_nothrow(const char *name, size_t size, const void *nothrow)
+static LOAM_NOINLINE void *hard_nothrow(const char *name, size_t size, const void *nothrow,
+                                        const void *caller)
 {
     plain_fn *catches;
     if (new_handler() == NULL)
         return NULL;
     void *found = behind_us(name);
     if (found == NULL)
-        return ask_handler(size, PROCESS_ALIGN);
+        return ask_handler(size, PROCESS_ALIGN, caller);
     memcpy(&catches, &found, sizeof(catches));
     return catches(size, nothrow);
 }
 
 static LOAM_NOINLINE void *hard_aligned_nothrow(const char *name, size_t size, size_t align,
-                                                const void *nothrow)
+                                                const void *nothrow, const void *caller)
 {
     aligned_fn *catches;
     if (new_handler() == NULL)
         return NULL;
     void *found = behind_us(name);
     if (found == NULL)
-        return ask_handler(size, align);
+        return ask_handler(size, align, caller);
     memcpy(&catches, &found, sizeof(catches));
     return catches(size, align, nothrow);
 }
 
-static inline void *plain_new(size_t size)
+static inline void *plain_new(size_t size, const void *caller)
 {
-    void *p = malloc(size);
+    void *p = malloc_for(size, caller);
     if (p != NULL)
         return p;
-    return hard_new(size, PROCESS_ALIGN);
+    return hard_new(size, PROCESS_ALIGN, caller);
 }
 
-static inline void *aligned_new(size_t size, size_t align)
+static inline void *aligned_new(size_t size, size_t align, const void *caller)
 {
-    void *p = aligned_alloc(align, size);
+    void *p = aligned_for(align, size, caller);
     if (p != NULL)
         return p;
-    return hard_new(size, align);
+    return hard_new(size, align, caller);
 }
 
-static inline void *plain_nothrow(const char *name, size_t size, const void *nothrow)
+static inline void *plain_nothrow(const char *name, size_t size, const void *nothrow,
+                                  const void *caller)
 {
-    void *p = malloc(size);
+    void *p = malloc_for(size, caller);
     if (p != NULL)
         return p;
-    return hard_nothrow(name, size, nothrow);
+    return hard_nothrow(name, size, nothrow, caller);
 }
 
 static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
-                                    const void *nothrow)
+                                    const void *nothrow, const void *caller)
 {
-    void *p = aligned_alloc(align, size);
+    void *p = aligned_for(align, size, caller);
     if (p != NULL)
         return p;
-    return hard_aligned_nothrow(name, size, align, nothrow);
+    return hard_aligned_nothrow(name, size, align, nothrow, caller);
 }
 
 /* How the ABI spells size_t; RKSt9nothrow_t is const std::nothrow_t &, St11align_val_t is
@@ -127,6 +129,9 @@ static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
 #define N(before, behind) before##j##behind
 #endif
 
+/* Who wrote new or delete: for owner, profile and reports. */
+#define CALLER __builtin_return_address(0)
+
 #define TEXT(name) #name
 #define NAME(name) TEXT(name)
 
@@ -136,79 +141,79 @@ static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
 
 OPERATOR(void *, N(_Znw, ), size_t size)
 {
-    return plain_new(size);
+    return plain_new(size, CALLER);
 }
 
 OPERATOR(void *, N(_Zna, ), size_t size)
 {
-    return plain_new(size);
+    return plain_new(size, CALLER);
 }
 
 OPERATOR(void *, N(_Znw, RKSt9nothrow_t), size_t size, const void *nothrow)
 {
-    return plain_nothrow(NAME(N(_Znw, RKSt9nothrow_t)), size, nothrow);
+    return plain_nothrow(NAME(N(_Znw, RKSt9nothrow_t)), size, nothrow, CALLER);
 }
 
 OPERATOR(void *, N(_Zna, RKSt9nothrow_t), size_t size, const void *nothrow)
 {
-    return plain_nothrow(NAME(N(_Zna, RKSt9nothrow_t)), size, nothrow);
+    return plain_nothrow(NAME(N(_Zna, RKSt9nothrow_t)), size, nothrow, CALLER);
 }
 
 OPERATOR(void *, N(_Znw, St11align_val_t), size_t size, size_t align)
 {
-    return aligned_new(size, align);
+    return aligned_new(size, align, CALLER);
 }
 
 OPERATOR(void *, N(_Zna, St11align_val_t), size_t size, size_t align)
 {
-    return aligned_new(size, align);
+    return aligned_new(size, align, CALLER);
 }
 
 OPERATOR(void *, N(_Znw, St11align_val_tRKSt9nothrow_t), size_t size, size_t align,
          const void *nothrow)
 {
-    return aligned_nothrow(NAME(N(_Znw, St11align_val_tRKSt9nothrow_t)), size, align, nothrow);
+    return aligned_nothrow(NAME(N(_Znw, St11align_val_tRKSt9nothrow_t)), size, align, nothrow,
+                           CALLER);
 }
 
 OPERATOR(void *, N(_Zna, St11align_val_tRKSt9nothrow_t), size_t size, size_t align,
          const void *nothrow)
 {
-    return aligned_nothrow(NAME(N(_Zna, St11align_val_tRKSt9nothrow_t)), size, align, nothrow);
+    return aligned_nothrow(NAME(N(_Zna, St11align_val_tRKSt9nothrow_t)), size, align, nothrow,
+                           CALLER);
 }
 
 /* delete: of an object or of an array; alone, with its size, its alignment, or nothrow. */
 #define DELETES(prefix)                                                                            \
     OPERATOR(void, prefix, void *p)                                                                \
     {                                                                                              \
-        free(p);                                                                                   \
+        free_for(p, CALLER);                                                                       \
     }                                                                                              \
     OPERATOR(void, N(prefix, ), void *p, size_t size)                                              \
     {                                                                                              \
-        (void)size;                                                                                \
-        free(p);                                                                                   \
+        free_sized_for(p, size, CALLER);                                                           \
     }                                                                                              \
     OPERATOR(void, prefix##RKSt9nothrow_t, void *p, const void *nothrow)                           \
     {                                                                                              \
         (void)nothrow;                                                                             \
-        free(p);                                                                                   \
+        free_for(p, CALLER);                                                                       \
     }                                                                                              \
     OPERATOR(void, prefix##St11align_val_t, void *p, size_t align)                                 \
     {                                                                                              \
-        (void)align;                                                                               \
-        free(p);                                                                                   \
+        if (alignment_fits(p, align, CALLER))                                                      \
+            free_for(p, CALLER);                                                                   \
     }                                                                                              \
     OPERATOR(void, N(prefix, St11align_val_t), void *p, size_t size, size_t align)                 \
     {                                                                                              \
-        (void)size;                                                                                \
-        (void)align;                                                                               \
-        free(p);                                                                                   \
+        if (alignment_fits(p, align, CALLER))                                                      \
+            free_sized_for(p, size, CALLER);                                                       \
     }                                                                                              \
     OPERATOR(void, prefix##St11align_val_tRKSt9nothrow_t, void *p, size_t align,                   \
              const void *nothrow)                                                                  \
     {                                                                                              \
-        (void)align;                                                                               \
         (void)nothrow;                                                                             \
-        free(p);                                                                                   \
+        if (alignment_fits(p, align, CALLER))                                                      \
+            free_for(p, CALLER);                                                                   \
     }
 
 DELETES(_ZdlPv)

@@ -197,6 +197,15 @@ process_range *process_range_of(const void *p);
 
 /* ---- preload_malloc.c ---- */
 
+/* malloc, aligned_alloc (NULL also where align is no power of two), free, free_sized for those who
+ * have a caller of their own. */
+void *malloc_for(size_t size, const void *caller);
+void *aligned_for(size_t align, size_t size, const void *caller);
+void free_for(void *p, const void *caller);
+void free_sized_for(void *p, size_t size, const void *caller);
+/* Is p aligned as its block is said to be? false: the caller was told. */
+bool alignment_fits(const void *p, size_t align, const void *caller);
+
 /* Frees a block, or refuses it; those who watch are not told. */
 void process_free(void *p, const void *caller);
 /* Bytes that may be used; 0 after misuse. */

@@ -81,6 +81,12 @@ PRELOAD_EXPORT void *malloc(size_t size)
     return large_alloc(size, __builtin_return_address(0));
 }
 
+void *malloc_for(size_t size, const void *caller)
+{
+    void *p;
+    return LOAM_LIKELY(fast_alloc(size, &p)) ? p : large_alloc(size, caller);
+}
+
 PRELOAD_EXPORT void *calloc(size_t n, size_t size)
 {
     uint64_t bytes;
@@ -108,6 +114,11 @@ LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
     if (fast_aligned(align, size, &p))
         return p;
     return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false, caller);
+}
+
+void *aligned_for(size_t align, size_t size, const void *caller)
+{
+    return loam_is_pow2(align) ? aligned(align, size, caller) : NULL;
 }
 
 PRELOAD_EXPORT int posix_memalign(void **out, size_t align, size_t size)
@@ -251,25 +262,119 @@ PRELOAD_EXPORT void free(void *p)
         far_free(p, far, __builtin_return_address(0));
 }
 
+void free_for(void *p, const void *caller)
+{
+    slab_desc *far;
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
+        far_free(p, far, caller);
+}
+
+/* ---- giving back, by those who say how large the block is ---- */
+
+/* Where the size that was asked for is known it is that one; else none that is larger than what may
+ * be used. What is no block is told by its free. */
+static bool sized_is_wrong(const void *p, size_t size)
+{
+    bool known = process_range_of(p) != NULL ? (loam__process.slabs.modes & LOAM_SLAB_GUARD) != 0
+                                             : loam__conf.guard_pages;
+    size_t usable = (loam__watch & WATCH_VALGRIND) != 0 ? 0 : process_usable(p);
+    size += size == 0; /* as malloc has it */
+    return usable != 0 && (known ? size != usable : size > usable);
+}
+
+/* report: what is known of the block. */
+static void refuse_given(const void *p, const char *what, const char *given, size_t value,
+                         loam_report report)
+{
+    char state[64];
+    loam_text text;
+    loam_text_init(&text, state, sizeof(state));
+    loam_text_fmt(&text, "%s %U", given, (uint64_t)value);
+    report.unit = "malloc";
+    report.what = what;
+    report.object = "address";
+    report.value = (uintptr_t)p;
+    report.state = state;
+    loam_port_misuse(&report);
+}
+
+/* A block that is out is freed as one that it is not. */
+static void refuse_out(const void *p, const char *what, const char *given, size_t value,
+                       const void *caller)
+{
+    const process_range *r = process_range_of(p);
+    loam_report report = {
+        .name = r == NULL ? "huge" : NULL, .size = huge_size(p), .caller = caller};
+    slab_place at;
+    if (r != NULL && loam_slab__find(r->slabs, p, r->kmalloc, NULL, &at) == SLAB_FINE)
+        loam_slab__describe(&at, &report);
+    refuse_given(p, what, given, value, report);
+}
+
+static LOAM_NOINLINE void hard_free_sized(void *p, size_t size, const void *caller)
+{
+    if (p != NULL && sized_is_wrong(p, size))
+        refuse_out(p, "free with a wrong size", "as of size", size, caller);
+    else
+        free_for(p, caller);
+}
+
+/* The block is free by then: misuse ends a process, whatever it has done. */
+static LOAM_NOINLINE void refuse_slot(const void *p, size_t size, const slab_desc *d,
+                                      const void *caller)
+{
+    const loam_cache *c = slab_cache_of(d);
+    loam_report report = {.name = c->name, .size = c->size, .caller = caller};
+    refuse_given(p, "free with a wrong size", "as of size", size, report);
+}
+
+static LOAM_NOINLINE void far_free_sized(void *p, size_t size, const slab_desc *far,
+                                         const void *caller)
+{
+    if (far != NULL && size <= slab_owner_of(far)->stride) /* slots' alone: others have none */
+        far_free(p, far, caller);
+    else
+        hard_free_sized(p, size, caller);
+}
+
+void free_sized_for(void *p, size_t size, const void *caller)
+{
+    const loam_kmalloc *k = loam__process.kmalloc;
+    slab_desc *d = NULL;
+    uint64_t *word;
+    loam_irq irq;
+    slab_put put = k != NULL ? kmalloc_put_plain(k, p, &d, &word, &irq) : SLAB_PUT_REFUSED;
+    if (LOAM_LIKELY(put == SLAB_PUT) && LOAM_LIKELY(size <= slab_owner_of(d)->stride))
+        return;
+    if (put == SLAB_PUT_REFUSED)
+        far_free_sized(p, size, d, caller);
+    else if (size > slab_owner_of(d)->stride)
+        refuse_slot(p, size, d, caller);
+    else
+        (void)loam_slab__settle(d, word, irq);
+}
+
+/* Is p aligned as its block is said to be? Else the caller is told. */
+bool alignment_fits(const void *p, size_t align, const void *caller)
+{
+    bool fits = ((uintptr_t)p & (align - 1)) == 0;
+    if (LOAM_UNLIKELY(!fits))
+        refuse_out(p, "free with a wrong alignment", "as aligned to", align, caller);
+    return fits;
+}
+
 void free_sized(void *p, size_t size);
 void free_aligned_sized(void *p, size_t align, size_t size);
 
-/* The size is the caller's word; the bits know better, and say when it cannot be. */
 PRELOAD_EXPORT void free_sized(void *p, size_t size)
 {
-    slab_desc *far;
-    (void)size;
-    if (LOAM_UNLIKELY(!fast_free(p, &far)))
-        far_free(p, far, __builtin_return_address(0));
+    free_sized_for(p, size, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
-    slab_desc *far;
-    (void)align;
-    (void)size;
-    if (LOAM_UNLIKELY(!fast_free(p, &far)))
-        far_free(p, far, __builtin_return_address(0));
+    if (alignment_fits(p, align, __builtin_return_address(0)))
+        free_sized_for(p, size, __builtin_return_address(0));
 }
 
 /* ---- sizes ---- */

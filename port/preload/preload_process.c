@@ -284,8 +284,9 @@ enum { LATELY = 256 };
 
 static void *range_alloc(process_range *r, const wish *w)
 {
-    void *p = w->align > PROCESS_ALIGN ? loam_kmalloc_aligned(r->kmalloc, w->size, w->align)
-                                       : loam_kmalloc__general(r->kmalloc, w->size, w->caller);
+    void *p = w->align > PROCESS_ALIGN
+                  ? loam_kmalloc__aligned(r->kmalloc, w->size, w->align, w->caller)
+                  : loam_kmalloc__general(r->kmalloc, w->size, w->caller);
     if (p != NULL)
         thp_ask(r, p, w->size);
     if (p != NULL && w->zero)

@@ -165,6 +165,8 @@ def export_faults(texts, kept):
 BUGS = r"""
 #include <malloc.h>
 #include <stdlib.h>
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t align, size_t size);
 int main(int argc, char **argv)
 {
     char here[64], *volatile p = malloc(100);
@@ -178,7 +180,9 @@ int main(int argc, char **argv)
     case '6': malloc_usable_size(p + 1); break;
     case '7': malloc_usable_size(here + 16); break;
     case '8': p[100] = 1; free(p); break;
-    case '9': free(p); p[5] = 1; for (int i = 0; i < 10000; i++) free(malloc(100));
+    case '9': free(p); p[5] = 1; for (int i = 0; i < 10000; i++) free(malloc(100)); break;
+    case 'a': free_sized(p, 1000); break;
+    case 'b': free_aligned_sized(p, ((size_t)p & -(size_t)p) * 2, 100); break;
     }
 }
 """
@@ -191,12 +195,13 @@ def reports():
     said = set()
     with Sample({"bugs.c": BUGS}) as root:
         program = os.path.join(root, "bugs")
-        run(["gcc", "-w", "-O0", "-fno-builtin", "-o", program, program + ".c"])
-        for number in range(10):
-            conf = {8: "guard", 9: "poison"}.get(number, "")
+        run(["gcc", "-w", "-O0", "-fno-builtin", "-o", program, program + ".c",
+             os.path.join(ROOT, "build/host/libloam.so")])
+        for number in "0123456789ab":
+            conf = {"8": "guard", "9": "poison"}.get(number, "")
             environment = {**os.environ, "LOAM_CONF": conf,
                            "LD_PRELOAD": os.path.join(ROOT, "build/host/libloam.so")}
-            done = subprocess.run([program, str(number)], env=environment, text=True, check=False,
+            done = subprocess.run([program, number], env=environment, text=True, check=False,
                                   capture_output=True)
             match = re.match(r"loam: \w+: (.*?): ", done.stderr)
             said.add(match.group(1) if match else f"nothing, for bug {number}")
