@@ -27,14 +27,20 @@ so32_CFLAGS := $(M32) $(PRELOAD_CFLAGS)
 $(foreach v,so so32,$(eval $(call variant_rules,$(v))))
 PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
 
-# folder below build/, variant, what gcc needs besides
+PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
+    -Wl,-z,now,-z,relro,--no-undefined,--gc-sections \
+    -Wl,--version-script=port/preload/libloam.map
+
+# folder below build/, variant, what gcc needs besides. The linker's own script gets a line: what is
+# to be the first of the code. (The linker shows its script between two lines of =.)
 define preload_rules
-build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) port/preload/libloam.map
+build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) \
+    port/preload/libloam.map port/preload/libloam.ld port/preload/often.ld
 	$$(call say,LD $(2),$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)gcc $(3) $$(LDFLAGS) -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
-	    -Wl,-z,now,-z,relro,--no-undefined,--gc-sections \
-	    -Wl,--version-script=port/preload/libloam.map \
+	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,--verbose | sed -e '1,/^====/d' -e '/^====/,$$$$d' \
+	    -e 's|^ *\*(\.text\.unlikely|INCLUDE port/preload/often.ld\n&|' >$$@.ld
+	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
 	    $$(filter %.o,$$^) -lpthread -o $$@
 
 build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)
