@@ -276,6 +276,8 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
         slab_head_of(d)->used--;
         slab_point(slab_owner_of(d), d, word);
         victim = slab_settled(d, word);
+        if (hold.locked && victim == NULL)
+            loam_slab__take_over(d);
     }
     loam_slab__leave(s, &hold);
     if (victim != NULL)

@@ -12,9 +12,11 @@
  *            d d d       d d         (offline)      slab up, only under the lock
  *              |  hand over ^           |
  *              '----------. | adopt     | all
- *                         v |           v
+ *                         v | take over v
  *                      shared front: d d d
  *
+ *        Who allocates and has nothing adopts; who frees an object of a slab that the shared front
+ *        has takes it over: mostly the others are its to free, too, and no lock is needed for these.
  *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
  *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
  *        with free slots, and answers 0. What is out stays where it is.
@@ -209,6 +211,14 @@ bool loam_slab__adopt(loam_cache *c)
         front_move(LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link), f);
     slab_unlock(s, irq);
     return found;
+}
+
+void loam_slab__take_over(slab_desc *d)
+{
+    loam_cache *c = slab_cache_of(d);
+    slab_front *f = slab_front_of(c);
+    if (slab_has_remote(c->slabs) && f != &c->shared)
+        front_move(d, f);
 }
 
 enum { FRONT_CONTENT, FRONT_ASKED, FRONT_GIVING }; /* slab_cpu.asked */

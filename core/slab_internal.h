@@ -311,6 +311,9 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c);
 bool loam_slab__look(loam_slabs *s);
 /* A slab with free slots that others handed over becomes this processor's; was there one? */
 bool loam_slab__adopt(loam_cache *c);
+/* Lock held. A slab of the shared front becomes this processor's, if that has a front of its own:
+ * who frees one of its objects mostly has the others, too. */
+void loam_slab__take_over(slab_desc *d);
 /* Asks every other processor for what it can spare. */
 void loam_slab__ask(loam_slabs *s);
 /* Waits, if the zone's config says how, until all have given; false: they have not, or there are

@@ -328,6 +328,10 @@ static void hand_over(tap *t)
     lazy = true;
     explored(t, &script);
     lazy = false;
+    script.name = "the owner leaves, two free what it left, each may take the slab over";
+    script.actor[1].run = free_first;
+    script.actor[2].run = free_second;
+    explored(t, &script);
 }
 
 /* ---- the end of a cache ---- */

@@ -60,6 +60,42 @@ static void leaves(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Who frees an object that nobody's front has takes the slab, if a front of its own is there. */
+static void taken_over(tap *t)
+{
+    void *p[4];
+    cpus.lazy = true;
+    cpus_start(t, 3, 512, "shift=12");
+    cpus.lazy = false;
+    loam_cache *c = things(t, 1000);
+    for (unsigned i = 0; i < 4; i++)
+        p[i] = loam_cache_alloc(c);
+    slab_desc *d = desc_of(p[0]);
+    loam_slabs_offline(cpus.slabs);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK); /* it has no front yet */
+    TAP_EQ(t, slab_owner_of(d)->cpu, 3);
+    loam_slab__make_front(c);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_EINVAL));
+    TAP_EQ(t, slab_owner_of(d)->cpu, 3);
+    TAP_EQ(t, loam_cache_free(c, p[1]), LOAM_OK);
+    TAP_EQ(t, slab_owner_of(d)->cpu, 1);
+    TAP_EQ(t, used(c), 2);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[0]);
+    CPUS_ON(0);
+    TAP_EQ(t, loam_cache_free(c, p[2]), LOAM_OK); /* offline it tells at once */
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
+    serve(1);
+    TAP_EQ(t, used(c), 1);
+    loam_slabs_offline(cpus.slabs);
+    loam_slabs_online(cpus.slabs);
+    TAP_EQ(t, loam_cache_free(c, p[3]), LOAM_OK); /* the last one: it is nobody's any more */
+    TAP_EQ(t, slabs(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* Gathered bits of a processor that leaves, and bits for a slab that moved on twice meanwhile. */
 static void moved_on(tap *t)
 {
@@ -384,6 +420,7 @@ static void rules_of_gathered(tap *t)
 static const tap_case cases[] = {
     {"slab pinned: stays; let go: its owner looks again", pinned},
     {"slabs_offline: its slabs are others', late frees arrive", leaves},
+    {"slabs_offline: who frees what was left takes the slab over", taken_over},
     {"slabs: a slab that moved on twice: bits find it", moved_on},
     {"slabs_serve: a slab that is another's by now: sent on", sent_on},
     {"cache_alloc: memory short: others asked, others give", asked},
