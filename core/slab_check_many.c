@@ -12,7 +12,7 @@
  * RULES  S13  a slab is alive, and queued exactly when it is on one stack; nobody has it pinned;
  *             where no slab is the remote line reads zero
  *        S14  remote bits are of slots, and in words that the summary names
- *        S15  what is gathered is in its place of the table, and of slots
+ *        S15  what is gathered is in its place of the table, of slots, and its bytes are counted
  *        S16  a processor that is offline has no slab, nothing gathered, and its stack is closed
  * LOCKS  Nobody else inside.
  * COST   O(window / slab + words + processors).
@@ -126,13 +126,21 @@ static bool many_is_entry(const loam_slabs *s, const slab_cpu *cpu, unsigned i)
 
 static const char *many_gathered(const loam_slabs *s, const slab_cpu *cpu)
 {
-    bool any = false;
+    uint32_t bytes = 0;
+    bool all = true, any = false; /* all: none is of a slab that is gone */
     for (unsigned i = 0; i < SLAB_GATHER; i++) {
+        const slab_gathered *e = &cpu->entry[i];
         if (!many_is_entry(s, cpu, i))
             return "S15 what is gathered is in its place, and of slots";
-        any = any || cpu->entry[i].tag != 0;
+        if (e->tag == 0)
+            continue;
+        uint32_t of_it = loam_slab__gathered_bytes(s, e);
+        any = true;
+        all = all && of_it != 0;
+        bytes += of_it;
     }
-    return !any || cpu->room != slab_room(s) ? NULL : "S15 what is gathered counts as held";
+    bool adds_up = !all || cpu->room == slab_room(s) - bytes;
+    return !any || adds_up ? NULL : "S15 what is gathered counts as held";
 }
 
 static const char *many_offline(const loam_slabs *s, uint32_t i)

@@ -29,7 +29,7 @@ enum {
     SLAB_FRAME_LINES = 63,  /* lines a metadata frame, after its header */
     SLAB_OWN_HALVES = 10,   /* halves of remote words in the remote line: of 320 slots */
     SLAB_TURNS = 2,         /* others are asked so often before memory is out */
-    SLAB_GATHER = 32,       /* words whose frees a processor gathers */
+    SLAB_GATHER = 64,       /* words whose frees a processor gathers */
     SLAB_GUARD_LEAD = 16,   /* least bytes of magic before a block */
     SLAB_GUARD_TAIL = 8,    /* least bytes of magic behind the largest block of a class */
     SLAB_GUARD_MOST = 128,  /* most bytes of it on either side, so that large blocks cost no more */
@@ -266,18 +266,6 @@ typedef struct slab_cpu {
 } slab_cpu;
 
 #define SLAB_CLOSED UINT32_MAX
-
-typedef enum slab_gathering { SLAB_GATHERED, SLAB_TWICE, SLAB_FULL, SLAB_MUCH } slab_gathering;
-
-/* One bit more for a word that has its entry. Interrupts are off. */
-static inline slab_gathering slab_gather(slab_gathered *at, uint64_t bit)
-{
-    uint64_t bits = at->bits;
-    if (LOAM_UNLIKELY((bits & bit) != 0))
-        return SLAB_TWICE;
-    at->bits = bits |= bit;
-    return LOAM_LIKELY(bits != UINT64_MAX) ? SLAB_GATHERED : SLAB_FULL;
-}
 
 enum { SLAB_KEPT_LISTS = 44, SLAB_KEPT_MOST = 1024 /* frames */ };
 

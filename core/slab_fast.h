@@ -95,16 +95,18 @@ static inline bool slab_put_far(loam_slabs *s, uintptr_t off, const void *base, 
         loam_port_irq_restore(irq);
         return loam_slab__gather(s, d, f->cache, slot);
     }
-    slab_gathering how = slab_gather(at, 1ULL << (slot & 63));
-    me->room -= f->stride;
-    if (LOAM_LIKELY(how == SLAB_GATHERED && (int32_t)me->room >= 0)) {
+    uint64_t bits = at->bits, next = bits | 1ULL << (slot & 63);
+    if (LOAM_UNLIKELY(next == bits)) { /* it is gathered already */
         loam_port_irq_restore(irq);
-        return true;
+        return false;
     }
-    at->tag = how == SLAB_FULL ? 0 : tag;
-    loam_port_irq_restore(irq);
-    loam_slab__tell(s, how, tag);
-    return how != SLAB_TWICE;
+    at->bits = next;
+    me->room -= f->stride;
+    if (LOAM_LIKELY(next != UINT64_MAX && (int32_t)me->room >= 0))
+        loam_port_irq_restore(irq);
+    else
+        loam_slab__tell(s, at, irq);
+    return true;
 }
 
 #endif

@@ -339,8 +339,11 @@ bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot);
 /* A slot of another's slab, of this cache, is freed: gathers it; false: it was gathered before. The
  * slab may be gone already, by a wrong free: then its descriptor no longer tells the cache. */
 bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, unsigned slot);
-/* What a gathering asks for that found a word full, or gathered much: tells this word, or all. */
-void loam_slab__tell(loam_slabs *s, slab_gathering how, uint64_t tag);
+/* One free more was gathered in this entry, which is full, or now it is much: tells the word, or
+ * all. Restores irq. */
+void loam_slab__tell(loam_slabs *s, slab_gathered *at, loam_irq irq);
+/* Bytes of the frees of an entry; 0 when its slab is gone, by a double free. */
+uint32_t loam_slab__gathered_bytes(const loam_slabs *s, const slab_gathered *e);
 /* Publishes all that this processor gathered. */
 void loam_slab__publish_all(loam_slabs *s);
 /* Handles the slabs of a stack that was taken whole, this one and those behind it. */

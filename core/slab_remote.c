@@ -6,7 +6,8 @@
  *
  * MODEL  The freeing processor gathers bits in a small table keyed by word. An entry that has to
  *        make room, or is full, is published: ORed into the slab's remote words, after which the
- *        slab is queued, once, on its owner's stack. The owner takes whole stacks.
+ *        slab is queued, once, on its owner's stack. So is all of it when it holds many bytes. The
+ *        owner takes whole stacks.
  *
  *            freeing processor                      any            owner
  *            entry: slab, word, bits --publish--> remote word --take--> free word
@@ -324,68 +325,107 @@ static void remote_publish(loam_slabs *s, const slab_gathered *e)
         remote_route(s, d);
 }
 
-void loam_slab__publish_all(loam_slabs *s)
+/* ---- gather ---- */
+
+uint32_t loam_slab__gathered_bytes(const loam_slabs *s, const slab_gathered *e)
+{
+    uint32_t slab = slab_tag_slab(e->tag);
+    unsigned word = slab_tag_word(e->tag);
+    if (!remote_is_index(s, slab))
+        return 0;
+    const slab_desc *d = remote_desc(s, slab);
+    const loam_cache *c = slab_cache_of(d);
+    if (c == NULL || (d->tag | word) != e->tag)
+        return 0;
+    return loam_popcount64(e->bits & slab_full_word(c, word)) * c->stride;
+}
+
+/* [cpu] An entry leaves the table, if it is one. */
+static slab_gathered remote_take_out(const loam_slabs *s, slab_cpu *me, slab_gathered *at)
+{
+    slab_gathered e = *at;
+    at->tag = 0;
+    me->room += loam_slab__gathered_bytes(s, &e);
+    return e;
+}
+
+/* [cpu] All has left the table: no double free counts any longer. */
+static void remote_settle_room(const loam_slabs *s, slab_cpu *me)
 {
     for (unsigned i = 0; i < SLAB_GATHER; i++) {
+        if (me->entry[i].tag != 0)
+            return; /* an interrupt gathered behind us */
+    }
+    me->room = slab_room(s);
+}
+
+void loam_slab__publish_all(loam_slabs *s)
+{
+    for (unsigned i = 0; i <= SLAB_GATHER; i++) {
         slab_gathered e = {0};
         loam_irq irq = loam_port_irq_save();
-        unsigned cpu = loam_port_cpu();
-        if (cpu < s->ncpus) {
-            slab_cpu *me = &s->cpu[cpu];
-            e = me->entry[i];
-            me->entry[i].tag = 0;
-            me->room = i == 0 ? slab_room(s) : me->room; /* an interrupt may gather behind us */
-        }
+        slab_cpu *me = loam_port_cpu() < s->ncpus ? &s->cpu[loam_port_cpu()] : NULL;
+        if (me != NULL && i < SLAB_GATHER)
+            e = remote_take_out(s, me, &me->entry[i]);
+        else if (me != NULL)
+            remote_settle_room(s, me);
         loam_port_irq_restore(irq);
         if (e.tag != 0)
             remote_publish(s, &e);
     }
 }
 
-/* ---- gather ---- */
-
-/* Puts an entry of one bit into the table; *e becomes what is to be published in its place, if
- * anything. Interrupts are off. */
-static slab_gathering remote_put(slab_cpu *me, const slab_desc *d, const loam_cache *c,
-                                 slab_gathered *e)
+/* [cpu] Puts an entry of one bit into the table. *old: what is to be published, if it has a tag:
+ * which had its place, or itself. false: it was gathered before. */
+static bool remote_put(const loam_slabs *s, slab_cpu *me, const slab_desc *d, const loam_cache *c,
+                       const slab_gathered *e, slab_gathered *old)
 {
-    slab_gathered *at = &me->entry[slab_gather_at(d, slab_tag_word(e->tag))], old = *at;
-    slab_gathering how = old.tag != 0 ? SLAB_FULL : SLAB_GATHERED;
-    me->room -= c->stride;
-    if (old.tag != e->tag) {
-        *at = *e;
-        at->bits |= ~slab_full_word(c, slab_tag_word(e->tag));
-    } else {
-        how = slab_gather(at, e->bits);
-        old = *at;
-        at->tag = how == SLAB_FULL ? 0 : old.tag;
+    unsigned word = slab_tag_word(e->tag);
+    slab_gathered *at = &me->entry[slab_gather_at(d, word)];
+    if (at->tag != e->tag) {
+        *old = remote_take_out(s, me, at);
+        *at = (slab_gathered){e->tag, ~slab_full_word(c, word)};
     }
-    *e = old;
-    return how == SLAB_GATHERED && (int32_t)me->room < 0 ? SLAB_MUCH : how;
+    if ((at->bits & e->bits) != 0)
+        return false;
+    at->bits |= e->bits;
+    me->room -= c->stride;
+    if (at->bits == UINT64_MAX && old->tag == 0)
+        *old = remote_take_out(s, me, at);
+    return true;
 }
 
 bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, unsigned slot)
 {
-    slab_gathered e = {d->tag | slot >> 6, 1ULL << (slot & 63)};
-    slab_gathering how = SLAB_FULL;
+    slab_gathered e = {d->tag | slot >> 6, 1ULL << (slot & 63)}, told = {0};
+    bool once = true, much = false;
     loam_irq irq = loam_port_irq_save();
     slab_cpu *me = remote_cpu(s);
-    if (me != NULL && ((s->modes & LOAM_SLAB_HARDENED) == 0 || slab_has_info(s)))
-        how = remote_put(me, d, c, &e);
+    if (me != NULL && ((s->modes & LOAM_SLAB_HARDENED) == 0 || slab_has_info(s))) {
+        once = remote_put(s, me, d, c, &e, &told);
+        much = (int32_t)me->room < 0;
+    } else {
+        told = e;
+    }
     loam_port_irq_restore(irq);
-    if (how == SLAB_FULL)
-        remote_publish(s, &e);
-    else if (how == SLAB_MUCH)
+    if (told.tag != 0)
+        remote_publish(s, &told);
+    if (much)
         loam_slab__publish_all(s);
-    return how != SLAB_TWICE;
+    return once;
 }
 
-void loam_slab__tell(loam_slabs *s, slab_gathering how, uint64_t tag)
+void loam_slab__tell(loam_slabs *s, slab_gathered *at, loam_irq irq)
 {
-    const slab_gathered full = {tag, UINT64_MAX};
-    if (how == SLAB_FULL)
+    slab_gathered full = {0};
+    slab_cpu *me = &s->cpu[loam_port_cpu()];
+    if (at->bits == UINT64_MAX)
+        full = remote_take_out(s, me, at);
+    bool much = (int32_t)me->room < 0;
+    loam_port_irq_restore(irq);
+    if (full.tag != 0)
         remote_publish(s, &full);
-    else if (how != SLAB_TWICE)
+    if (much)
         loam_slab__publish_all(s);
 }
 

@@ -407,6 +407,7 @@ static void rules_of_gathered(tap *t)
     BREAKS(t, e->tag, e->tag + 1, "S15");
     BREAKS(t, e->tag, slab_tag_of(0x10000000, slab_tag_generation(e->tag), 0), "S15");
     BREAKS(t, cpu->room, slab_room(cpus.slabs), "S15");
+    BREAKS(t, cpu->room, cpu->room - 1, "S15");
     BREAKS(t, cpu->stack, SLAB_CLOSED, "S16");
     loam_slabs_offline(cpus.slabs);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
