@@ -104,18 +104,20 @@ static int word_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
 }
 
-/* Takes K or M off the end. */
+/* Takes K, M or G off the end. */
 static unsigned word_unit(option_word *w)
 {
-    if (w->len == 0)
+    static const char units[] = "KkMmGg";
+    unsigned i = 0;
+    while (w->len != 0 && units[i] != '\0' && units[i] != w->text[w->len - 1])
+        i++;
+    if (w->len == 0 || units[i] == '\0')
         return 0;
-    char last = w->text[w->len - 1];
-    unsigned shift = last == 'K' || last == 'k' ? 10 : last == 'M' || last == 'm' ? 20 : 0;
-    w->len -= shift != 0;
-    return shift;
+    w->len--;
+    return 10 * (i / 2 + 1);
 }
 
-/* Decimal, or hexadecimal after 0x; K and M multiply. */
+/* Decimal, or hexadecimal after 0x; K, M and G multiply. */
 static bool word_number(option_word w, uint64_t *out)
 {
     uint64_t base = 10, v = 0;

@@ -429,6 +429,9 @@ static void options_set(tap *t)
     TAP_CHECK(t, c.keep_empty);
     TAP_EQ(t, loam_slab_config_parse(&c, "seed=18446744073709551615", NULL), LOAM_OK);
     TAP_EQ(t, c.seed, UINT64_MAX);
+    TAP_EQ(t, loam_slab_config_parse(&c, "quarantine=1G,seed=7g", NULL), LOAM_OK);
+    TAP_EQ(t, c.quarantine_bytes, 1U << 30);
+    TAP_EQ(t, c.seed, 7ULL << 30);
 }
 
 static void options_refused(tap *t)
@@ -450,6 +453,9 @@ static void options_refused(tap *t)
         "seed=0x",
         "seed=18446744073709551616",
         "seed=0xffffffffffffffffK",
+        "seed=17179869184G",
+        "seed=1KK",
+        "seed=G",
         "=",
         ",",
         "keep_empty=2",
