@@ -31,15 +31,18 @@ PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
     -Wl,-z,now,-z,relro,--no-undefined,--gc-sections \
     -Wl,--version-script=port/preload/libloam.map
 
-# folder below build/, variant, what gcc needs besides. The linker's own script gets a line: what is
-# to be the first of the code. (The linker shows its script between two lines of =.)
+# folder below build/, variant, what gcc needs besides. The linker's own script gets two lines: what
+# is to be the first of the code and of the data. (It shows its script between two lines of =.)
 define preload_rules
 build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) \
     port/preload/libloam.map port/preload/libloam.ld port/preload/often.ld
 	$$(call say,LD $(2),$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,--verbose | sed -e '1,/^====/d' -e '/^====/,$$$$d' \
-	    -e 's|^ *\*(\.text\.unlikely|INCLUDE port/preload/often.ld\n&|' >$$@.ld
+	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,--verbose -o $$@.none | \
+	    sed -e '1,/^====/d' -e '/^====/,$$$$d' \
+	    -e 's|^ *\*(\.text\.unlikely|INCLUDE port/preload/often.ld\n&|' \
+	    -e 's|^ *\*(\.data \.data\.\*|*(.data.loam__conf)\n&|' >$$@.ld
+	$$(Q)rm -f $$@.none
 	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
 	    $$(filter %.o,$$^) -lpthread -o $$@
 

@@ -140,6 +140,7 @@ static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
     config.name = "process";
     config.ncpus = PROCESS_CPUS;
     config.lowest = true;
+    config.area_shift = 21; /* each area is a page or so, written at the start */
     config.fronts = false; /* for single frames, which blocks here seldom are */
     config.linear = (loam_linear){ram.base, ram.len, pages->base};
     config.shrink = process_grow;
