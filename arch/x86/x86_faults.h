@@ -13,4 +13,12 @@ void x86_fault_breakpoint(void);
 void x86_fault_general(void);
 void x86_fault_fp(void);
 
+/* Those that come first in arch_faults. */
+#define X86_FAULTS                                                                                 \
+    {"null", x86_fault_null}, {"invalid", x86_fault_invalid}, {"divide", x86_fault_divide},        \
+        {"write-text", x86_fault_write_text},                                                      \
+    {                                                                                              \
+        "write-rodata", x86_fault_write_rodata                                                     \
+    }
+
 #endif

@@ -76,11 +76,7 @@ static void fault_stack(void)
 }
 
 const arch_fault arch_faults[] = {
-    {"null", x86_fault_null},
-    {"invalid", x86_fault_invalid},
-    {"divide", x86_fault_divide},
-    {"write-text", x86_fault_write_text},
-    {"write-rodata", x86_fault_write_rodata},
+    X86_FAULTS,
     {"alias", fault_alias},
     {"exec", fault_exec},
     {"unmapped", fault_unmapped},

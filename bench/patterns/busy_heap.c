@@ -14,8 +14,7 @@ typedef struct wave {
 } wave;
 
 typedef struct heap {
-    unsigned long waves;
-    uint64_t random, sum;
+    pattern_part part; /* work: waves */
     wave wave[2];
 } heap;
 
@@ -30,15 +29,15 @@ static void drop(heap *h, wave *w, unsigned k)
 {
     if (w->block[k] == NULL)
         return;
-    h->sum += pattern_drop(w->block[k], w->size[k]);
+    h->part.sum += pattern_drop(w->block[k], w->size[k]);
     w->block[k] = NULL;
 }
 
 static void run_wave(heap *h, wave *now, wave *before)
 {
     for (unsigned k = 0; k < WAVE; k++) {
-        now->size[k] = small_size(&h->random);
-        now->block[k] = pattern_new(now->size[k], pattern_random(&h->random));
+        now->size[k] = small_size(&h->part.random);
+        now->block[k] = pattern_new(now->size[k], pattern_random(&h->part.random));
         if (k % 3 == 2)
             drop(h, now, k - 1);
         drop(h, before, k);
@@ -52,7 +51,7 @@ static void run_wave(heap *h, wave *now, wave *before)
 static void *run_heap(void *arg)
 {
     heap *h = arg;
-    for (unsigned long i = 0; i < h->waves; i++)
+    for (unsigned long i = 0; i < h->part.work; i++)
         run_wave(h, &h->wave[i % 2], &h->wave[(i + 1) % 2]);
     for (unsigned k = 0; k < WAVE; k++) {
         drop(h, &h->wave[0], k);
@@ -64,17 +63,5 @@ static void *run_heap(void *arg)
 int main(int argc, char **argv)
 {
     pattern p = pattern_open(argc, argv, 5000);
-    heap *heaps = calloc(p.threads, sizeof *heaps);
-    uint64_t sum = 0;
-    if (heaps == NULL)
-        pattern_die("no memory");
-    for (unsigned i = 0; i < p.threads; i++) {
-        heaps[i].waves = p.work / p.threads + 1;
-        heaps[i].random = i + 1;
-    }
-    pattern_threads(p.threads, run_heap, heaps, sizeof *heaps);
-    for (unsigned i = 0; i < p.threads; i++)
-        sum += heaps[i].sum;
-    free(heaps);
-    pattern_done(sum);
+    pattern_share(&p, run_heap, sizeof(heap));
 }

@@ -7,13 +7,9 @@
 
 enum { THREADS = 64, SLOTS = 100, STEPS = 4000 };
 
-typedef struct worker {
-    uint64_t random, sum;
-} worker;
-
 static void *work(void *arg)
 {
-    worker *w = arg;
+    pattern_part *w = arg;
     void *block[SLOTS] = {NULL};
     size_t size[SLOTS];
     for (unsigned i = 0; i < STEPS + SLOTS; i++) {
@@ -31,15 +27,6 @@ static void *work(void *arg)
 
 int main(int argc, char **argv)
 {
-    static worker workers[THREADS];
     pattern p = pattern_open(argc, argv, 64);
-    uint64_t sum = 0;
-    for (unsigned long i = 0; i < p.work; i++) {
-        for (unsigned k = 0; k < THREADS; k++)
-            workers[k] = (worker){i * THREADS + k, 0};
-        pattern_threads(THREADS, work, workers, sizeof workers[0]);
-        for (unsigned k = 0; k < THREADS; k++)
-            sum += workers[k].sum;
-    }
-    pattern_done(sum);
+    pattern_rounds(p.work, THREADS, work);
 }

@@ -85,3 +85,37 @@ void pattern_threads(unsigned n, void *(*run)(void *), void *args, size_t size)
     for (unsigned i = 0; i < n; i++)
         pthread_join(thread[i], NULL);
 }
+
+static pattern_part *part_of(void *args, size_t size, unsigned i)
+{
+    return (pattern_part *)(void *)((unsigned char *)args + i * size);
+}
+
+_Noreturn void pattern_share(const pattern *p, void *(*run)(void *), size_t size)
+{
+    void *args = calloc(p->threads, size);
+    uint64_t sum = 0;
+    if (args == NULL)
+        pattern_die("no memory");
+    for (unsigned i = 0; i < p->threads; i++)
+        *part_of(args, size, i) = (pattern_part){p->work / p->threads + 1, i + 1, 0};
+    pattern_threads(p->threads, run, args, size);
+    for (unsigned i = 0; i < p->threads; i++)
+        sum += part_of(args, size, i)->sum;
+    free(args);
+    pattern_done(sum);
+}
+
+_Noreturn void pattern_rounds(unsigned long rounds, unsigned n, void *(*run)(void *))
+{
+    static pattern_part part[PATTERN_MAX_THREADS];
+    uint64_t sum = 0;
+    for (unsigned long i = 0; i < rounds; i++) {
+        for (unsigned k = 0; k < n; k++)
+            part[k] = (pattern_part){0, i * n + k, 0};
+        pattern_threads(n, run, part, sizeof part[0]);
+        for (unsigned k = 0; k < n; k++)
+            sum += part[k].sum;
+    }
+    pattern_done(sum);
+}

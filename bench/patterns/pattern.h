@@ -78,4 +78,18 @@ uint64_t pattern_drop(void *p, size_t size);
  * for all of them. */
 void pattern_threads(unsigned n, void *(*run)(void *), void *args, size_t size);
 
+/* A thread's part of the work; what it is run on begins with it. */
+typedef struct pattern_part {
+    unsigned long work;
+    uint64_t random, sum; /* its random numbers; of what it read back */
+} pattern_part;
+
+/* Shares p's work among its threads, each with `size` bytes of its own that read 0 but for their
+ * pattern_part in front; ends the program with the sum of their sums. */
+_Noreturn void pattern_share(const pattern *p, void *(*run)(void *), size_t size);
+
+/* `rounds` times n <= PATTERN_MAX_THREADS threads at the same time, which all end before the next
+ * ones come, each on a pattern_part with random numbers of its own; ends the program as above. */
+_Noreturn void pattern_rounds(unsigned long rounds, unsigned n, void *(*run)(void *));
+
 #endif

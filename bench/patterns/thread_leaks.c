@@ -7,13 +7,9 @@
 
 enum { BLOCKS = 60, FORGOTTEN = 3, TOGETHER = 2 };
 
-typedef struct visitor {
-    uint64_t random, sum;
-} visitor;
-
 static void *visit(void *arg)
 {
-    visitor *v = arg;
+    pattern_part *v = arg;
     void *block[BLOCKS];
     size_t size[BLOCKS];
     for (unsigned i = 0; i < BLOCKS; i++) {
@@ -27,15 +23,6 @@ static void *visit(void *arg)
 
 int main(int argc, char **argv)
 {
-    static visitor visitors[TOGETHER];
     pattern p = pattern_open(argc, argv, 12000);
-    uint64_t sum = 0;
-    for (unsigned long i = 0; i < p.work; i++) {
-        for (unsigned k = 0; k < TOGETHER; k++)
-            visitors[k] = (visitor){i * TOGETHER + k, 0};
-        pattern_threads(TOGETHER, visit, visitors, sizeof visitors[0]);
-        for (unsigned k = 0; k < TOGETHER; k++)
-            sum += visitors[k].sum;
-    }
-    pattern_done(sum);
+    pattern_rounds(p.work, TOGETHER, visit);
 }

@@ -379,10 +379,7 @@ static void other_thread_double(void)
 
 static void stopped(tap *t)
 {
-    static const struct {
-        void (*fn)(void);
-        const char *words;
-    } wrong[] = {
+    static const wrong_call wrong[] = {
         {double_small, "double free"},      {double_large, "double free"},
         {double_huge, "double free"},       {inner_small, "inner free"},
         {misaligned_small, "misaligned"},   {inner_large, "inner free"},
@@ -391,16 +388,7 @@ static void stopped(tap *t)
         {resize_freed, "use of a free"},    {size_of_foreign, "use of a foreign address"},
         {other_thread_inner, "inner free"}, {other_thread_double, "double free"},
     };
-    for (unsigned i = 0; i < LOAM_ARRAY_LEN(wrong); i++) {
-        char line[1000] = "";
-        int status = 0;
-        in_child(wrong[i].fn, line, sizeof(line), &status);
-        TAP_CHECK(t, WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-        TAP_CHECK(t, strncmp(line, "loam: ", 6) == 0 && strstr(line, wrong[i].words) != NULL);
-        TAP_CHECK(t, strchr(line, '\n') == line + strlen(line) - 1);
-        if (strstr(line, wrong[i].words) == NULL)
-            tap_note(t, "%s: %s", wrong[i].words, line);
-    }
+    each_is_stopped(t, wrong, LOAM_ARRAY_LEN(wrong));
 }
 
 /* ---- without memory ---- */

@@ -336,10 +336,7 @@ static void no_record(void)
 
 static void refused(tap *t)
 {
-    static const struct {
-        void (*fn)(void);
-        const char *words;
-    } wrong[] = {
+    static const wrong_call wrong[] = {
         {by_free, "of a named heap"},
         {by_realloc, "of a named heap"},
         {of_malloc, "foreign free"},
@@ -352,16 +349,7 @@ static void refused(tap *t)
         {no_heap, "never created"},
         {no_record, "use of a heap that is none"},
     };
-    for (unsigned i = 0; i < LOAM_ARRAY_LEN(wrong); i++) {
-        char line[1000] = "";
-        int status = 0;
-        in_child(wrong[i].fn, line, sizeof(line), &status);
-        TAP_CHECK(t, WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-        TAP_CHECK(t, strncmp(line, "loam: ", 6) == 0 && strstr(line, wrong[i].words) != NULL);
-        TAP_CHECK(t, strchr(line, '\n') == line + strlen(line) - 1);
-        if (strstr(line, wrong[i].words) == NULL)
-            tap_note(t, "%s: %s", wrong[i].words, line);
-    }
+    each_is_stopped(t, wrong, LOAM_ARRAY_LEN(wrong));
 }
 
 static void listed(tap *t)

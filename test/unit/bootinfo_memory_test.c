@@ -3,36 +3,36 @@
 #include "bootinfo_tree.h"
 #include "tap.h"
 
+/* A memory node that says where it lies, and no more. */
+#define MEMORY(name, ...)                                                                          \
+    do {                                                                                           \
+        memory_node(name);                                                                         \
+        FB_CELLS(&b, "reg", __VA_ARGS__);                                                          \
+        fb_end(&b);                                                                                \
+    } while (0)
+
 /* ---- memory ---- */
 
 static void memory_cells(tap *t)
 {
     root_cells(1, 1);
-    memory_node("memory@80000000");
-    FB_CELLS(&b, "reg", 0x80000000U, 0x1000, 0x90000000U, 0x2000);
-    fb_end(&b);
+    MEMORY("memory@80000000", 0x80000000U, 0x1000, 0x90000000U, 0x2000);
     TAP_EQ(t, finish_board(), LOAM_OK);
     TAP_EQ(t, info.ram_count, 2);
     ram_is(t, 0, 0x80000000U, 0x1000);
     ram_is(t, 1, 0x90000000U, 0x2000);
     root_cells(1, 2);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 0x1000, 1, 0x2000);
-    fb_end(&b);
+    MEMORY("memory", 0x1000, 1, 0x2000);
     TAP_EQ(t, finish_board(), LOAM_OK);
     ram_is(t, 0, 0x1000, 0x100002000ULL);
     root_cells(2, 1);
-    memory_node("ram@0"); /* the type counts, not the name */
-    FB_CELLS(&b, "reg", 2, 0x3000, 0x4000, 1, 0, 0x5000);
-    fb_end(&b);
+    MEMORY("ram@0", 2, 0x3000, 0x4000, 1, 0, 0x5000); /* the type counts, not the name */
     TAP_EQ(t, finish_board(), LOAM_OK);
     TAP_EQ(t, info.ram_count, 2);
     ram_is(t, 0, 0x200003000ULL, 0x4000);
     ram_is(t, 1, 0x100000000ULL, 0x5000);
     root_cells(2, 2);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 1, 2, 3, 4);
-    fb_end(&b);
+    MEMORY("memory", 1, 2, 3, 4);
     TAP_EQ(t, finish_board(), LOAM_OK);
     ram_is(t, 0, 0x100000002ULL, 0x300000004ULL);
 }
@@ -52,13 +52,9 @@ static void memory_default_cells(tap *t)
 static void memory_several_nodes(tap *t)
 {
     board();
-    memory_node("memory@40000000");
-    FB_CELLS(&b, "reg", 0x40000000, 0x1000, 0x50000000, 0, 0x60000000, 0x800);
-    fb_end(&b);
+    MEMORY("memory@40000000", 0x40000000, 0x1000, 0x50000000, 0, 0x60000000, 0x800);
     fb_node(&b, "soc");
-    memory_node("memory@0"); /* behind a bus: not the machine's RAM */
-    FB_CELLS(&b, "reg", 0x70000000, 0x1000);
-    fb_end(&b);
+    MEMORY("memory@0", 0x70000000, 0x1000); /* behind a bus: not the machine's RAM */
     fb_end(&b);
     TAP_EQ(t, finish_board(), LOAM_OK);
     TAP_EQ(t, info.ram_count, 3);
@@ -113,9 +109,7 @@ static void memory_none(tap *t)
     fb_str(&b, "model", "nothing else");
     refused_is(t, finish_board(), LOAM_ENOENT, "no memory node");
     root_cells(1, 1);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 0x1000, 0);
-    fb_end(&b);
+    MEMORY("memory", 0x1000, 0);
     refused_is(t, finish_board(), LOAM_ENOENT, "memory: no RAM");
     root_cells(1, 1);
     memory_node("memory");
@@ -132,15 +126,11 @@ static void memory_none(tap *t)
 static void memory_wraps(tap *t)
 {
     root_cells(2, 2);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 0xffffffffU, 0xfffff000U, 0, 0x1000);
-    fb_end(&b);
+    MEMORY("memory", 0xffffffffU, 0xfffff000U, 0, 0x1000);
     TAP_EQ(t, finish_board(), LOAM_OK); /* up to the very top */
     ram_is(t, 0, 0xfffffffffffff000ULL, 0x1000);
     root_cells(2, 2);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 0, 0, 0, 0x1000, 0xffffffffU, 0xfffff000U, 0, 0x1001);
-    fb_end(&b);
+    MEMORY("memory", 0, 0, 0, 0x1000, 0xffffffffU, 0xfffff000U, 0, 0x1001);
     refused_is(t, finish_board(), LOAM_ERANGE, "memory: a range leaves");
 }
 
@@ -157,14 +147,10 @@ static void memory_malformed(tap *t)
     fb_start(&b);
     fb_node(&b, "");
     fb_prop(&b, "#size-cells", "\0\1", 2);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 0, 0, 0x1000);
-    fb_end(&b);
+    MEMORY("memory", 0, 0, 0x1000);
     refused_is(t, finish_board(), LOAM_EFORMAT, "memory: #address-cells");
     root_cells(2, 1);
-    memory_node("memory");
-    FB_CELLS(&b, "reg", 0, 0, 0x1000, 0);
-    fb_end(&b);
+    MEMORY("memory", 0, 0, 0x1000, 0);
     refused_is(t, finish_board(), LOAM_EFORMAT, "memory: reg");
 }
 

@@ -190,23 +190,31 @@ static void trace_tells_rows(tap *t)
     TAP_EQ(t, e.count, 10);
 }
 
+static void switch_trace(tap *t, bool on)
+{
+    loam_trace_set_on(&trace, on);
+    loam_zone_set_trace(zone, &trace);
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+}
+
+/* What the front keeps of a frame that comes and goes. */
+static void keeps(tap *t, uint32_t frames)
+{
+    put(t, get(t, 0));
+    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), frames);
+}
+
 static void trace_switched(tap *t)
 {
     configure_traced(t);
     start_spans(t, &(loam_span){0, 4096}, 1);
-    put(t, get(t, 0));
-    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64); /* it is off */
-    loam_trace_set_on(&trace, true);
-    loam_zone_set_trace(zone, &trace);
-    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    keeps(t, 64); /* it is off */
+    switch_trace(t, true);
     TAP_EQ(t, e.count, 0);
-    put(t, get(t, 0));
-    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 0);
+    keeps(t, 0);
     TAP_EQ(t, e.count, 1 + 2 * 12 + 1 + 2 * 12 + 2); /* cut from order 12, and back to it */
-    loam_trace_set_on(&trace, false);
-    loam_zone_set_trace(zone, &trace);
-    put(t, get(t, 0));
-    TAP_EQ(t, loam_zone__front_frames(&zone->front[0]), 64);
+    switch_trace(t, false);
+    keeps(t, 64);
     TAP_RULE(t, loam_zone_check(zone), NULL);
 }
 
