@@ -16,7 +16,7 @@
  *                      shared front: d d d
  *
  *        Who allocates and has nothing adopts; who frees an object of a slab that the shared front
- *        has takes it over: mostly the others are its to free, too, and no lock is needed for these.
+ *        has takes it over: mostly the others are its to free, too, which then needs no lock.
  *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
  *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
  *        with free slots, and answers 0. What is out stays where it is.
