@@ -392,7 +392,11 @@ static bool slab_try(loam_cache *c, slab_place *at)
 static bool slab_get(loam_cache *c, slab_place *at)
 {
     loam_slab__make_front(c);
-    if (slab_try(c, at) || (loam_slab__look(c->slabs) && slab_try(c, at)))
+    do {
+        if (slab_try(c, at))
+            return true;
+    } while (loam_slab__take_for(c));
+    if (loam_slab__look(c->slabs) && slab_try(c, at))
         return true;
     while (loam_slab__adopt(c)) { /* `any` may promise what is not there: on to the next */
         if (slab_try(c, at))
@@ -417,17 +421,19 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
 bool loam_slab__refill(loam_cache *c, void **object)
 {
     bool taken = false;
-    uint64_t *word;
-    loam_irq irq = loam_port_irq_save();
-    slab_front *f = slab_front_of(c);
-    slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
-    if (d != NULL) {
-        loam_slab__verify(f, d, word);
-        f->word = word;
-        f->slab = d;
-        taken = slab_take_fast(c, object);
-    }
-    loam_port_irq_restore(irq);
+    do {
+        uint64_t *word;
+        loam_irq irq = loam_port_irq_save();
+        slab_front *f = slab_front_of(c);
+        slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
+        if (d != NULL) {
+            loam_slab__verify(f, d, word);
+            f->word = word;
+            f->slab = d;
+            taken = slab_take_fast(c, object);
+        }
+        loam_port_irq_restore(irq);
+    } while (!taken && loam_slab__take_for(c));
     return taken;
 }
 

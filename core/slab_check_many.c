@@ -171,7 +171,8 @@ const char *loam_slab__check_many(const loam_slabs *s)
         bad = many_offline(s, i);
         if (bad == NULL)
             bad = many_gathered(s, cpu);
-        if (bad == NULL && !many_stack(s, first, queued, &stacked))
+        if (bad == NULL && (!many_stack(s, first, queued, &stacked) ||
+                            !many_stack(s, cpu->taken, queued, &stacked)))
             bad = "S13 what is on a stack is a queued slab";
     }
     if (bad == NULL && stacked != queued)

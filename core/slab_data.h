@@ -260,6 +260,7 @@ typedef struct slab_cpu {
     uint32_t asked;              /* [atomic] 1: memory is short elsewhere */
     /* [cpu] bytes that may still be gathered before all is told; slab_room: nothing is */
     _Alignas(64) uint32_t room;
+    uint32_t taken;                   /* [cpu] as stack: of one that was taken, what is left */
     bool offline;                     /* [lock] written by the processor itself */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
     slab_ring ring;                   /* [cpu] */

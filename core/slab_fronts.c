@@ -191,11 +191,15 @@ static slab_cpu *front_cpu(const loam_slabs *s)
 
 static bool front_take(loam_slabs *s, slab_cpu *me)
 {
-    if (loam_atomic_peek(&me->stack) == 0) /* no order: the exchange looks again */
-        return false;
-    /* pairs with the cas in remote_push */
-    loam_slab__take_stack(s, loam_atomic_exchange(&me->stack, 0));
-    return true;
+    loam_irq irq = loam_port_irq_save();
+    uint32_t first = me->taken, next = 0;
+    me->taken = 0;
+    if (loam_atomic_peek(&me->stack) != 0)          /* no order: the exchange looks again */
+        next = loam_atomic_exchange(&me->stack, 0); /* pairs with the cas in remote_push */
+    loam_port_irq_restore(irq);
+    loam_slab__take_stack(s, first);
+    loam_slab__take_stack(s, next);
+    return (first | next) != 0;
 }
 
 bool loam_slab__adopt(loam_cache *c)
@@ -245,6 +249,22 @@ static void front_give(loam_slabs *s, slab_cpu *me)
         loam_zone_drain(s->zones.zone[i]);
     /* pairs with the load in front_all_gave: what was given is there */
     (void)loam_atomic_cas(&me->asked, FRONT_GIVING, FRONT_CONTENT);
+}
+
+bool loam_slab__take_for(loam_cache *c)
+{
+    loam_slabs *s = c->slabs;
+    const slab_cpu *me = front_cpu(s);
+    /* no order: a wish, nothing hangs on it */
+    bool found = false, more = me != NULL && loam_atomic_peek(&me->asked) != FRONT_ASKED;
+    while (more && !found) {
+        const slab_desc *d = loam_slab__take_next(s);
+        more = d != NULL;
+        loam_irq irq = loam_port_irq_save();
+        found = more && slab_owner_of(d) == slab_front_of(c);
+        loam_port_irq_restore(irq);
+    }
+    return found;
 }
 
 bool loam_slab__look(loam_slabs *s)
@@ -333,8 +353,10 @@ void loam_slabs_offline(loam_slabs *s)
     loam_slab__publish_all(s);
     /* Pairs with the load in remote_push: who finds it closed finds the new owners. Pairs with the
      * cas in remote_push: what was pushed before is taken. */
-    uint32_t first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
+    uint32_t first = loam_atomic_exchange(&me->stack, SLAB_CLOSED), taken = me->taken;
+    me->taken = 0;
     loam_atomic_store(&me->asked, FRONT_CONTENT); /* no order: nobody waits for who is offline */
+    loam_slab__take_stack(s, taken);
     loam_slab__take_stack(s, first);
     (void)loam_slab__kept_drop(s, false);
 }

@@ -309,6 +309,9 @@ void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
 bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c);
 /* Takes what others freed of this processor's, and gives if they asked; was there anything? */
 bool loam_slab__look(loam_slabs *s);
+/* Takes what others freed of this processor's, until some of it is of this cache; false: it was
+ * not, or others have asked for what can be spared. */
+bool loam_slab__take_for(loam_cache *c);
 /* A slab with free slots that others handed over becomes this processor's; was there one? */
 bool loam_slab__adopt(loam_cache *c);
 /* Lock held. A slab of the shared front becomes this processor's, if that has a front of its own:
@@ -348,6 +351,8 @@ uint32_t loam_slab__gathered_bytes(const loam_slabs *s, const slab_gathered *e);
 void loam_slab__publish_all(loam_slabs *s);
 /* Handles the slabs of a stack that was taken whole, this one and those behind it. */
 void loam_slab__take_stack(loam_slabs *s, uint32_t first);
+/* Handles the next slab that is queued here, of a processor that is online; NULL: there is none. */
+slab_desc *loam_slab__take_next(loam_slabs *s);
 /* [lock] Keeps a slab where it is while it is looked at; false: it is gone. */
 bool loam_slab__pin(const slab_desc *d);
 void loam_slab__unpin(loam_slabs *s, slab_desc *d);

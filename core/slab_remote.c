@@ -7,7 +7,7 @@
  * MODEL  The freeing processor gathers bits in a small table keyed by word. An entry that has to
  *        make room, or is full, is published: ORed into the slab's remote words, after which the
  *        slab is queued, once, on its owner's stack. So is all of it when it holds many bytes. The
- *        owner takes whole stacks.
+ *        owner takes whole stacks, and handles as many slabs of one as it needs.
  *
  *            freeing processor                      any            owner
  *            entry: slab, word, bits --publish--> remote word --take--> free word
@@ -263,7 +263,7 @@ static bool remote_push(loam_slabs *s, slab_desc *d, uint32_t cpu)
         if (top == SLAB_CLOSED)
             return false;
         slab_remote_of(d)->next = top;
-        /* pairs with the exchange in front_take, loam_slabs_offline */
+        /* pairs with the exchange in front_take, loam_slab__take_next, loam_slabs_offline */
         if (loam_atomic_cas(stack, top, index))
             return true;
     }
@@ -287,6 +287,27 @@ void loam_slab__take_stack(loam_slabs *s, uint32_t first)
         first = slab_remote_of(d)->next; /* now: once taken, it may be queued again */
         remote_route(s, d);
     }
+}
+
+slab_desc *loam_slab__take_next(loam_slabs *s)
+{
+    slab_desc *d = NULL;
+    loam_irq irq = loam_port_irq_save();
+    slab_cpu *me = remote_cpu(s);
+    if (me != NULL) {
+        uint32_t index = me->taken;
+        if (index == 0 &&
+            loam_atomic_peek(&me->stack) != 0)           /* no order: the exchange looks again */
+            index = loam_atomic_exchange(&me->stack, 0); /* pairs with the cas in remote_push */
+        if (index != 0) {
+            d = remote_desc(s, index);
+            me->taken = slab_remote_of(d)->next; /* now: once taken, it may be queued again */
+        }
+    }
+    loam_port_irq_restore(irq);
+    if (d != NULL)
+        remote_route(s, d);
+    return d;
 }
 
 /* ---- publish ---- */

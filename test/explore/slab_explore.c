@@ -334,6 +334,78 @@ static void hand_over(tap *t)
     explored(t, &script);
 }
 
+/* ---- an owner without a free slot ---- */
+
+enum { EIGHT = 8 }; /* objects a slab */
+
+static void setup_full(void)
+{
+    make_slabs(3, 4096 / EIGHT, 0);
+    take_objects(2 * EIGHT);
+}
+
+static void free_of_first(void)
+{
+    free_object(0);
+    loam_slabs_serve(slabs);
+}
+
+static void free_of_second(void)
+{
+    free_object(EIGHT);
+    loam_slabs_serve(slabs);
+}
+
+/* What it takes is of one slab; the other waits until it wants more. */
+static void allocate_one(void)
+{
+    void *p = loam_cache_alloc(cache);
+    EXPLORE_WANT(p != NULL && (out[0] == 0 || p != object[0]) &&
+                 (out[EIGHT] == 0 || p != object[EIGHT]));
+    EXPLORE_WANT(loam_cache_free(cache, p) == LOAM_OK);
+}
+
+static void take_and_leave(void)
+{
+    allocate_one();
+    loam_slabs_offline(slabs);
+}
+
+static void interrupt_churns(void)
+{
+    void *p = loam_cache_alloc(cache);
+    EXPLORE_WANT(p != NULL);
+    EXPLORE_WANT(loam_cache_free(cache, p) == LOAM_OK);
+}
+
+static const char *rest_is_back(void)
+{
+    explore_set_cpu(0);
+    for (unsigned i = 0; i < 2 * EIGHT; i++) {
+        if (out[i] != 0)
+            free_object(i);
+    }
+    return all_is_back();
+}
+
+static void out_of_slots(tap *t)
+{
+    explore_script script = {
+        .name = "the owner takes when it has no slot",
+        .setup = setup_full,
+        .finish = rest_is_back,
+        .switches = 2,
+        .actor = {{allocate_one, 0, false}, {free_of_first, 1, false}, {free_of_second, 2, false}}};
+    explored(t, &script);
+    script.name = "the owner leaves with slabs that it has not looked at";
+    script.actor[0].run = take_and_leave;
+    explored(t, &script);
+    script.name = "the owner's handler allocates while its thread takes what it needs";
+    script.actor[0].run = allocate_one;
+    script.actor[2] = (explore_actor_plan){interrupt_churns, 0, true};
+    explored(t, &script);
+}
+
 /* ---- the end of a cache ---- */
 
 static void setup_one_of_two(void)
@@ -367,13 +439,6 @@ static void end_of_cache(tap *t)
 static void interrupt_frees(void)
 {
     free_object(0);
-}
-
-static void interrupt_churns(void)
-{
-    void *p = loam_cache_alloc(cache);
-    EXPLORE_WANT(p != NULL);
-    EXPLORE_WANT(loam_cache_free(cache, p) == LOAM_OK);
 }
 
 static void interrupt_serves(void)
@@ -424,6 +489,7 @@ static const tap_case cases[] = {
     {"slab: an object freed by two processors: refused once", double_free},
     {"slab: the owner leaves while it is told: each free arrives", offline},
     {"slab: a slab changes hands while its frees are told: each arrives", hand_over},
+    {"slab: an owner without a slot takes slab by slab: nothing lost", out_of_slots},
     {"slab: a slab changes hands while its cache is to end: it does not", end_of_cache},
     {"slab: handlers free, take and allocate: nothing lost", interrupts},
     {"slab: stores that wait in buffers: nothing lost", buffered},

@@ -72,6 +72,49 @@ static void a_full_table(tap *t)
     }
 }
 
+/* An owner without a slot handles as many of the slabs told as it needs, each of them once. */
+static void slab_by_slab(tap *t)
+{
+    void *p[12];
+    cpus_start(t, 2, 512, "shift=12");
+    loam_cache *c = things(t, 1000), *other = things(t, 1300); /* four a slab, three */
+    for (unsigned i = 0; i < 12; i++)
+        p[i] = loam_cache_alloc(c);
+    void *q = loam_cache_alloc(other);
+    CPUS_ON(1);
+    for (unsigned i = 0; i < 12; i += 4)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    serve(1);
+    CPUS_ON(0);
+    const slab_cpu *me = &cpus.slabs->cpu[0];
+    void *again = loam_cache_alloc(c);
+    TAP_CHECK(t, again == p[0] || again == p[4] || again == p[8]);
+    TAP_CHECK(t, me->taken != 0 && me->stack == 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    BREAKS(t, cpus.slabs->cpu[0].taken, 0, "S13");
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(other, q), LOAM_OK);
+    serve(1);
+    CPUS_ON(0);
+    TAP_CHECK(t, me->taken != 0 && me->stack != 0);
+    for (unsigned i = 0; i < 3; i++)
+        TAP_CHECK(t, loam_cache_alloc(other) != NULL); /* the slots of the slab that it has */
+    TAP_EQ(t, slabs(other), 1);
+    TAP_CHECK(t, me->taken == 0 && me->stack == 0); /* that was the last of all */
+    for (unsigned i = 0; i < 2; i++)
+        TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    TAP_EQ(t, slabs(c), 3);
+    CPUS_ON(1);
+    for (unsigned i = 1; i < 12; i += 4)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    serve(1);
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL && me->taken != 0);
+    loam_slabs_offline(cpus.slabs); /* the others are not forgotten */
+    TAP_EQ(t, used(c), 10);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 static void large_from_elsewhere(tap *t)
 {
     cpus_start(t, 2, 512, "shift=14");
@@ -199,6 +242,7 @@ static const tap_case cases[] = {
     {"cache_free elsewhere: gathered, told, taken: counted as such", told_and_taken},
     {"cache_free elsewhere: a whole word: told by itself", a_whole_word},
     {"cache_free elsewhere: the table full, bytes enough: told", a_full_table},
+    {"cache_free elsewhere: an owner without a slot: takes what it needs", slab_by_slab},
     {"kmalloc_free elsewhere: a large block: at once", large_from_elsewhere},
     {"cache_free elsewhere: constructed objects stay so", constructed_objects},
     {"pool: owners on several processors: everything back", pools},
