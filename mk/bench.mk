@@ -3,7 +3,7 @@
 # says what each row means.
 #
 #     make bench            a few minutes
-#     make bench QUICK=1    under half a minute
+#     make bench QUICK=1    three minutes
 #     make bench-insn       exact instructions, undisturbed by other programs
 
 QUICK ?=
