@@ -132,15 +132,20 @@ void *loam_kmalloc_alloc(loam_kmalloc *k, size_t size)
     return loam_kmalloc__general(k, size, __builtin_return_address(0));
 }
 
+void *loam_kmalloc__zeroed(loam_kmalloc *k, size_t size, const void *site)
+{
+    if (size > k->max && k->vmap == NULL)
+        return loam_slab__large_zeroed(k->slabs, k, size, KMALLOC_STEP, site);
+    void *p = loam_kmalloc__general(k, size, site);
+    return p != NULL ? __builtin_memset(p, 0, size) : NULL;
+}
+
 void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size)
 {
     uint64_t bytes;
     if (loam_mul_overflows(n, size, &bytes) || bytes > PTRDIFF_MAX)
         return NULL;
-    void *p = loam_kmalloc__general(k, (size_t)bytes, __builtin_return_address(0));
-    if (p != NULL)
-        __builtin_memset(p, 0, (size_t)bytes);
-    return p;
+    return loam_kmalloc__zeroed(k, (size_t)bytes, __builtin_return_address(0));
 }
 
 /* With magic in front no slot starts aligned: the block moves inside a larger slot. */
@@ -246,7 +251,7 @@ static void *kmalloc_move_on(loam_kmalloc *k, void *p, size_t old, size_t size, 
 {
     loam_slabs *s = k->slabs;
     slab_place at;
-    bool spare = s->kept != NULL && size > old && size > k->max && size < PTRDIFF_MAX / 2;
+    bool spare = s->kept != NULL && size > old && size - old < old / 4 && size > k->max;
     void *q = spare ? loam_kmalloc__move(k, p, old, size + size / 4, site) : NULL;
     if (q == NULL)
         return loam_kmalloc__move(k, p, old, size, site);

@@ -34,6 +34,8 @@ static inline bool kmalloc_is_mapped(const loam_kmalloc *k, const void *p)
 
 void *loam_kmalloc__general(loam_kmalloc *k, size_t size, const void *site);
 void *loam_kmalloc__aligned(loam_kmalloc *k, size_t size, size_t align, const void *site);
+/* The same, and the block reads 0. */
+void *loam_kmalloc__zeroed(loam_kmalloc *k, size_t size, const void *site);
 loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller);
 size_t loam_kmalloc__size(loam_kmalloc *k, const void *p, const void *caller);
 void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *site);

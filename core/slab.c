@@ -133,6 +133,19 @@ typedef struct slab_parts {
     void *meta;
 } slab_parts;
 
+/* Frames that are not kept; but what is kept goes before pages come that are not there yet. */
+static unsigned char *slab_frames(loam_slabs *s)
+{
+    uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
+    unsigned char *base = loam_slab__frames_alloc(s, npages);
+    if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1) ||
+        loam_slab__kept_mine(s) < npages)
+        return base;
+    loam_slab__frames_free(s, base);
+    (void)loam_slab__kept_drop(s, false);
+    return loam_slab__frames_alloc(s, npages);
+}
+
 /* false: no memory, all given back. */
 static bool slab_build(loam_cache *c, slab_parts *parts)
 {
@@ -140,9 +153,10 @@ static bool slab_build(loam_cache *c, slab_parts *parts)
     size_t bytes = slab_meta_bytes(c);
     *parts = (slab_parts){loam_slab__kept_slab(s), NULL, NULL};
     if (parts->base == NULL)
-        parts->base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
+        parts->base = slab_frames(s);
     if (parts->base == NULL)
         return false;
+    loam_slab__wear(s, parts->base, s->mask + 1);
     parts->desc = loam_slab__desc_make(s, parts->base);
     if (parts->desc != NULL && bytes != 0)
         parts->meta = loam_slab__meta_alloc(s, bytes);

@@ -156,6 +156,10 @@ static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_s
         loam_slab__kept_start(s, at, config->fresh);
         at += (s->ncpus + 1) * sizeof(slab_kept);
     }
+    if (config->fresh) {
+        s->worn = (uint32_t *)(void *)at;
+        at += (size_t)s->leaves * (SLAB_LEAF / 8);
+    }
     uint32_t cap = layer_ring_cap(config);
     layer_start_ring(&s->ring, config, (void **)(void *)at);
     for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus && cap != 0; i++) {
@@ -185,6 +189,8 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
                      (many ? config->ncpus * sizeof(slab_cpu) + SLAB_LINE : 0);
     if (layer_kept_frames(config) != 0)
         bytes += (config->ncpus + 1) * sizeof(slab_kept) + SLAB_LINE;
+    if (config->fresh)
+        bytes += leaves * (SLAB_LEAF / 8);
     uint64_t npages = (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
     loam_pfn pfn = layer_frames(zone, npages, &mem);
     loam_pfn leaf = mem != NULL ? layer_frames(zone, many ? 2 : 1, &nothing) : LOAM_NO_FRAME;

@@ -26,6 +26,7 @@
  *             each processor finds its own, or the shared one
  *        S13 to S16, of many processors: slab_check_many.c
  *        S17  what is kept: slab_kept.c
+ *        S18  what is worn: slab_worn.c
  * LOCKS  Nobody else inside.
  * COST   O(window / slab + slots), with guard or poison O(bytes).
  * FROM   -
@@ -371,5 +372,7 @@ const char *loam_slabs_check(loam_slabs *s)
         bad = loam_slab__check_many(s);
     if (bad == NULL && s->kept != NULL)
         bad = loam_slab__check_kept(s);
+    if (bad == NULL && s->worn != NULL)
+        bad = loam_slab__check_worn(s);
     return bad != NULL ? bad : check_rings(s);
 }

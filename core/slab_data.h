@@ -318,6 +318,7 @@ struct loam_slabs {
     uint64_t refusals, failures;
     slab_ring ring;       /* [lock] of who has none of its own, and of large blocks */
     slab_kept *kept;      /* one for each processor and one for all others; NULL: none is kept */
+    uint32_t *worn;       /* [init] bit i [atomic]: piece i is worn, slab_worn.c; NULL: not known */
     uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */
     loam_zonelist zones;  /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;

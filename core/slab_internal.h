@@ -480,6 +480,9 @@ uint32_t loam_slab__waiting(const slab_desc *d);
 
 void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size_t align,
                              const void *site);
+/* The same, and the block reads 0. */
+void *loam_slab__large_zeroed(loam_slabs *s, const void *owner, size_t size, size_t align,
+                              const void *site);
 /* Traces what happens to a large block, and counts OBJ_FAIL. */
 void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size);
 /* Whose a block is, how large, and who asked; it is the caller's. */
@@ -526,8 +529,26 @@ void loam_slab__kept_freeze(loam_slabs *s);
 void loam_slab__kept_thaw(loam_slabs *s);
 /* The parts of a layer that keeps, at this place; fresh: it reads 0. */
 void loam_slab__kept_start(loam_slabs *s, void *at, bool fresh);
+/* Frames of this processor that are kept. */
+uint64_t loam_slab__kept_mine(const loam_slabs *s);
 /* S17; the descriptors are sound. */
 const char *loam_slab__check_kept(const loam_slabs *s);
+
+/* ---- slab_worn.c ---- */
+
+/* These bytes are about to be given out, from now on they may hold what was written. len > 0, in
+ * all of these. */
+void loam_slab__wear(loam_slabs *s, const void *va, size_t len);
+/* Was all of it given out since it read 0, or is that not known? */
+bool loam_slab__is_worn(const loam_slabs *s, const void *va, size_t len);
+/* Some of it? */
+bool loam_slab__has_worn(const loam_slabs *s, const void *va, size_t len);
+/* The pieces that lie in it whole read 0 again; the caller has all their frames. */
+void loam_slab__wear_not(loam_slabs *s, const void *va, size_t len);
+/* Writes 0 where it is worn. */
+void loam_slab__wear_zero(loam_slabs *s, unsigned char *va, size_t len);
+/* S18; the descriptors are sound. */
+const char *loam_slab__check_worn(const loam_slabs *s);
 
 /* ---- slab_check.c ---- */
 

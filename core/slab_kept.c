@@ -154,7 +154,7 @@ static inline slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
 
 slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages)
 {
-    return kept_find(s, npages, npages + npages / 4);
+    return kept_find(s, npages, npages + npages / 8);
 }
 
 bool loam_slab__keep(loam_slabs *s, slab_desc *d)
@@ -217,6 +217,11 @@ bool loam_slab__kept_drop(loam_slabs *s, bool all)
         any = kept_go(s, gone) || any;
     }
     return any;
+}
+
+uint64_t loam_slab__kept_mine(const loam_slabs *s)
+{
+    return s->kept == NULL ? 0 : loam_atomic_peek(&kept_mine(s)->frames); /* no order: a hint */
 }
 
 void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)

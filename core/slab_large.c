@@ -57,12 +57,13 @@ typedef struct large_wish {
     const void *owner, *site;
     size_t size, align, lead;
     uint64_t npages;
+    bool zero; /* it is to read 0 */
 } large_wish;
 
 /* ---- the lowest free frames that are enough ---- */
 
 enum {
-    LARGE_FITTED = 1024,   /* frames from which on they are looked for */
+    LARGE_FITTED = 64,   /* frames from which on they are looked for */
     LARGE_LOOKS = 8,       /* free blocks of an order that are looked at */
     LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
     LARGE_MOST = 18        /* order at which free blocks are cut */
@@ -120,16 +121,38 @@ static unsigned char *large_fit(const loam_slabs *s, const large_wish *wish)
     return base;
 }
 
+static unsigned char *large_frames(loam_slabs *s, const large_wish *wish)
+{
+    unsigned char *base = large_fit(s, wish);
+    return base != NULL ? base : loam_slab__frames_alloc(s, wish->npages);
+}
+
+/* What is kept goes before pages come that are not there yet. */
+static unsigned char *large_worn(loam_slabs *s, const large_wish *wish)
+{
+    size_t len = (size_t)wish->npages << LOAM_PAGE_SHIFT;
+    unsigned char *base = large_frames(s, wish);
+    if (base == NULL || loam_slab__is_worn(s, base, len) ||
+        loam_slab__kept_mine(s) < wish->npages / 8 + 1)
+        return base;
+    loam_slab__frames_free(s, base);
+    (void)loam_slab__kept_drop(s, false);
+    return large_frames(s, wish);
+}
+
 static slab_desc *large_build(loam_slabs *s, const large_wish *wish, unsigned char **base)
 {
-    *base = large_fit(s, wish);
-    if (*base == NULL)
-        *base = loam_slab__frames_alloc(s, wish->npages);
+    *base = large_worn(s, wish);
     if (*base == NULL)
         return NULL;
     slab_desc *d = loam_slab__desc_make(s, *base + wish->lead);
-    if (d == NULL)
+    if (d == NULL) {
         loam_slab__frames_free(s, *base);
+        return NULL;
+    }
+    if (wish->zero)
+        loam_slab__wear_zero(s, *base + wish->lead, wish->size);
+    loam_slab__wear(s, *base, (size_t)wish->npages << LOAM_PAGE_SHIFT);
     return d;
 }
 
@@ -191,6 +214,8 @@ static slab_desc *large_obtain(loam_slabs *s, const large_wish *wish)
         s->kept != NULL && wish->align <= s->mask ? loam_slab__kept_take(s, wish->npages) : NULL;
     if (d != NULL) {
         large_give_out(d, wish);
+        if (wish->zero)
+            __builtin_memset(slab_large_block(d), 0, wish->size);
         return d;
     }
     d = large_new(s, wish);
@@ -213,23 +238,36 @@ void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, u
     loam_port_irq_restore(irq);
 }
 
-void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size_t align,
-                             const void *site)
+static void *large_alloc(loam_slabs *s, large_wish *wish)
 {
-    size_t lead = 0;
-    bool aligned = s->align_max == 0 || align <= s->align_max;
-    uint64_t npages = aligned ? large_npages(s, size, align, &lead) : 0;
-    large_wish wish = {owner, site, size, align, lead, npages};
-    slab_desc *d = npages != 0 ? large_obtain(s, &wish) : NULL;
+    bool aligned = s->align_max == 0 || wish->align <= s->align_max;
+    wish->npages = aligned ? large_npages(s, wish->size, wish->align, &wish->lead) : 0;
+    slab_desc *d = wish->npages != 0 ? large_obtain(s, wish) : NULL;
     if (d == NULL) {
-        loam_slab__large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, size);
+        loam_slab__large_tell(s, LOAM_TRACE_OBJ_FAIL, NULL, wish->size);
         return NULL;
     }
     unsigned char *p = slab_large_block(d);
     if (s->modes != 0)
         loam_slab__large_dress(d, s);
-    loam_slab__large_tell(s, LOAM_TRACE_LARGE_ALLOC, p, size);
+    loam_slab__large_tell(s, LOAM_TRACE_LARGE_ALLOC, p, wish->size);
     return p;
+}
+
+void *loam_slab__large_alloc(loam_slabs *s, const void *owner, size_t size, size_t align,
+                             const void *site)
+{
+    return large_alloc(s,
+                       &(large_wish){.owner = owner, .site = site, .size = size, .align = align});
+}
+
+void *loam_slab__large_zeroed(loam_slabs *s, const void *owner, size_t size, size_t align,
+                              const void *site)
+{
+    large_wish wish = {.owner = owner, .site = site, .size = size, .align = align};
+    wish.zero = s->modes == 0; /* with modes something may be written when it is dressed */
+    void *p = large_alloc(s, &wish);
+    return p != NULL && !wish.zero ? __builtin_memset(p, 0, size) : p;
 }
 
 bool loam_slab__large_claim(slab_desc *d, const void *p)
@@ -285,7 +323,7 @@ bool loam_slab__large_resize(loam_slabs *s, slab_desc *d, size_t size)
     uint64_t was = d->npages, npages = large_npages(s, size, 1, &lead), room = npages;
     if (npages == 0 || s->kept == NULL)
         return false;
-    if (npages > was) /* that grows once grows again */
+    if (npages > was && npages - was < was / 4) /* that grows by little grows again */
         room += npages / 8;
     if (!loam_slab__frames_resize(s, d->base, was, room) &&
         (room == npages || !loam_slab__frames_resize(s, d->base, was, room = npages)))

@@ -110,8 +110,12 @@ static loam_pfn own_pfn(const loam_slabs *s, const void *va)
 
 void *loam_slab__own_alloc(loam_slabs *s, uint64_t npages)
 {
-    if (s->meta == NULL)
-        return loam_slab__frames_alloc(s, npages);
+    if (s->meta == NULL) {
+        void *va = loam_slab__frames_alloc(s, npages);
+        if (va != NULL)
+            loam_slab__wear(s, va, (size_t)npages << LOAM_PAGE_SHIFT);
+        return va;
+    }
     loam_pfn pfn = meta_zone_alloc(s->meta, npages);
     return loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(s->meta, pfn);
 }
@@ -135,8 +139,11 @@ bool loam_slab__own_is_ours(const loam_slabs *s, const void *va)
 bool loam_slab__frames_resize(loam_slabs *s, void *va, uint64_t was, uint64_t npages)
 {
     loam_pfn pfn = meta_pfn(s, va);
-    return npages <= (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT &&
-           loam_zone_resize(meta_zone_of(s, pfn), pfn, was, npages, LOAM_ZONE_SLAB) == LOAM_OK;
+    if (npages > (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT ||
+        loam_zone_resize(meta_zone_of(s, pfn), pfn, was, npages, LOAM_ZONE_SLAB) != LOAM_OK)
+        return false;
+    loam_slab__wear(s, va, (size_t)npages << LOAM_PAGE_SHIFT);
+    return true;
 }
 
 /* ---- leaves ---- */

@@ -82,9 +82,9 @@ typedef struct loam_slab_config {
     /* Told of pages that are not written any more once they are made (a kmalloc's tables), so that
      * the port may make them read-only; NULL: nobody. */
     void (*seal)(void *va, size_t len);
-    /* The frames that the start takes read 0, as the port's LOAM_LOCK_INIT does: what belongs to
-     * processors that may never come is not written, and takes no memory where pages come when
-     * they are touched. */
+    /* Frames that nobody had yet read 0, as the port's LOAM_LOCK_INIT does, and pages come when
+     * they are touched: what belongs to processors that may never come is not written, and is not
+     * in memory; nor are large blocks cleared that nobody had. */
     bool fresh;
     loam_trace *trace; /* or NULL */
 } loam_slab_config;

@@ -74,13 +74,13 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
     return LOAM_OK;
 }
 
-void loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
+bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)pages->base;
     uintptr_t from = (uintptr_t)loam_align_up((uintptr_t)at, page);
     uintptr_t to = (uintptr_t)loam_align_down((uintptr_t)at + len, page);
-    if (from >= base && from < to && to - base <= pages->ready)
-        madvise((void *)from, to - from, MADV_DONTNEED);
+    return from >= base && from < to && to - base <= pages->ready &&
+           madvise((void *)from, to - from, MADV_DONTNEED) == 0 && to - from == len;
 }
 
 void loam_pages_release(loam_pages *pages)

@@ -42,8 +42,12 @@ loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool h
 loam_err loam_pages_grow(loam_pages *pages, size_t bytes);
 
 /* Gives the memory of whole pages inside [at, at + len) back to the system; they stay ready, and
- * read 0 when they are touched again. A system call; if it is refused nothing has changed. */
-void loam_pages_give_back(const loam_pages *pages, void *at, size_t len);
+ * read 0 when they are touched again.
+ *   returns     true: all of the bytes read 0 now. false: the system refused, as for locked memory,
+ *               or the bytes are no whole pages: those at the ends are what they were
+ *   cost        a system call
+ */
+bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len);
 
 /* Ends the range; nothing of it may be used any more. */
 void loam_pages_release(loam_pages *pages);

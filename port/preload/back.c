@@ -4,36 +4,22 @@
  * WHAT   Free runs of frames lose their memory, and keep their addresses: the pages read 0 when
  *        they are used again.
  * MODEL  A run is taken out of the zone like any allocation, so that nobody else can have it while
- *        the system takes its pages; then it is freed again. A run that has no page in memory is
- *        left alone: the system is asked which are.
+ *        the system takes its pages; then it is freed again. A run that nobody had since the system
+ *        took it is left alone: slab_worn.c knows.
  *
- *            zone    [ free 64 KiB ]  -> alloc_at -> give_back -> free
+ *            zone    [ free 64 KiB, worn ]  -> alloc_at -> give_back -> worn no more -> free
  *
  * LOCKS  None held over a system call.
- * COST   O(free blocks); a system call or two for each that has memory.
+ * COST   O(free blocks); a system call for each that is worn.
  * FROM   -
  * NOT    Runs below 2^BACK_LEAST frames: the next allocation wants these.
  */
-#define _DEFAULT_SOURCE
+#include "../../core/slab_internal.h"
 #include "preload.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 enum { BACK_LEAST = 4, BACK_MOST = 18, BACK_PIECE = 1024 /* orders; frames */ };
-
-/* Has a page of [at, at + len) memory? len at most BACK_PIECE pages. */
-static bool back_is_resident(unsigned char *at, size_t len)
-{
-    unsigned char in[BACK_PIECE];
-    size_t pages = len >> LOAM_PAGE_SHIFT;
-    if (mincore(at, len, in) != 0)
-        return false;
-    for (size_t i = 0; i < pages; i++)
-        if ((in[i] & 1) != 0)
-            return true;
-    return false;
-}
 
 /* One free block, in pieces; returns the bytes that went back. */
 static uint64_t back_run(process_range *r, loam_pfn first, unsigned order)
@@ -44,10 +30,11 @@ static uint64_t back_run(process_range *r, loam_pfn first, unsigned order)
         loam_pfn pfn = loam_pfn_of(first.v + at);
         unsigned char *va = (unsigned char *)(uintptr_t)loam_pfn_to_pa(pfn).v;
         size_t len = (size_t)n << LOAM_PAGE_SHIFT;
-        if (!back_is_resident(va, len) ||
+        if (!loam_slab__has_worn(r->slabs, va, len) ||
             loam_zone_alloc_at(r->zone, pfn, n, LOAM_ZONE_ATOMIC) != LOAM_OK)
             continue; /* nothing to give, or somebody has it by now */
-        loam_pages_give_back(&r->pages, va, len);
+        if (loam_pages_give_back(&r->pages, va, len))
+            loam_slab__wear_not(r->slabs, va, len);
         (void)loam_zone_free(r->zone, pfn);
         back += len;
     }

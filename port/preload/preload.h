@@ -186,8 +186,8 @@ void process_figures(process_out *out, bool json);
  * any number of times. */
 bool process_start(void);
 
-/* A block out of any range; a new range where all are full. NULL: no memory. zero: it reads 0.
- * caller: who asked, for reports. */
+/* A block out of any range; a new range where all are full. NULL: no memory. zero: it reads 0, with
+ * PROCESS_ALIGN alone. caller: who asked, for reports. */
 void *process_alloc(size_t size, size_t align, bool zero, const void *caller);
 /* The same of a process that has started, and without telling those who watch. */
 void *process_take(size_t size, size_t align, bool zero, const void *caller);

@@ -141,7 +141,7 @@ static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
     config.ncpus = PROCESS_CPUS;
     config.lowest = true;
     config.area_shift = 21; /* each area is a page or so, written at the start */
-    config.fronts = false; /* for single frames, which blocks here seldom are */
+    config.fronts = false;  /* for single frames, which blocks here seldom are */
     config.linear = (loam_linear){ram.base, ram.len, pages->base};
     config.shrink = process_grow;
     config.shrink_ctx = r;
@@ -213,7 +213,7 @@ static void process_configure(void)
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
-    self->slabs.keep_large = 4 * MIB;
+    self->slabs.keep_large = 2 * MIB;
     conf_read();
     atend_prepare();
     watch_prepare();
@@ -285,13 +285,12 @@ enum { LATELY = 256 };
 
 static void *range_alloc(process_range *r, const wish *w)
 {
-    void *p = w->align > PROCESS_ALIGN
-                  ? loam_kmalloc__aligned(r->kmalloc, w->size, w->align, w->caller)
-                  : loam_kmalloc__general(r->kmalloc, w->size, w->caller);
+    loam_kmalloc *k = r->kmalloc;
+    void *p = w->align > PROCESS_ALIGN ? loam_kmalloc__aligned(k, w->size, w->align, w->caller)
+              : w->zero                ? loam_kmalloc__zeroed(k, w->size, w->caller)
+                                       : loam_kmalloc__general(k, w->size, w->caller);
     if (p != NULL)
         thp_ask(r, p, w->size);
-    if (p != NULL && w->zero)
-        __builtin_memset(p, 0, w->size);
     return p;
 }
 

@@ -72,14 +72,16 @@ static void gives_back(tap *t)
     TAP_EQ(t, loam_pages_grow(&pages, 4 * MIB), LOAM_OK);
     for (size_t i = 0; i < 4 * MIB; i += 4096)
         pages.base[i] = 9;
-    loam_pages_give_back(&pages, pages.base + 1, 3 * 4096); /* two whole pages lie in it */
+    TAP_CHECK(
+        t, !loam_pages_give_back(&pages, pages.base + 1, 3 * 4096)); /* two whole pages lie in it */
     TAP_CHECK(t, resident(pages.base) && !resident(pages.base + 4096) &&
                      !resident(pages.base + 8192) && resident(pages.base + 12288));
     TAP_EQ(t, pages.base[0], 9);
     TAP_EQ(t, pages.base[4096], 0);
     TAP_EQ(t, pages.base[12288], 9);
-    loam_pages_give_back(&pages, pages.base + 4 * MIB, MIB); /* not ready: nothing */
-    loam_pages_give_back(&pages, pages.base + 5, 10);
+    TAP_CHECK(t, !loam_pages_give_back(&pages, pages.base + 4 * MIB, MIB)); /* not ready */
+    TAP_CHECK(t, !loam_pages_give_back(&pages, pages.base + 5, 10));
+    TAP_CHECK(t, loam_pages_give_back(&pages, pages.base, 4096));
     TAP_EQ(t, pages.base[4 * MIB - 4096], 9);
     loam_pages_release(&pages);
 }

@@ -2,6 +2,7 @@
 /* large_blocks.c - blocks of megabytes in a process: what of them is in memory, and how. */
 #include "tap_host.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 /* Called through pointers: compilers know malloc, and would leave out what nobody reads. */
 static void *(*volatile alloc)(size_t) = malloc;
+static void *(*volatile alloc_zero)(size_t, size_t) = calloc;
+static void *(*volatile resize)(void *, size_t) = realloc;
 static void (*volatile release)(void *) = free;
 
 /* Does the mapping with this address have the flag? -1: the system does not say. */
@@ -47,8 +50,87 @@ static void huge_pages(tap *t)
     release(block);
 }
 
+/* KiB of the process in memory; -1: the system does not say. */
+static long resident(void)
+{
+    char line[200];
+    long kib = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kib = atol(line + 6);
+    if (file != NULL)
+        fclose(file);
+    return kib;
+}
+
+static bool is_zero(const unsigned char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (p[i] != 0)
+            return false;
+    return true;
+}
+
+/* What nobody had reads 0 and is not in memory; what somebody had reads 0, too. */
+static void zeros(tap *t)
+{
+    long before = resident();
+    unsigned char *block = alloc_zero(3, MIB);
+    TAP_CHECK(t, block != NULL);
+    TAP_CHECK(t, before < 0 || resident() - before < 1024);
+    TAP_CHECK(t, is_zero(block, 3 * MIB));
+    memset(block, 1, 3 * MIB);
+    release(block);
+    for (size_t size = 100000; size < 6 * MIB; size += size / 3) {
+        block = alloc_zero(1, size);
+        TAP_CHECK(t, block != NULL && is_zero(block, size));
+        memset(block, 1, size);
+        release(block);
+    }
+}
+
+/* Memory that went back reads 0, and calloc knows; what stayed in use does not. */
+static void zeros_after_trim(tap *t)
+{
+    unsigned char *block = alloc(3 * MIB), *wall = alloc(100000);
+    TAP_CHECK(t, block != NULL && wall != NULL);
+    memset(block, 1, 3 * MIB);
+    release(block);
+    long before = resident();
+    malloc_trim(0);
+    TAP_CHECK(t, before < 0 || before - resident() > 1024);
+    block = alloc_zero(3, MIB);
+    TAP_CHECK(t, block != NULL && is_zero(block, 3 * MIB));
+    release(block);
+    release(wall);
+}
+
+/* Blocks that grow by halves, all together: what they leave behind is used again. */
+static void growth(tap *t)
+{
+    enum { BLOCKS = 16 };
+    unsigned char *block[BLOCKS] = {NULL};
+    long before = resident(), most = 0;
+    for (size_t size = 40000; size < MIB; size += size / 2)
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            block[i] = resize(block[i], size);
+            TAP_CHECK(t, block[i] != NULL);
+            memset(block[i], (int)i, size);
+            most = resident() > most ? resident() : most;
+        }
+    TAP_CHECK(t, before < 0 || most - before < 24 * 1024); /* of 14 MiB that are out at last */
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        TAP_EQ(t, block[i][20000], i);
+        release(block[i]);
+    }
+}
+
 static const tap_case cases[] = {
     {"malloc: 16 MiB: huge pages are asked for, under small blocks not", huge_pages},
+    {"calloc: megabytes: what nobody had is not touched, the rest is cleared", zeros},
+    {"calloc: after malloc_trim: zeros", zeros_after_trim},
+    {"realloc: blocks that grow: old places are used again", growth},
 };
 static const tap_suite suite = {"large_blocks", cases, LOAM_ARRAY_LEN(cases)};
 
