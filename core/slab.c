@@ -192,7 +192,7 @@ static bool slab_new(loam_cache *c, slab_place *at)
         if (!slab_dresses(s))
             LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
         loam_irq irq = slab_lock(s);
-        slab_front *f = slab_front_of(c);
+        slab_front *f = slab_front_here(c);
         slab_fill_desc(f, parts.desc, parts.base, parts.meta);
         loam_list_append(&f->partial, &parts.desc->link);
         (void)loam_atomic_add(&f->slabs, 1); /* no order: a count */
@@ -438,7 +438,7 @@ bool loam_slab__refill(loam_cache *c, void **object)
     do {
         uint64_t *word;
         loam_irq irq = loam_port_irq_save();
-        slab_front *f = slab_front_of(c);
+        slab_front *f = slab_front_here(c);
         slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
         if (d != NULL) {
             loam_slab__verify(f, d, word);

@@ -266,11 +266,6 @@ size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t 
     return (size_t)loam_align_up(bytes < least ? least : bytes, align);
 }
 
-static size_t cache_bytes(const loam_slabs *s)
-{
-    return sizeof(loam_cache) + s->parts * sizeof(slab_front *);
-}
-
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
                                     const void *owner, loam_ctor_fn *ctor, void *ctx)
 {
@@ -283,10 +278,10 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     size_t stride = loam_slab__stride(s, size, align, &lead);
     if (stride > 2 * half || (s->align_max != 0 && align > s->align_max))
         return NULL;
-    loam_cache *c = loam_slab__meta_alloc(s, cache_bytes(s));
+    loam_cache *c = loam_slab__meta_alloc(s, sizeof(*c));
     if (c == NULL)
         return NULL;
-    __builtin_memset(c, 0, cache_bytes(s));
+    __builtin_memset(c, 0, sizeof(*c));
     c->owner = owner;
     c->slow = s->slow;
     c->stride = (uint32_t)stride;
@@ -300,7 +295,7 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->ctor = ctor;
     c->ctx = ctx;
     if (!loam_slab__start_fronts(c)) {
-        loam_slab__meta_free(s, c, cache_bytes(s));
+        loam_slab__meta_free(s, c, sizeof(*c));
         return NULL;
     }
     LOAM_PORT_NOTE_BEGIN(c);
@@ -324,7 +319,7 @@ static uint32_t cache_slabs(const loam_cache *c)
     /* both loads: pairs with the add in loam_slab__release */
     uint32_t slabs = loam_atomic_load(&c->shared.slabs);
     for (uint32_t i = 0; i < c->slabs->parts; i++)
-        slabs += c->part[i] != NULL ? loam_atomic_load(&c->part[i]->slabs) : 0;
+        slabs += slab_own_front(c, i) != NULL ? loam_atomic_load(&c->front[i]->slabs) : 0;
     slab_unlock(c->slabs, irq);
     return slabs;
 }
@@ -362,7 +357,7 @@ loam_err loam_cache_destroy(loam_cache *c)
     slab_unlock(s, irq);
     LOAM_PORT_NOTE_END(c);
     loam_slab__end_fronts(c);
-    loam_slab__meta_free(s, c, cache_bytes(s));
+    loam_slab__meta_free(s, c, sizeof(*c));
     return LOAM_OK;
 }
 

@@ -47,7 +47,7 @@ static bool check_is_front(const loam_slabs *s, const slab_front *f)
     const loam_cache *c = f->cache;
     if (!check_in_window(s, c) || ((uintptr_t)c & (SLAB_LINE - 1)) != 0 || c->slabs != s)
         return false;
-    return f == &c->shared || (f->cpu < s->parts && f == c->part[f->cpu]);
+    return f == &c->shared || (f->cpu < s->parts && f == c->front[f->cpu]);
 }
 
 static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
@@ -242,10 +242,9 @@ static const char *check_fronts(const loam_cache *c, uint64_t *slabs)
     const loam_slabs *s = c->slabs;
     const char *bad = check_place(c, &c->shared, slab_is_many(s) ? s->ncpus : 0, slabs);
     for (uint32_t i = 0; i < s->parts && bad == NULL; i++)
-        bad = c->part[i] != NULL ? check_place(c, c->part[i], i, slabs) : NULL;
-    for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS && bad == NULL; i++) {
-        bool own = i < s->parts && !s->cpu[i].offline && c->part[i] != NULL;
-        if (c->front[i] != (own ? c->part[i] : &c->shared))
+        bad = slab_own_front(c, i) != NULL ? check_place(c, c->front[i], i, slabs) : NULL;
+    for (uint32_t i = s->parts; i < LOAM_PORT_MAX_CPUS && bad == NULL; i++) {
+        if (slab_own_front(c, i) != NULL)
             bad = "S12 a processor finds its own front, or the shared one";
     }
     return bad;

@@ -155,7 +155,7 @@ static const char *many_offline(const loam_slabs *s, uint32_t i)
     for (unsigned n = 0; n < SLAB_GATHER; n++)
         empty = empty && cpu->entry[n].tag == 0;
     for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
-        const slab_front *f = LOAM_CONTAINER_OF(n, loam_cache, link)->part[i];
+        const slab_front *f = slab_own_front(LOAM_CONTAINER_OF(n, loam_cache, link), i);
         empty = empty && (f == NULL || loam_atomic_peek(&f->slabs) == 0); /* no order: as above */
     }
     return empty ? NULL : "S16 a processor that is offline has no slab and nothing gathered";

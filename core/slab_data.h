@@ -196,11 +196,11 @@ struct loam_cache {
     loam_ctor_fn *ctor;
     void *ctx;
     uint32_t lead; /* bytes of magic before an object of default alignment */
-    /* [cpu] whom each processor uses: its own, or the shared one's */
+    /* [cpu] whom each processor uses: its own, or the shared one's. An own one stays in its place
+     * for good; while its processor is offline it has neither word nor slab, and slab_front_here is
+     * the shared one. */
     slab_front *front[LOAM_PORT_MAX_CPUS];
     slab_front shared; /* whom all share; of a layer of one processor that one's */
-    /* [lock] each processor's own, as many as loam_slabs.parts; NULL: not made yet */
-    slab_front *part[];
 };
 
 /* Header of a frame that is cut into lines. */

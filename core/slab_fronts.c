@@ -39,7 +39,7 @@ slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold)
 {
     loam_slabs *s = c->slabs;
     *hold = (slab_hold){loam_port_irq_save(), false};
-    slab_front *f = slab_front_of(c);
+    slab_front *f = slab_front_here(c);
     if (!slab_is_shared(s, f))
         return f;
     loam_port_irq_restore(hold->irq);
@@ -172,7 +172,7 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
         loam_cache *each = LOAM_CONTAINER_OF(n, loam_cache, link);
         if (c != NULL && c != each)
             continue;
-        front_drop(slab_front_of(each), &victims);
+        front_drop(slab_front_here(each), &victims);
         if (slab_is_many(s))
             front_drop(&each->shared, &victims);
     }
@@ -209,7 +209,7 @@ bool loam_slab__adopt(loam_cache *c)
     if (!slab_has_remote(s) || loam_atomic_peek(&c->shared.slabs) == 0)
         return false;
     loam_irq irq = slab_lock(s);
-    slab_front *shared = &c->shared, *f = slab_front_of(c);
+    slab_front *shared = &c->shared, *f = slab_front_here(c);
     bool found = f != shared && !loam_list_is_empty(&shared->partial);
     if (found)
         front_move(LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link), f);
@@ -220,7 +220,7 @@ bool loam_slab__adopt(loam_cache *c)
 void loam_slab__take_over(slab_desc *d)
 {
     loam_cache *c = slab_cache_of(d);
-    slab_front *f = slab_front_of(c);
+    slab_front *f = slab_front_here(c);
     if (slab_has_remote(c->slabs) && f != &c->shared)
         front_move(d, f);
 }
@@ -239,7 +239,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     loam_irq irq = slab_lock(s);
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        slab_front *f = slab_front_of(c), *shared = &c->shared;
+        slab_front *f = slab_front_here(c), *shared = &c->shared;
         if (f != shared)
             front_hand_over(&f->partial, shared, &victims);
     }
@@ -261,7 +261,7 @@ bool loam_slab__take_for(loam_cache *c)
         const slab_desc *d = loam_slab__take_next(s);
         more = d != NULL;
         loam_irq irq = loam_port_irq_save();
-        found = more && slab_owner_of(d) == slab_front_of(c);
+        found = more && slab_owner_of(d) == slab_front_here(c);
         loam_port_irq_restore(irq);
     }
     return found;
@@ -341,8 +341,7 @@ void loam_slabs_offline(loam_slabs *s)
     me->offline = true;
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        slab_front *f = c->part[cpu], *shared = &c->shared;
-        c->front[cpu] = shared;
+        slab_front *f = slab_own_front(c, cpu), *shared = &c->shared;
         if (f == NULL)
             continue;
         front_hand_over(&f->partial, shared, &victims);
@@ -368,12 +367,7 @@ void loam_slabs_online(loam_slabs *s)
         return;
     loam_atomic_store(&s->cpu[cpu].stack, 0); /* no order: it owns nothing before the lock */
     loam_irq irq = slab_lock(s);
-    s->cpu[cpu].offline = false;
-    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
-        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        if (c->part[cpu] != NULL)
-            c->front[cpu] = c->part[cpu];
-    }
+    s->cpu[cpu].offline = false; /* its fronts are in their places */
     slab_unlock(s, irq);
 }
 
@@ -404,11 +398,10 @@ static void front_make(loam_cache *c, uint32_t cpu)
     if (f == NULL)
         return;
     loam_irq irq = slab_lock(s);
-    bool wanted = c->part[cpu] == NULL; /* no interrupt made one */
+    bool wanted = slab_own_front(c, cpu) == NULL; /* no interrupt made one */
     if (wanted) {
         front_start(c, f, cpu);
-        c->part[cpu] = f;
-        c->front[cpu] = s->cpu[cpu].offline ? &c->shared : f;
+        c->front[cpu] = f;
     }
     slab_unlock(s, irq);
     if (!wanted)
@@ -421,11 +414,9 @@ bool loam_slab__start_fronts(loam_cache *c)
     front_start(c, &c->shared, slab_is_many(s) ? s->ncpus : 0);
     for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS; i++)
         c->front[i] = &c->shared;
-    for (uint32_t i = 0; i < s->parts; i++)
-        c->part[i] = NULL;
     for (uint32_t i = 0; i < s->parts && !s->lazy; i++) {
         front_make(c, i);
-        if (c->part[i] == NULL) {
+        if (slab_own_front(c, i) == NULL) {
             loam_slab__end_fronts(c);
             return false;
         }
@@ -436,7 +427,7 @@ bool loam_slab__start_fronts(loam_cache *c)
 void loam_slab__make_front(loam_cache *c)
 {
     unsigned cpu = loam_port_cpu();
-    if (front_cpu(c->slabs) != NULL && c->part[cpu] == NULL)
+    if (front_cpu(c->slabs) != NULL && slab_own_front(c, cpu) == NULL)
         front_make(c, cpu);
 }
 
@@ -444,9 +435,10 @@ void loam_slab__end_fronts(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
     for (uint32_t i = 0; i < s->parts; i++) {
-        if (c->part[i] != NULL)
-            loam_slab__meta_free(s, c->part[i], sizeof(slab_front));
-        c->part[i] = NULL;
+        slab_front *own = slab_own_front(c, i);
+        c->front[i] = &c->shared;
+        if (own != NULL)
+            loam_slab__meta_free(s, own, sizeof(*own));
     }
 }
 

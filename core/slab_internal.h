@@ -37,6 +37,20 @@ static inline bool slab_is_many(const loam_slabs *s)
     return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
 }
 
+/* A processor's own front, or NULL: it uses the shared one, or that is all there is. */
+static inline slab_front *slab_own_front(const loam_cache *c, uint32_t cpu)
+{
+    return c->front[cpu] != &c->shared ? c->front[cpu] : NULL;
+}
+
+/* The same for more than a look at the current word: who is offline uses the shared one. */
+static inline slab_front *slab_front_here(loam_cache *c)
+{
+    slab_front *f = slab_front_of(c);
+    bool own = LOAM_PORT_MAX_CPUS > 1 && f != &c->shared;
+    return own && c->slabs->cpu[loam_port_cpu()].offline ? &c->shared : f;
+}
+
 /* The front that owns a slab. Only the owner changes it, who so reads what is; what others read may
  * be out of date, and they find out at the stack or under the lock. */
 static inline slab_front *slab_owner_of(const slab_desc *d)

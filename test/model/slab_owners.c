@@ -262,8 +262,8 @@ static void lines_apart(tap *t)
         uintptr_t end = (words[i] + n + 63) & ~(uintptr_t)63;
         TAP_CHECK(t, halves[i] >= end || halves[i] + n <= words[i]);
         TAP_EQ(t, (uintptr_t)d[i] & 63, 0);
-        TAP_EQ(t, (uintptr_t)c->part[i] & 63, 0);
-        TAP_EQ(t, (uintptr_t)&c->part[i]->told_key & 63, 0);
+        TAP_EQ(t, (uintptr_t)c->front[i] & 63, 0);
+        TAP_EQ(t, (uintptr_t)&c->front[i]->told_key & 63, 0);
         TAP_EQ(t, (uintptr_t)&cpus.slabs->cpu[i] & 63, 0);
     }
     TAP_CHECK(t, offsetof(slab_cpu, room) >= 64);
@@ -340,22 +340,22 @@ static void rules_of_fronts(tap *t)
     loam_cache *c = things(t, 96);
     TAP_CHECK(t, loam_cache_alloc(c) != NULL);
     CPUS_ON(1);
-    TAP_CHECK(t, loam_cache_alloc(c) != NULL && c->part[2] == NULL);
-    BREAKS(t, c->part[1]->key, c->part[1]->key + 1, "S12");
-    BREAKS(t, c->part[1]->told_key, c->part[1]->key + 1, "S12");
-    BREAKS(t, c->part[1]->stride, 95, "S12");
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL && c->front[2] == &c->shared);
+    BREAKS(t, c->front[1]->key, c->front[1]->key + 1, "S12");
+    BREAKS(t, c->front[1]->told_key, c->front[1]->key + 1, "S12");
+    BREAKS(t, c->front[1]->stride, 95, "S12");
     BREAKS(t, c->shared.key, 1, "S12");
-    BREAKS(t, c->part[1]->cpu, 0, "S1");
+    BREAKS(t, c->front[1]->cpu, 0, "S1");
     BREAKS(t, c->shared.cpu, 1, "S12");
-    BREAKS(t, c->part[0]->bound, 0, "S12");
-    BREAKS(t, c->part[2], c->part[1], "S12");
-    BREAKS(t, c->front[0], c->part[1], "S12");
-    BREAKS(t, c->front[3], c->part[0], "S12");
-    BREAKS(t, c->front[1], &c->shared, "S12");
-    BREAKS(t, c->part[1]->slabs, 0, "S5");
-    BREAKS(t, desc_of(c->part[0]->slab->base)->front, c->part[1], "S12");
-    BREAKS(t, desc_of(c->part[0]->slab->base)->cpu, 1, "S12");
-    BREAKS(t, c->shared.word, c->part[0]->word, "S5");
+    BREAKS(t, c->front[0]->bound, 0, "S12");
+    BREAKS(t, c->front[2], c->front[1], "S12");
+    BREAKS(t, c->front[0], c->front[1], "S1");
+    BREAKS(t, c->front[3], c->front[0], "S12");
+    BREAKS(t, c->front[1], &c->shared, "S1");
+    BREAKS(t, c->front[1]->slabs, 0, "S5");
+    BREAKS(t, desc_of(c->front[0]->slab->base)->front, c->front[1], "S12");
+    BREAKS(t, desc_of(c->front[0]->slab->base)->cpu, 1, "S12");
+    BREAKS(t, c->shared.word, c->front[0]->word, "S5");
 }
 
 static void rules_of_states(tap *t)
@@ -413,7 +413,7 @@ static void rules_of_gathered(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     BREAKS(t, cpu->stack, 0, "S16");
     BREAKS(t, cpu->entry[3].tag, 1, "S16");
-    BREAKS(t, cpu->offline, false, "S12");
+    BREAKS(t, cpu->offline, false, "S16");
     CPUS_ON(0);
     TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
 }
