@@ -254,13 +254,19 @@ static void front_give(loam_slabs *s, slab_cpu *me)
 bool loam_slab__take_for(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
+    loam_irq irq = loam_port_irq_save();
     const slab_cpu *me = front_cpu(s);
+    /* no order: who takes looks again */
+    bool none = me == NULL || (me->taken == 0 && loam_atomic_peek(&me->stack) == 0);
+    loam_port_irq_restore(irq);
+    if (none)
+        return false;
     /* no order: a wish, nothing hangs on it */
-    bool found = false, more = me != NULL && loam_atomic_peek(&me->asked) != FRONT_ASKED;
+    bool found = false, more = loam_atomic_peek(&me->asked) != FRONT_ASKED;
     while (more && !found) {
         const slab_desc *d = loam_slab__take_next(s);
         more = d != NULL;
-        loam_irq irq = loam_port_irq_save();
+        irq = loam_port_irq_save();
         found = more && slab_owner_of(d) == slab_front_here(c);
         loam_port_irq_restore(irq);
     }

@@ -382,13 +382,15 @@ static void remote_settle_room(const loam_slabs *s, slab_cpu *me)
 
 void loam_slab__publish_all(loam_slabs *s)
 {
-    for (unsigned i = 0; i <= SLAB_GATHER; i++) {
+    bool any = true;
+    for (unsigned i = 0; i <= SLAB_GATHER && any; i++) {
         slab_gathered e = {0};
         loam_irq irq = loam_port_irq_save();
         slab_cpu *me = loam_port_cpu() < s->ncpus ? &s->cpu[loam_port_cpu()] : NULL;
-        if (me != NULL && i < SLAB_GATHER)
+        any = me != NULL && me->room != slab_room(s);
+        if (any && i < SLAB_GATHER)
             e = remote_take_out(s, me, &me->entry[i]);
-        else if (me != NULL)
+        else if (any)
             remote_settle_room(s, me);
         loam_port_irq_restore(irq);
         if (e.tag != 0)
