@@ -206,9 +206,14 @@ process_range *process_range_of(const void *p)
     return NULL;
 }
 
+/* Lock held. Once, however often the start is tried: files are opened, and words are said. */
 static void process_configure(void)
 {
+    static bool configured;
     process *self = &loam__process;
+    if (configured)
+        return;
+    configured = true;
     loam_slab_config_init(&self->slabs);
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;

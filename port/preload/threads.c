@@ -39,6 +39,7 @@ _Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round
 static struct {
     loam_lock lock;
     uint64_t taken[WORDS]; /* [lock] numbers of threads */
+    uint32_t count;        /* [atomic] of them, written with the lock held */
     uint32_t abandoned;    /* [lock] of them, those whose threads a fork has left behind */
     pthread_key_t key;     /* [init] any value, 0 too */
     bool has_key;          /* [init] */
@@ -52,6 +53,9 @@ static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 static unsigned number_take(void)
 {
     unsigned number = PROCESS_NOBODY;
+    /* no order: a thread without one comes here with every slow call, and mostly in vain */
+    if (loam_atomic_peek(&threads.count) >= loam__conf.arenas)
+        return number;
     loam_irq irq = loam_lock_acquire(&threads.lock);
     for (unsigned i = 0; i < WORDS && number == PROCESS_NOBODY; i++) {
         if (~threads.taken[i] != 0) {
@@ -59,6 +63,7 @@ static unsigned number_take(void)
             if (n >= loam__conf.arenas)
                 break;
             threads.taken[i] |= 1ULL << (n & 63);
+            (void)loam_atomic_add(&threads.count, 1); /* no order: a hint */
             number = n;
         }
     }
@@ -70,6 +75,7 @@ static void number_give(unsigned number)
 {
     loam_irq irq = loam_lock_acquire(&threads.lock);
     threads.taken[number / 64] &= ~(1ULL << (number & 63));
+    (void)loam_atomic_add(&threads.count, 0U - 1); /* no order: a hint */
     loam_lock_release(&threads.lock, irq);
 }
 

@@ -88,6 +88,31 @@ int main(void)
 }
 """
 
+# Loads the library when there are no addresses left for it, and asks it again and again.
+CRAMPED = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+int main(int argc, char **argv)
+{
+    long pages = 0, got = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%ld", &pages) != 1)
+        return 1;
+    struct rlimit limit = {(rlim_t)pages * 4096 + (2 << 20), (rlim_t)pages * 4096 + (2 << 20)};
+    setrlimit(RLIMIT_AS, &limit);
+    void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL)
+        return 2;
+    void *(*take)(size_t) = (void *(*)(size_t))dlsym(library, "malloc");
+    for (int i = 0; i < 100; i++)
+        got += take(100) != NULL;
+    printf("%ld\n", got);
+    return 0;
+}
+"""
+
 SPAWNS = r"""
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -255,6 +280,12 @@ def limits(tap, folder):
           conf="limit=64M")
     fills(tap, program, "RLIMIT_DATA: the same", 64 * MIB,
           limits=[(resource.RLIMIT_DATA, 64 * MIB)])
+    cramped, _ = build(folder, "cramped", CRAMPED, "-ldl")
+    done = subprocess.run([cramped, LIBRARY], env=environment("florble", None), text=True,
+                          capture_output=True, check=False)
+    tap.check((done.returncode, done.stdout, done.stderr.count("\n")) == (0, "0\n", 1),
+              "no address is left: NULL each time, and what is wrong is said once",
+              [str(done.returncode), done.stdout, done.stderr])
     fills(tap, program, "ulimit -v: the same", 256 * MIB, limits=[(resource.RLIMIT_AS, 256 * MIB)])
     done = run(["cat", "/proc/self/maps"], limits=[(resource.RLIMIT_AS, 1024 * MIB)])
     spans = [tuple(int(x, 16) for x in re.match(r"(\w+)-(\w+) ---p", line).groups())
