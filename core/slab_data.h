@@ -166,17 +166,18 @@ typedef struct slab_front {
     slab_desc *slab;             /* [cpu] the slab of the current word */
     uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
     uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
-    uint32_t slabs;    /* [atomic] on both lists, and on their way to or from them */
+    uint32_t stride;   /* [init] as in loam_cache */
     loam_list partial; /* [own] slabs with any != 0 */
     loam_list full;    /* [own] slabs with any == 0 */
     /* what others read who free */
     _Alignas(64) uintptr_t
         told_key; /* [init] the same as key; 0 in a layer without remote words, or with records */
-    loam_cache *cache; /* [init] */
-    uint32_t stride;   /* [init] as in loam_cache */
-    uint32_t cpu;      /* [init] processor; the layer's ncpus: the shared one */
-    slab_desc *empty;  /* [own] the last slab that was seen to become empty, or NULL */
-    uint64_t rng;      /* [own] of the random mode */
+    loam_cache *cache;    /* [init] */
+    uint32_t told_stride; /* [init] the same as stride */
+    uint32_t cpu;         /* [init] processor; the layer's ncpus: the shared one */
+    slab_desc *empty;     /* [own] the last slab that was seen to become empty, or NULL */
+    uint64_t rng;         /* [own] of the random mode */
+    uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
 } slab_front;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE, "one line for each side");
 

@@ -20,7 +20,7 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
     loam_atomic_poke64(word, w & (w - 1)); /* no order: others look, see slab_slot_is_free */
     slab_head_of(d)->used++;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
-    *object = d->base + (first + loam_ctz64(w)) * c->stride;
+    *object = d->base + (first + loam_ctz64(w)) * f->stride;
     LOAM_PORT_NOTE_ALLOC(c, *object, c->size, c->ctor != NULL);
     return true;
 }
@@ -101,7 +101,7 @@ static inline bool slab_put_far(loam_slabs *s, uintptr_t off, const void *base, 
         return false;
     }
     at->bits = next;
-    me->room -= f->stride;
+    me->room -= f->told_stride;
     if (LOAM_LIKELY(next != UINT64_MAX && (int32_t)me->room >= 0))
         loam_port_irq_restore(irq);
     else

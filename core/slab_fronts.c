@@ -387,7 +387,7 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->key = shared ? 0 : c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c;
     f->told_key = slab_has_remote(s) && !slab_has_info(s) ? f->key : 0; /* records change first */
     f->cache = c;
-    f->stride = c->stride;
+    f->stride = f->told_stride = c->stride;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
     f->rng = loam_slab__random(&s->rng) << 1 | 1;
