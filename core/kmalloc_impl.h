@@ -51,17 +51,19 @@ static inline unsigned kmalloc_class(size_t size)
     return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
 }
 
-/* The first class whose slots are aligned so: the power of two at or above both is one. NULL: none
- * is so large. size is not 0. */
+/* The first class whose slots are aligned so, a power of two. NULL: none is so large. size is not 0.
+ *
+ * It is that of the size rounded up to the alignment: between 2^n and 2^(n+1) the classes are a
+ * quarter of 2^n apart, so they are aligned to that, and every multiple of more than that is one.
+ * Not with magic around blocks. */
 static inline loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t size, size_t align)
 {
     if (size > k->max || align > k->max)
         return NULL;
-    for (unsigned i = kmalloc_class(size > align ? size : align); i < k->classes; i++) {
-        if ((k->cache[i]->stride & (align - 1)) == 0)
-            return k->cache[i];
-    }
-    return NULL;
+    size = (size + align - 1) & ~(align - 1);
+    if (LOAM_LIKELY(size <= KMALLOC_TABLE))
+        return k->small[(size - 1) / KMALLOC_STEP];
+    return size <= k->max ? k->cache[kmalloc_class(size)] : NULL;
 }
 
 /* ---- the fast paths, for whoever has the caller's address ---- */

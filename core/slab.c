@@ -262,7 +262,7 @@ static slab_desc *slab_settled(slab_desc *d, const uint64_t *word)
     bool was_full = head->any == 0;
     head->any |= 1ULL << (word - d->words);
     if (was_full)
-        loam_slab__list(d);
+        slab_list(d);
     return head->used == 0 ? loam_slab__emptied(d) : NULL;
 }
 
@@ -355,7 +355,7 @@ loam_err loam_cache_free(loam_cache *c, void *object)
 /* ---- alloc ---- */
 
 /* A word of d that has a free slot; words that have none leave `any`. */
-static uint64_t *slab_scan(slab_desc *d)
+static inline uint64_t *slab_scan(slab_desc *d)
 {
     slab_head *head = slab_head_of(d);
     for (; head->any != 0; head->any &= head->any - 1) {
@@ -363,13 +363,13 @@ static uint64_t *slab_scan(slab_desc *d)
         if (*word != 0)
             return word;
     }
-    loam_slab__list(d);
+    slab_list(d);
     return NULL;
 }
 
 /* [own] The current slab first, then the partial ones: each that has nothing leaves the list for
  * good. The slab with *word, a word with a free slot; or NULL. */
-static slab_desc *slab_find_word(slab_front *f, uint64_t **word)
+static inline slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
     slab_desc *d = f->slab;
     *word = f->word;

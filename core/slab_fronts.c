@@ -73,13 +73,6 @@ void loam_slab__leave(loam_slabs *s, const slab_hold *hold)
         loam_port_irq_restore(hold->irq);
 }
 
-void loam_slab__list(slab_desc *d)
-{
-    slab_front *f = slab_owner_of(d);
-    loam_list_remove(&d->link);
-    loam_list_push(slab_head_of(d)->any != 0 ? &f->partial : &f->full, &d->link);
-}
-
 /* ---- moving ---- */
 
 /* [own] */
@@ -104,7 +97,7 @@ static void front_move(slab_desc *d, slab_front *to)
      * new one finds a front that is made: pairs with the load in slab_owner_of. */
     loam_atomic_ptr_store(&d->front, to);
     slab_set_cpu(d, to->cpu);
-    loam_slab__list(d);
+    slab_list(d);
     (void)loam_atomic_add(&from->slabs, (uint32_t)-1); /* no order: counts, under the lock */
     (void)loam_atomic_add(&to->slabs, 1);              /* no order: as above */
 }

@@ -151,6 +151,14 @@ static inline slab_head *slab_inner_head(slab_desc *d)
     return (slab_head *)(void *)((unsigned char *)d + SLAB_INNER_AT);
 }
 
+/* [own] Puts the slab on the list that `any` wants. */
+static inline void slab_list(slab_desc *d)
+{
+    slab_front *f = slab_owner_of(d);
+    loam_list_remove(&d->link);
+    loam_list_push(slab_head_of(d)->any != 0 ? &f->partial : &f->full, &d->link);
+}
+
 static inline uint64_t slab_full_word(const loam_cache *c, unsigned i)
 {
     return loam_mask64(c->slots - 64 * i);
@@ -295,8 +303,6 @@ loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *
 loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq);
 /* Makes a slot that is out free, or tells its owner; false: it is free, or told already. */
 bool loam_slab__put_slot(slab_desc *d, unsigned slot);
-/* [own] Puts the slab on the list that `any` wants. */
-void loam_slab__list(slab_desc *d);
 /* [own] The slab has no object out: which is to go now, off its list and dead, or NULL. */
 slab_desc *loam_slab__emptied(slab_desc *d);
 /* Gives back a slab that is off its list and dead. */

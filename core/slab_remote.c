@@ -187,7 +187,7 @@ static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
     bool was_full = head->any == 0;
     head->any |= 1ULL << word;
     if (was_full)
-        loam_slab__list(d);
+        slab_list(d);
     return bits & had;
 }
 

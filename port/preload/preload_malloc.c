@@ -33,9 +33,6 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
 
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
-    void *p;
-    if (align == PROCESS_ALIGN && !zero && next_alloc(size, &p))
-        return p;
     const loam_kmalloc *k = loam__process.dressed;
     void *q =
         k != NULL && align == PROCESS_ALIGN ? loam_kmalloc__take_dressed(k, size, caller) : NULL;
@@ -45,19 +42,23 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
         return q;
     }
     int before = errno;
-    p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
+    void *p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
     if (p != NULL)
         process_tick(&loam__process.range[0]);
     errno = p != NULL ? before : ENOMEM;
     return p;
 }
 
-/* What the first range keeps is given out without a look at errno. */
-static LOAM_NOINLINE void *large_alloc(size_t size, const void *caller)
+/* What the front has elsewhere, and what the first range keeps, is given out without a look at
+ * errno. */
+static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
 {
+    void *p;
     const loam_kmalloc *k = loam__process.kmalloc;
+    if (next_alloc(size, &p))
+        return p;
     if (k != NULL && size > k->max) {
-        void *p = loam_slab__large_again(k->slabs, k, size, caller);
+        p = loam_slab__large_again(k->slabs, k, size, caller);
         if (p != NULL)
             return p;
     }
@@ -78,13 +79,13 @@ PRELOAD_EXPORT void *malloc(size_t size)
     void *p;
     if (LOAM_LIKELY(fast_alloc(size, &p)))
         return p;
-    return large_alloc(size, __builtin_return_address(0));
+    return next_or_large(size, __builtin_return_address(0));
 }
 
 void *malloc_for(size_t size, const void *caller)
 {
     void *p;
-    return LOAM_LIKELY(fast_alloc(size, &p)) ? p : large_alloc(size, caller);
+    return LOAM_LIKELY(fast_alloc(size, &p)) ? p : next_or_large(size, caller);
 }
 
 PRELOAD_EXPORT void *calloc(size_t n, size_t size)
@@ -95,7 +96,7 @@ PRELOAD_EXPORT void *calloc(size_t n, size_t size)
         return NULL;
     }
     void *p;
-    if (fast_alloc((size_t)bytes, &p))
+    if (fast_alloc((size_t)bytes, &p) || next_alloc((size_t)bytes, &p))
         return __builtin_memset(p, 0, (size_t)bytes);
     return slow_alloc((size_t)bytes, PROCESS_ALIGN, true, __builtin_return_address(0));
 }
@@ -465,7 +466,7 @@ LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
     if (quick != NULL)
         return quick;
     if (p == NULL)
-        return fast_alloc(size, &p) ? p : slow_alloc(size, PROCESS_ALIGN, false, caller);
+        return fast_alloc(size, &p) ? p : next_or_large(size, caller);
     if (size == 0) {
         slow_free(p, caller);
         return NULL;
