@@ -35,7 +35,7 @@ typedef struct loam_process_heap {
 
 /* Makes a heap.
  *   heap        becomes its handle; all 0 when this fails
- *   name        copied; for figures, leaks and reports; not NULL
+ *   name        copied, what moves a terminal as '?'; for figures, leaks and reports; not NULL
  *   limit       bytes, LOAM_PROCESS_HEAP_LEAST and more: of blocks as their sizes are rounded, and
  *               of the tables of what they lie in. The system promises so much at once, and gives
  *               it as it is touched

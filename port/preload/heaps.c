@@ -174,10 +174,9 @@ static void heap_give_record(heap_record *h)
 
 static void heap_set_name(heap_record *h, const char *name)
 {
-    size_t i = 0;
-    for (; i + 1 < sizeof(h->name) && name[i] != '\0'; i++)
-        h->name[i] = name[i];
-    h->name[i] = '\0';
+    loam_text text;
+    loam_text_init(&text, h->name, sizeof(h->name));
+    out_plain(&text, name);
 }
 
 PRELOAD_EXPORT loam_err loam_process_heap_create(loam_process_heap *heap, const char *name,

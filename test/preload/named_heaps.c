@@ -356,11 +356,11 @@ static void listed(tap *t)
 {
     char *text = NULL;
     size_t len = 0;
-    loam_process_heap heap = make(t, "a <name> that is longer than a heap's may be", MIB);
+    loam_process_heap heap = make(t, "a <name>\nthat is longer than a heap's may be", MIB);
     FILE *out = open_memstream(&text, &len);
     TAP_EQ(t, malloc_info(0, out), 0);
     fclose(out);
-    TAP_CHECK(t, strstr(text, "name=\"a .name> that is longer than a \"") != NULL);
+    TAP_CHECK(t, strstr(text, "name=\"a .name>?that is longer than a \"") != NULL);
     free(text);
     TAP_EQ(t, loam_process_heap_destroy(heap, NULL), LOAM_OK);
 }

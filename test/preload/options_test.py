@@ -19,6 +19,8 @@ LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 PAGE = "docs/options.md"
 
 PROGRAM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -71,6 +73,12 @@ int main(int argc, char **argv)
         for (int i = 0; i < 8; i++)
             pthread_create(&t, NULL, one, NULL);
         pthread_barrier_wait(&all);
+    }
+    if (strcmp(what, "heap") == 0) {
+        int (*create)(void *, const char *, size_t) = dlsym(RTLD_DEFAULT,
+                                                            "loam_process_heap_create");
+        unsigned handle[2];
+        create(handle, "\"a\\<&\n\x1b\xff", 1 << 20);
     }
     if (strcmp(what, "random") == 0)
         for (int i = 0; i < 8; i++)
@@ -148,6 +156,9 @@ def checks(tap, program, folder):
               figures["free"] < figures["ready"] and figures["resident_peak"] > figures["used"] and
               sum(r["ready"] for r in figures["ranges"]) == figures["ready"],
               "stats,json: pages, peaks and ranges fit together", [errors])
+    code, _, errors = run(program, ["heap"], "stats,json")
+    names = [heap["name"] for heap in json.loads(errors)["heaps"]]
+    tap.check((code, names) == (0, ['"a\\<&??\xff']), "stats,json: any name of a heap", [errors])
     code, _, errors = run(program, ["huge"], "stats,json")
     figures = json.loads(errors)
     tap.check(code == 0 and figures["huge"] == figures["huge_peak"] == 40 << 20 and
