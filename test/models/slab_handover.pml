@@ -176,7 +176,7 @@ proctype leaver()
     left = true
 }
 
-/* loam_slab__adopt, and its ticks */
+/* loam_slab__adopt or loam_slab__take_over, and its ticks */
 proctype adopter()
 {
     byte s, f;

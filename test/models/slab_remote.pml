@@ -4,20 +4,26 @@
  *
  * One slab of two slots, both out, one in each half of its word. Two publishers free one slot each,
  * a third processor only looks at the slab; the owner takes what is queued, and gives the slab back
- * when nothing of it is out. Then another slab begins in the same place.
+ * when nothing of it is out. Then another slab begins in the same place. Who frees reads the slab's
+ * tag, which says the generation, at that moment; who publishes pins the slab of that generation.
  *
  * Wanted: nobody touches the remote words of a slab that is gone; it is queued at most once; each
  * free arrives, once; in the end the slab has gone and its remote words are 0.
  *
  * Also sound: TWICE (both publishers free the same slot; one of them is refused, whatever happens
- * when).
+ * when), LATE (a third publisher frees the second's slot once more, from whatever slab is there by
+ * then, and is refused).
  *
  * Variants that must fail: NO_PIN (a publication does not pin), ANY_FIRST (the summary before the
  * words), ANY_LATE (the summary after the pin has gone), TAKE_LATE (QUEUED goes at the end of a
  * take), LOOK_ONLY (a pin that goes does not queue), UNPIN_PLAIN (a pin goes without order),
- * KILL_STORE (a slab is ended without asking who has it pinned).
+ * KILL_STORE (a slab is ended without asking who has it pinned), NO_GENERATION (a pin asks only
+ * whether a slab is alive), TAG_GOES (a slab that goes takes its tag along: 0 is no entry).
  */
-#define WORDS 5
+#if defined(NO_GENERATION) || defined(TAG_GOES)
+#define LATE 1
+#endif
+#define WORDS 6
 #define PROCS 4
 #define LOCKS 1
 #define HIST 8
@@ -25,6 +31,7 @@
 #define HALF(i) (1 + (i))
 #define ANY 3
 #define STACK 4
+#define TAG 5 /* the generation; no more of it matters here */
 /* both change by cas alone, which an old value only makes fail */
 #define NEWEST(x) ((x) == STATE || (x) == STACK)
 #include "weak.pml"
@@ -55,7 +62,11 @@ inline pin(p, generation, done)
     do
     :: load(p, STATE, s);
         if
+#ifdef NO_GENERATION
+        :: (s & ALIVE) == 0 -> done = false; break
+#else
         :: (s / GENERATION != generation) || ((s & ALIVE) == 0) -> done = false; break
+#endif
         :: else -> cas(p, STATE, s, s + PIN, done);
             if
             :: done -> break
@@ -106,26 +117,31 @@ inline push(p)
 
 proctype publisher(byte me; byte slot)
 {
-    byte s;
+    byte s, tag;
     bool done;
+    peek(me, TAG, tag); /* slab_put_far; no atomic: what is out keeps the slab */
+#ifndef LATE
+    assert(tag == 1);
+#endif
     /* remote_publish */
 #ifdef NO_PIN
     load(me, STATE, s);
-    done = (s / GENERATION == 1) && (s & ALIVE) != 0;
+    done = (s / GENERATION == tag) && (s & ALIVE) != 0;
 #else
-    pin(me, 1, done);
+    pin(me, tag, done);
 #endif
     if
-    :: !done -> refused++ /* remote_refuse_gone */
+    :: tag == 0 -> /* nothing was gathered */
+    :: tag != 0 && !done -> refused++ /* remote_refuse_gone */
     :: else ->
         /* remote_or */
 #ifdef ANY_FIRST
         exchange(me, ANY, 1, s);
 #endif
-        atomic { exchange(me, HALF(slot), 1, s); TOUCH(1) };
+        atomic { exchange(me, HALF(slot), 1, s); TOUCH(tag) };
         refused = refused + s;
 #if !defined(ANY_FIRST) && !defined(ANY_LATE)
-        atomic { exchange(me, ANY, 1, s); TOUCH(1) };
+        atomic { exchange(me, ANY, 1, s); TOUCH(tag) };
 #endif
 #ifdef NO_PIN
         exchange(me, STATE, s | QUEUED, s);
@@ -208,6 +224,10 @@ inline emptied()
         ended = true;
         /* loam_slab__remote_start */
         assert(VALUE(HALF(0)) == 0 && VALUE(HALF(1)) == 0 && VALUE(ANY) == 0);
+#ifdef TAG_GOES
+        poke(OWNER, TAG, 0);
+#endif
+        poke(OWNER, TAG, 2);
         atomic {
             births = 2;
             gone = false;
@@ -261,7 +281,10 @@ proctype owner()
     od;
     assert(VALUE(HALF(0)) == 0 && VALUE(HALF(1)) == 0 && VALUE(ANY) == 0);
     assert((VALUE(STATE) & (PINS | QUEUED)) == 0);
-#ifdef TWICE
+#if defined(LATE)
+    assert(refused == 1);
+    assert(ended && used == 1)
+#elif defined(TWICE)
     assert(refused == 1);
     assert(!ended && used == 1)
 #else
@@ -274,6 +297,7 @@ init
 {
     atomic {
         w[STATE].e[0].value = GENERATION + ALIVE;
+        w[TAG].e[0].value = 1;
         run owner();
         run publisher(1, 0);
 #ifdef TWICE
@@ -281,6 +305,10 @@ init
 #else
         run publisher(2, 1);
 #endif
+#ifdef LATE
+        run publisher(3, 1)
+#else
         run looker()
+#endif
     }
 }
