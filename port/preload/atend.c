@@ -5,8 +5,6 @@
  * error before they end, so it is kept by a number of our own. */
 #include "watch.h"
 
-#include <errno.h>
-
 void atend_prepare(void)
 {
     if (loam__conf.stats || loam__conf.leaks || loam__conf.profile[0] != '\0' ||
@@ -71,7 +69,9 @@ __attribute__((destructor)) static void at_end(void)
     if (!loam__conf.stats && !loam__conf.leaks)
         return;
     if (path[0] != '\0') {
-        int file = out_open(path), error = file < 0 ? errno : end_write(file);
+        out_file file;
+        int error = out_open(path, &file);
+        error = error != 0 ? error : end_write(file.number);
         if (error == 0)
             return;
         out_tell("file", path, error, "here instead");

@@ -11,6 +11,7 @@
  *        Pieces are appended by one write, so several processes may share a file. docs/trace.md has
  *        the layout, tools/trace_sums.py reads it.
  * LOCKS  One a ring, held while it is written: a thread waits for its own file, and for no other.
+ *        One around the file's number.
  * COST   A clock, a lock, 32 bytes for each event, a system call for a ring's.
  * FROM   -
  * NOT    What is in the rings of a process that is killed: 512 events a front.
@@ -47,12 +48,13 @@ typedef struct event_ring {
 static struct {
     loam_trace trace;
     event_ring ring[EVENT_RINGS];
-    int file;      /* [init], and again in a child */
-    uint32_t room; /* [atomic] events that the file may still take */
-    uint32_t lost; /* [atomic] */
-    int error;     /* [atomic as a whole] the errno with which a write failed first; 0: none did */
-    bool ended;    /* [atomic as a whole] each event goes out at once */
-} events;
+    loam_lock lock; /* around file; within a ring's */
+    out_file file;  /* [lock] */
+    uint32_t room;  /* [atomic] events that the file may still take */
+    uint32_t lost;  /* [atomic] */
+    int error;      /* [atomic as a whole] the errno with which a write failed first; 0: none did */
+    bool ended;     /* [atomic as a whole] each event goes out at once */
+} events = {.lock = LOAM_LOCK_INIT};
 
 /* [thread] The system's number of this thread; 0: not asked yet. */
 static _Thread_local uint32_t event_thread __attribute__((tls_model("initial-exec")));
@@ -61,14 +63,14 @@ static _Thread_local uint32_t event_thread __attribute__((tls_model("initial-exe
 static int events_open(void)
 {
     size_t bytes = (size_t)EVENT_RINGS * EVENT_CAP * sizeof(loam_trace_event);
-    events.file = out_open(loam__conf.trace);
-    if (events.file < 0)
-        return errno;
+    int error = out_open(loam__conf.trace, &events.file);
+    if (error != 0)
+        return error;
     void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mem != MAP_FAILED && loam_trace_init(&events.trace, EVENT_RINGS, EVENT_CAP, mem) == LOAM_OK)
         return 0;
-    close(events.file);
+    close(events.file.number);
     return ENOMEM;
 }
 
@@ -101,6 +103,18 @@ static bool events_take_room(uint32_t n)
     }
 }
 
+/* The file's number; where the program has closed it, it is opened again. An errno, or 0. */
+static int events_file(int *number)
+{
+    int error = 0;
+    loam_irq irq = loam_lock_acquire(&events.lock);
+    if (!out_is_there(&events.file))
+        error = out_open(loam__conf.trace, &events.file);
+    *number = events.file.number;
+    loam_lock_release(&events.lock, irq);
+    return error;
+}
+
 static void events_write(unsigned cpu, uint32_t from, uint32_t n)
 {
     loam_trace_event *event = events.trace.ring[cpu].event;
@@ -114,7 +128,8 @@ static void events_write(unsigned cpu, uint32_t from, uint32_t n)
     struct iovec part[3] = {{&heading, sizeof(heading)},
                             {event + first, one * sizeof(*event)},
                             {event, (n - one) * sizeof(*event)}};
-    int error = out_writev(events.file, part, 3);
+    int number, error = events_file(&number);
+    error = error != 0 ? error : out_writev(number, part, 3);
     if (error == 0)
         return;
     events.error = events.error != 0 ? events.error : error;
@@ -177,6 +192,7 @@ void events_freeze(void)
 {
     for (unsigned i = 0; i < EVENT_RINGS && events.trace.on; i++)
         (void)loam_lock_acquire(&events.ring[i].lock);
+    (void)loam_lock_acquire(&events.lock);
 }
 
 /* The parent's events are the parent's to write. */
@@ -191,17 +207,20 @@ void events_child(void)
     event_thread = 0;
     if (!out_path_is_by_process(loam__conf.trace))
         return;
-    int file = out_open(loam__conf.trace);
-    if (file < 0) {
-        out_tell("trace", loam__conf.trace, errno, "a child writes to its parent's");
+    out_file own;
+    int error = out_open(loam__conf.trace, &own);
+    if (error != 0) {
+        out_tell("trace", loam__conf.trace, error, "a child writes to its parent's");
         return;
     }
-    close(events.file);
-    events.file = file;
+    if (out_is_there(&events.file))
+        close(events.file.number);
+    events.file = own;
 }
 
 void events_thaw(void)
 {
+    loam_lock_release(&events.lock, loam_port_irq_save());
     for (unsigned i = 0; i < EVENT_RINGS && events.trace.on; i++)
         loam_lock_release(&events.ring[i].lock, loam_port_irq_save());
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,23 +20,37 @@ enum {
     OUT_WAIT_MS = 1000   /* at a time, for a reader that does not read */
 };
 
-static int errors = STDERR_FILENO;
+static out_file errors = {.number = STDERR_FILENO};
 
+/* The same file by a number of ours; itself if there is none. */
 static int out_keep(int file)
 {
     int kept = fcntl(file, F_DUPFD_CLOEXEC, OUT_KEPT_FROM);
     return kept >= 0 ? kept : file;
 }
 
+static void out_mark(out_file *file, int number)
+{
+    struct stat is = {0};
+    (void)fstat(number, &is); /* none: it is no file ever */
+    *file = (out_file){number, is.st_dev, is.st_ino};
+}
+
+bool out_is_there(const out_file *file)
+{
+    struct stat is;
+    return fstat(file->number, &is) == 0 && is.st_dev == file->dev && is.st_ino == file->ino;
+}
+
 void out_keep_errors(void)
 {
-    if (errors == STDERR_FILENO)
-        errors = out_keep(STDERR_FILENO);
+    if (errors.number == STDERR_FILENO)
+        out_mark(&errors, out_keep(STDERR_FILENO));
 }
 
 int out_errors(void)
 {
-    return errors;
+    return errors.number != STDERR_FILENO && out_is_there(&errors) ? errors.number : STDERR_FILENO;
 }
 
 bool out_path_is_by_process(const char *path)
@@ -59,24 +74,25 @@ static void out_path(loam_text *t, const char *path)
     }
 }
 
-int out_open(const char *path)
+int out_open(const char *path, out_file *file)
 {
     char text[PROCESS_PATH + 24];
     loam_text t;
     loam_text_init(&t, text, sizeof(text));
     out_path(&t, path);
-    if (t.cut) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int file;
+    if (t.cut)
+        return ENAMETOOLONG;
+    int number;
     do {
-        file = open(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    } while (file < 0 && errno == EINTR);
-    int kept = file >= 0 ? out_keep(file) : -1;
-    if (kept != file)
-        close(file);
-    return kept;
+        number = open(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    } while (number < 0 && errno == EINTR);
+    if (number < 0)
+        return errno;
+    int kept = out_keep(number);
+    if (kept != number)
+        close(number);
+    out_mark(file, kept);
+    return 0;
 }
 
 /* ---- bytes ---- */
@@ -153,7 +169,7 @@ void out_tell(const char *word, const char *path, int error, const char *then)
         loam_text_fmt(&t, ": %s; %s\n", why, then);
     else
         loam_text_fmt(&t, ": error %d; %s\n", error, then);
-    (void)out_write(errors, line, t.len); /* nothing is left to tell it to */
+    (void)out_write(out_errors(), line, t.len); /* nothing is left to tell it to */
 }
 
 /* ---- text ---- */

@@ -13,6 +13,8 @@
 #include "loam/zone.h"
 #include "loam_pages.h"
 
+#include <sys/types.h>
+
 struct iovec;
 
 #ifndef LOAM_HOSTED_FIRST_CPU
@@ -114,17 +116,26 @@ typedef struct process_out {
     char bytes[OUT_TEXT];
 } process_out;
 
-/* Standard error stays open for out_errors, whatever the program closes: by a descriptor number
- * that programs do not count on. */
+/* A file by a descriptor number that programs do not count on; some close all numbers there are,
+ * and get the same one for a file of theirs. */
+typedef struct out_file {
+    int number;
+    dev_t dev;
+    ino_t ino;
+} out_file;
+
+/* Is it still the same file? */
+bool out_is_there(const out_file *file);
+/* Standard error is kept for out_errors, whatever the program closes. */
 void out_keep_errors(void);
 int out_errors(void);
 /* All of it, in as many pieces as the system wants, through signals; 0, or the errno. */
 int out_write(int file, const void *bytes, size_t len);
 /* The same of several parts, which go out as one piece if the system takes it. They are changed. */
 int out_writev(int file, struct iovec *part, size_t parts);
-/* Opens a path, in which %p stands for the process's number, for writing behind what is there, by a
- * number as above. -1: it cannot be opened, errno says why. */
-int out_open(const char *path);
+/* Opens a path, in which %p stands for the process's number, for writing behind what is there; 0,
+ * or the errno. */
+int out_open(const char *path, out_file *file);
 /* Text of others into a line: what a terminal would obey is a question mark. */
 void out_plain(loam_text *t, const char *text);
 bool out_path_is_by_process(const char *path);

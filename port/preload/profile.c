@@ -329,18 +329,19 @@ static void write_maps(process_out *out)
 static int profile_write(const char *path)
 {
     process_out out;
-    int file = out_open(path);
-    if (file < 0)
-        return errno;
-    if (ftruncate(file, 0) != 0) {
+    out_file file;
+    int error = out_open(path, &file);
+    if (error != 0)
+        return error;
+    if (ftruncate(file.number, 0) != 0) {
         /* a pipe or a terminal: it is written behind what was there */
     }
-    out_init(&out, file);
+    out_init(&out, file.number);
     loam_irq irq = loam_lock_acquire(&profile.lock);
     write_stacks(&out);
     loam_lock_release(&profile.lock, irq);
     write_maps(&out);
-    close(file);
+    close(file.number);
     return out.error;
 }
 

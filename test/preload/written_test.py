@@ -12,7 +12,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
-from taplib import ROOT, Tap  # noqa: E402
+from taplib import ROOT, Tap, read  # noqa: E402
+from trace_sums import events_of  # noqa: E402
 
 LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 
@@ -80,6 +81,16 @@ int main(int argc, char **argv)
     }
     if (strcmp(what, "closed") == 0)
         fclose(stderr);
+    if (strcmp(what, "all closed") == 0) { /* and the numbers are another file's */
+        int victim = open("victim", O_RDWR | O_CREAT, 0666);
+        for (int i = 3; i < 1000; i++)
+            if (i != victim)
+                close(i);
+        for (int i = 200; i < 210; i++)
+            dup2(victim, i);
+        for (int i = 0; i < 3000; i++)
+            free(malloc(77777));
+    }
     return 0;
 }
 """
@@ -136,6 +147,21 @@ def check_children(tap, program, folder):
               "%p" not in errors, "trace=%p: the line names the very file", [errors])
 
 
+def check_closed(tap, program, folder):
+    """Some programs close every number there is, and get it again for a file of their own."""
+    victim = os.path.join(folder, "victim")
+    for conf in ("stats", "stats,file=told", f"trace={folder}/events", "profile=heap,stats"):
+        code, out, errors = start(program, ["all closed"], conf, cwd=folder)
+        said = errors if "file=" not in conf else read(folder, "told")
+        told = "blocks are out" in said if "stats" in conf else errors == ""
+        tap.check((code, out) == (0, "") and told and os.path.getsize(victim) == 0,
+                  f"{conf}: all numbers closed, and used again: no other file is written",
+                  [f"{code}", errors, str(os.path.getsize(victim))])
+    with open(os.path.join(folder, "events"), "rb") as file:
+        told = [event for event in events_of(file.read())[0] if event.b == 77777]
+    tap.check(len(told) == 3000, "trace: the file is opened again, and goes on", [str(len(told))])
+
+
 def late(program, word):
     """What standard error got, whose reader takes its time."""
     environment = {**os.environ, "LD_PRELOAD": LIBRARY, "LOAM_CONF": "stats,json"}
@@ -160,6 +186,7 @@ def main():
                        input=PROGRAM, text=True, check=True)
         check_lines(tap, program)
         check_children(tap, program, folder)
+        check_closed(tap, program, folder)
         check_slow(tap, program)
         names = [name for name in os.listdir(folder) if name.startswith("x")]
         tap.check(names == [], "no file by another name", names)
