@@ -51,7 +51,7 @@ static inline unsigned kmalloc_class(size_t size)
     return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
 }
 
-/* The first class whose slots are aligned so, a power of two. NULL: none is so large. size is not 0.
+/* The first class whose slots are aligned so, a power of two; size > 0. NULL: none is so large.
  *
  * It is that of the size rounded up to the alignment: between 2^n and 2^(n+1) the classes are a
  * quarter of 2^n apart, so they are aligned to that, and every multiple of more than that is one.

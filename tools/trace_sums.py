@@ -7,6 +7,7 @@
 """
 import argparse
 import collections
+import signal
 import struct
 import sys
 
@@ -126,4 +127,5 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who reads no further has read enough
     main()

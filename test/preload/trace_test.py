@@ -112,6 +112,11 @@ def checks(tap, program, folder):
     tap.check(code == 0 and f"{allocs} alloc, " in out and ", 0 lost" in out, "trace_sums: sums",
               [out])
 
+    code, out = run(["bash", "-c", f"set -o pipefail; {ROOT}/tools/trace_sums.py --events {path} | "
+                     "head -n 1; exit ${PIPESTATUS[0]}"])
+    tap.check(out.count("\n") == 1 and code in (0, 141), "trace_sums: a reader that has enough",
+              [str(code), out])
+
     path = os.path.join(folder, "most")
     start(program, ["4"], f"trace={path},trace_most=64K")
     events, lost = load(path)
