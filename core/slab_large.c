@@ -63,7 +63,7 @@ typedef struct large_wish {
 /* ---- the lowest free frames that are enough ---- */
 
 enum {
-    LARGE_FITTED = 64,   /* frames from which on they are looked for */
+    LARGE_FITTED = 64,     /* frames from which on they are looked for */
     LARGE_LOOKS = 8,       /* free blocks of an order that are looked at */
     LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
     LARGE_MOST = 18        /* order at which free blocks are cut */
@@ -127,13 +127,16 @@ static unsigned char *large_frames(loam_slabs *s, const large_wish *wish)
     return base != NULL ? base : loam_slab__frames_alloc(s, wish->npages);
 }
 
-/* What is kept goes before pages come that are not there yet. */
+/* What is kept goes before pages come that are not there yet; for a block that is looked for so do
+ * this processor's empty slabs, which lie between. */
 static unsigned char *large_worn(loam_slabs *s, const large_wish *wish)
 {
     size_t len = (size_t)wish->npages << LOAM_PAGE_SHIFT;
     unsigned char *base = large_frames(s, wish);
-    if (base == NULL || loam_slab__is_worn(s, base, len) ||
-        loam_slab__kept_mine(s) < wish->npages / 8 + 1)
+    if (base == NULL || s->worn == NULL || loam_slab__is_worn(s, base, len))
+        return base;
+    bool any = wish->npages >= LARGE_FITTED && loam_slab__drop_empty(s, NULL);
+    if (!any && loam_slab__kept_mine(s) < wish->npages / 8 + 1)
         return base;
     loam_slab__frames_free(s, base);
     (void)loam_slab__kept_drop(s, false);

@@ -327,7 +327,8 @@ static inline loam_irq zone_top_lock(zone_top *top)
 static inline void zone_tell_largest(zone_top *top)
 {
     uint32_t largest = (uint32_t)(loam_buddy_largest(&top->buddy) + 1);
-    loam_atomic_store(&top->largest, largest); /* pairs with the load in zone_top_seems_to_have */
+    /* pairs with the loads in zone_top_seems_to_have and zone_may_have */
+    loam_atomic_store(&top->largest, largest);
 }
 
 static inline void zone_top_unlock(zone_top *top, loam_irq irq)

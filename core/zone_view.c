@@ -227,12 +227,22 @@ static bool zone_next_in(loam_zone *zone, uint32_t i, unsigned order, unsigned m
     return found;
 }
 
+/* By the hints: may an area have such a block, or lie in a free one of the top level? */
+static bool zone_may_have(const loam_zone *zone, const zone_area *area, unsigned order,
+                          unsigned max_order)
+{
+    uint32_t orders = order < 32 ? zone_hint(area) >> order : 0;
+    /* pairs with the store in zone_tell_largest */
+    bool top = zone->top != NULL && loam_atomic_load(&zone->top->largest) != 0;
+    return top || (order == max_order ? orders != 0 : (orders & 1) != 0);
+}
+
 loam_pfn loam_zone_next_free(loam_zone *zone, unsigned order, unsigned max_order, loam_pfn from)
 {
     uint64_t frame;
     for (uint32_t i = 0; i < zone->nareas; i++) {
         const zone_area *area = &zone->area[i];
-        if (from.v < area->first + area->count &&
+        if (from.v < area->first + area->count && zone_may_have(zone, area, order, max_order) &&
             zone_next_in(zone, i, order, max_order, from.v, &frame))
             return loam_pfn_of(frame);
     }

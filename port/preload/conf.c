@@ -120,7 +120,7 @@ static const struct {
     {"random", "yes, no", "20 instructions, cache", NULL, NULL},
     {"owner", "yes, no", "16 bytes a block", NULL, NULL},
     {"keep_empty", "yes, no", "time, when no", NULL, NULL},
-    {"keep_large", "0 to 4M", "so much a thread at most", "2M",
+    {"keep_large", "0 to 4M", "so much a thread at most", "4M",
      "freed large blocks kept for the next request: bytes a thread"},
     {"seed", "a number", "none", NULL, "of the random mode; 0: the system draws one"},
 };

@@ -218,7 +218,7 @@ static void process_configure(void)
     self->slabs.shift = 16;
     self->slabs.ncpus = PROCESS_CPUS;
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
-    self->slabs.keep_large = 2 * MIB;
+    self->slabs.keep_large = 4 * MIB;
     conf_read();
     atend_prepare();
     watch_prepare();

@@ -260,6 +260,22 @@ static void kept_before_new(tap *t)
     TAP_EQ(t, loam_slab__kept_mine(ground.slabs), 0);
 }
 
+/* So does an empty slab, which its class kept. */
+static void empty_before_new(tap *t)
+{
+    start(t, "shift=14,keep_large=1M");
+    unsigned char *p = frames(t, 100), *small = loam_kmalloc_alloc(ground.k, 64);
+    TAP_CHECK(t, p == at(0) && small == at(100));
+    put(t, small);
+    put(t, p);
+    p = frames(t, 150);
+    TAP_CHECK(t, p == at(0));
+    small = loam_kmalloc_alloc(ground.k, 64);
+    put(t, small);
+    put(t, p);
+    TAP_CHECK(t, frames(t, 160) == at(0)); /* worn, but for the last */
+}
+
 static void rule(tap *t)
 {
     start(t, "shift=14");
@@ -282,6 +298,7 @@ static const tap_case cases[] = {
     {"slab_worn: realloc: what a block takes is worn", growth_wears},
     {"slab_worn: pieces that lie in a run whole are worn no more", unworn},
     {"slab_kept: goes before frames that nobody had", kept_before_new},
+    {"slab_large: empty slabs go before frames that nobody had", empty_before_new},
     {"slab_worn: a bit changed: S18", rule},
 };
 TAP_SUITE(slab_large_test, cases);
