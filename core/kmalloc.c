@@ -229,10 +229,9 @@ static size_t kmalloc_room(const loam_slabs *s, const slab_place *at)
     const slab_desc *d = at->desc;
     if (d->kind == SLAB_LARGE)
         return loam_slab__large_room(s, d);
-    size_t stride = slab_cache_of(d)->stride;
-    if ((s->modes & LOAM_SLAB_GUARD) == 0)
-        return stride;
-    return stride - slab_lead_of(slab_info_of(d, at->slot)) - SLAB_GUARD_TAIL;
+    const loam_cache *c = slab_cache_of(d);
+    unsigned char *end = slab_slot_base(d, at->slot) + c->stride;
+    return slab_has_seals(s) ? (size_t)(end - loam_slab__block(d, at->slot).at) : c->stride;
 }
 
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
@@ -303,14 +302,13 @@ static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)
 {
     const loam_cache *c = slab_cache_of(d);
     const loam_slabs *s = c->slabs;
-    bool info = slab_has_info(s), more = true;
+    bool more = true;
     for (unsigned i = 0; i < c->slots && more; i++) {
-        const slab_info *slot = info ? slab_info_of(d, i) : NULL;
-        if (slab_slot_is_free(d, i) || loam_slab__is_told(s, d, i) ||
-            (info && slab_state_of(slot) != SLAB_OUT))
-            continue;
-        more = fn(ctx, slab_block_of(d, i), info ? slot->size : c->size, c->name,
-                  info ? slot->site : NULL);
+        const slab_info *info = slab_info_of(d, i);
+        slab_block b = loam_slab__block(d, i);
+        bool waits = slab_has_shadow(s) && slab_bit(slab_waits(d), i);
+        if (!slab_slot_is_free(d, i) && !waits && !loam_slab__is_told(s, d, i) && b.out)
+            more = fn(ctx, b.at, b.size, c->name, info != NULL ? info->site : NULL);
     }
     return more;
 }

@@ -5,6 +5,7 @@
 /* kmalloc_impl.h - what kmalloc's two files share. The theory is at the top of kmalloc.c. */
 #include "loam/kmalloc.h"
 #include "slab_fast.h"
+#include "slab_swift.h"
 #include "vmap_impl.h"
 
 enum {
@@ -142,18 +143,18 @@ LOAM_INLINE bool kmalloc_put_any(const loam_kmalloc *k, const void *p)
     return put != SLAB_PUT_REFUSED || kmalloc_put_far(k, p, d);
 }
 
-/* With modes: what is taken and freed mostly, at once; NULL, false: not so easy, or no modes, and
- * nothing has changed. */
-LOAM_INLINE void *loam_kmalloc__take_dressed(const loam_kmalloc *k, size_t size, const void *site)
+/* Where loam_slabs.swift, and nobody traces: what is taken and freed mostly, at once; NULL, false:
+ * not so easy, nothing has changed. */
+LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
 {
-    if (k->slabs->modes == 0 || size - 1 >= k->max)
-        return NULL;
-    return loam_slab__take_dressed(k->cache[kmalloc_class(size)], size, site);
+    if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE))
+        return slab_take_swift(k->small[(size - 1) / KMALLOC_STEP], size);
+    return size - 1 < k->max ? slab_take_swift(k->cache[kmalloc_class(size)], size) : NULL;
 }
 
-LOAM_INLINE bool loam_kmalloc__put_dressed(const loam_kmalloc *k, void *p)
+LOAM_INLINE bool kmalloc_put_swift(const loam_kmalloc *k, void *p)
 {
-    return k->slabs->modes != 0 && loam_slab__put_dressed(k->slabs, p, k);
+    return slab_put_swift(k->slabs, p, k);
 }
 
 /* ---- kmalloc_vmap.c: as the public calls, for addresses in the window ---- */

@@ -45,18 +45,16 @@ static inline void slab_point(slab_front *f, slab_desc *d, uint64_t *word)
     f->slab = d;
 }
 
-/* [own] Any bit of the front's word; when that has none, of any word that has. */
-static unsigned slab_random_slot(slab_front *f, const slab_desc *d, uint64_t **word)
+/* [own] The front's word; when it is another, any of the slab that has a bit. */
+static uint64_t *slab_random_word(slab_front *f, const slab_desc *d, uint64_t *word)
 {
-    unsigned turn = *word != f->word ? (unsigned)loam_slab__random(&f->rng) & 63 : 0;
-    for (unsigned n = 0; *word != f->word && n < SLAB_WORDS; n++) {
+    unsigned turn = word != f->word ? slab_random_turn(f) : 0;
+    for (unsigned n = 0; word != f->word && n < SLAB_WORDS; n++) {
         unsigned i = (n + turn) & 63;
-        if ((slab_head_of(d)->any >> i & 1) != 0 && d->words[i] != 0) {
-            *word = &d->words[i];
-            break;
-        }
+        if ((slab_head_of(d)->any >> i & 1) != 0 && d->words[i] != 0)
+            return &d->words[i];
     }
-    return slab_random_bit(f, **word);
+    return word;
 }
 
 /* [own] Takes a slot of a slab of which this word has one. */
@@ -64,7 +62,8 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
 {
     loam_slabs *s = f->cache->slabs;
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
-    unsigned bit = random ? slab_random_slot(f, d, &word) : loam_ctz64(*word);
+    word = random ? slab_random_word(f, d, word) : word;
+    unsigned bit = random ? slab_random_bit(f, *word) : loam_ctz64(*word);
     loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
     slab_head_of(d)->used++;
     slab_point(f, d, word);
@@ -76,16 +75,19 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
 /* Free words and slots' records; after them, on lines of their own, the remote words. */
 static size_t slab_word_bytes(const loam_cache *c)
 {
-    size_t words = sizeof(slab_head) + slab_word_count(c) * sizeof(uint64_t);
-    if (slab_has_info(c->slabs))
-        return words + c->slots * sizeof(slab_info);
-    return c->slots <= SLAB_INNER_SLOTS ? 0 : (size_t)loam_align_up(words, SLAB_LINE);
+    const loam_slabs *s = c->slabs;
+    bool shadow = slab_has_shadow(s), info = (s->modes & LOAM_SLAB_OWNER) != 0;
+    size_t arrays = shadow ? 3 : 1;
+    size_t words = sizeof(slab_head) + arrays * slab_word_count(c) * sizeof(uint64_t);
+    if (c->slots <= SLAB_INNER_SLOTS && !shadow && !info)
+        return 0;
+    return (size_t)loam_align_up(words + (info ? c->slots * sizeof(slab_info) : 0), SLAB_LINE);
 }
 
 static size_t slab_meta_bytes(const loam_cache *c)
 {
     unsigned halves = 2 * slab_word_count(c);
-    bool inside = !slab_has_remote(c->slabs) || halves <= SLAB_OWN_HALVES;
+    bool inside = !slab_is_many(c->slabs) || halves <= SLAB_OWN_HALVES;
     return slab_word_bytes(c) + (inside ? 0 : halves * sizeof(uint32_t));
 }
 
@@ -101,8 +103,6 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     d->words = (uint64_t *)(void *)(head + 1);
     for (unsigned i = 0; i < n; i++) /* no order: nothing of it is out */
         loam_atomic_poke64(&d->words[i], slab_full_word(c, i));
-    if (slab_has_info(s))
-        __builtin_memset(d->words + n, 0, c->slots * sizeof(slab_info));
     uint32_t *half =
         slab_meta_bytes(c) == bytes ? NULL : (uint32_t *)(void *)((char *)meta + bytes);
     if (half != NULL)
@@ -112,6 +112,10 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     slab_set_cpu(d, f->cpu);
     loam_list_init(&d->link);
     loam_atomic_ptr_store(&d->front, f); /* pairs with the load in slab_owner_of */
+    if (slab_has_shadow(s))
+        loam_slab__slab_comes(d);
+    if ((s->modes & LOAM_SLAB_OWNER) != 0)
+        __builtin_memset(slab_info_of(d, 0), 0, c->slots * sizeof(slab_info));
     if (slab_is_many(s))
         loam_slab__remote_start(s, d, half);
     d->kind = SLAB_SLOTS;
@@ -187,7 +191,6 @@ static bool slab_new(loam_cache *c, slab_place *at)
     slab_building(s, 1);
     bool built = slab_build(c, &parts);
     if (built) {
-        loam_slab__slab_comes(c, parts.base);
         slab_construct(c, parts.base);
         if (!slab_dresses(s))
             LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
@@ -242,7 +245,7 @@ void loam_slab__release(slab_desc *d)
 bool loam_slab__reclaim(loam_slabs *s)
 {
     bool any = loam_slab__quarantine_empty(s);
-    if (slab_has_remote(s)) {
+    if (slab_is_many(s)) {
         loam_slab__publish_all(s);
         any = loam_slab__look(s) || any;
         loam_slab__ask(s);
@@ -255,8 +258,7 @@ bool loam_slab__reclaim(loam_slabs *s)
 
 /* ---- free ---- */
 
-/* [own] A slot was freed into a word that was empty, or a slab became empty: which is to go? */
-static slab_desc *slab_settled(slab_desc *d, const uint64_t *word)
+slab_desc *loam_slab__settled(slab_desc *d, uint64_t *word)
 {
     slab_head *head = slab_head_of(d);
     bool was_full = head->any == 0;
@@ -268,7 +270,7 @@ static slab_desc *slab_settled(slab_desc *d, const uint64_t *word)
 
 loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq)
 {
-    slab_desc *victim = slab_settled(d, word);
+    slab_desc *victim = loam_slab__settled(d, word);
     loam_port_irq_restore(irq);
     if (victim != NULL)
         loam_slab__release(victim);
@@ -282,17 +284,13 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
     loam_slabs *s = c->slabs;
     if (!loam_slab__own(d, &hold))
         return loam_slab__gather(s, d, c, slot);
-    uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
-    slab_desc *victim = NULL;
-    bool out = (*word & bit) == 0;
-    if (out) {
-        loam_atomic_poke64(word, *word | bit); /* no order: see slab_slot_is_free */
-        slab_head_of(d)->used--;
-        slab_point(slab_owner_of(d), d, word);
-        victim = slab_settled(d, word);
-        if (hold.locked && victim == NULL)
-            loam_slab__take_over(d);
-    }
+    bool waits = slab_owner_of(d)->ring_cap != 0;
+    bool out = !slab_bit(d->words, slot) && !(waits && slab_bit(slab_waits(d), slot));
+    if (hold.locked && out && waits) /* where its blocks will wait */
+        loam_slab__take_over(d);
+    slab_desc *victim = out ? loam_slab__put_own(d, slot) : NULL;
+    if (hold.locked && out && !waits && victim == NULL)
+        loam_slab__take_over(d);
     loam_slab__leave(s, &hold);
     if (victim != NULL)
         loam_slab__release(victim);
@@ -323,7 +321,7 @@ loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *
         return LOAM_OK;
     uintptr_t off = slab_off(s, p);
     const void *base = cache != NULL ? (const void *)cache : owner;
-    if (*s->slow && loam_slab__put_dressed(s, p, base))
+    if (s->swift && !loam_trace_is_on(s->trace) && loam_slab__put_swift(s, p, base))
         return LOAM_OK;
     if (LOAM_PORT_MAX_CPUS > 1 && !*s->slow && off < s->len &&
         slab_put_far(s, off, base, slab_desc_at(s, off)))
@@ -451,6 +449,20 @@ bool loam_slab__refill(loam_cache *c, void **object)
     return taken;
 }
 
+bool loam_slab__next_word(loam_cache *c)
+{
+    uint64_t *word;
+    loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_front_here(c);
+    slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
+    if (d != NULL) {
+        loam_slab__verify(f, d, word);
+        slab_point(f, d, slab_random_word(f, d, word));
+    }
+    loam_port_irq_restore(irq);
+    return d != NULL;
+}
+
 static void slab_tell(loam_slabs *s, const loam_cache *c, const void *p, size_t size)
 {
     if (p == NULL) {
@@ -472,7 +484,8 @@ void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *sit
     slab_place at = {NULL, 0};
     void *p = NULL;
     if (!*c->slow ? loam_slab__refill(c, &p)
-                  : align == 0 && (p = loam_slab__take_dressed(c, size, site)) != NULL)
+                  : s->swift && align == 0 && c->swift && !loam_trace_is_on(s->trace) &&
+                        (p = loam_slab__take_swift(c, size)) != NULL)
         return p;
     if (slab_get_surely(c, &at))
         p = slab_dresses(s) ? loam_slab__dress(at.desc, at.slot, size, align, site)

@@ -79,9 +79,10 @@ static bool layer_zones(loam_zonelist *zones, loam_zone *zone, const loam_slab_c
     return good;
 }
 
+/* Of large blocks, which have a frame at least. */
 static uint32_t layer_ring_cap(const loam_slab_config *config)
 {
-    uint32_t cap = config->quarantine_bytes / 64;
+    uint32_t cap = config->quarantine_bytes >> LOAM_PAGE_SHIFT;
     if ((config->modes & LOAM_SLAB_QUARANTINE) == 0)
         return 0;
     return cap < 16 ? 16 : cap > 8192 ? 8192 : cap;
@@ -116,8 +117,11 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->lazy = config->lazy;
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
         s->modes |= LOAM_SLAB_POISON;
-    s->locked = slab_is_many(s) && (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
-    s->parts = slab_has_remote(s) ? s->ncpus : 0;
+    s->swift =
+        (s->modes & ~(unsigned)(LOAM_SLAB_HARDENED | LOAM_SLAB_ZERO)) == (unsigned)SLAB_SWIFT_MODES;
+    s->wait_bytes =
+        config->quarantine_bytes < SLAB_WAITING_MOST ? config->quarantine_bytes : SLAB_WAITING_MOST;
+    s->parts = slab_is_many(s) ? s->ncpus : 0;
     /* 0 is right, too: the first free elsewhere then is told at once */
     for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus && !config->fresh; i++)
         s->cpu[i].room = slab_room(s);
@@ -129,14 +133,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     loam_slabs_set_trace(s, config->trace);
 }
 
-static void layer_start_ring(slab_ring *ring, const loam_slab_config *config, void **block)
-{
-    *ring = (slab_ring){
-        .block = block, .cap = layer_ring_cap(config), .limit = config->quarantine_bytes};
-}
-
-/* What follows the struct: the leaves' table, the processors, what is kept, the quarantine's rings.
- */
+/* What follows the struct: the leaves' table, the processors, what is kept, the quarantine's ring. */
 static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_slab_config *config)
 {
     loam_slab__leaf_clear(s, nothing);
@@ -160,12 +157,9 @@ static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_s
         s->worn = (uint32_t *)(void *)at;
         at += (size_t)s->leaves * (SLAB_LEAF / 8);
     }
-    uint32_t cap = layer_ring_cap(config);
-    layer_start_ring(&s->ring, config, (void **)(void *)at);
-    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus && cap != 0; i++) {
-        at += cap * sizeof(void *);
-        layer_start_ring(&s->cpu[i].ring, config, (void **)(void *)at);
-    }
+    s->ring = (slab_ring){.block = (void **)(void *)at,
+                          .cap = layer_ring_cap(config),
+                          .limit = config->quarantine_bytes};
 }
 
 /* *va: their address, or NULL when not all of them lie in the linear map. */
@@ -185,7 +179,7 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
     unsigned char *mem, *nothing;
     bool many = LOAM_PORT_MAX_CPUS > 1 && config->ncpus > 1;
     uint64_t bytes = sizeof(loam_slabs) + leaves * sizeof(uintptr_t) +
-                     (many ? config->ncpus + 1 : 1) * layer_ring_cap(config) * sizeof(void *) +
+                     layer_ring_cap(config) * sizeof(void *) +
                      (many ? config->ncpus * sizeof(slab_cpu) + SLAB_LINE : 0);
     if (layer_kept_frames(config) != 0)
         bytes += (config->ncpus + 1) * sizeof(slab_kept) + SLAB_LINE;
@@ -262,8 +256,15 @@ size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t 
     size_t least = ((size_t)1 << s->shift) / (SLAB_WORDS * 64);
     bool guard = (s->modes & LOAM_SLAB_GUARD) != 0;
     *lead = !guard ? 0 : align > SLAB_GUARD_LEAD ? align : SLAB_GUARD_LEAD;
-    size_t bytes = *lead + size + (guard ? SLAB_GUARD_TAIL : 0);
+    size_t bytes = *lead + size; /* the seal lies in what is the next one's lead */
     return (size_t)loam_align_up(bytes < least ? least : bytes, align);
+}
+
+/* The cache with the shared front, and its ring. */
+static size_t cache_bytes(const loam_slabs *s, size_t stride)
+{
+    size_t ring = loam_slab__ring_cap(s, stride) * sizeof(uint64_t);
+    return offsetof(loam_cache, shared) + slab_front_size(s) + ring;
 }
 
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
@@ -276,16 +277,18 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
         return NULL;
     align = align < 8 ? 8 : align;
     size_t stride = loam_slab__stride(s, size, align, &lead);
-    if (stride > 2 * half || (s->align_max != 0 && align > s->align_max))
+    if (stride > 2 * half || slab_slots(s, stride) == 0 ||
+        (s->align_max != 0 && align > s->align_max))
         return NULL;
-    loam_cache *c = loam_slab__meta_alloc(s, sizeof(*c));
+    size_t bytes = cache_bytes(s, stride);
+    loam_cache *c = loam_slab__meta_alloc(s, bytes);
     if (c == NULL)
         return NULL;
-    __builtin_memset(c, 0, sizeof(*c));
+    __builtin_memset(c, 0, bytes);
     c->owner = owner;
     c->slow = s->slow;
     c->stride = (uint32_t)stride;
-    c->slots = ((uint32_t)1 << s->shift) / (uint32_t)stride;
+    c->slots = slab_slots(s, stride);
     c->recip = slab_reciprocal((uint32_t)stride);
     c->slabs = s;
     c->name = name;
@@ -294,8 +297,9 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->lead = (uint32_t)lead;
     c->ctor = ctor;
     c->ctx = ctx;
+    c->swift = s->swift && ctor == NULL && lead == SLAB_GUARD_LEAD && stride % SLAB_GUARD_LEAD == 0;
     if (!loam_slab__start_fronts(c)) {
-        loam_slab__meta_free(s, c, sizeof(*c));
+        loam_slab__meta_free(s, c, bytes);
         return NULL;
     }
     LOAM_PORT_NOTE_BEGIN(c);
@@ -328,7 +332,7 @@ static uint32_t cache_slabs(const loam_cache *c)
 static bool cache_is_empty(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
-    if (slab_has_remote(s)) {
+    if (slab_is_many(s)) {
         loam_slab__publish_all(s);
         (void)loam_slab__look(s);
     }
@@ -357,7 +361,7 @@ loam_err loam_cache_destroy(loam_cache *c)
     slab_unlock(s, irq);
     LOAM_PORT_NOTE_END(c);
     loam_slab__end_fronts(c);
-    loam_slab__meta_free(s, c, sizeof(*c));
+    loam_slab__meta_free(s, c, cache_bytes(s, c->stride));
     return LOAM_OK;
 }
 
@@ -390,7 +394,7 @@ static uint64_t cache_used_in(const loam_slabs *s, const slab_desc *d, const loa
     uint64_t used = c->slots - loam_slab__waiting(d);
     for (unsigned i = 0; i < slab_word_count(c); i++)
         used -= loam_popcount64(loam_atomic_peek64(&d->words[i]));
-    for (unsigned i = 0; slab_has_remote(s) && i < 2 * slab_word_count(c); i++)
+    for (unsigned i = 0; slab_is_many(s) && i < 2 * slab_word_count(c); i++)
         used -= loam_popcount64(loam_atomic_peek(&slab_remote_of(d)->half[i]));
     return used;
 }

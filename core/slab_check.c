@@ -21,7 +21,8 @@
  *        S8   a cache's slots and stride fit the slab and the object
  *        S9   the bytes around a block hold their magic (guard)
  *        S10  freed bytes hold the poison (poison, quarantine)
- *        S11  what waits in quarantine is marked so, and its bytes add up
+ *        S11  what waits in quarantine is marked so, in its ring, and its bytes add up; a slot's seal
+ *             agrees with its bits
  *        S12  a front is what its place says: of this cache, of this processor, for these frees;
  *             each processor finds its own, or the shared one
  *        S13 to S16, of many processors: slab_check_many.c
@@ -64,7 +65,7 @@ static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uint
     if (!check_is_front(s, slab_owner_of(d)))
         return "S1 a slab belongs to a cache of the layer";
     const loam_cache *c = slab_cache_of(d);
-    if (c->stride < 8 || c->stride > s->mask + 1 || c->slots != (s->mask + 1) / c->stride)
+    if (c->stride < 8 || c->stride > s->mask + 1 || c->slots != slab_slots(s, c->stride))
         return "S8 a cache's slots fit the slab and the object";
     if (!check_in_window(s, d->words))
         return "S1 the free words lie in the window";
@@ -99,18 +100,21 @@ static const char *check_slab_words(const slab_desc *d)
 static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
 {
     slab_place at = {d, slot};
-    unsigned state = slab_slot_is_free(d, slot) ? SLAB_FREE : SLAB_OUT;
-    if (slab_has_info(s)) {
-        unsigned known = slab_state_of(slab_info_of(d, slot));
-        bool waits = known == SLAB_WAITING && state == SLAB_OUT;
-        bool told = known == SLAB_FREE && slab_has_remote(s); /* or gathered */
-        if (known != state && !waits && !told)
-            return "S11 a slot's record agrees with its bit";
-        state = known;
-    }
-    if (state == SLAB_OUT && loam_slab__guard_fault(&at, s) != NULL)
+    slab_block b = loam_slab__block(d, slot);
+    bool free = slab_slot_is_free(d, slot), shadow = slab_has_shadow(s);
+    bool waits = shadow && slab_bit(slab_waits(d), slot);
+    bool virgin = shadow && slab_is_virgin(d, slot);
+    if (free ? waits : virgin)
+        return "S11 a slot is free, waits, or is out; a virgin one is free";
+    if (virgin || !shadow)
+        return NULL;
+    bool out = !free && !waits;
+    if (loam_slab__guard_fault(&at, s) != NULL)
         return "S9 the bytes around a block hold their magic";
-    if (state != SLAB_OUT && loam_slab__poison_fault(s, d, slot))
+    /* what others gathered, or told, has its seal changed already */
+    if (slab_has_seals(s) && b.out != out && !(out && slab_is_many(s)))
+        return "S11 a slot's seal agrees with its bits";
+    if ((!out || !b.out) && loam_slab__poison_fault(s, d, slot))
         return "S10 freed bytes hold the poison";
     return NULL;
 }
@@ -230,7 +234,7 @@ static const char *check_place(const loam_cache *c, const slab_front *f, uint32_
     bool shared = slab_is_many(s) && cpu == s->ncpus;
     uintptr_t base = (uintptr_t)(c->owner != NULL ? c->owner : c);
     if (!check_in_window(s, f) || f->cpu != cpu || f->key != (shared ? 0 : base) ||
-        f->told_key != (slab_has_remote(s) && !slab_has_info(s) ? f->key : 0) ||
+        f->told_key != (slab_is_many(s) && !slab_has_seals(s) ? f->key : 0) ||
         f->stride != c->stride || f->told_stride != c->stride || f->cache != c ||
         f->bound != slab_bound(c->stride, c->slots))
         return "S12 a front is what its place says";
@@ -258,7 +262,7 @@ static const char *check_cache(const loam_cache *c, uint64_t *slabs)
     if (c->size == 0 || c->align < 8 || !loam_is_pow2(c->align) || c->align > slab)
         return "S8 a cache's size and alignment are in range";
     if (c->stride != loam_slab__stride(s, c->size, c->align, &lead) || c->lead != lead ||
-        c->slots != (uint32_t)slab / (uint32_t)c->stride)
+        c->slots != slab_slots(s, c->stride))
         return "S8 a cache's slots fit the slab and the object";
     return check_fronts(c, slabs);
 }
@@ -328,7 +332,7 @@ static const char *check_lines(const loam_slabs *s)
     return frames == s->line_frames && used == s->lines_used ? NULL : "S7 the lines used add up";
 }
 
-static const char *check_ring(loam_slabs *s, const slab_ring *r)
+static const char *check_large_ring(loam_slabs *s, const slab_ring *r)
 {
     uint64_t bytes = 0;
     if (r->count > r->cap || (r->cap != 0 && r->head >= r->cap))
@@ -338,24 +342,61 @@ static const char *check_ring(loam_slabs *s, const slab_ring *r)
         const void *p = r->block[at >= r->cap ? at - r->cap : at];
         if (slab_off(s, p) >= s->len)
             return "S11 what waits is a block";
-        slab_place where;
         const slab_desc *d = slab_desc_at(s, slab_off(s, p));
-        bool large = d->kind == SLAB_LARGE;
-        const loam_cache *c = d->kind == SLAB_SLOTS ? slab_cache_of(d) : NULL;
-        if ((c == NULL && !large) ||
-            loam_slab__find(s, p, large ? d->owner : c->owner, c, &where) != SLAB_IS_WAITING)
+        if (d->kind != SLAB_LARGE || slab_large_block(d) != p || slab_large_is_out(d))
             return "S11 what waits is marked so";
-        bytes += large ? slab_large_bytes(d) : c->stride;
+        bytes += slab_large_bytes(d);
     }
     return bytes == r->bytes && bytes <= r->limit ? NULL : "S11 the bytes that wait add up";
 }
 
+/* The fronts were found sound, and all descriptors. *waiting: less those in the ring. */
+static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t *waiting)
+{
+    uint32_t count = 0;
+    bool inside = f->ring_cap == 0 || f->ring_at < f->ring_cap;
+    if (f->ring_cap != loam_slab__ring_cap(s, f->stride) || !inside)
+        return "S11 the quarantine is within its capacity";
+    for (uint32_t i = 0; i < f->ring_cap; i++) {
+        uint64_t wait = f->ring[i];
+        if (wait == 0)
+            continue;
+        if ((wait >> 16) - 1 >= (uint64_t)s->leaves << SLAB_LEAF_BITS)
+            return "S11 what waits is a block";
+        const slab_desc *d = slab_wait_desc(s, wait);
+        if (d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slab_wait_slot(wait) >= f->slots ||
+            !slab_bit(slab_waits(d), slab_wait_slot(wait)))
+            return "S11 what waits is marked so";
+        count++;
+    }
+    *waiting -= count;
+    /* no order: nobody is inside */
+    bool right = f->ring_cap == 0 || count == loam_atomic_peek(&f->waiting);
+    return right ? NULL : "S11 the slots that wait add up";
+}
+
+/* Slots of all slabs that are marked so. */
+static uint64_t check_waiting(const loam_slabs *s)
+{
+    uint64_t waiting = 0;
+    uintptr_t index = 0;
+    for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index))
+        waiting += d->kind == SLAB_SLOTS ? loam_slab__waiting(d) : 0;
+    return waiting;
+}
+
 static const char *check_rings(loam_slabs *s)
 {
-    const char *bad = check_ring(s, &s->ring);
-    for (uint32_t i = 0; bad == NULL && slab_is_many(s) && i < s->ncpus; i++)
-        bad = check_ring(s, &s->cpu[i].ring);
-    return bad;
+    const char *bad = check_large_ring(s, &s->ring);
+    uint64_t waiting = bad == NULL ? check_waiting(s) : 0;
+    for (const loam_list *n = s->caches.next; bad == NULL && n != &s->caches; n = n->next) {
+        const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        bad = check_ring(s, &c->shared, &waiting);
+        for (uint32_t i = 0; i < s->parts && bad == NULL; i++)
+            bad =
+                slab_own_front(c, i) != NULL ? check_ring(s, slab_own_front(c, i), &waiting) : NULL;
+    }
+    return bad != NULL || waiting == 0 ? bad : "S11 what waits is in a ring";
 }
 
 const char *loam_slabs_check(loam_slabs *s)

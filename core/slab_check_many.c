@@ -33,7 +33,7 @@ static const char *many_words(const loam_slabs *s, const slab_desc *d, const loa
     unsigned words = slab_word_count(c);
     /* no order: nobody is inside */
     uint64_t any = (uint64_t)loam_atomic_peek(&r->any[1]) << 32 | loam_atomic_peek(&r->any[0]);
-    if (!slab_has_remote(s))
+    if (!slab_is_many(s))
         return any == 0 ? NULL : "S14 remote bits are of slots";
     bool inside = r->half == r->own && 2 * words <= SLAB_OWN_HALVES;
     if (!inside && !slab_holds(s, r->half))
@@ -165,7 +165,7 @@ const char *loam_slab__check_many(const loam_slabs *s)
 {
     uint32_t queued = 0, stacked = 0;
     const char *bad = many_lines(s, &queued);
-    for (uint32_t i = 0; i < s->ncpus && bad == NULL && slab_has_remote(s); i++) {
+    for (uint32_t i = 0; i < s->ncpus && bad == NULL && slab_is_many(s); i++) {
         const slab_cpu *cpu = &s->cpu[i];
         uint32_t first = cpu->stack == SLAB_CLOSED ? 0 : cpu->stack;
         bad = many_offline(s, i);

@@ -22,19 +22,21 @@
 #include "loam/zone.h"
 
 enum {
-    SLAB_LINE = 64,         /* bytes: descriptors, words and fronts come in whole cache lines */
-    SLAB_LEAF = 64,         /* descriptors a leaf */
-    SLAB_LEAF_BITS = 6,     /* log2 of it */
-    SLAB_WORDS = 64,        /* words a slab at most: `any` has a bit for each */
-    SLAB_FRAME_LINES = 63,  /* lines a metadata frame, after its header */
-    SLAB_OWN_HALVES = 10,   /* halves of remote words in the remote line: of 320 slots */
-    SLAB_TURNS = 2,         /* others are asked so often before memory is out */
-    SLAB_GATHER = 64,       /* words whose frees a processor gathers */
-    SLAB_GUARD_LEAD = 16,   /* least bytes of magic before a block */
-    SLAB_GUARD_TAIL = 8,    /* least bytes of magic behind the largest block of a class */
-    SLAB_GUARD_MOST = 128,  /* most bytes of it on either side, so that large blocks cost no more */
-    SLAB_GUARD_BYTE = 0xfb, /* the magic's, unless it is drawn at random */
-    SLAB_POISON_BYTE = 0x6b /* what freed bytes read, unless zero_free says 0 */
+    SLAB_LINE = 64,        /* bytes: descriptors, words and fronts come in whole cache lines */
+    SLAB_LEAF = 64,        /* descriptors a leaf */
+    SLAB_LEAF_BITS = 6,    /* log2 of it */
+    SLAB_WORDS = 64,       /* words a slab at most: `any` has a bit for each */
+    SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
+    SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
+    SLAB_TURNS = 2,        /* others are asked so often before memory is out */
+    SLAB_GATHER = 64,      /* words whose frees a processor gathers */
+    SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
+    SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
+    SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
+    SLAB_WAITING_MOST = 16384, /* bytes of slots that wait for each front at most, .. */
+    SLAB_WAITING_SLOTS = 256,  /* .. and how many */
+    SLAB_GUARD_BYTE = 0xfb,    /* the magic's, unless it is drawn at random */
+    SLAB_POISON_BYTE = 0x6b    /* what freed bytes read, unless zero_free says 0 */
 };
 
 #define SLAB_MAGIC (SLAB_GUARD_BYTE * 0x0101010101010101ULL)
@@ -42,8 +44,12 @@ enum {
 _Static_assert(SLAB_LEAF == 1 << SLAB_LEAF_BITS && SLAB_LEAF * SLAB_LINE == LOAM_PAGE_SIZE,
                "a leaf is one frame");
 
-/* These modes keep a slab_info for each slot. */
-#define SLAB_INFO_MODES (LOAM_SLAB_GUARD | LOAM_SLAB_QUARANTINE | LOAM_SLAB_OWNER)
+/* With these modes a slab has three arrays of words, not one: slab_waits, slab_virgin. */
+#define SLAB_SHADOW_MODES (LOAM_SLAB_GUARD | LOAM_SLAB_POISON | LOAM_SLAB_QUARANTINE)
+/* With these all that a free of one's own and an allocation must do is done by slab_swift.c. */
+#define SLAB_SWIFT_MODES                                                                           \
+    (LOAM_SLAB_GUARD | LOAM_SLAB_POISON | LOAM_SLAB_QUARANTINE | LOAM_SLAB_RANDOM |                \
+     LOAM_SLAB_ZERO_FREE)
 
 typedef enum slab_kind { SLAB_NONE, SLAB_SLOTS, SLAB_LARGE, SLAB_KINDS } slab_kind;
 
@@ -66,9 +72,10 @@ typedef struct slab_desc {
     void *front;
     union {
         struct {
-            uint64_t *words; /* [init] behind their slab_head; then each slot's slab_info */
-            uint32_t bound;  /* [init] as in slab_front */
-            uint64_t tag;    /* [init] slab_tag_of word 0; stays when the slab goes */
+            uint64_t
+                *words; /* [init] behind their slab_head; then what modes want: slab_waits, .. */
+            uint32_t bound; /* [init] as in slab_front */
+            uint64_t tag;   /* [init] slab_tag_of word 0; stays when the slab goes */
         };
         struct {
             const void *nowhere; /* NULL */
@@ -134,30 +141,12 @@ enum {
     SLAB_LARGE_LEAD = 0x3f  /* log2 of the bytes before it, 0 for none */
 };
 
-/* Of one slot, with SLAB_INFO_MODES. */
+/* Of one slot, with the owner mode. */
 typedef struct slab_info {
     const void *site;
-    uint32_t size; /* bytes asked for */
-    uint32_t tag;  /* [atomic] slab_state, and above it the slot's bytes before the block */
+    uint32_t size;    /* bytes asked for */
+    uint32_t nothing; /* 0 */
 } slab_info;
-
-enum { SLAB_TAG_STATE = 3, SLAB_TAG_LEAD = 2 /* mask; shift */ };
-
-static inline uint32_t slab_tag(size_t lead, slab_state state)
-{
-    return (uint32_t)lead << SLAB_TAG_LEAD | (uint32_t)state;
-}
-
-/* Anybody may ask. no order: a block that is out stays so until it is freed. */
-static inline slab_state slab_state_of(const slab_info *info)
-{
-    return (slab_state)(loam_atomic_peek(&info->tag) & SLAB_TAG_STATE);
-}
-
-static inline size_t slab_lead_of(const slab_info *info)
-{
-    return loam_atomic_peek(&info->tag) >> SLAB_TAG_LEAD; /* no order: as above */
-}
 
 /* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
  * find nothing there. */
@@ -171,15 +160,26 @@ typedef struct slab_front {
     loam_list full;    /* [own] slabs with any == 0 */
     /* what others read who free */
     _Alignas(64) uintptr_t
-        told_key; /* [init] the same as key; 0 in a layer without remote words, or with records */
+        told_key;         /* [init] the same as key; 0 in a layer of one processor, or with seals */
     loam_cache *cache;    /* [init] */
     uint32_t told_stride; /* [init] the same as stride */
     uint32_t cpu;         /* [init] processor; the layer's ncpus: the shared one */
     slab_desc *empty;     /* [own] the last slab that was seen to become empty, or NULL */
-    uint64_t rng;         /* [own] of the random mode */
     uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
+    uint32_t ring_cap;    /* [init] slots that wait; 0: none does */
+    uint32_t room;        /* [init] bytes from a block's first one to its seal */
+    uint32_t span;        /* [init] bytes of a slab's free words */
+    uint32_t virgin;      /* [init] of those twice: from a word to its virgin bits */
+    uint32_t slots;       /* [init] as in loam_cache */
+    /* a layer without modes has no memory for these */
+    _Alignas(64) uint64_t rng; /* [own] of the random mode */
+    uint64_t *ring;            /* [own] freed slots that wait, a slab_wait_of each; 0: none there */
+    uint32_t ring_at;          /* [own] the oldest, where the next goes */
+    uint32_t waiting;          /* [own] in the ring; stored whole, for views that add it up */
 } slab_front;
-_Static_assert(offsetof(slab_front, told_key) == SLAB_LINE, "one line for each side");
+_Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
+                   offsetof(slab_front, rng) == 2 * SLAB_LINE,
+               "one line for each side, and one for the modes");
 
 struct loam_cache {
     /* read by the fast paths */
@@ -196,7 +196,8 @@ struct loam_cache {
     loam_list link; /* [lock] */
     loam_ctor_fn *ctor;
     void *ctx;
-    uint32_t lead; /* bytes of magic before an object of default alignment */
+    uint32_t lead; /* bytes of seal and magic before an object of default alignment */
+    bool swift;    /* [init] loam_slab__take_swift gives out its objects */
     /* [cpu] whom each processor uses: its own, or the shared one's. An own one stays in its place
      * for good; while its processor is offline it has neither word nor slab, and slab_front_here is
      * the shared one. */
@@ -211,13 +212,24 @@ typedef struct slab_lines {
 } slab_lines;
 _Static_assert(sizeof(slab_lines) == SLAB_LINE, "one line");
 
-/* Blocks that were freed and wait, oldest first. slab_quarantine.c */
+/* Large blocks that were freed and wait, oldest first. slab_quarantine.c */
 typedef struct slab_ring {
     void **block;
     uint32_t cap, head;
-    uint32_t count; /* [own] stored whole, for views that add it up */
+    uint32_t count; /* stored whole, for views that add it up */
     uint64_t bytes, limit;
 } slab_ring;
+
+/* A slot that waits: index + 1 of its slab, slot. */
+static inline uint64_t slab_wait_of(uintptr_t index, unsigned slot)
+{
+    return (uint64_t)(index + 1) << 16 | slot;
+}
+
+static inline unsigned slab_wait_slot(uint64_t wait)
+{
+    return (unsigned)wait & 0xffff;
+}
 
 /* Frees of another's objects, not told yet: those of one word. */
 typedef struct slab_gathered {
@@ -264,7 +276,6 @@ typedef struct slab_cpu {
     uint32_t taken;                   /* [cpu] as stack: of one that was taken, what is left */
     bool offline;                     /* [lock] written by the processor itself */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
-    slab_ring ring;                   /* [cpu] */
 } slab_cpu;
 
 #define SLAB_CLOSED UINT32_MAX
@@ -290,9 +301,9 @@ struct loam_slabs {
     unsigned modes;
     bool keep_empty;
     bool lazy;            /* [init] a processor's front comes with its first block */
-    bool locked;          /* many processors and a mode: all use the shared fronts */
+    bool swift;           /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
     uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
-    uint32_t parts;       /* processors with fronts of their own; 0: all use the shared ones */
+    uint32_t parts;       /* processors with fronts of their own: ncpus, 0 instead of 1 */
     loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */
     uint32_t births;      /* [lock] generation of the slab made last */
     slab_cpu *cpu;        /* one for each processor, NULL with one */
@@ -317,7 +328,8 @@ struct loam_slabs {
     loam_list large;
     uint32_t large_count;
     uint64_t refusals, failures;
-    slab_ring ring;       /* [lock] of who has none of its own, and of large blocks */
+    slab_ring ring;       /* [lock] large blocks that wait */
+    uint32_t wait_bytes;  /* [init] bytes of slots that wait for each front, at most */
     slab_kept *kept;      /* one for each processor and one for all others; NULL: none is kept */
     uint32_t *worn;       /* [init] bit i [atomic]: piece i is worn, slab_worn.c; NULL: not known */
     uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */

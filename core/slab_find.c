@@ -55,14 +55,15 @@ static slab_fault find_large(const loam_slabs *s, const void *p, const void *own
     return out ? SLAB_FINE : SLAB_IS_WAITING;
 }
 
-/* By its record, which is the first to change; where there is none by its bits. */
-static slab_state find_state(const loam_slabs *s, const slab_place *at, const slab_info *info)
+/* By its bits; and where there is a seal by that, which is the first to change. */
+static slab_fault find_state(const loam_slabs *s, const slab_place *at, const slab_block *b)
 {
-    if (info != NULL)
-        return slab_state_of(info);
-    bool is_free =
-        slab_slot_is_free(at->desc, at->slot) || loam_slab__is_told(s, at->desc, at->slot);
-    return is_free ? SLAB_FREE : SLAB_OUT;
+    const slab_desc *d = at->desc;
+    if (slab_slot_is_free(d, at->slot) || loam_slab__is_told(s, d, at->slot))
+        return SLAB_IS_FREE;
+    if (slab_has_shadow(s) && slab_bit(slab_waits(d), at->slot))
+        return SLAB_IS_WAITING;
+    return b->out ? SLAB_FINE : SLAB_IS_FREE;
 }
 
 static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owner,
@@ -78,17 +79,12 @@ static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owne
         at->slot = c->slots - 1; /* what the last slot leaves over */
         return find_inside(p);
     }
-    const slab_info *info = slab_has_info(s) ? slab_info_of(d, at->slot) : NULL;
-    slab_state state = find_state(s, at, info);
-    bool known = info != NULL && (state != SLAB_FREE || slab_lead_of(info) != 0);
-    size_t lead = known ? slab_lead_of(info) : c->lead;
-    if ((const unsigned char *)p != slab_slot_base(d, at->slot) + lead)
+    slab_block b = loam_slab__block(d, at->slot); /* freed, it stays where it was */
+    if (p != b.at)
         return find_inside(p);
     if (cache != NULL ? c != cache : c->owner != owner)
         return SLAB_IS_OTHERS;
-    if (state != SLAB_OUT)
-        return state == SLAB_FREE ? SLAB_IS_FREE : SLAB_IS_WAITING;
-    return SLAB_FINE;
+    return find_state(s, at, &b);
 }
 
 slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, const loam_cache *cache,
@@ -164,12 +160,14 @@ void loam_slab__describe(const slab_place *at, loam_report *r)
     const loam_cache *c = slab_cache_of(d);
     if (c == NULL)
         return; /* freed twice at once: it went meanwhile */
-    const loam_slabs *s = c->slabs;
+    const slab_info *info = slab_info_of(d, at->slot);
+    slab_block b = loam_slab__block(d, at->slot);
+    bool known = slab_has_seals(c->slabs) && b.whole && b.out && b.size != 0;
     r->name = c->name;
-    r->size = c->size;
-    if (slab_has_info(s) && slab_info_of(d, at->slot)->size != 0) {
-        r->size = slab_info_of(d, at->slot)->size;
-        r->site = slab_info_of(d, at->slot)->site;
+    r->size = known ? b.size : c->size;
+    if (info != NULL && info->size != 0) {
+        r->size = info->size;
+        r->site = info->site;
     }
 }
 
@@ -262,9 +260,7 @@ size_t loam_slab__usable(const slab_place *at)
     if (d->kind == SLAB_LARGE)
         return slab_large_lead(d) != 0 ? slab_large_size(d) : slab_large_bytes(d);
     const loam_cache *c = slab_cache_of(d);
-    if ((c->slabs->modes & LOAM_SLAB_GUARD) != 0)
-        return slab_info_of(d, at->slot)->size;
-    return c->stride;
+    return slab_has_seals(c->slabs) ? loam_slab__block(d, at->slot).size : c->stride;
 }
 
 slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index)

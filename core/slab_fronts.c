@@ -22,7 +22,7 @@
  *        with free slots, and answers 0. What is out stays where it is.
  *        Offline: every slab goes to the shared front, then the stack is closed, in this order: who
  *        finds the stack closed finds the new owner. Frees that come later take the lock.
- *        Modes but hardened: every processor uses the shared front (loam_slabs.locked).
+ *        What waits in quarantine is of the front's own slabs: it leaves before they move.
  *
  * RULES  S5, S12 and S16 of slab_check.c.
  * LOCKS  The layer's lock for moves and for the shared front; it is a leaf: the zone is not asked
@@ -116,7 +116,7 @@ slab_desc *loam_slab__emptied(slab_desc *d)
     slab_front *f = slab_owner_of(d);
     const loam_slabs *s = f->cache->slabs;
     slab_desc *victim = d;
-    if (s->keep_empty && !(slab_has_remote(s) && slab_is_shared(s, f))) {
+    if (s->keep_empty && !(slab_is_many(s) && slab_is_shared(s, f))) {
         victim = f->empty;
         f->empty = d;
         if (victim == NULL || victim == d || slab_head_of(victim)->used != 0)
@@ -145,7 +145,7 @@ static void front_hand_over(loam_list *list, slab_front *shared, loam_list *vict
     }
 }
 
-static bool front_release(loam_list *victims)
+bool loam_slab__release_all(loam_list *victims)
 {
     bool any = !loam_list_is_empty(victims);
     while (!loam_list_is_empty(victims)) {
@@ -170,7 +170,7 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
             front_drop(&each->shared, &victims);
     }
     slab_unlock(s, irq);
-    return front_release(&victims);
+    return loam_slab__release_all(&victims);
 }
 
 /* ---- what a processor does for others ---- */
@@ -179,7 +179,7 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
 static slab_cpu *front_cpu(const loam_slabs *s)
 {
     unsigned cpu = loam_port_cpu();
-    return slab_has_remote(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
+    return slab_is_many(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
 }
 
 static bool front_take(loam_slabs *s, slab_cpu *me)
@@ -199,14 +199,20 @@ bool loam_slab__adopt(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
     /* no order: the lock comes before any of them is touched */
-    if (!slab_has_remote(s) || loam_atomic_peek(&c->shared.slabs) == 0)
+    if (!slab_is_many(s) || loam_atomic_peek(&c->shared.slabs) == 0)
         return false;
     loam_irq irq = slab_lock(s);
     slab_front *shared = &c->shared, *f = slab_front_here(c);
     bool found = f != shared && !loam_list_is_empty(&shared->partial);
+    slab_desc *d = found ? LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link) : NULL;
+    loam_list victims;
+    loam_list_init(&victims);
     if (found)
-        front_move(LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link), f);
+        loam_slab__ring_empty(shared, d, &victims);
+    if (found && loam_list_is_empty(&victims)) /* else it was empty but for what waited, and goes */
+        front_move(d, f);
     slab_unlock(s, irq);
+    (void)loam_slab__release_all(&victims);
     return found;
 }
 
@@ -214,8 +220,12 @@ void loam_slab__take_over(slab_desc *d)
 {
     loam_cache *c = slab_cache_of(d);
     slab_front *f = slab_front_here(c);
-    if (slab_has_remote(c->slabs) && f != &c->shared)
-        front_move(d, f);
+    loam_list none; /* a block of it is out */
+    loam_list_init(&none);
+    if (!slab_is_many(c->slabs) || f == &c->shared)
+        return;
+    loam_slab__ring_empty(&c->shared, d, &none);
+    front_move(d, f);
 }
 
 enum { FRONT_CONTENT, FRONT_ASKED, FRONT_GIVING }; /* slab_cpu.asked */
@@ -233,11 +243,13 @@ static void front_give(loam_slabs *s, slab_cpu *me)
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
         slab_front *f = slab_front_here(c), *shared = &c->shared;
-        if (f != shared)
-            front_hand_over(&f->partial, shared, &victims);
+        if (f == shared)
+            continue;
+        loam_slab__ring_empty(f, NULL, &victims); /* what waits is of its own slabs */
+        front_hand_over(&f->partial, shared, &victims);
     }
     slab_unlock(s, irq);
-    bool any = front_release(&victims);
+    bool any = loam_slab__release_all(&victims);
     for (unsigned i = 0; any && i < s->zones.count; i++)
         loam_zone_drain(s->zones.zone[i]);
     /* pairs with the load in front_all_gave: what was given is there */
@@ -290,7 +302,7 @@ void loam_slabs_serve(loam_slabs *s)
 
 void loam_slab__ask(loam_slabs *s)
 {
-    for (uint32_t i = 0; slab_has_remote(s) && i < s->ncpus; i++) {
+    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++) {
         slab_cpu *cpu = &s->cpu[i];
         bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
         if (online && i != loam_port_cpu())
@@ -313,7 +325,7 @@ static bool front_all_gave(const loam_slabs *s)
 bool loam_slab__await(loam_slabs *s, unsigned turn)
 {
     const loam_zone_config *zone = loam_zone_config_of(s->zones.zone[0]);
-    if (!slab_has_remote(s))
+    if (!slab_is_many(s))
         return false;
     if (turn != 0)
         loam_slab__ask(s);
@@ -343,11 +355,12 @@ void loam_slabs_offline(loam_slabs *s)
         slab_front *f = slab_own_front(c, cpu), *shared = &c->shared;
         if (f == NULL)
             continue;
+        loam_slab__ring_empty(f, NULL, &victims);
         front_hand_over(&f->partial, shared, &victims);
         front_hand_over(&f->full, shared, &victims);
     }
     slab_unlock(s, irq);
-    (void)front_release(&victims);
+    (void)loam_slab__release_all(&victims);
     loam_slab__publish_all(s);
     /* Pairs with the load in remote_push: who finds it closed finds the new owners. Pairs with the
      * cas in remote_push: what was pushed before is taken. */
@@ -362,7 +375,7 @@ void loam_slabs_offline(loam_slabs *s)
 void loam_slabs_online(loam_slabs *s)
 {
     unsigned cpu = loam_port_cpu();
-    if (!slab_has_remote(s) || cpu >= s->ncpus || !s->cpu[cpu].offline)
+    if (!slab_is_many(s) || cpu >= s->ncpus || !s->cpu[cpu].offline)
         return;
     loam_atomic_store(&s->cpu[cpu].stack, 0); /* no order: it owns nothing before the lock */
     loam_irq irq = slab_lock(s);
@@ -370,20 +383,34 @@ void loam_slabs_online(loam_slabs *s)
     slab_unlock(s, irq);
 }
 
-/* The front of a processor; of slabs->ncpus: the shared one. */
+static size_t front_bytes(const loam_cache *c)
+{
+    return slab_front_size(c->slabs) + loam_slab__ring_cap(c->slabs, c->stride) * sizeof(uint64_t);
+}
+
+/* The front of a processor; of slabs->ncpus: the shared one. All of it reads 0, its ring behind it,
+ * too. */
 static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
 {
     loam_slabs *s = c->slabs;
     bool shared = slab_is_many(s) && cpu == s->ncpus;
-    __builtin_memset(f, 0, sizeof(*f));
+    uint64_t drawn = loam_slab__random(&s->rng) << 1 | 1;
     f->cpu = cpu;
     f->key = shared ? 0 : c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c;
-    f->told_key = slab_has_remote(s) && !slab_has_info(s) ? f->key : 0; /* records change first */
+    f->told_key = slab_is_many(s) && !slab_has_seals(s) ? f->key : 0; /* seals change first */
     f->cache = c;
     f->stride = f->told_stride = c->stride;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
-    f->rng = loam_slab__random(&s->rng) << 1 | 1;
+    f->ring_cap = loam_slab__ring_cap(s, c->stride);
+    f->room = c->stride - c->lead;
+    f->span = slab_word_count(c) * (uint32_t)sizeof(uint64_t);
+    f->virgin = 2 * f->span;
+    f->slots = c->slots;
+    if (s->modes != 0) {
+        f->rng = drawn;
+        f->ring = (uint64_t *)(void *)(f + 1);
+    }
     loam_list_init(&f->partial);
     loam_list_init(&f->full);
 }
@@ -393,9 +420,10 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
 static void front_make(loam_cache *c, uint32_t cpu)
 {
     loam_slabs *s = c->slabs;
-    slab_front *f = loam_slab__meta_alloc(s, sizeof(*f));
+    slab_front *f = loam_slab__meta_alloc(s, front_bytes(c));
     if (f == NULL)
         return;
+    __builtin_memset(f, 0, front_bytes(c));
     loam_irq irq = slab_lock(s);
     bool wanted = slab_own_front(c, cpu) == NULL; /* no interrupt made one */
     if (wanted) {
@@ -404,7 +432,7 @@ static void front_make(loam_cache *c, uint32_t cpu)
     }
     slab_unlock(s, irq);
     if (!wanted)
-        loam_slab__meta_free(s, f, sizeof(*f));
+        loam_slab__meta_free(s, f, front_bytes(c));
 }
 
 bool loam_slab__start_fronts(loam_cache *c)
@@ -437,7 +465,7 @@ void loam_slab__end_fronts(loam_cache *c)
         slab_front *own = slab_own_front(c, i);
         c->front[i] = &c->shared;
         if (own != NULL)
-            loam_slab__meta_free(s, own, sizeof(*own));
+            loam_slab__meta_free(s, own, front_bytes(c));
     }
 }
 

@@ -26,6 +26,26 @@ static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
     return (slab_desc *)(s->leaf[index >> SLAB_LEAF_BITS] + index * SLAB_LINE);
 }
 
+/* Bytes of a front: the modes want a line more. */
+static inline size_t slab_front_size(const loam_slabs *s)
+{
+    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, rng);
+}
+
+/* The slab of a slot that waits. */
+static inline slab_desc *slab_wait_desc(const loam_slabs *s, uint64_t wait)
+{
+    uintptr_t index = (uintptr_t)(wait >> 16) - 1;
+    return (slab_desc *)(s->leaf[index >> SLAB_LEAF_BITS] + index * SLAB_LINE);
+}
+
+/* Slots of a slab: with seals there is one behind the last. */
+static inline uint32_t slab_slots(const loam_slabs *s, size_t stride)
+{
+    uint32_t tail = (s->modes & LOAM_SLAB_GUARD) != 0 ? SLAB_GUARD_TAIL : 0;
+    return ((uint32_t)(s->mask + 1) - tail) / (uint32_t)stride;
+}
+
 /* The front of this processor; the caller keeps interrupts off. */
 static inline slab_front *slab_front_of(loam_cache *c)
 {
@@ -101,12 +121,6 @@ static inline uint64_t slab_leaf_frames(const loam_slabs *s)
     return slab_is_many(s) ? 2 : 1;
 }
 
-/* Can others free slots of the layer's slabs, by their remote words? */
-static inline bool slab_has_remote(const loam_slabs *s)
-{
-    return slab_is_many(s) && !s->locked;
-}
-
 /* Interrupts off, and with many processors the layer's lock. */
 static inline loam_irq slab_lock(loam_slabs *s)
 {
@@ -164,14 +178,49 @@ static inline uint64_t slab_full_word(const loam_cache *c, unsigned i)
     return loam_mask64(c->slots - 64 * i);
 }
 
-static inline bool slab_has_info(const loam_slabs *s)
+/* Has each block a seal behind it? */
+static inline bool slab_has_seals(const loam_slabs *s)
 {
-    return (s->modes & SLAB_INFO_MODES) != 0;
+    return (s->modes & LOAM_SLAB_GUARD) != 0;
 }
 
+static inline bool slab_has_shadow(const loam_slabs *s)
+{
+    return (s->modes & SLAB_SHADOW_MODES) != 0;
+}
+
+/* Bit set: the slot was freed and waits in its front's ring; its free bit is clear. */
+static inline uint64_t *slab_waits(const slab_desc *d)
+{
+    return d->words + slab_word_count(slab_cache_of(d));
+}
+
+/* [atomic] Halves of words. Bit set: the slot was never out since the slab was made, and its bytes
+ * are anything; its free bit is set. */
+static inline uint32_t *slab_virgin(const slab_desc *d)
+{
+    return (uint32_t *)(void *)(d->words + 2 * slab_word_count(slab_cache_of(d)));
+}
+
+/* no order: only who has the slot changes it. */
+static inline bool slab_is_virgin(const slab_desc *d, unsigned slot)
+{
+    return (loam_atomic_peek(slab_virgin(d) + (slot >> 5)) >> (slot & 31) & 1) != 0;
+}
+
+/* NULL without the owner mode. */
 static inline slab_info *slab_info_of(const slab_desc *d, unsigned slot)
 {
-    return (slab_info *)(void *)(d->words + slab_word_count(slab_cache_of(d))) + slot;
+    const loam_cache *c = slab_cache_of(d);
+    unsigned arrays = slab_has_shadow(c->slabs) ? 3 : 1;
+    bool has = (c->slabs->modes & LOAM_SLAB_OWNER) != 0;
+    return has ? (slab_info *)(void *)(d->words + arrays * slab_word_count(c)) + slot : NULL;
+}
+
+/* A bit of one of the arrays. no order: hints for views, or the owner's own. */
+static inline bool slab_bit(const uint64_t *words, unsigned slot)
+{
+    return (loam_atomic_peek64(&words[slot >> 6]) >> (slot & 63) & 1) != 0;
 }
 
 /* Anybody may ask. no order: a block that is out reads 0 until it is freed. */
@@ -210,13 +259,6 @@ static inline const char *slab_former_of(const slab_desc *d)
 static inline size_t slab_large_bytes(const slab_desc *d)
 {
     return (size_t)d->npages << LOAM_PAGE_SHIFT;
-}
-
-/* The block in a slot that is out. */
-static inline unsigned char *slab_block_of(const slab_desc *d, unsigned slot)
-{
-    size_t lead = slab_has_info(slab_cache_of(d)->slabs) ? slab_lead_of(slab_info_of(d, slot)) : 0;
-    return slab_slot_base(d, slot) + lead;
 }
 
 /* Bytes before a large block. no order: they are for good. */
@@ -272,11 +314,18 @@ static inline uint64_t loam_slab__random(uint64_t *state)
     return x >> 11;
 }
 
-/* [own] Any bit of a word that has one. */
+/* [own] 0 .. 63: the highest bits of a linear congruence, Knuth's. */
+static inline unsigned slab_random_turn(slab_front *f)
+{
+    f->rng = f->rng * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(f->rng >> 58);
+}
+
+/* [own] Any bit of a word that has one: the first from a place that is drawn, all around. */
 static inline unsigned slab_random_bit(slab_front *f, uint64_t w)
 {
-    uint64_t high = w & ~loam_mask64((unsigned)loam_slab__random(&f->rng) & 63);
-    return loam_ctz64(high != 0 ? high : w);
+    unsigned turn = slab_random_turn(f);
+    return (loam_ctz64(w >> turn | w << (-turn & 63)) + turn) & 63;
 }
 
 static inline unsigned char slab_poison_byte(const loam_slabs *s)
@@ -294,6 +343,9 @@ static inline uint64_t slab_poison_word(const loam_slabs *s)
 /* The next word with a free slot, and a slot of it; false: every slab of this processor's front is
  * full, or it has none of its own. Not with modes. */
 bool loam_slab__refill(loam_cache *c, void **object);
+/* This processor's front has a current word with a free slot, any; false: every slab is full, or it
+ * has none of its own. */
+bool loam_slab__next_word(loam_cache *c);
 /* The general allocation: refills, modes, trace. align: 0 for the cache's own. */
 void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *site);
 /* The general free, by a block of this owner or cache (the other is NULL). */
@@ -305,6 +357,8 @@ loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq);
 bool loam_slab__put_slot(slab_desc *d, unsigned slot);
 /* [own] The slab has no object out: which is to go now, off its list and dead, or NULL. */
 slab_desc *loam_slab__emptied(slab_desc *d);
+/* [own] A bit of this word was set: lists and the current word are right again; as emptied. */
+slab_desc *loam_slab__settled(slab_desc *d, uint64_t *word);
 /* Gives back a slab that is off its list and dead. */
 void loam_slab__release(slab_desc *d);
 /* Waiting blocks, kept slabs, unused leaves and line frames go; true when something went. Other
@@ -324,6 +378,8 @@ slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold);
 /* The front of a slab that is alive; false: it is another processor's, and nothing is held. */
 bool loam_slab__own(slab_desc *d, slab_hold *hold);
 void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
+/* Gives back slabs that are off their lists and dead; were there any? */
+bool loam_slab__release_all(loam_list *victims);
 /* Gives back the empty slabs that this processor and the shared front keep, of a cache or of all
  * (NULL); did any go? */
 bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c);
@@ -460,41 +516,60 @@ bool loam_slab__meta_trim(loam_slabs *s);
 
 /* A slot that was just taken becomes a block: poison checked, magic written. */
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site);
-/* The same, with what is taken and freed mostly, at once: a slot of the current word with the
- * cache's own alignment, a block of this owner. NULL, false: not so easy, nothing has changed. Only
- * where there are modes. */
-void *loam_slab__take_dressed(loam_cache *c, size_t size, const void *site);
-bool loam_slab__put_dressed(loam_slabs *s, void *p, const void *owner);
 /* A block comes back: magic checked, poison written; the slot is free or waits. false: it came back
  * already. */
 bool loam_slab__undress(slab_desc *d, unsigned slot);
 /* The size of a block changes in place. */
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site);
-/* The first bytes of a new slab, and the last look at one that goes. */
-void loam_slab__slab_comes(const loam_cache *c, unsigned char *base);
+/* A slab begins: no slot of it was ever out. */
+void loam_slab__slab_comes(const slab_desc *d);
+/* The last look at one that goes. */
 void loam_slab__slab_goes(const slab_desc *d);
 void loam_slab__large_dress(slab_desc *d, const loam_slabs *s);
 /* false: it came back already. */
 bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p);
+/* What the seals say of a slot whose bits say out; where there are none: the class's size. */
+typedef struct slab_block {
+    unsigned char *at;
+    size_t size;
+    bool out, whole; /* false: it came back and nobody told yet; its seal was written into */
+} slab_block;
+slab_block loam_slab__block(const slab_desc *d, unsigned slot);
 /* The side of the block whose magic is damaged, or NULL. */
 const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s);
 bool loam_slab__poison_fault(const loam_slabs *s, const slab_desc *d, unsigned slot);
+/* Is the seal of a slot that is free, or waits, another? */
+bool loam_slab__seal_fault(const loam_slabs *s, const slab_desc *d, unsigned slot);
 _Noreturn void loam_slab__damage(const char *rule, const char *state, const slab_place *at);
-/* A slot that waits is free from now on; false: its bit says that it is free already. */
-bool loam_slab__settle_slot(slab_desc *d, unsigned slot);
 /* A large block that waited is looked at, and goes. */
 void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
 
+/* ---- slab_swift.c: where loam_slabs.swift, and the cache is ---- */
+
+/* What is taken and freed mostly, at once: a slot of the current word with the cache's own
+ * alignment, for size bytes, 1 to the cache's; a block of this owner, of this processor's slabs.
+ * NULL, false: not so easy, nothing has changed. */
+void *loam_slab__take_swift(loam_cache *c, size_t size);
+bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner);
+
 /* ---- slab_quarantine.c ---- */
 
-/* A block that was claimed waits from now on, and others so no longer; false: there is no such
- * mode, or the block is too large for it. */
-bool loam_slab__quarantine_put(loam_slabs *s, slab_desc *d, void *p);
-/* All that waits in this processor's ring, and in the shared one, goes; did any? */
+/* [own] A slot that is out is free from now on, or waits, and who waited longest is free; the slab
+ * that is to go now, off its list and dead, or NULL. */
+slab_desc *loam_slab__put_own(slab_desc *d, unsigned slot);
+/* [own] All that waits in a front's ring is free, or what waits of one slab (not NULL); slabs that
+ * are to go join the list. */
+void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims);
+/* A large block that was claimed waits from now on, and others so no longer; false: there is no
+ * such mode, or the block is too large for it. */
+bool loam_slab__quarantine_put(loam_slabs *s, slab_desc *d);
+/* All that waits in this processor's rings, and in the shared ones, goes; did any? */
 bool loam_slab__quarantine_empty(loam_slabs *s);
-/* Blocks that wait: of all caches and large, of one slab. */
+/* Blocks that wait: [lock] of all caches and large; of one slab. */
 uint64_t loam_slab__quarantined(const loam_slabs *s);
 uint32_t loam_slab__waiting(const slab_desc *d);
+/* Slots of a stride that wait for a front. */
+uint32_t loam_slab__ring_cap(const loam_slabs *s, size_t stride);
 
 /* ---- slab_large.c ---- */
 

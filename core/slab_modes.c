@@ -2,36 +2,41 @@
 /* slab_modes.c - what the modes do to a block when it comes and when it goes.
  *
  * WHAT   Finds writes where none should be: next to a block, or into one that was freed. All of it
- *        is off the fast paths: a layer with a mode takes the general ones.
+ *        is off the fast paths: a layer with a mode takes the general ones, or slab_swift.c's.
  *
- * MODEL  guard: magic around the block, from the very byte at which it ends.
- *        poison: a free slot holds one value in every byte, and is looked at before it is used;
- *        with zero_free that value is 0.
+ * MODEL  guard: magic around the block, from the very byte at which it ends, and behind its room a
+ *        seal, which says how long it is, or that it is none. slab_seal.h has the bytes.
+ *        poison: a free slot holds one value in every byte of its room, and is looked at before it
+ *        is used; with zero_free that value is 0.
  *        quarantine: a freed block is poisoned, and waits in a ring before its bit is set.
  *
- *            out      [ .... magic | block: size bytes | magic ....... ]
- *            waiting  [ poison ....................................... ]  bit 0
- *            free     [ poison ....................................... ]  bit 1
+ *            virgin   [ anything ................................... ]  bit 1
+ *            out      magic | block: size bytes | slack: magic ] seal: size    bit 0
+ *            waiting  magic | poison .......................... ] seal: none   bit 0, waiting bit 1
+ *            free     magic | poison .......................... ] seal: none   bit 1
  *
- *        At least 16 bytes of magic lie before a block and 8 behind it, at most SLAB_GUARD_MOST on
- *        either side. The byte at address a is byte a mod 8 of the layer's magic word, which the
- *        random mode draws: who does not know it cannot write over it unseen.
- *        A slot's record says whether it is out, waits or is free; it changes to "waits" by one
- *        compare-and-swap, so that of two frees anywhere one is refused.
+ *        A virgin slot was not out since its slab was made: it gets its bytes when it is taken
+ *        first, so that memory nobody asked for is not touched.
+ *        At least 8 bytes of magic lie before a block, and a seal behind it; at most SLAB_GUARD_MOST
+ *        more on either side. The byte at address a is byte a mod 8 of the layer's magic word, which
+ *        the random mode draws: who does not know it cannot write over it unseen.
+ *        The seal says "none" from the free on, whoever frees, long before the owner of the slab is
+ *        told: so the second free of a block is refused anywhere, at once. Of two at the same moment
+ *        elsewhere one wins the cas; one elsewhere and one at the owner's are found when it is told.
+ *        Modes without guard tell the owner at once instead.
  *        Objects with a constructor keep their contents while free: no poison, no zeros for them.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
- * LOCKS  None of its own: a block is nobody else's when it comes and when it goes. With many
- *        processors a layer with a mode has its slabs on the shared fronts, behind slab_lock.
+ * LOCKS  None of its own: a block is nobody else's when it comes and when it goes.
  * COST   O(bytes of the slot), 8 at a time.
  * FROM   Red zones and poison as in Linux slub_debug; quarantine as in AddressSanitizer.
  * NOT    Reads after free: only a page that is unmapped can tell.
  */
-#include "slab_internal.h"
+#include "slab_seal.h"
 
 #define RULE_GUARD  "S9 the bytes around a block hold their magic"
 #define RULE_POISON "S10 freed bytes hold the poison"
-#define RULE_RECORD "S11 a slot's record agrees with its bit"
+#define RULE_RECORD "S11 a slot's seal agrees with its bits"
 
 static bool mode_is(const loam_slabs *s, unsigned modes)
 {
@@ -43,55 +48,63 @@ _Noreturn void loam_slab__damage(const char *rule, const char *state, const slab
     const slab_desc *d = at->desc;
     bool large = d->kind == SLAB_LARGE;
     loam_report r = {.unit = "slab", .what = rule, .object = "address", .state = state};
-    r.value = (uintptr_t)(large ? slab_large_block(d) : slab_block_of(d, at->slot));
+    r.value = (uintptr_t)(large ? slab_large_block(d) : loam_slab__block(d, at->slot).at);
     loam_slab__describe(at, &r);
     loam_port_corrupt(&r);
 }
 
-/* ---- words ---- */
-
-/* Bits in which [p, p + n) is not as it should be; both are multiples of 8. */
-LOAM_INLINE uint64_t words_differ(const void *p, size_t n, uint64_t want)
-{
-    const uint64_t *w = p, *end = w + n / 8;
-    uint64_t differ = 0;
-    for (; end - w >= 8 && differ == 0; w += 8)
-        differ = (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want) | (w[4] ^ want) |
-                 (w[5] ^ want) | (w[6] ^ want) | (w[7] ^ want);
-    for (; w < end; w++)
-        differ |= *w ^ want;
-    return differ;
-}
-
-LOAM_INLINE void words_fill(void *p, size_t n, uint64_t value)
-{
-    for (uint64_t *w = p, *end = w + n / 8; w < end; w++)
-        *w = value;
-}
-
-/* The magic of the 8 bytes from an address on that need not be a multiple of 8. */
-LOAM_INLINE uint64_t magic_at(uint64_t magic, const unsigned char *p)
-{
-    unsigned turn = 8 * ((uintptr_t)p & 7);
-    return turn == 0 ? magic : magic >> turn | magic << (64 - turn);
-}
-
 /* ---- where a block lies ---- */
 
+/* Of a slot: its room; of a large block: all of its frames. */
 typedef struct mode_area {
     unsigned char *base, *block;
-    size_t size, len; /* of the block; of the slot or the frames */
+    size_t size, len; /* of the block; of the room or the frames */
 } mode_area;
 
-static mode_area mode_area_of(const slab_place *at)
+/* [base, base + len) without a block. */
+static mode_area mode_room(const slab_desc *d, unsigned slot)
 {
-    const slab_desc *d = at->desc;
-    if (d->kind == SLAB_LARGE)
-        return (mode_area){d->base, slab_large_block(d), slab_large_size(d), slab_large_bytes(d)};
-    const slab_info *info = slab_info_of(d, at->slot);
-    unsigned char *base = slab_slot_base(d, at->slot);
-    return (mode_area){base, base + slab_lead_of(info), info->size, slab_cache_of(d)->stride};
+    const loam_cache *c = slab_cache_of(d);
+    unsigned char *base = slab_slot_base(d, slot) + c->lead;
+    return (mode_area){base, base, 0, c->stride - c->lead};
 }
+
+static mode_area mode_large(const slab_desc *d)
+{
+    return (mode_area){d->base, slab_large_block(d), slab_large_size(d), slab_large_bytes(d)};
+}
+
+/* Who holds the block, or holds the slot for good, knows what is there; others look. no order: as
+ * in slab_slot_is_free. */
+static uint64_t mode_seal(const mode_area *a)
+{
+    return loam_atomic_peek64((const uint64_t *)(const void *)(a->base + a->len));
+}
+
+/* no order: the free bit, or what is told, comes behind it. */
+static void mode_set_seal(const loam_slabs *s, const mode_area *a)
+{
+    loam_atomic_poke64((uint64_t *)(void *)(a->base + a->len),
+                       seal_of(s->magic, a->size, (size_t)(a->block - a->base)));
+}
+
+slab_block loam_slab__block(const slab_desc *d, unsigned slot)
+{
+    const loam_cache *c = slab_cache_of(d);
+    const slab_info *info = slab_info_of(d, slot);
+    mode_area a = mode_room(d, slot);
+    slab_block b = {a.base, info != NULL ? info->size : c->size, true, true};
+    if (!slab_has_seals(c->slabs))
+        return b;
+    seal_words says = seal_read(c->slabs->magic, mode_seal(&a));
+    b.whole = says.whole && says.pad < a.len && says.size <= a.len - says.pad;
+    b.out = !says.whole || says.size != 0;
+    b.at += b.whole ? says.pad : 0;
+    b.size = b.whole ? says.size : c->size;
+    return b;
+}
+
+/* ---- magic ---- */
 
 /* Bytes of magic before the block. */
 LOAM_INLINE size_t guard_lead(const mode_area *a)
@@ -100,47 +113,47 @@ LOAM_INLINE size_t guard_lead(const mode_area *a)
     return lead < SLAB_GUARD_MOST ? lead : SLAB_GUARD_MOST;
 }
 
-/* Bytes of magic behind it, as far as the last whole word. */
-LOAM_INLINE size_t guard_tail(const mode_area *a)
+/* Bytes from the block's first on to where its slack ends. */
+LOAM_INLINE size_t guard_end(const mode_area *a)
 {
-    const unsigned char *from = a->block + a->size;
-    size_t tail = (size_t)(a->base + a->len - from);
-    return tail <= SLAB_GUARD_MOST ? tail : SLAB_GUARD_MOST - ((uintptr_t)from & 7);
+    return slack_end(a->size, a->len - (size_t)(a->block - a->base));
 }
 
-LOAM_INLINE void guard_write(const loam_slabs *s, const mode_area *a)
+static void guard_write(const loam_slabs *s, const mode_area *a)
 {
-    unsigned char *from = a->block + a->size;
-    size_t lead = guard_lead(a), first = (0 - (uintptr_t)from) & 7;
-    uint64_t magic = magic_at(s->magic, from);
+    size_t lead = guard_lead(a);
     words_fill(a->block - lead, lead, s->magic);
-    __builtin_memcpy(from, &magic, sizeof(magic));
-    words_fill(from + first, guard_tail(a) - first, s->magic);
+    slack_write(a->block, a->size, guard_end(a), s->magic);
 }
 
-LOAM_INLINE const char *guard_fault_in(const loam_slabs *s, const mode_area *a)
+static const char *guard_fault_in(const loam_slabs *s, const mode_area *a)
 {
-    size_t lead = (size_t)(a->block - a->base);
-    if (lead > a->len || a->size > a->len - lead || a->len - lead - a->size < SLAB_GUARD_TAIL)
-        return "its record";
-    const unsigned char *from = a->block + a->size;
-    size_t first = (0 - (uintptr_t)from) & 7;
-    uint64_t magic;
-    __builtin_memcpy(&magic, from, sizeof(magic));
-    lead = guard_lead(a);
+    size_t lead = guard_lead(a);
     if (words_differ(a->block - lead, lead, s->magic) != 0)
         return "before the block";
-    if (magic != magic_at(s->magic, from) ||
-        words_differ(from + first, guard_tail(a) - first, s->magic) != 0)
+    return slack_differs(a->block, a->size, guard_end(a), s->magic) != 0 ? "after the block" : NULL;
+}
+
+static const char *guard_slot_fault(const loam_slabs *s, const slab_desc *d, unsigned slot)
+{
+    mode_area a = mode_room(d, slot);
+    slab_block b = loam_slab__block(d, slot);
+    if (((const uint64_t *)(const void *)a.base)[-1] != s->magic)
+        return "before the block";
+    if (!b.whole)
         return "after the block";
-    return NULL;
+    a.block = b.at;
+    a.size = b.size;
+    return b.out ? guard_fault_in(s, &a) : NULL;
 }
 
 const char *loam_slab__guard_fault(const slab_place *at, const loam_slabs *s)
 {
-    if (!mode_is(s, LOAM_SLAB_GUARD))
+    if (!slab_has_seals(s))
         return NULL;
-    mode_area a = mode_area_of(at);
+    if (at->desc->kind != SLAB_LARGE)
+        return guard_slot_fault(s, at->desc, at->slot);
+    mode_area a = mode_large(at->desc);
     return guard_fault_in(s, &a);
 }
 
@@ -151,214 +164,194 @@ static void guard_verify(const slab_place *at, const loam_slabs *s)
         loam_slab__damage(RULE_GUARD, where, at);
 }
 
+/* ---- free slots ---- */
+
 bool loam_slab__poison_fault(const loam_slabs *s, const slab_desc *d, unsigned slot)
 {
     if (d->kind == SLAB_LARGE)
         return words_differ(d->base, slab_large_bytes(d), slab_poison_word(s)) != 0;
-    const loam_cache *c = slab_cache_of(d);
-    return slab_poisons(c) &&
-           words_differ(slab_slot_base(d, slot), c->stride, slab_poison_word(s)) != 0;
+    mode_area a = mode_room(d, slot);
+    return slab_poisons(slab_cache_of(d)) && words_differ(a.base, a.len, slab_poison_word(s)) != 0;
 }
 
-static void poison_verify(const loam_slabs *s, const slab_desc *d, unsigned slot)
+bool loam_slab__seal_fault(const loam_slabs *s, const slab_desc *d, unsigned slot)
 {
-    slab_place at = {(slab_desc *)(uintptr_t)d, slot};
-    if (loam_slab__poison_fault(s, d, slot))
-        loam_slab__damage(RULE_POISON, "written after free", &at);
+    slab_block b = loam_slab__block(d, slot);
+    return slab_has_seals(s) && (!b.whole || b.out);
+}
+
+/* A slot that is not out, and was once, is as it was left. */
+static void mode_verify_free(const loam_slabs *s, const slab_place *at)
+{
+    slab_block b = loam_slab__block(at->desc, at->slot);
+    if (slab_has_seals(s) && b.whole && b.out)
+        loam_slab__damage(RULE_RECORD, "given out though it is not free", at);
+    if (loam_slab__poison_fault(s, at->desc, at->slot) ||
+        (slab_has_seals(s) && !b.whole && slab_poisons(slab_cache_of(at->desc))))
+        loam_slab__damage(RULE_POISON, "written after free", at);
+    guard_verify(at, s);
+}
+
+/* [init] of the slot: its first bytes. */
+static void mode_begin(const loam_slabs *s, const slab_place *at, const mode_area *a)
+{
+    if (slab_poisons(slab_cache_of(at->desc)))
+        __builtin_memset(a->base, slab_poison_byte(s), a->len);
+    if (!slab_has_seals(s))
+        return;
+    ((uint64_t *)(void *)a->base)[-1] = s->magic;
+    mode_set_seal(s, a);
+}
+
+/* The slot is no virgin any more; was it? */
+static bool mode_take_virgin(const slab_desc *d, unsigned slot)
+{
+    uint32_t *half = slab_virgin(d) + (slot >> 5), bit = 1U << (slot & 31), seen;
+    do {
+        seen = loam_atomic_peek(half); /* no order: the slot is the caller's */
+        if ((seen & bit) == 0)
+            return false;
+    } while (!loam_atomic_cas(half, seen, seen & ~bit)); /* no order: others take its neighbours */
+    return true;
 }
 
 /* ---- blocks of a slab ---- */
 
-static void mode_clear(const loam_slabs *s, const mode_area *a)
-{
-    size_t lead = (size_t)(a->block - a->base);
-    __builtin_memset(a->block, 0, mode_is(s, LOAM_SLAB_GUARD) ? a->size : a->len - lead);
-}
-
-/* The slot's record says that it is out from now on. It has said "free" until now: else its bit was
- * changed by somebody who should not have. */
-LOAM_INLINE void mode_record(const slab_place *at, const mode_area *a, const void *site)
-{
-    slab_info *info = slab_info_of(at->desc, at->slot);
-    if (slab_state_of(info) != SLAB_FREE)
-        loam_slab__damage(RULE_RECORD, "given out though it is not free", at);
-    info->site = site;
-    info->size = (uint32_t)a->size;
-    /* pairs with the cas in mode_claim */
-    loam_atomic_store(&info->tag, slab_tag((size_t)(a->block - a->base), SLAB_OUT));
-}
-
-/* [own] A slot that was just taken becomes a block. */
-LOAM_INLINE void *mode_dress(const loam_slabs *s, const slab_place *at, mode_area *a,
-                             const void *site)
-{
-    const loam_cache *c = slab_cache_of(at->desc);
-    if (slab_poisons(c) && words_differ(a->base, a->len, slab_poison_word(s)) != 0)
-        loam_slab__damage(RULE_POISON, "written after free", at);
-    if (slab_has_info(s))
-        mode_record(at, a, site);
-    if (mode_is(s, LOAM_SLAB_GUARD))
-        guard_write(s, a);
-    /* with zero_free it reads 0 already */
-    if (mode_is(s, LOAM_SLAB_ZERO) && !mode_is(s, LOAM_SLAB_ZERO_FREE) && c->ctor == NULL)
-        mode_clear(s, a);
-    return a->block;
-}
-
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site)
 {
     const loam_cache *c = slab_cache_of(d);
-    slab_place at = {d, slot};
-    unsigned char *base = slab_slot_base(d, slot);
-    uintptr_t pad = align != 0 ? (0 - (uintptr_t)(base + c->lead)) & (align - 1) : 0;
-    mode_area a = {base, base + c->lead + pad, size, c->stride};
-    return mode_dress(c->slabs, &at, &a, site);
-}
-
-void *loam_slab__take_dressed(loam_cache *c, size_t size, const void *site)
-{
     const loam_slabs *s = c->slabs;
-    if (!slab_has_info(s) || loam_trace_is_on(s->trace))
-        return NULL;
-    loam_irq irq = loam_port_irq_save();
-    slab_front *f = slab_front_of(c);
-    slab_desc *d = f->slab;
-    uint64_t *word = f->word, w = *word;
-    if (w == 0) {
-        loam_port_irq_restore(irq);
-        return NULL;
-    }
-    unsigned bit = mode_is(s, LOAM_SLAB_RANDOM) ? slab_random_bit(f, w) : loam_ctz64(w);
-    loam_atomic_poke64(word, w & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
-    slab_head_of(d)->used++;
-    loam_port_irq_restore(irq);
-    slab_place at = {d, (unsigned)(word - d->words) * 64 + bit};
-    unsigned char *base = d->base + (size_t)at.slot * c->stride;
-    mode_area a = {base, base + c->lead, size, c->stride};
-    return mode_dress(s, &at, &a, site);
-}
-
-/* The block's record says that it comes back; false: it said so already. */
-LOAM_INLINE bool mode_claim(const loam_slabs *s, slab_desc *d, unsigned slot)
-{
-    if (!slab_has_info(s))
-        return true; /* the slot's bit will tell */
-    slab_info *info = slab_info_of(d, slot);
-    uint32_t out = loam_atomic_peek(&info->tag); /* no order: the cas looks again */
-    uint32_t waits = slab_tag(slab_lead_of(info), SLAB_WAITING);
-    if (slab_state_of(info) != SLAB_OUT)
-        return false;
-    if (slab_is_many(s))
-        return loam_atomic_cas(&info->tag, out, waits); /* pairs with the store in mode_record */
-    loam_irq irq = loam_port_irq_save();
-    bool still = loam_atomic_peek(&info->tag) == out; /* no order: one processor */
-    if (still)
-        loam_atomic_store(&info->tag, waits); /* no order: one processor */
-    loam_port_irq_restore(irq);
-    return still;
-}
-
-bool loam_slab__settle_slot(slab_desc *d, unsigned slot)
-{
-    const loam_slabs *s = slab_cache_of(d)->slabs;
     slab_place at = {d, slot};
-    if (slab_has_info(s)) {
-        slab_info *info = slab_info_of(d, slot);
-        if (slab_state_of(info) != SLAB_WAITING)
-            loam_slab__damage(RULE_RECORD, "waits and is not marked so", &at);
-        /* no order: the bit, or what is told, comes behind it */
-        loam_atomic_store(&info->tag, slab_tag(slab_lead_of(info), SLAB_FREE));
+    mode_area a = mode_room(d, slot);
+    slab_info *info = slab_info_of(d, slot);
+    if (slab_has_shadow(s)) {
+        if (mode_take_virgin(d, slot))
+            mode_begin(s, &at, &a);
+        else
+            mode_verify_free(s, &at);
     }
-    return loam_slab__put_slot(d, slot);
+    a.block += align != 0 ? (0 - (uintptr_t)a.base) & (align - 1) : 0;
+    a.size = size;
+    if (info != NULL)
+        *info = (slab_info){site, (uint32_t)size, 0};
+    if (slab_has_seals(s)) {
+        guard_write(s, &a);
+        mode_set_seal(s, &a);
+    }
+    /* with zero_free it reads 0 already */
+    if (mode_is(s, LOAM_SLAB_ZERO) && !mode_is(s, LOAM_SLAB_ZERO_FREE) && c->ctor == NULL)
+        __builtin_memset(a.block, 0, slab_has_seals(s) ? size : a.len);
+    return a.block;
 }
 
-/* The block of a slot, which is out, comes back; false: it came back already. */
-LOAM_INLINE bool mode_undress(loam_slabs *s, const slab_place *at, const mode_area *a)
+/* The seal says from now on that no block is there; false: it did so already. */
+static bool mode_claim(const loam_slabs *s, const mode_area *a)
 {
-    slab_desc *d = at->desc;
-    const char *where = mode_is(s, LOAM_SLAB_GUARD) ? guard_fault_in(s, a) : NULL;
-    if (LOAM_UNLIKELY(where != NULL))
-        loam_slab__damage(RULE_GUARD, where, at);
-    if (!mode_claim(s, d, at->slot))
+    size_t pad = (size_t)(a->block - a->base);
+    uint32_t *half = (uint32_t *)(void *)(a->base + a->len);
+    uint32_t out = (uint32_t)seal_of(s->magic, a->size, pad);
+    uint32_t none = (uint32_t)seal_of(s->magic, 0, pad);
+    const mode_area empty = {a->base, a->block, 0, a->len};
+    /* pairs with the cas of another free of the block */
+    if (slab_is_many(s) ? !loam_atomic_cas(half, out, none) : loam_atomic_peek(half) != out)
         return false;
-    if (slab_poisons(slab_cache_of(d)))
-        __builtin_memset(a->base, slab_poison_byte(s), a->len);
-    return loam_slab__quarantine_put(s, d, a->block) || loam_slab__settle_slot(d, at->slot);
+    mode_set_seal(s, &empty);
+    return true;
 }
 
 bool loam_slab__undress(slab_desc *d, unsigned slot)
 {
-    loam_slabs *s = slab_cache_of(d)->slabs;
+    const loam_slabs *s = slab_cache_of(d)->slabs;
     slab_place at = {d, slot};
-    mode_area a = {slab_slot_base(d, slot), slab_block_of(d, slot), 0, slab_cache_of(d)->stride};
-    if (slab_has_info(s))
-        a.size = slab_info_of(d, slot)->size;
-    return mode_undress(s, &at, &a);
+    mode_area a = mode_room(d, slot);
+    slab_block b = loam_slab__block(d, slot);
+    a.block = b.at;
+    a.size = b.size;
+    guard_verify(&at, s);
+    if (slab_has_seals(s) && (!b.out || !mode_claim(s, &a)))
+        return false;
+    if (slab_poisons(slab_cache_of(d)))
+        __builtin_memset(a.base, slab_poison_byte(s), a.len);
+    return loam_slab__put_slot(d, slot);
 }
 
-bool loam_slab__put_dressed(loam_slabs *s, void *p, const void *owner)
+/* The slack of a block that was longer reads as a free slot does again. */
+static void redress_rest(const loam_slabs *s, const slab_desc *d, const mode_area *a, size_t old)
 {
-    uintptr_t off = slab_off(s, p);
-    if (off >= s->len || !slab_has_info(s) || loam_trace_is_on(s->trace))
-        return false;
-    slab_desc *d = slab_desc_at(s, off);
-    const slab_front *f = slab_owner_of(d);
-    if (f->key != (uintptr_t)owner) /* the shared front's, another's, nothing */
-        return false;
-    const loam_cache *c = f->cache;
-    slab_place at = {d, (unsigned)((uint64_t)(uint32_t)(off & s->mask) * d->recip >> 32)};
-    if (at.slot >= c->slots)
-        return false;
-    const slab_info *info = slab_info_of(d, at.slot);
-    unsigned char *base = d->base + (size_t)at.slot * c->stride;
-    mode_area a = {base, base + slab_lead_of(info), info->size, c->stride};
-    if (a.block != (unsigned char *)p || slab_state_of(info) != SLAB_OUT)
-        return false;
-    return mode_undress(s, &at, &a);
+    mode_area was = *a;
+    was.size = old;
+    size_t end = guard_end(a), was_end = guard_end(&was);
+    if (was_end > end && slab_poisons(slab_cache_of(d)))
+        __builtin_memset(a->block + end, slab_poison_byte(s), was_end - end);
+}
+
+static void redress_slot(const loam_slabs *s, const slab_place *at, const mode_area *a, size_t old,
+                         const void *site)
+{
+    slab_info *info = slab_info_of(at->desc, at->slot);
+    if (info != NULL)
+        *info = (slab_info){site, (uint32_t)a->size, 0};
+    if (!slab_has_seals(s))
+        return;
+    redress_rest(s, at->desc, a, old);
+    mode_set_seal(s, a);
 }
 
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site)
 {
     slab_desc *d = at->desc;
     size_t old = loam_slab__usable(at);
+    mode_area a;
     if (d->kind == SLAB_LARGE) {
         loam_slab__large_name(d, loam_atomic_ptr_peek(&d->owner), size,
                               site); /* no order: its own */
-    } else if (slab_has_info(s)) {
-        slab_info_of(d, at->slot)->size = (uint32_t)size;
-        slab_info_of(d, at->slot)->site = site;
+        a = mode_large(d);
+    } else {
+        a = mode_room(d, at->slot);
+        a.block = loam_slab__block(d, at->slot).at;
+        a.size = size;
+        redress_slot(s, at, &a, old, site);
     }
-    if (!mode_is(s, LOAM_SLAB_GUARD))
+    if (!slab_has_seals(s))
         return;
-    mode_area a = mode_area_of(at);
     if (size > old) /* the magic there is nobody's to know */
         __builtin_memset(a.block + old, 0, size - old);
     guard_write(s, &a);
 }
 
-void loam_slab__slab_comes(const loam_cache *c, unsigned char *base)
+void loam_slab__slab_comes(const slab_desc *d)
 {
-    if (slab_poisons(c))
-        __builtin_memset(base, slab_poison_byte(c->slabs), (size_t)c->slots * c->stride);
+    const loam_cache *c = slab_cache_of(d);
+    unsigned n = slab_word_count(c);
+    uint32_t *virgin = slab_virgin(d);
+    __builtin_memset(slab_waits(d), 0, n * sizeof(uint64_t));
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t word = slab_full_word(c, i);
+        virgin[2 * i] = (uint32_t)word;
+        virgin[2 * i + 1] = (uint32_t)(word >> 32);
+    }
 }
 
 void loam_slab__slab_goes(const slab_desc *d)
 {
     const loam_cache *c = slab_cache_of(d);
-    for (unsigned i = 0; slab_poisons(c) && i < c->slots; i++)
-        poison_verify(c->slabs, d, i);
+    for (unsigned i = 0; slab_has_shadow(c->slabs) && i < c->slots; i++) {
+        slab_place at = {(slab_desc *)(uintptr_t)d, i};
+        if (!slab_is_virgin(d, i))
+            mode_verify_free(c->slabs, &at);
+    }
 }
 
 /* ---- large blocks ---- */
 
 void loam_slab__large_dress(slab_desc *d, const loam_slabs *s)
 {
-    slab_place at = {d, 0};
-    mode_area a = mode_area_of(&at);
-    if (mode_is(s, LOAM_SLAB_GUARD))
+    mode_area a = mode_large(d);
+    if (slab_has_seals(s))
         guard_write(s, &a);
     if (mode_is(s, LOAM_SLAB_ZERO))
-        mode_clear(s, &a);
+        __builtin_memset(a.block, 0,
+                         slab_has_seals(s) ? a.size : a.len - (size_t)(a.block - a.base));
 }
 
 bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p)
@@ -369,13 +362,15 @@ bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p)
     guard_verify(&at, s);
     if (mode_is(s, LOAM_SLAB_POISON))
         __builtin_memset(d->base, slab_poison_byte(s), slab_large_bytes(d));
-    if (!loam_slab__quarantine_put(s, d, slab_large_block(d)))
+    if (!loam_slab__quarantine_put(s, d))
         loam_slab__large_release(s, d);
     return true;
 }
 
 void loam_slab__large_settle(loam_slabs *s, slab_desc *d)
 {
-    poison_verify(s, d, 0);
+    slab_place at = {d, 0};
+    if (loam_slab__poison_fault(s, d, 0))
+        loam_slab__damage(RULE_POISON, "written after free", &at);
     loam_slab__large_release(s, d);
 }

@@ -175,6 +175,18 @@ static uint64_t remote_word(slab_remote *r, unsigned word)
     return bits;
 }
 
+/* [own] Bits become slots that wait, which makes others free; returns those that were so already. */
+static uint64_t remote_merge_waiting(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims)
+{
+    uint64_t had = d->words[word] | slab_waits(d)[word];
+    for (uint64_t left = bits & ~had; left != 0; left &= left - 1) {
+        slab_desc *victim = loam_slab__put_own(d, word * 64 + loam_ctz64(left));
+        if (victim != NULL)
+            loam_list_push(victims, &victim->link);
+    }
+    return bits & had;
+}
+
 /* [own] Bits become free slots; returns those that were free already. */
 static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
 {
@@ -198,14 +210,20 @@ static bool remote_take_named(loam_slabs *s, slab_desc *d, unsigned i, uint32_t 
     slab_remote *r = slab_remote_of(d);
     for (; named != 0; named &= named - 1) {
         slab_hold hold;
+        loam_list victims;
+        loam_list_init(&victims);
         unsigned word = 32 * i + (unsigned)loam_ctz64(named);
         if (!loam_slab__own(d, &hold)) {
             /* pairs with the exchange in remote_take_words */
             (void)loam_atomic_or(&r->any[i], named);
             return false;
         }
-        uint64_t twice = remote_merge(d, word, remote_word(r, word));
+        uint64_t bits = remote_word(r, word);
+        uint64_t twice = slab_owner_of(d)->ring_cap != 0
+                             ? remote_merge_waiting(d, word, bits, &victims)
+                             : remote_merge(d, word, bits);
         loam_slab__leave(s, &hold);
+        (void)loam_slab__release_all(&victims);
         if (LOAM_UNLIKELY(twice != 0))
             remote_refuse(s, d, word, twice);
     }
@@ -339,6 +357,8 @@ static void remote_publish(loam_slabs *s, const slab_gathered *e)
     uint64_t bits = e->bits & slab_full_word(slab_cache_of(d), word);
     /* Freed by the owner, too? no order: what is out reads 0. */
     uint64_t free = loam_atomic_peek64(&d->words[word]) & bits;
+    if (slab_has_shadow(s)) /* no order: as above */
+        free |= loam_atomic_peek64(&slab_waits(d)[word]) & bits;
     uint64_t twice = free | remote_or(r, word, bits & ~free);
     if (LOAM_UNLIKELY(twice != 0))
         remote_refuse(s, d, word, twice);
@@ -424,7 +444,7 @@ bool loam_slab__gather(loam_slabs *s, const slab_desc *d, const loam_cache *c, u
     bool once = true, much = false;
     loam_irq irq = loam_port_irq_save();
     slab_cpu *me = remote_cpu(s);
-    if (me != NULL && ((s->modes & LOAM_SLAB_HARDENED) == 0 || slab_has_info(s))) {
+    if (me != NULL && (s->modes == 0 || slab_has_seals(s))) { /* the seal has told the others */
         once = remote_put(s, me, d, c, &e, &told);
         much = (int32_t)me->room < 0;
     } else {
@@ -454,7 +474,7 @@ void loam_slab__tell(loam_slabs *s, slab_gathered *at, loam_irq irq)
 
 bool loam_slab__is_told(const loam_slabs *s, const slab_desc *d, unsigned slot)
 {
-    if (!slab_has_remote(s))
+    if (!slab_is_many(s))
         return false;
     const uint32_t *half = slab_remote_of(d)->half;
     /* no order: what is out reads 0 */

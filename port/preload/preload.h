@@ -66,7 +66,7 @@ typedef struct process {
     /* [atomic] Of the first range, for the fast paths; NULL: the process has not started, is
      * watched (watch.h), or has modes: nothing there asks whether the layers are slow. */
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
-    loam_kmalloc *dressed;                   /* [atomic] the same where there are modes */
+    loam_kmalloc *swift;                     /* [atomic] the same where the layers are swift */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
     loam_slab_config slabs;                  /* [init] */
     _Alignas(LOAM_PAGE_SIZE) loam_lock lock; /* start, further ranges */

@@ -31,18 +31,20 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
     return loam_slab__refill(c, p);
 }
 
+/* Where the modes are those of `hardened`. */
+LOAM_INLINE bool swift_alloc(size_t size, void **p)
+{
+    const loam_kmalloc *k = loam__process.swift;
+    return k != NULL && (*p = kmalloc_take_swift(k, size)) != NULL;
+}
+
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.dressed;
-    void *q =
-        k != NULL && align == PROCESS_ALIGN ? loam_kmalloc__take_dressed(k, size, caller) : NULL;
-    if (q != NULL) {
-        if (zero && (loam__process.slabs.modes & LOAM_SLAB_ZERO_FREE) == 0)
-            __builtin_memset(q, 0, size);
-        return q;
-    }
+    void *p;
+    if (align == PROCESS_ALIGN && swift_alloc(size, &p)) /* it reads 0 */
+        return p;
     int before = errno;
-    void *p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
+    p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
     if (p != NULL)
         process_tick(&loam__process.range[0]);
     errno = p != NULL ? before : ENOMEM;
@@ -55,7 +57,7 @@ static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
 {
     void *p;
     const loam_kmalloc *k = loam__process.kmalloc;
-    if (next_alloc(size, &p))
+    if (swift_alloc(size, &p) || next_alloc(size, &p))
         return p;
     if (k != NULL && size > k->max) {
         p = loam_slab__large_again(k->slabs, k, size, caller);
@@ -224,10 +226,15 @@ void process_free(void *p, const void *caller)
     }
 }
 
+LOAM_INLINE bool swift_free(void *p)
+{
+    const loam_kmalloc *k = loam__process.swift;
+    return k != NULL && kmalloc_put_swift(k, p);
+}
+
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.dressed;
-    if (p == NULL || (k != NULL && loam_kmalloc__put_dressed(k, p)))
+    if (p == NULL || swift_free(p))
         return;
     int before = errno;
     if (process_is_watched())
@@ -240,6 +247,8 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
 /* A block of another thread's front, a large one, and all else. */
 static LOAM_NOINLINE void far_free(void *p, const slab_desc *far, const void *caller)
 {
+    if (swift_free(p))
+        return;
     if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
         slow_free(p, caller);
 }

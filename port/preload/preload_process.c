@@ -107,9 +107,10 @@ static void process_set_ranges(process *self, uint32_t ranges)
 {
     (void)mprotect(self, LOAM_PAGE_SIZE, PROT_READ | PROT_WRITE);
     loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
-    if (!process_is_watched())
-        loam_atomic_ptr_store((void **)(self->slabs.modes == 0 ? &self->kmalloc : &self->dressed),
-                              self->range[0].kmalloc);
+    const process_range *first = &self->range[0];
+    if (!process_is_watched() && (self->slabs.modes == 0 || first->slabs->swift))
+        loam_atomic_ptr_store((void **)(first->slabs->swift ? &self->swift : &self->kmalloc),
+                              first->kmalloc);
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));
 }
@@ -159,7 +160,7 @@ static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
  * lies between the blocks. */
 static void range_make_own(process_range *r)
 {
-    bool records = (loam__process.slabs.modes & SLAB_INFO_MODES) != 0;
+    bool records = (loam__process.slabs.modes & LOAM_SLAB_OWNER) != 0;
     size_t want = r->pages.len / (records ? 2 : 8);
     r->own = NULL;
     if (loam_pages_reserve(&r->own_pages, want, want, false) != LOAM_OK)

@@ -86,7 +86,7 @@ static void after_at_realloc(void)
 
 static void before_at_realloc_to_nothing(void)
 {
-    flip(100, -16);
+    flip(100, -8);
     block = loam_kmalloc_realloc(k, block, 0);
 }
 
@@ -234,7 +234,7 @@ static const damage damages[] = {
      "before the block", "large", 50000},
     {"guard: one byte after: at realloc", "guard,owner", after_at_realloc, "S9 ", "after the block",
      "kmalloc-112", 100},
-    {"guard: 16 bytes before: at realloc to 0", "guard,owner", before_at_realloc_to_nothing, "S9 ",
+    {"guard: 8 bytes before: at realloc to 0", "guard,owner", before_at_realloc_to_nothing, "S9 ",
      "before the block", "kmalloc-112", 100},
     {"guard: one byte after an object: at free", "guard,owner", after_object, "S9 ",
      "after the block", "things", 40},

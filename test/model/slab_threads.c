@@ -233,6 +233,12 @@ static void with_modes(tap *t)
     run(t, 2048, "shift=14,guard,quarantine=64K,owner", true, true);
 }
 
+static void with_swift_modes(tap *t)
+{
+    run(t, 4096, "shift=14,guard,quarantine=16K,zero_free,random", true, true);
+    run(t, 4096, "shift=13,guard,quarantine,zero_free,random,keep_empty=no", true, false);
+}
+
 static void keep_large(tap *t)
 {
     run(t, 4096, "shift=14,keep_large=256K", true, true);
@@ -245,6 +251,7 @@ static const tap_case cases[] = {
     {"slab threads: short of memory: nothing lost", short_of_memory},
     {"slab threads: hardened: nothing lost, nothing refused", hardened},
     {"slab threads: guard, quarantine, owner: nothing lost", with_modes},
+    {"slab threads: all modes of a hardened process: nothing lost", with_swift_modes},
     {"slab threads: large blocks kept: nothing lost", keep_large},
 };
 TAP_SUITE(slab_threads, cases);

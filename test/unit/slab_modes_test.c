@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slab_modes_test.c - modes, options, traces and rules, each by an example that needs it. What ends
  * in a panic is shown by test/model/slab_damage.c. */
+#include "../../core/slab_seal.h"
 #include "slab_ground.h"
 
 static unsigned char *get(tap *t, size_t size)
@@ -22,6 +23,14 @@ static slab_place find(tap *t, const void *p)
     return at;
 }
 
+/* Where a block was. */
+static slab_place find_free(tap *t, const void *p)
+{
+    slab_place at;
+    TAP_CHECK(t, loam_slab__find(ground.slabs, p, ground.k, NULL, &at) != SLAB_FINE);
+    return at;
+}
+
 /* ---- guard, poison, quarantine ---- */
 
 static void guard_each_side(tap *t)
@@ -35,7 +44,7 @@ static void guard_each_side(tap *t)
         p[0] = p[sizes[i] - 1] = 0;
         GROUND_BREAKS(t, p[sizes[i]], 0, "S9");
         GROUND_BREAKS(t, p[-1], 0, "S9");
-        GROUND_BREAKS(t, p[-16], 0, "S9");
+        GROUND_BREAKS(t, p[-8], 0, "S9");
         put(t, p);
     }
 }
@@ -70,14 +79,32 @@ static void guard_between(tap *t)
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
-static void guard_record(tap *t)
+/* Behind the room of a block of 100 bytes: what says its size. */
+static void guard_seal(tap *t)
 {
     ground_start(t, 256, "guard,shift=14");
-    slab_place at = find(t, get(t, 100));
-    slab_info *info = slab_info_of(at.desc, at.slot);
-    GROUND_BREAKS(t, info->size, 5000, "S9");
-    GROUND_BREAKS(t, info->size, 99, "S9");
-    GROUND_BREAKS(t, info->tag, slab_tag(16, SLAB_FREE), "S11");
+    unsigned char *p = get(t, 100);
+    uint64_t magic = ground.slabs->magic, *seal = (uint64_t *)(void *)(p + 112);
+    p[0] = 0;
+    TAP_EQ(t, *seal, seal_of(magic, 100, 0));
+    GROUND_BREAKS(t, *seal, seal_of(magic, 5000, 0), "S9");
+    GROUND_BREAKS(t, *seal, seal_of(magic, 99, 0), "S9");
+    GROUND_BREAKS(t, *seal, seal_of(magic, 100, 8), "S9");
+    GROUND_BREAKS(t, *seal, seal_of(magic, 0, 0), "S11");
+    for (unsigned i = 0; i < 64; i++) /* any bit of it */
+        GROUND_BREAKS(t, *seal, *seal ^ 1ULL << i, "S9");
+}
+
+/* A byte of a freed block's seal: as of the block itself. */
+static void guard_seal_of_free(tap *t)
+{
+    ground_start(t, 256, "guard,poison,shift=14");
+    unsigned char *p = get(t, 100);
+    put(t, p);
+    GROUND_BREAKS(t, p[112], 0, "S9");
+    GROUND_BREAKS(t, p[-1], 0, "S9");
+    uint64_t *seal = (uint64_t *)(void *)(p + 112);
+    GROUND_BREAKS(t, *seal, seal_of(ground.slabs->magic, 100, 0), "S9");
 }
 
 static void guard_moves_with_realloc(tap *t)
@@ -96,7 +123,7 @@ static void guard_moves_with_realloc(tap *t)
 static void poison_is_checked(tap *t)
 {
     ground_start(t, 256, "poison,shift=14");
-    unsigned char *p = get(t, 100), *q = get(t, 100);
+    unsigned char *p = get(t, 100);
     TAP_EQ(t, p[0], SLAB_POISON_BYTE);
     p[0] = 1;
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
@@ -104,7 +131,13 @@ static void poison_is_checked(tap *t)
     TAP_EQ(t, p[0], SLAB_POISON_BYTE);
     GROUND_BREAKS(t, p[0], 1, "S10");
     GROUND_BREAKS(t, p[111], 1, "S10");
-    GROUND_BREAKS(t, q[16384 / 2], 1, "S10"); /* a slot that was never out */
+    p[112] = p[16384 / 2] = 1; /* slots that were never out may hold anything */
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    unsigned char *q = get(t, 100);
+    TAP_CHECK(t, q == p);
+    q = get(t, 100);
+    TAP_CHECK(t, q == p + 112 && q[0] == SLAB_POISON_BYTE);
+    put(t, p);
     put(t, q);
     loam_slabs_shrink(ground.slabs);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
@@ -168,11 +201,23 @@ static void quarantine_rules(tap *t)
     put(t, p);
     put(t, q);
     slab_ring *ring = &ground.slabs->ring;
+    slab_desc *its = find_free(t, p).desc;
+    slab_front *f = slab_front_of(slab_cache_of(its));
+    GROUND_BREAKS(t, f->waiting, 0, "S11");
+    GROUND_BREAKS(t, f->ring_at, f->ring_cap, "S11");
+    GROUND_BREAKS(t, f->ring_cap, f->ring_cap - 1, "S11");
+    GROUND_BREAKS(t, f->ring[0], 0, "S11");
+    GROUND_BREAKS(t, f->ring[0], f->ring[0] + 1, "S11");
+    GROUND_BREAKS(t, f->ring[0], ~0ULL, "S11");
+    GROUND_BREAKS(t, f->ring[1], f->ring[0], "S11");
+    GROUND_BREAKS(t, *slab_waits(its), 0, "S11");
+    GROUND_BREAKS(t, *slab_waits(its), 3, "S11");
+    GROUND_BREAKS(t, *slab_virgin(its), ~0U, "S11");
     GROUND_BREAKS(t, ring->bytes, 65, "S11");
-    GROUND_BREAKS(t, ring->limit, 63, "S11");
+    GROUND_BREAKS(t, ring->bytes, ring->limit + 1, "S11");
     GROUND_BREAKS(t, ring->head, 1, "S11");
     GROUND_BREAKS(t, ring->head, 5000000, "S11");
-    GROUND_BREAKS(t, ring->count, 1, "S11");
+    GROUND_BREAKS(t, ring->count, 0, "S11");
     GROUND_BREAKS(t, ring->count, ~0U, "S11");
     GROUND_BREAKS(t, ring->block[0], (void *)0, "S11");
     GROUND_BREAKS(t, ring->block[0], (void *)(p + 64), "S11");
@@ -533,7 +578,8 @@ static const tap_case cases[] = {
     {"slab_guard: one byte past either end: S9", guard_each_side},
     {"slab_guard: aligned blocks: aligned and guarded", guard_aligned},
     {"slab_guard: between the classes and a slab: large blocks, each its own", guard_between},
-    {"slab_guard: a record changed: S9, S11", guard_record},
+    {"slab_guard: a seal changed: S9, S11", guard_seal},
+    {"slab_guard: a seal of a freed block changed: S9", guard_seal_of_free},
     {"slab_guard: realloc in place: the magic moves along", guard_moves_with_realloc},
     {"slab_poison: written while free: S10", poison_is_checked},
     {"slab_quarantine: a full one: the oldest leaves first", quarantine_waits},

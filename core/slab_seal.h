@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_SLAB_SEAL_H
+#define LOAM_SLAB_SEAL_H
+
+/* slab_seal.h - what the guard mode writes around a block, as slab_modes.c and slab_swift.c need it.
+ *
+ *        slot    [ seal of | magic | pad: magic | block: size bytes | slack: magic ] [ seal | ...
+ *                 the slot                        ^ multiple of 8                    8 bytes
+ *                 before                          '------------- room ------------>'
+ *
+ * The seal is the magic word with the block's size and pad in it, twice; or with no size, when the
+ * block is not out. Whoever changes one byte of it makes the two differ. The first byte behind the
+ * largest block of a class is one of a copy, so that it is no size by itself.
+ */
+#include "slab_internal.h"
+
+enum { SEAL_SIZE = 16 }; /* size << 16 | pad / 8, in either half */
+
+static inline uint64_t seal_of(uint64_t magic, size_t size, size_t pad)
+{
+    uint64_t says = (uint64_t)size << SEAL_SIZE | pad >> 3;
+    return magic ^ (says << 32 | says);
+}
+
+typedef struct seal_words {
+    bool whole; /* false: somebody wrote there */
+    size_t size, pad;
+} seal_words;
+
+static inline seal_words seal_read(uint64_t magic, uint64_t seal)
+{
+    uint64_t x = seal ^ magic;
+    uint32_t says = (uint32_t)x;
+    return (seal_words){says == x >> 32, says >> SEAL_SIZE, (size_t)(says & 0xffff) << 3};
+}
+
+/* Bits in which [p, p + n) is not as it should be; both are multiples of 8. */
+LOAM_INLINE uint64_t words_differ(const void *p, size_t n, uint64_t want)
+{
+    const uint64_t *w = p, *end = w + n / 8;
+    uint64_t differ = 0;
+    for (; end - w >= 8 && differ == 0; w += 8)
+        differ = (w[0] ^ want) | (w[1] ^ want) | (w[2] ^ want) | (w[3] ^ want) | (w[4] ^ want) |
+                 (w[5] ^ want) | (w[6] ^ want) | (w[7] ^ want);
+    for (; w < end; w++)
+        differ |= *w ^ want;
+    return differ;
+}
+
+LOAM_INLINE void words_fill(void *p, size_t n, uint64_t value)
+{
+    for (uint64_t *w = p, *end = w + n / 8; w < end; w++)
+        *w = value;
+}
+
+/* Bytes behind a block of so many, up to a multiple of 8, that belong to the slack's magic: `most`
+ * is what the slack can have. */
+LOAM_INLINE size_t slack_end(size_t size, size_t most)
+{
+    size_t end = ((size + 7) & ~(size_t)7) + SLAB_GUARD_MOST;
+    return end < most ? end : most;
+}
+
+/* The slack of a block of size bytes, up to byte `end` of it; the bytes of the block stay. */
+LOAM_INLINE void slack_write(unsigned char *p, size_t size, size_t end, uint64_t magic)
+{
+    uint64_t *w = (uint64_t *)(void *)p + size / 8;
+    unsigned in = 8 * (size & 7); /* bits of the first word that are the block's */
+    if (size >= end)
+        return;
+    *w = (*w & loam_mask64(in)) | (magic >> in << in);
+    words_fill(w + 1, end - (size & ~(size_t)7) - 8, magic);
+}
+
+/* Not 0: somebody wrote there. */
+LOAM_INLINE uint64_t slack_differs(const unsigned char *p, size_t size, size_t end, uint64_t magic)
+{
+    const uint64_t *w = (const uint64_t *)(const void *)p + size / 8;
+    if (size >= end)
+        return 0;
+    return (*w ^ magic) >> 8 * (size & 7) |
+           words_differ(w + 1, end - (size & ~(size_t)7) - 8, magic);
+}
+
+#endif

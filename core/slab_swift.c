@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_swift.c - the modes of `hardened` on a processor's own slabs, at once.
+ *
+ * WHAT   guard, quarantine, zero_free and random together: a block comes, and goes, in one straight
+ *        line, without a lock, a locked instruction or a call. What is not of the kind that
+ *        programs do mostly is left to slab_modes.c, which does the same for every set of modes.
+ *
+ * MODEL  A class's slots follow each other; what lies between two blocks guards both.
+ *
+ *            | seal | magic | block ........ slack | seal | magic | block ... | seal | magic | ...
+ *             8       8       room, as the class has         ^ nothing here
+ *                                                            changes while the block comes and goes
+ *            free    free bit 1   block 0 0 0 0 0 0          seal: magic
+ *            out     free bit 0   block, then slack: magic   seal: magic ^ its size, twice
+ *            waits   free bit 0   block 0 0 0 0 0 0          seal: magic      waiting bit 1
+ *
+ *        alloc   a bit that is drawn of the front's current word; the bytes read 0, the seal says
+ *                free; slack and seal are written.
+ *        free    the seal says out; the magic before, the slack and so the seal behind are whole;
+ *                zeros, seal; the slot goes into the front's ring, and what has waited longest
+ *                there leaves: its free bit is set.
+ *
+ *        The ring is the front's, so that what leaves is always the processor's own: no owner is
+ *        asked. The current word stays until it has nothing more; then it is the one into which a
+ *        block came back last. So the words of a loop's blocks come round before others, with all
+ *        their bits to draw from.
+ *
+ * RULES  S9, S10 and S11 of slab_check.c.
+ * LOCKS  None: interrupts off. The front is the processor's own.
+ * COST   alloc + free of 64 bytes: about twice the instructions of slab_fast.h's.
+ * FROM   slab_fast.h; canaries between the blocks: hardened_malloc.
+ * NOT    Blocks of others' slabs, aligned ones, the shared front.
+ */
+#include "slab_swift.h"
+
+const unsigned char loam_slab__swift_last[2 * SWIFT_PAIR] = {
+    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+};
+
+/* ---- blocks that are longer ---- */
+
+enum { SWIFT_TURN = 4 }; /* pairs that are looked at with one branch */
+
+static bool swift_reads_zero(const void *p, size_t room)
+{
+    const swift_pair *v = p, *end = v + room / SWIFT_PAIR;
+    swift_pair all = {0, 0};
+    for (; end - v >= SWIFT_TURN; v += SWIFT_TURN)
+        all |= (v[0] | v[1]) | (v[2] | v[3]);
+    for (; v < end; v++)
+        all |= *v;
+    return (all[0] | all[1]) == 0;
+}
+
+bool loam_slab__swift_dress_long(const loam_slabs *s, void *block, size_t room, size_t size)
+{
+    unsigned char *p = block;
+    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
+    uint64_t before = ((uint64_t *)(void *)p)[-1];
+    if (((*seal ^ magic) | (before ^ magic)) != 0 || !swift_reads_zero(p, room))
+        return false;
+    slack_write(p, size, slack_end(size, room), magic);
+    *seal = seal_of(magic, size, 0);
+    return true;
+}
+
+bool loam_slab__swift_undress_long(const loam_slabs *s, void *block, size_t room)
+{
+    unsigned char *p = block;
+    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
+    uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), end = slack_end(size, room);
+    if (size - 1 >= room || says != seal_of(0, size, 0) || before != magic ||
+        slack_differs(p, size, end, magic) != 0)
+        return false;
+    __builtin_memset(p, 0, end);
+    *seal = magic;
+    return true;
+}
+
+bool loam_slab__put_swift_long(loam_slabs *s, slab_desc *d, unsigned slot, void *p)
+{
+    const slab_front *f = slab_owner_of(d);
+    uint64_t *wait = slab_waits(d) + (slot >> 6), bit = 1ULL << (slot & 63);
+    if (slab_slot_is_free(d, slot) || slab_bit(slab_waits(d), slot) ||
+        !loam_slab__swift_undress_long(s, p, f->room))
+        return false;
+    loam_irq irq = loam_port_irq_save();
+    if (!slab_is_here(d)) { /* an interrupt handed it over */
+        loam_port_irq_restore(irq);
+        return loam_slab__put_slot(d, slot);
+    }
+    loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
+    swift_wait(s, slab_owner_of(d), slab_wait_of(slab_off(s, p) >> s->shift, slot), irq);
+    return true;
+}
+
+/* ---- for who does not inline them ---- */
+
+void *loam_slab__take_swift(loam_cache *c, size_t size)
+{
+    return slab_take_swift(c, size);
+}
+
+bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner)
+{
+    return slab_put_swift(s, block, owner);
+}
