@@ -27,6 +27,8 @@ PYTHON = ("import json, threading; [json.dumps({str(i): [i] * 3}) for i in range
           "t = threading.Thread(target=lambda: bytearray(300000)); t.start(); t.join()")
 
 
+BEGIN, END = "/* the list */\n", "/* behind it */\n"
+
 # By their objects or the kinds of their sections.
 ELSEWHERE = {"pthread_atfork", "__pthread_atfork", "at_end", "profile_start", "loam_notes_runs"}
 
@@ -89,10 +91,10 @@ def main():
                          ("listed, not run", listed - set(run) - ELSEWHERE)):
         print(f"{title}: {' '.join(sorted(names)) or 'none'}")
     if sys.argv[1:] == ["--write"]:
-        mark = "/* the list */\n"
-        body = "".join(f"*(.text.{name})\n" for name in run)
+        head, rest = text.split(BEGIN)
         with open(SCRIPT, "w") as file:
-            file.write(text[:text.index(mark)] + mark + body)
+            file.write(head + BEGIN + "".join(f"*(.text.{name})\n" for name in run) + END +
+                       rest.split(END)[1])
     return 0
 
 
