@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         p = malloc(100);
         printf("%d\n", p[0] | p[99]);
     }
-    if (strcmp(what, "large") == 0)
+    if (strcmp(what, "large") == 0 && *(char *)calloc(1, 50) == 0)
         for (size_t size = (size_t)1 << 20; size < (size_t)32 << 20; size += (size_t)3 << 20)
             *(char *)malloc(size) = 1;
     if (strcmp(what, "huge") == 0)
