@@ -55,6 +55,7 @@ static void kept_count(slab_kept *k, uint32_t frames, uint32_t blocks)
 static void kept_push(slab_kept *k, slab_desc *d)
 {
     unsigned i = kept_list(d->npages);
+    LOAM_PORT_NOTE_HIDE(d->base, slab_large_bytes(d));
     d->next = k->list[i];
     k->list[i] = d;
     k->lists |= 1ULL << i;
@@ -65,6 +66,7 @@ static void kept_push(slab_kept *k, slab_desc *d)
 static slab_desc *kept_unlink(slab_kept *k, unsigned i, slab_desc **at)
 {
     slab_desc *d = *at;
+    LOAM_PORT_NOTE_SHOW(d->base, slab_large_bytes(d));
     *at = d->next;
     if (k->list[i] == NULL)
         k->lists &= ~(1ULL << i);

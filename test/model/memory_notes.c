@@ -32,6 +32,7 @@ static loam_slabs *slabs(void)
     loam_zone *zone = loam_zone_init(meta, META, false, &ram, 1, &frames);
     loam_zone_add(zone, loam_pa_to_pfn(loam_pa_of(ram.base)), ram.len / LOAM_PAGE_SIZE);
     loam_slab_config_init(&objects);
+    objects.keep_large = 256 << 10;
     return loam_slabs_init(zone, &objects);
 }
 
@@ -64,6 +65,16 @@ static void kmalloc_freed(void)
     unsigned char *p = loam_kmalloc_alloc(k, 1000);
     loam_kmalloc_free(k, p);
     p[100] = 1;
+}
+
+/* A large block that is kept. */
+static void kmalloc_kept(void)
+{
+    loam_kmalloc *k = loam_kmalloc_init(slabs());
+    unsigned char *p = loam_kmalloc_alloc(k, 40000);
+    p[39999] = 1;
+    loam_kmalloc_free(k, p);
+    sink = p[100];
 }
 
 static void kmalloc_moved(void)
@@ -183,11 +194,17 @@ static const struct {
     const char *name;
     void (*fn)(void);
 } deeds[] = {
-    {"slab_freed", slab_freed},       {"slab_never_out", slab_never_out},
-    {"kmalloc_freed", kmalloc_freed}, {"kmalloc_moved", kmalloc_moved},
-    {"heap_freed", heap_freed},       {"heap_reset", heap_reset},
-    {"heap_shrunk", heap_shrunk},     {"pool_freed", pool_freed},
-    {"pool_ended", pool_ended},       {"right", right},
+    {"slab_freed", slab_freed},
+    {"slab_never_out", slab_never_out},
+    {"kmalloc_freed", kmalloc_freed},
+    {"kmalloc_moved", kmalloc_moved},
+    {"kmalloc_kept", kmalloc_kept},
+    {"heap_freed", heap_freed},
+    {"heap_reset", heap_reset},
+    {"heap_shrunk", heap_shrunk},
+    {"pool_freed", pool_freed},
+    {"pool_ended", pool_ended},
+    {"right", right},
 };
 
 static void each_is_found(tap *t)

@@ -146,6 +146,7 @@ NOTED = {  # of the core in a program of its own, by what the block was
     "slab_freed": "8 bytes inside a block of size 64 free'd",
     "slab_never_out": "",
     "kmalloc_freed": "100 bytes inside a block of size 1,024 free'd",
+    "kmalloc_kept": "",
     "kmalloc_moved": "",  # of those without a text memcheck may tell of an older block there
     "heap_freed": "50 bytes inside a block of size 112 free'd",
     "heap_reset": "",
