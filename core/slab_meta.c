@@ -142,6 +142,9 @@ bool loam_slab__frames_resize(loam_slabs *s, void *va, uint64_t was, uint64_t np
     if (npages > (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT ||
         loam_zone_resize(meta_zone_of(s, pfn), pfn, was, npages, LOAM_ZONE_SLAB) != LOAM_OK)
         return false;
+    if (npages > was)
+        LOAM_PORT_NOTE_SHOW((char *)va + (was << LOAM_PAGE_SHIFT), (size_t)(npages - was)
+                                                                       << LOAM_PAGE_SHIFT);
     loam_slab__wear(s, va, (size_t)npages << LOAM_PAGE_SHIFT);
     return true;
 }
