@@ -216,12 +216,70 @@ static void record_says_out(void)
         return;
 }
 
+/* Of a class's own size: the seal is the first byte behind it. */
+static void after_whole(void)
+{
+    flip(112, 112);
+    loam_kmalloc_free(k, block);
+}
+
+/* In the last word of its room but one byte. */
+static void after_nearly(void)
+{
+    flip(108, 108);
+    loam_kmalloc_free(k, block);
+}
+
+static void after_longer(void)
+{
+    flip(1000, 1000);
+    loam_kmalloc_free(k, block);
+}
+
+static void before_longer(void)
+{
+    flip(1000, -1);
+    loam_kmalloc_free(k, block);
+}
+
+/* What is drawn comes back to each slot sooner or later. */
+static void write_until_found(size_t size, long at)
+{
+    block = loam_kmalloc_alloc(k, size);
+    loam_kmalloc_free(k, block);
+    block[at] ^= 0x80;
+    for (int i = 0; i < 100000; i++)
+        loam_kmalloc_free(k, loam_kmalloc_alloc(k, size));
+}
+
+static void late_first(void)
+{
+    write_until_found(100, 0);
+}
+
+static void late_last(void)
+{
+    write_until_found(100, 111);
+}
+
+static void late_seal(void)
+{
+    write_until_found(100, 112);
+}
+
+static void late_longer(void)
+{
+    write_until_found(1000, 1008);
+}
+
 typedef struct damage {
     const char *name, *options;
     void (*run)(void);
     const char *rule, *state, *cache;
     uint64_t size;
 } damage;
+
+#define SWIFT "guard,zero_free,quarantine=16K,random"
 
 static const damage damages[] = {
     {"guard: one byte after: at free", "guard,owner", after_small, "S9 ", "after the block",
@@ -260,6 +318,26 @@ static const damage damages[] = {
      "metadata overwritten", "things", 40},
     {"guard: a free bit of a block that is out: when it is taken", "guard,owner", record_says_out,
      "S11 ", "given out though it is not free", "kmalloc-112", 100},
+    {"all of hardened: one byte after: at free", SWIFT, after_small, "S9 ", "after the block",
+     "kmalloc-112", 100},
+    {"all of hardened: one byte before: at free", SWIFT, before_small, "S9 ", "before the block",
+     "kmalloc-112", 100},
+    {"all of hardened: one byte after a class's own size: at free", SWIFT, after_whole, "S9 ",
+     "after the block", "kmalloc-112", 112},
+    {"all of hardened: one byte after 108: at free", SWIFT, after_nearly, "S9 ", "after the block",
+     "kmalloc-112", 108},
+    {"all of hardened: one byte after 1000: at free", SWIFT, after_longer, "S9 ", "after the block",
+     "kmalloc-1024", 1000},
+    {"all of hardened: one byte before 1000: at free", SWIFT, before_longer, "S9 ",
+     "before the block", "kmalloc-1024", 1000},
+    {"all of hardened: the first byte of a free block: at reuse", SWIFT, late_first, "S10 ",
+     "written after free", "kmalloc-112", 112},
+    {"all of hardened: the last byte of a free slot: at reuse", SWIFT, late_last, "S10 ",
+     "written after free", "kmalloc-112", 112},
+    {"all of hardened: behind a free slot: at reuse", SWIFT, late_seal, "S10 ",
+     "written after free", "kmalloc-112", 112},
+    {"all of hardened: behind a free block of 1000: at reuse", SWIFT, late_longer, "S10 ",
+     "written after free", "kmalloc-1024", 1024},
     {"quarantine: a large block written while waiting: no memory", "quarantine,owner",
      quarantine_without_memory, "S10 ", "written after free", "large", 50000},
 };

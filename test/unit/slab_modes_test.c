@@ -224,6 +224,52 @@ static void quarantine_rules(tap *t)
     GROUND_BREAKS(t, d->large, SLAB_LARGE_OUT, "S11");
 }
 
+/* All that `hardened` turns on in a process: another path than of each mode alone. */
+static void swift_comes_and_goes(tap *t)
+{
+    static const size_t sizes[] = {1, 16, 100, 112, 128, 129, 1000, 5000};
+    unsigned char *p[64];
+    ground_start(t, 256, "guard,zero_free,quarantine=2K,random,shift=14");
+    TAP_CHECK(t, ground.slabs->swift);
+    for (unsigned n = 0; n < 600; n++) {
+        unsigned i = n % 64;
+        size_t size = sizes[(n / 64 + n) % LOAM_ARRAY_LEN(sizes)];
+        if (n >= 64)
+            put(t, p[i]);
+        p[i] = get(t, size);
+        for (size_t b = 0; b < size; b++)
+            TAP_CHECK(t, p[i][b] == 0);
+        TAP_EQ(t, loam_kmalloc_size(ground.k, p[i]), size);
+        __builtin_memset(p[i], 0xff, size);
+        if (n % 8 == 0)
+            TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    }
+    for (unsigned i = 0; i < 64; i++)
+        put(t, p[i]);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[63]), "double free", "quarantined");
+    loam_slabs_shrink(ground.slabs);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+/* What a block gave up in place reads 0 when its slot comes round again. */
+static void swift_shrinks(tap *t)
+{
+    ground_start(t, 256, "guard,zero_free,quarantine=2K,random,shift=14");
+    unsigned char *p = get(t, 1000);
+    __builtin_memset(p, 0xff, 1000);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 600) == p);
+    GROUND_BREAKS(t, p[600], 0, "S9");
+    put(t, p);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    for (unsigned i = 0; i < 200; i++)
+        put(t, get(t, 1000));
+    unsigned char *small = get(t, 112);
+    __builtin_memset(small, 0xff, 112);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, small, 60) == small);
+    put(t, small);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 /* ---- zero, random, owner ---- */
 
 static void zero_reads_zero(tap *t)
@@ -585,6 +631,8 @@ static const tap_case cases[] = {
     {"slab_quarantine: a full one: the oldest leaves first", quarantine_waits},
     {"slab_quarantine: large blocks: wait too, unless too large", quarantine_of_large},
     {"slab_quarantine: its ring changed: S11", quarantine_rules},
+    {"slabs: all of hardened's modes: blocks read 0, rules hold", swift_comes_and_goes},
+    {"slabs: the same: a block shrinks in place: the rest is clear", swift_shrinks},
     {"slab_zero: reused blocks: read 0", zero_reads_zero},
     {"slab_random: same seed, other seed: same walk, other walk", random_follows_seed},
     {"slab_owner: blocks out: size and call site of each", owner_names_sites},
