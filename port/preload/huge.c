@@ -188,9 +188,14 @@ static size_t huge_bytes(const huge_block *b)
     return b->map + b->len;
 }
 
+/* A process with all the mappings that the system allows cannot take a piece out of one: then the
+ * addresses stay, and their memory goes. */
 static void huge_unmap(const huge_block *b)
 {
-    munmap((void *)(b->at - b->map), b->map + b->len + huge_guard());
+    void *map = (void *)(b->at - b->map);
+    size_t len = b->map + b->len + huge_guard();
+    if (munmap(map, len) != 0)
+        (void)madvise(map, len, MADV_DONTNEED);
     (void)limit_change(huge_bytes(b), 0);
 }
 

@@ -113,6 +113,49 @@ int main(int argc, char **argv)
 }
 """
 
+# Three blocks that the system sees as one mapping; no mapping is left when the middle one goes.
+MAPPINGS = r"""
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+static long kib(void)
+{
+    char line[200];
+    long value = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            value = atol(line + 6);
+    fclose(file);
+    return value;
+}
+int main(void)
+{
+    size_t size = (size_t)40 << 20;
+    char *p[3], *pages;
+    (void)kib();
+    for (int i = 0; i < 3; i++)
+        memset(p[i] = malloc(size), 1, size);
+    long before = kib();
+    for (int i = 0;; i++) {
+        pages = mmap(NULL, 4096, i % 2 ? PROT_NONE : PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED)
+            break;
+        if (i == 200000)
+            return 7; /* as many as one likes */
+    }
+    free(p[1]);
+    long after = kib();
+    free(p[0]);
+    free(p[2]);
+    char *q = malloc(100);
+    printf("%d %d\n", before - after > 30000, q != NULL);
+    return 0;
+}
+"""
+
 SPAWNS = r"""
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -330,6 +373,11 @@ def others(tap, folder):
     done = run([program])
     tap.check(done.stdout == "0\n" and done.returncode == 0, "posix_spawn, vfork beside threads",
               [done.stdout, done.stderr])
+    program, _ = build(folder, "mappings", MAPPINGS)
+    done = run([program])
+    tap.check(done.returncode == 7 or done.stdout == "1 1\n",
+              "no mapping is left: a huge block's memory goes all the same",
+              [done.stdout, done.stderr, str(done.returncode)])
     done = run(["/usr/bin/python3", "-c", LATE.format(library=LIBRARY)], library=None)
     tap.check(done.stdout == "True True\n", "dlopen: into a program that runs",
               [done.stdout, done.stderr])
