@@ -445,7 +445,7 @@ bool loam_slab__refill(loam_cache *c, void **object)
             taken = slab_take_fast(c, object);
         }
         loam_port_irq_restore(irq);
-    } while (!taken && loam_slab__take_for(c));
+    } while (!taken && loam_slab__more_for(c));
     return taken;
 }
 

@@ -278,6 +278,15 @@ bool loam_slab__take_for(loam_cache *c)
     return found;
 }
 
+bool loam_slab__more_for(loam_cache *c)
+{
+    const slab_cpu *me = front_cpu(c->slabs);
+    if (loam_slab__take_for(c))
+        return true;
+    /* no order: a wish */
+    return me != NULL && loam_atomic_peek(&me->asked) != FRONT_ASKED && loam_slab__adopt(c);
+}
+
 bool loam_slab__look(loam_slabs *s)
 {
     slab_cpu *me = front_cpu(s);

@@ -388,6 +388,8 @@ bool loam_slab__look(loam_slabs *s);
 /* Takes what others freed of this processor's, until some of it is of this cache; false: it was
  * not, or others have asked for what can be spared. */
 bool loam_slab__take_for(loam_cache *c);
+/* The same, and where there is none the next. */
+bool loam_slab__more_for(loam_cache *c);
 /* A slab with free slots that others handed over becomes this processor's; was there one? */
 bool loam_slab__adopt(loam_cache *c);
 /* Lock held. A slab of the shared front becomes this processor's, if that has a front of its own:
