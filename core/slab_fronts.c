@@ -20,6 +20,10 @@
  *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
  *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
  *        with free slots, and answers 0. What is out stays where it is.
+ *        Offline: every slab goes to the shared front, an empty one only where that has none; then
+ *        the stack is closed, in this order: who finds the stack closed finds the new owner. Frees
+ *        that come later take the lock.
+ *        Modes but hardened: every processor uses the shared front (loam_slabs.locked).
  *        Offline: every slab goes to the shared front, then the stack is closed, in this order: who
  *        finds the stack closed finds the new owner. Frees that come later take the lock.
  *        What waits in quarantine is of the front's own slabs: it leaves before they move.
@@ -142,6 +146,18 @@ static void front_hand_over(loam_list *list, slab_front *shared, loam_list *vict
             loam_list_push(victims, &d->link);
         else
             front_move(d, shared);
+    }
+}
+
+/* Lock held. The empty slab that a front keeps stays for who comes in its place, one a cache. */
+static void front_leave_empty(slab_front *f, slab_front *shared)
+{
+    slab_desc *d = f->empty;
+    /* no order: counts, under the lock */
+    bool stays = f->cache->slabs->keep_empty && loam_atomic_peek(&shared->slabs) == 0;
+    if (d != NULL && stays) {
+        front_move(d, shared);
+        shared->empty = d;
     }
 }
 
@@ -365,6 +381,7 @@ void loam_slabs_offline(loam_slabs *s)
         if (f == NULL)
             continue;
         loam_slab__ring_empty(f, NULL, &victims);
+        front_leave_empty(f, shared);
         front_hand_over(&f->partial, shared, &victims);
         front_hand_over(&f->full, shared, &victims);
     }

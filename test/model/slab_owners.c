@@ -96,6 +96,44 @@ static void taken_over(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Of each cache one empty slab stays behind for who comes next, unless memory is short. */
+static void empty_one_stays(tap *t)
+{
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    slab_desc *d = NULL;
+    for (unsigned cpu = 0; cpu < 2; cpu++) {
+        CPUS_ON(cpu);
+        void *p = loam_cache_alloc(c);
+        TAP_EQ(t, slabs(c), 1); /* the second one adopts it */
+        TAP_CHECK(t, d == NULL || d == desc_of(p));
+        d = desc_of(p);
+        TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+        loam_slabs_offline(cpus.slabs);
+        TAP_EQ(t, slabs(c), 1);
+        TAP_EQ(t, slab_owner_of(d)->cpu, 3);
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    }
+    loam_slabs_online(cpus.slabs);
+    void *p[4];
+    for (unsigned i = 0; i < 4; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(2);
+    void *q = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    CPUS_ON(1);
+    for (unsigned i = 0; i < 4; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, slabs(c), 2);
+    loam_slabs_offline(cpus.slabs);
+    CPUS_ON(2);
+    loam_slabs_offline(cpus.slabs);
+    TAP_EQ(t, slabs(c), 1); /* one is enough */
+    loam_slabs_shrink(cpus.slabs);
+    TAP_EQ(t, slabs(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* Gathered bits of a processor that leaves, and bits for a slab that moved on twice meanwhile. */
 static void moved_on(tap *t)
 {
@@ -421,6 +459,7 @@ static void rules_of_gathered(tap *t)
 static const tap_case cases[] = {
     {"slab pinned: stays; let go: its owner looks again", pinned},
     {"slabs_offline: its slabs are others', late frees arrive", leaves},
+    {"slabs_offline: an empty slab stays, one a cache", empty_one_stays},
     {"slabs_offline: who frees what was left takes the slab over", taken_over},
     {"slabs: a slab that moved on twice: bits find it", moved_on},
     {"slabs_serve: a slab that is another's by now: sent on", sent_on},
