@@ -358,6 +358,21 @@ static void resize_freed(void)
     shared = resize(shared, 300);
 }
 
+static void sized_small(void)
+{
+    free_sized(alloc(100), 5000);
+}
+
+static void sized_large(void)
+{
+    free_sized(alloc(200000), 300000);
+}
+
+static void sized_align(void)
+{
+    free_aligned_sized((char *)alloc(100) + 16, 64, 84);
+}
+
 static void size_of_foreign(void)
 {
     (void)malloc_usable_size(data);
@@ -380,13 +395,23 @@ static void other_thread_double(void)
 static void stopped(tap *t)
 {
     static const wrong_call wrong[] = {
-        {double_small, "double free"},      {double_large, "double free"},
-        {double_huge, "double free"},       {inner_small, "inner free"},
-        {misaligned_small, "misaligned"},   {inner_large, "inner free"},
-        {inner_huge, "inner free"},         {of_stack, "foreign free"},
-        {of_data, "foreign free"},          {of_mapping, "foreign free"},
-        {resize_freed, "use of a free"},    {size_of_foreign, "use of a foreign address"},
-        {other_thread_inner, "inner free"}, {other_thread_double, "double free"},
+        {double_small, "double free"},
+        {double_large, "double free"},
+        {double_huge, "double free"},
+        {inner_small, "inner free"},
+        {misaligned_small, "misaligned"},
+        {inner_large, "inner free"},
+        {inner_huge, "inner free"},
+        {of_stack, "foreign free"},
+        {of_data, "foreign free"},
+        {of_mapping, "foreign free"},
+        {resize_freed, "use of a free"},
+        {size_of_foreign, "use of a foreign address"},
+        {sized_small, "free with a wrong size"},
+        {sized_large, "free with a wrong size"},
+        {sized_align, "free with a wrong alignment"},
+        {other_thread_inner, "inner free"},
+        {other_thread_double, "double free"},
     };
     each_is_stopped(t, wrong, LOAM_ARRAY_LEN(wrong));
 }
