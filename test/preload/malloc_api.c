@@ -475,7 +475,8 @@ static void large_in_holes(tap *t)
     }
     for (unsigned k = 0; k < BLOCKS; k++)
         release(block[k]);
-    TAP_CHECK(t, high - low < most + most / 2);
+    TAP_CHECK(t, high - low <
+                     most + most / 4 * 3); /* a half more, and what a multiple of 32 MiB skips */
 }
 
 static const tap_case cases[] = {
