@@ -9,10 +9,10 @@
 
 /* ---- of this processor's own slabs: nothing is called ---- */
 
-/* Takes the lowest free slot of the current word; false when it has none. Interrupts are off. */
-static inline bool slab_take_fast(loam_cache *c, void **object)
+/* Takes the lowest free slot of the current word of a front, this processor's; false when it has
+ * none. Interrupts are off. */
+static inline bool slab_take_from(slab_front *f, void **object)
 {
-    slab_front *f = slab_front_of(c);
     uint64_t *word = f->word, w = *word;
     if (LOAM_UNLIKELY(w == 0))
         return false;
@@ -21,8 +21,14 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
     slab_head_of(d)->used++;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
     *object = d->base + (first + loam_ctz64(w)) * f->stride;
-    LOAM_PORT_NOTE_ALLOC(c, *object, c->size, c->ctor != NULL);
+    LOAM_PORT_NOTE_ALLOC(f->cache, *object, f->cache->size, f->cache->ctor != NULL);
     return true;
+}
+
+/* The same of a cache. */
+static inline bool slab_take_fast(loam_cache *c, void **object)
+{
+    return slab_take_from(slab_front_of(c), object);
 }
 
 typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE } slab_put;

@@ -266,6 +266,17 @@ static inline bool thread_has_begun(void)
     return loam_port_cpu() < PROCESS_CPUS;
 }
 
+enum {
+    THREAD_STEPS = 1024 / PROCESS_ALIGN, /* sizes to here by steps, larger ones by classes */
+    THREAD_FRONTS = THREAD_STEPS + 20
+};
+
+/* [thread] Its own fronts of the first range's classes, as far as it has asked for their blocks;
+ * NULL: for the slow functions to say, and for ever unless the process is fast (process.kmalloc).
+ * A thread that has no number, or no longer, has none. */
+extern _Thread_local struct slab_front *thread_front[THREAD_FRONTS]
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
 /* ---- huge.c ---- */
 
 void *huge_alloc(size_t size, size_t align);

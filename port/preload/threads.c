@@ -50,6 +50,9 @@ static struct {
 static _Thread_local int rounds_left __attribute__((tls_model("initial-exec")));
 static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 
+_Thread_local struct slab_front *thread_front[THREAD_FRONTS]
+    __attribute__((tls_model("initial-exec")));
+
 static unsigned number_take(void)
 {
     unsigned number = PROCESS_NOBODY;
@@ -102,6 +105,15 @@ static void range_offline(process_range *r)
         loam_zone_offline(r->own);
 }
 
+static void thread_leave(unsigned number)
+{
+    each_range(range_offline);
+    loam_hosted_set_cpu(PROCESS_NOBODY);
+    __builtin_memset(thread_front, 0,
+                     sizeof(thread_front)); /* whoever has the number next has them */
+    number_give(number);
+}
+
 /* Destructors run in rounds, and others may allocate in theirs: this thread ends in the second. */
 static void thread_end(void *value)
 {
@@ -113,9 +125,7 @@ static void thread_end(void *value)
     has_ended = true;
     if (number >= PROCESS_CPUS)
         return;
-    each_range(range_offline);
-    loam_hosted_set_cpu(PROCESS_NOBODY);
-    number_give(number);
+    thread_leave(number);
 }
 
 /* ---- forks ---- */
@@ -244,9 +254,7 @@ void thread_begin(void)
         each_range(range_online);
         rounds_left = ROUNDS;
         if (pthread_setspecific(threads.key, &threads) != 0) {
-            each_range(range_offline);
-            loam_hosted_set_cpu(PROCESS_NOBODY);
-            number_give(number);
+            thread_leave(number);
             has_ended = true; /* nobody would tell of its end */
         }
     }
