@@ -133,7 +133,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     loam_slabs_set_trace(s, config->trace);
 }
 
-/* What follows the struct: the leaves' table, the processors, what is kept, the quarantine's ring. */
+/* What follows the struct: the leaves' table, the processors, what is kept, the ring. */
 static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_slab_config *config)
 {
     loam_slab__leaf_clear(s, nothing);

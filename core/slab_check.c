@@ -21,8 +21,8 @@
  *        S8   a cache's slots and stride fit the slab and the object
  *        S9   the bytes around a block hold their magic (guard)
  *        S10  freed bytes hold the poison (poison, quarantine)
- *        S11  what waits in quarantine is marked so, in its ring, and its bytes add up; a slot's seal
- *             agrees with its bits
+ *        S11  what waits in quarantine is marked so, in its ring, and its bytes add up; a slot's
+ *             seal agrees with its bits
  *        S12  a front is what its place says: of this cache, of this processor, for these frees;
  *             each processor finds its own, or the shared one
  *        S13 to S16, of many processors: slab_check_many.c

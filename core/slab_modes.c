@@ -12,17 +12,18 @@
  *
  *            virgin   [ anything ................................... ]  bit 1
  *            out      magic | block: size bytes | slack: magic ] seal: size    bit 0
- *            waiting  magic | poison .......................... ] seal: none   bit 0, waiting bit 1
+ *            waiting  magic | poison .......................... ] seal: none   bit 0, waits: bit 1
  *            free     magic | poison .......................... ] seal: none   bit 1
  *
  *        A virgin slot was not out since its slab was made: it gets its bytes when it is taken
  *        first, so that memory nobody asked for is not touched.
- *        At least 8 bytes of magic lie before a block, and a seal behind it; at most SLAB_GUARD_MOST
- *        more on either side. The byte at address a is byte a mod 8 of the layer's magic word, which
- *        the random mode draws: who does not know it cannot write over it unseen.
+ *        At least 8 bytes of magic lie before a block, and a seal behind it; SLAB_GUARD_MOST more
+ *        at most on either side. The byte at address a is byte a mod 8 of the layer's magic word,
+ *        which the random mode draws: who does not know it cannot write over it unseen.
  *        The seal says "none" from the free on, whoever frees, long before the owner of the slab is
- *        told: so the second free of a block is refused anywhere, at once. Of two at the same moment
- *        elsewhere one wins the cas; one elsewhere and one at the owner's are found when it is told.
+ *        told: so the second free of a block is refused anywhere, at once. Of two at the same
+ *        moment elsewhere one wins the cas; one elsewhere and one at the owner's are found when it
+ *        is told.
  *        Modes without guard tell the owner at once instead.
  *        Objects with a constructor keep their contents while free: no poison, no zeros for them.
  *
@@ -252,7 +253,7 @@ static bool mode_claim(const loam_slabs *s, const mode_area *a)
     uint32_t out = (uint32_t)seal_of(s->magic, a->size, pad);
     uint32_t none = (uint32_t)seal_of(s->magic, 0, pad);
     const mode_area empty = {a->base, a->block, 0, a->len};
-    /* pairs with the cas of another free of the block */
+    /* pairs with the cas in mode_claim, of another free; no order: alone there is no other */
     if (slab_is_many(s) ? !loam_atomic_cas(half, out, none) : loam_atomic_peek(half) != out)
         return false;
     mode_set_seal(s, &empty);

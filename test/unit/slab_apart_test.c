@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slab_apart_test.c - the layer's own things in a zone apart (config.meta), and its pages that are
  * sealed (config.seal): no object's frame holds any, and what is sealed is never written again. */
-#include "../core/kmalloc_impl.h"
+#include "../../core/kmalloc_impl.h"
 #include "slab_ground.h"
 
 enum {
