@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* slab_quarantine.c - freed blocks that wait before their memory is used again.
  *
- * WHAT   Slots wait in a ring of their front, large blocks in a ring of the layer. What is freed goes
- *        in; what has waited longest leaves for it, and is free from then on.
+ * WHAT   Slots wait in a ring of their front, large blocks in a ring of the layer. What is freed
+ *        goes in; what has waited longest leaves for it, and is free from then on.
  *
  * MODEL             freed                         free: its bit is set
  *                     |                              ^
@@ -11,8 +11,8 @@
  *                                            ^ oldest: the next goes here   for a processor
  *
  *        A slot in a ring is out by its free bit, and waits by its waiting bit: no other free can
- *        be right. A front's ring holds slots of its own slabs only: it is emptied before they move.
- *        What others free waits from the time on at which the owner takes it.
+ *        be right. A front's ring holds slots of its own slabs only: it is emptied before these
+ *        move. What others free waits from the time on at which the owner takes it.
  *
  *        How many: as many as SLAB_WAITING_MOST bytes hold, at most SLAB_WAITING_SLOTS, at least
  *        one: with the words that a class is using they stay in a first-level cache of 32 KiB. A

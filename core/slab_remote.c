@@ -175,7 +175,7 @@ static uint64_t remote_word(slab_remote *r, unsigned word)
     return bits;
 }
 
-/* [own] Bits become slots that wait, which makes others free; returns those that were so already. */
+/* [own] Bits become slots that wait, which makes others free; returns those that were so before. */
 static uint64_t remote_merge_waiting(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims)
 {
     uint64_t had = d->words[word] | slab_waits(d)[word];

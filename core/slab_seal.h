@@ -2,7 +2,7 @@
 #ifndef LOAM_SLAB_SEAL_H
 #define LOAM_SLAB_SEAL_H
 
-/* slab_seal.h - what the guard mode writes around a block, as slab_modes.c and slab_swift.c need it.
+/* slab_seal.h - what the guard mode writes around a block, for slab_modes.c and slab_swift.c.
  *
  *        slot    [ seal of | magic | pad: magic | block: size bytes | slack: magic ] [ seal | ...
  *                 the slot                        ^ multiple of 8                    8 bytes
