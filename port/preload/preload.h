@@ -67,6 +67,8 @@ typedef struct process {
      * watched (watch.h), or has modes: nothing there asks whether the layers are slow. */
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
     loam_kmalloc *swift;                     /* [atomic] the same where the layers are swift */
+    loam_slabs *plain;                       /* [atomic] those of kmalloc */
+    uintptr_t base, len;                     /* [atomic] their window; len 0: as kmalloc NULL */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
     loam_slab_config slabs;                  /* [init] */
     _Alignas(LOAM_PAGE_SIZE) loam_lock lock; /* start, further ranges */

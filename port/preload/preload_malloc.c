@@ -9,7 +9,7 @@
  *            thread_front   [16 | 32 | 48 | NULL | 80 | ... 1024 | 1280 | ... 32768]
  *                             '--> front --> current word      NULL: not asked yet
  * LOCKS  None of its own.
- * COST   A pair of 64 bytes has 72 instructions, two less than kmalloc's.
+ * COST   A pair of 64 bytes has 70 instructions, four less than kmalloc's.
  * FROM   -
  * NOT    -
  */
@@ -272,13 +272,17 @@ static LOAM_NOINLINE void far_free(void *p, const slab_desc *far, const void *ca
 
 LOAM_INLINE bool fast_free(void *p, slab_desc **far)
 {
-    const loam_kmalloc *k = loam__process.kmalloc;
     uint64_t *word;
-    loam_irq irq;
+    uintptr_t off = (uintptr_t)p - loam__process.base;
     *far = NULL;
-    slab_put put = k != NULL ? kmalloc_put_plain(k, p, far, &word, &irq) : SLAB_PUT_REFUSED;
+    if (LOAM_UNLIKELY(off >= loam__process.len))
+        return false;
+    loam_irq irq = loam_port_irq_save();
+    slab_put put = slab_put_fast(loam__process.plain, off, loam__process.kmalloc, far, &word);
     if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
         (void)loam_slab__settle(*far, word, irq);
+    else
+        loam_port_irq_restore(irq);
     return LOAM_LIKELY(put != SLAB_PUT_REFUSED);
 }
 

@@ -111,6 +111,11 @@ static void process_set_ranges(process *self, uint32_t ranges)
     if (!process_is_watched() && (self->slabs.modes == 0 || first->slabs->swift))
         loam_atomic_ptr_store((void **)(first->slabs->swift ? &self->swift : &self->kmalloc),
                               first->kmalloc);
+    if (self->kmalloc != NULL) { /* no order: nobody has a block before */
+        loam_atomic_ptr_store((void **)&self->plain, first->slabs);
+        self->base = first->slabs->base;
+        self->len = first->slabs->len;
+    }
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));
 }
