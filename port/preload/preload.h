@@ -100,10 +100,12 @@ extern process_conf loam__conf __attribute__((visibility("hidden")));
 
 void conf_read(void);
 
-/* From which size on blocks are mapped alone. */
+/* From which size on blocks are mapped alone: in a range that is small, because addresses are few, a
+ * large block leaves too much beside it unused. Of a process that has started. */
 static inline size_t process_huge_from(void)
 {
-    return loam__conf.guard_pages ? PROCESS_GUARDED : PROCESS_HUGE;
+    size_t share = loam__process.range[0].pages.len / 16; /* it stays as it is from the start */
+    return loam__conf.guard_pages ? PROCESS_GUARDED : share < PROCESS_HUGE ? share : PROCESS_HUGE;
 }
 
 /* ---- out.c ---- */

@@ -293,6 +293,7 @@ static _Thread_local struct {
 } lately __attribute__((tls_model("initial-exec")));
 
 enum { LATELY = 256 };
+#define LAST_RESORT ((size_t)64 << 10) /* blocks from here on may be mapped alone */
 
 static void *range_alloc(process_range *r, const wish *w)
 {
@@ -352,5 +353,7 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller)
     void *alone = must || size >= process_huge_from() ? huge_alloc(size, align) : NULL;
     if (alone != NULL || must)
         return alone;
-    return every_range(&(wish){size, align, zero, caller});
+    void *p = every_range(&(wish){size, align, zero, caller});
+    /* addresses that are too few for a range are enough for a block */
+    return p != NULL || size < LAST_RESORT ? p : huge_alloc(size, align);
 }

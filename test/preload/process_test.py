@@ -317,6 +317,31 @@ def fills(tap, program, name, most, **how):
     tap.check(good, name, [done.stdout, done.stderr, f"exit code {done.returncode}"])
 
 
+# How many MiB of so large blocks there are.
+LARGE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv)
+{
+    size_t size = (size_t)atol(argv[argc - 1]), sum = 0;
+    for (char *block; (block = malloc(size)) != NULL; sum += size)
+        block[size - 1] = 1;
+    printf("%zu\n", sum >> 20);
+    return 0;
+}
+"""
+
+
+def large(tap, folder):
+    """Ranges take a quarter of the addresses each, and a block half of a range is the only one in
+    it: large ones have to find what ranges leave."""
+    program, _ = build(folder, "large", LARGE)
+    for size, least in ((30, 120), (5, 150), (1, 150)):
+        done = run([program, str(size * MIB)], limits=[(resource.RLIMIT_AS, 200 * MIB)])
+        tap.check(done.returncode == 0 and int(done.stdout) >= least,
+                  f"ulimit -v: of 200 MiB, {least} in blocks of {size}", [done.stdout, done.stderr])
+
+
 def limits(tap, folder):
     program, _ = build(folder, "fills", FILLS)
     fills(tap, program, "limit=64M: so much and no more; freed, as much again", 64 * MIB,
@@ -417,6 +442,7 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="loam-process-") as folder:
         limits(tap, folder)
+        large(tap, folder)
         reserved(tap)
         locked(tap, folder)
         others(tap, folder)
