@@ -297,6 +297,25 @@ static inline size_t slab_large_size(const slab_desc *d)
     return (size_t)loam_atomic_peek64(&d->size);
 }
 
+static inline void slab_large_name(slab_desc *d, const void *owner, size_t size, const void *site)
+{
+    /* no order: views may see what is half said */
+    loam_atomic_ptr_store(&d->owner, (void *)(uintptr_t)owner);
+    loam_atomic_poke64(&d->size, size);
+    loam_atomic_ptr_store(&d->site, (void *)(uintptr_t)site);
+}
+
+/* A block that waits is the caller's, and is given out. */
+static inline void slab_large_give_out(slab_desc *d, const void *owner, size_t size,
+                                       const void *site)
+{
+    uint8_t now = loam_atomic_byte_peek(&d->large); /* no order: it waits for the caller alone */
+    uint8_t out = (uint8_t)((now & (unsigned)SLAB_LARGE_LEAD) | SLAB_LARGE_OUT);
+    slab_large_name(d, owner, size, site);
+    /* pairs with the cas in kept_claim: what the descriptor says was written before */
+    (void)loam_atomic_byte_cas(&d->large, now, out);
+}
+
 /* Freed objects of a cache with a constructor keep their contents. */
 static inline bool slab_poisons(const loam_cache *c)
 {
@@ -584,8 +603,6 @@ void *loam_slab__large_zeroed(loam_slabs *s, const void *owner, size_t size, siz
 void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, uint64_t size);
 /* Whose a block is, how large, and who asked; it is the caller's. */
 void loam_slab__large_name(slab_desc *d, const void *owner, size_t size, const void *site);
-/* A block that is out is on its way back; false: it is none, or was claimed before. */
-bool loam_slab__large_claim(slab_desc *d, const void *p);
 /* Keeps the block or gives its frames back; it is claimed. */
 void loam_slab__large_release(loam_slabs *s, slab_desc *d);
 /* Its descriptor is clear, and nobody's; the block was claimed. Its frames. */
@@ -598,15 +615,16 @@ bool loam_slab__large_resize(loam_slabs *s, slab_desc *d, size_t size);
 /* Bytes for the block in its frames. */
 size_t loam_slab__large_room(const loam_slabs *s, const slab_desc *d);
 
+/* ---- slab_kept.c ---- */
+
+/* A block that is out is on its way back; false: it is none, or was claimed before. */
+bool loam_slab__large_claim(slab_desc *d, const void *p);
 /* Without modes, a trace or an aligned address: a block out of what is kept; NULL: the general way.
  */
 void *loam_slab__large_again(loam_slabs *s, const void *owner, size_t size, const void *site);
 /* Without modes or a trace: frees a large block of this owner that starts at an offset of the
  * window; false: it is none, nothing done. */
 bool loam_slab__large_put(loam_slabs *s, uintptr_t off, const void *owner);
-
-/* ---- slab_kept.c ---- */
-
 /* A kept block of so many frames, or a few more, that lies at a multiple of the slab size: it is
  * the caller's, and waits. NULL: none. */
 slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages);

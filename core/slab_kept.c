@@ -35,7 +35,7 @@ enum {
 /* ---- lists; the lock is held ---- */
 
 /* Of sizes from 1 to what is below list SLAB_KEPT_LISTS. */
-static unsigned kept_list(uint64_t npages)
+static inline unsigned kept_list(uint64_t npages)
 {
     unsigned log2 = loam_log2_floor(npages);
     return 4 * log2 + (unsigned)(npages << 2 >> log2 & 3);
@@ -46,16 +46,16 @@ static inline uint32_t kept_frames(const slab_kept *k)
     return loam_atomic_peek(&k->frames); /* no order: written with the lock alone */
 }
 
-static void kept_count(slab_kept *k, uint32_t frames, uint32_t blocks)
+static inline void kept_count(slab_kept *k, uint32_t frames, uint32_t blocks)
 {
     loam_atomic_store(&k->frames, kept_frames(k) + frames); /* no order: others read a hint */
     k->blocks += blocks;
 }
 
-static void kept_push(slab_kept *k, slab_desc *d)
+static inline void kept_push(slab_kept *k, slab_desc *d)
 {
     unsigned i = kept_list(d->npages);
-    LOAM_PORT_NOTE_HIDE(d->base, slab_large_bytes(d));
+    LOAM_PORT_NOTE_KEEP(d->base, slab_large_bytes(d));
     d->next = k->list[i];
     k->list[i] = d;
     k->lists |= 1ULL << i;
@@ -63,10 +63,10 @@ static void kept_push(slab_kept *k, slab_desc *d)
 }
 
 /* Takes the block at this place off list i. */
-static slab_desc *kept_unlink(slab_kept *k, unsigned i, slab_desc **at)
+static inline slab_desc *kept_unlink(slab_kept *k, unsigned i, slab_desc **at)
 {
     slab_desc *d = *at;
-    LOAM_PORT_NOTE_SHOW(d->base, slab_large_bytes(d));
+    LOAM_PORT_NOTE_TAKE(d->base, slab_large_bytes(d));
     *at = d->next;
     if (k->list[i] == NULL)
         k->lists &= ~(1ULL << i);
@@ -74,9 +74,11 @@ static slab_desc *kept_unlink(slab_kept *k, unsigned i, slab_desc **at)
     return d;
 }
 
-static slab_desc *kept_pick(slab_kept *k, unsigned i, uint64_t least, uint64_t most)
+static inline slab_desc *kept_pick(slab_kept *k, unsigned i, uint64_t least, uint64_t most)
 {
     slab_desc **at = &k->list[i];
+    if (LOAM_LIKELY(*at != NULL && (*at)->npages == least))
+        return kept_unlink(k, i, at);
     for (unsigned n = 0; n < KEPT_LOOKS && *at != NULL; n++, at = &(*at)->next) {
         if ((*at)->npages >= least && (*at)->npages <= most)
             return kept_unlink(k, i, at);
@@ -106,18 +108,18 @@ static uint32_t kept_parts(const loam_slabs *s)
     return slab_is_many(s) ? s->ncpus + 1 : 1;
 }
 
-static slab_kept *kept_mine(const loam_slabs *s)
+static inline slab_kept *kept_mine(const loam_slabs *s)
 {
     unsigned cpu = loam_port_cpu();
     return &s->kept[!slab_is_many(s) ? 0 : cpu < s->ncpus ? cpu : s->ncpus];
 }
 
-static loam_irq kept_lock(const loam_slabs *s, slab_kept *k)
+static inline loam_irq kept_lock(const loam_slabs *s, slab_kept *k)
 {
     return slab_is_many(s) ? loam_lock_acquire(&k->lock) : loam_port_irq_save();
 }
 
-static void kept_unlock(const loam_slabs *s, slab_kept *k, loam_irq irq)
+static inline void kept_unlock(const loam_slabs *s, slab_kept *k, loam_irq irq)
 {
     if (slab_is_many(s))
         loam_lock_release(&k->lock, irq);
@@ -137,7 +139,7 @@ static bool kept_go(loam_slabs *s, slab_desc *gone)
 }
 
 /* least: in one of the lists, and most in that or the next. */
-static inline slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
+LOAM_INLINE slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
 {
     slab_kept *k = kept_mine(s);
     slab_desc *d = NULL;
@@ -154,29 +156,87 @@ static inline slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
     return d;
 }
 
-slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages)
+/* The most frames of a block that is given for so many. */
+static inline uint64_t kept_most(uint64_t npages)
 {
-    return kept_find(s, npages, npages + npages / 8);
+    return npages + npages / 8;
 }
 
-bool loam_slab__keep(loam_slabs *s, slab_desc *d)
+slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages)
 {
-    uint32_t most = s->kept_frames;
-    if (d->npages > most / 2)
-        return false;
-    slab_desc *gone = NULL;
-    slab_kept *k = kept_mine(s);
-    loam_irq irq = kept_lock(s, k);
-    most -= d->npages;
-    if (LOAM_UNLIKELY(kept_frames(k) > most))
-        gone = kept_thin(k, most, KEPT_GOES);
+    return kept_find(s, npages, kept_most(npages));
+}
+
+/* The lock is held, and given back: some go to make room. */
+static LOAM_NOINLINE bool kept_push_crowded(loam_slabs *s, slab_kept *k, slab_desc *d, loam_irq irq)
+{
+    uint32_t most = s->kept_frames - d->npages;
+    slab_desc *gone = kept_thin(k, most, KEPT_GOES);
     bool room = kept_frames(k) <= most;
     if (room)
         kept_push(k, d);
     kept_unlock(s, k, irq);
-    if (LOAM_UNLIKELY(gone != NULL))
-        (void)kept_go(s, gone);
+    (void)kept_go(s, gone);
     return room;
+}
+
+LOAM_INLINE bool kept_keep(loam_slabs *s, slab_desc *d)
+{
+    uint32_t npages = d->npages, most = s->kept_frames;
+    if (npages > most / 2)
+        return false;
+    slab_kept *k = kept_mine(s);
+    loam_irq irq = kept_lock(s, k);
+    if (LOAM_UNLIKELY(kept_frames(k) > most - npages))
+        return kept_push_crowded(s, k, d, irq);
+    kept_push(k, d);
+    kept_unlock(s, k, irq);
+    return true;
+}
+
+bool loam_slab__keep(loam_slabs *s, slab_desc *d)
+{
+    return kept_keep(s, d);
+}
+
+/* ---- the short ways ---- */
+
+static inline bool kept_claim(slab_desc *d, const void *p)
+{
+    uint8_t seen = loam_atomic_byte_peek(&d->large); /* no order: the cas asks again */
+    /* pairs with the cas in slab_large_give_out */
+    return (seen & SLAB_LARGE_OUT) != 0 && slab_large_block(d) == p &&
+           loam_atomic_byte_cas(&d->large, seen, (uint8_t)(seen & ~(unsigned)SLAB_LARGE_OUT));
+}
+
+bool loam_slab__large_claim(slab_desc *d, const void *p)
+{
+    return kept_claim(d, p);
+}
+
+void *loam_slab__large_again(loam_slabs *s, const void *owner, size_t size, const void *site)
+{
+    size_t npages = (size - 1) >> LOAM_PAGE_SHIFT, half = (s->mask + 1) >> LOAM_PAGE_SHIFT >> 1;
+    if (npages >= s->kept_frames / 2 || *s->slow)
+        return NULL;
+    npages = (npages > half ? npages : half) + 1;
+    slab_desc *d = kept_find(s, npages, kept_most(npages));
+    if (d == NULL)
+        return NULL;
+    slab_large_give_out(d, owner, size, site);
+    return d->base;
+}
+
+bool loam_slab__large_put(loam_slabs *s, uintptr_t off, const void *owner)
+{
+    slab_desc *d = slab_desc_at(s, off);
+    /* no order: what is out stays what it is */
+    if (d->kind != SLAB_LARGE || *s->slow || loam_atomic_ptr_peek(&d->owner) != owner ||
+        !kept_claim(d, (const void *)(s->base + off)))
+        return false;
+    if (s->kept == NULL || !kept_keep(s, d))
+        loam_slab__large_give_back(s, d);
+    return true;
 }
 
 /* ---- frames of slabs ---- */

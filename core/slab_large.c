@@ -161,20 +161,12 @@ static slab_desc *large_build(loam_slabs *s, const large_wish *wish, unsigned ch
 
 void loam_slab__large_name(slab_desc *d, const void *owner, size_t size, const void *site)
 {
-    /* no order: views may see what is half said */
-    loam_atomic_ptr_store(&d->owner, (void *)(uintptr_t)owner);
-    loam_atomic_poke64(&d->size, size);
-    loam_atomic_ptr_store(&d->site, (void *)(uintptr_t)site);
+    slab_large_name(d, owner, size, site);
 }
 
-/* A block that waits is the caller's, and is given out. */
 static void large_give_out(slab_desc *d, const large_wish *wish)
 {
-    uint8_t now = loam_atomic_byte_peek(&d->large); /* no order: it waits for the caller alone */
-    uint8_t out = (uint8_t)((now & (unsigned)SLAB_LARGE_LEAD) | SLAB_LARGE_OUT);
-    loam_slab__large_name(d, wish->owner, wish->size, wish->site);
-    /* pairs with the cas in loam_slab__large_claim: what the descriptor says was written before */
-    (void)loam_atomic_byte_cas(&d->large, now, out);
+    slab_large_give_out(d, wish->owner, wish->size, wish->site);
 }
 
 static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
@@ -197,18 +189,6 @@ static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
     }
     slab_unlock(s, irq);
     return d;
-}
-
-void *loam_slab__large_again(loam_slabs *s, const void *owner, size_t size, const void *site)
-{
-    size_t npages = (size - 1) >> LOAM_PAGE_SHIFT, half = (s->mask + 1) >> LOAM_PAGE_SHIFT >> 1;
-    if (npages >= s->kept_frames / 2 || *s->slow)
-        return NULL;
-    slab_desc *d = loam_slab__kept_take(s, (npages > half ? npages : half) + 1);
-    if (d == NULL)
-        return NULL;
-    large_give_out(d, &(large_wish){.owner = owner, .site = site, .size = size});
-    return d->base;
 }
 
 static slab_desc *large_obtain(loam_slabs *s, const large_wish *wish)
@@ -273,31 +253,11 @@ void *loam_slab__large_zeroed(loam_slabs *s, const void *owner, size_t size, siz
     return p != NULL && !wish.zero ? __builtin_memset(p, 0, size) : p;
 }
 
-bool loam_slab__large_claim(slab_desc *d, const void *p)
-{
-    uint8_t seen = loam_atomic_byte_peek(&d->large); /* no order: the cas asks again */
-    /* pairs with the cas in large_give_out */
-    return (seen & SLAB_LARGE_OUT) != 0 && slab_large_block(d) == p &&
-           loam_atomic_byte_cas(&d->large, seen, (uint8_t)(seen & ~(unsigned)SLAB_LARGE_OUT));
-}
-
 void loam_slab__large_release(loam_slabs *s, slab_desc *d)
 {
     loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, slab_large_block(d), slab_large_size(d));
     if (s->kept == NULL || !loam_slab__keep(s, d))
         loam_slab__large_give_back(s, d);
-}
-
-bool loam_slab__large_put(loam_slabs *s, uintptr_t off, const void *owner)
-{
-    slab_desc *d = slab_desc_at(s, off);
-    /* no order: what is out stays what it is */
-    if (d->kind != SLAB_LARGE || *s->slow || loam_atomic_ptr_peek(&d->owner) != owner ||
-        !loam_slab__large_claim(d, (const void *)(s->base + off)))
-        return false;
-    if (s->kept == NULL || !loam_slab__keep(s, d))
-        loam_slab__large_give_back(s, d);
-    return true;
 }
 
 unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d)

@@ -17,6 +17,8 @@
  *                                  the block is no more: nobody may touch its bytes
  *   LOAM_PORT_NOTE_HIDE(p, len)    nobody may touch these bytes, until they are a block's
  *   LOAM_PORT_NOTE_SHOW(p, len)    or anybody's again
+ *   LOAM_PORT_NOTE_KEEP(p, len)    as HIDE: a block that was freed is kept for the next request
+ *   LOAM_PORT_NOTE_TAKE(p, len)    as SHOW: it is kept no more
  *
  * The layers with modes (guard, poison, ...) tell nothing: they look at such bytes themselves.
  */
@@ -32,6 +34,8 @@
 #define LOAM_PORT_NOTE_FREE(owner, p, len)         LOAM_PORT_NOTE_NONE(p, len)
 #define LOAM_PORT_NOTE_HIDE(p, len)                LOAM_PORT_NOTE_NONE(p, len)
 #define LOAM_PORT_NOTE_SHOW(p, len)                LOAM_PORT_NOTE_NONE(p, len)
+#define LOAM_PORT_NOTE_KEEP(p, len)                LOAM_PORT_NOTE_NONE(p, len)
+#define LOAM_PORT_NOTE_TAKE(p, len)                LOAM_PORT_NOTE_NONE(p, len)
 #endif
 
 #endif

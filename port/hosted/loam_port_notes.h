@@ -40,12 +40,16 @@ _Static_assert(LOAM_HOSTED_NOTES >= 0 && LOAM_HOSTED_NOTES <= 3, "LOAM_HOSTED_NO
 #define LOAM_PORT_NOTE_ALLOC(owner, p, len, keeps) ((void)(0 && (uintptr_t)(p) != 0))
 #define LOAM_PORT_NOTE_RESIZE(owner, p, old, len)  ((void)(0 && (uintptr_t)(p) != 0))
 #define LOAM_PORT_NOTE_FREE(owner, p, len)         ((void)(0 && (uintptr_t)(p) != 0))
+#define LOAM_PORT_NOTE_KEEP(p, len)                ((void)(0 && (uintptr_t)(p) + (size_t)(len) != 0))
+#define LOAM_PORT_NOTE_TAKE(p, len)                ((void)(0 && (uintptr_t)(p) + (size_t)(len) != 0))
 #elif LOAM_HOSTED_NOTES == 2
 #define LOAM_PORT_NOTE_BEGIN(owner)                loam_notes_begin(owner)
 #define LOAM_PORT_NOTE_END(owner)                  loam_notes_end(owner)
 #define LOAM_PORT_NOTE_ALLOC(owner, p, len, keeps) loam_notes_take((owner), (p), (len), (keeps))
 #define LOAM_PORT_NOTE_RESIZE(owner, p, old, len)  loam_notes_resize((owner), (p), (old), (len))
 #define LOAM_PORT_NOTE_FREE(owner, p, len)         loam_notes_give((owner), (p), (len))
+#define LOAM_PORT_NOTE_KEEP(p, len)                loam_notes_hide((p), (len))
+#define LOAM_PORT_NOTE_TAKE(p, len)                loam_notes_show((p), (len))
 #elif LOAM_HOSTED_NOTES == 3
 #include <sanitizer/asan_interface.h>
 #define LOAM_PORT_NOTE_BEGIN(owner)                ((void)(owner))
@@ -56,6 +60,8 @@ _Static_assert(LOAM_HOSTED_NOTES >= 0 && LOAM_HOSTED_NOTES <= 3, "LOAM_HOSTED_NO
 #define LOAM_PORT_NOTE_FREE(owner, p, len) __asan_poison_memory_region((p), (len))
 #define LOAM_PORT_NOTE_HIDE(p, len)        __asan_poison_memory_region((p), (len))
 #define LOAM_PORT_NOTE_SHOW(p, len)        __asan_unpoison_memory_region((p), (len))
+#define LOAM_PORT_NOTE_KEEP(p, len)        __asan_poison_memory_region((p), (len))
+#define LOAM_PORT_NOTE_TAKE(p, len)        __asan_unpoison_memory_region((p), (len))
 #endif
 
 #endif

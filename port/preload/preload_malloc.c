@@ -70,12 +70,12 @@ static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
 {
     void *p;
     const loam_kmalloc *k = loam__process.kmalloc;
-    if (swift_alloc(size, &p) || next_alloc(size, &p))
-        return p;
     if (k != NULL && size > k->max) {
         p = loam_slab__large_again(k->slabs, k, size, caller);
         if (p != NULL)
             return p;
+    } else if (next_alloc(size, &p) || swift_alloc(size, &p)) {
+        return p;
     }
     return slow_alloc(size, PROCESS_ALIGN, false, caller);
 }

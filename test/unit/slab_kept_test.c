@@ -246,6 +246,8 @@ static void grows_in_place(tap *t)
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 400000) == p);
     TAP_CHECK(t, loam_kmalloc_size(ground.k, p) >= 400000);
     p[399999] = 1;
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 430000) == p); /* by little: with room */
+    TAP_CHECK(t, loam_kmalloc_size(ground.k, p) >= 470000);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     TAP_RULE(t, loam_zone_check(ground.zone), NULL);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 65536), "inner free", "inner");
