@@ -17,23 +17,31 @@ static size_t pages_allowed(void)
     return (size_t)limit.rlim_cur;
 }
 
+#define PAGES_LOOSE ((size_t)512 << 20) /* a range of so many keeps the step beside it */
+
 /* Maps a multiple of the step at a multiple of it, with a page on either side that nobody can
- * touch; what lies beside that goes back. */
-static unsigned char *pages_map(size_t len)
+ * touch; what lies beside that goes back, unless addresses are many. */
+static bool pages_map(loam_pages *pages, size_t len)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), around = len + LOAM_PAGES_STEP + 2 * page;
     void *mapped = around < len ? MAP_FAILED
                                 : mmap(NULL, around, PROT_NONE,
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED)
-        return NULL;
+        return false;
     uintptr_t from = (uintptr_t)mapped, to = from + around;
     uintptr_t base = (uintptr_t)loam_align_up(from + page, LOAM_PAGES_STEP);
-    if (base - page != from)
-        munmap(mapped, base - page - from);
-    if (base + len + page != to)
-        munmap((void *)(base + len + page), to - (base + len + page));
-    return (unsigned char *)base;
+    if (len < PAGES_LOOSE) {
+        if (base - page != from)
+            munmap(mapped, base - page - from);
+        if (base + len + page != to)
+            munmap((void *)(base + len + page), to - (base + len + page));
+        from = base - page;
+        to = base + len + page;
+    }
+    *pages = (loam_pages){
+        .base = (unsigned char *)base, .len = len, .map = (void *)from, .mapped = to - from};
+    return true;
 }
 
 loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool huge)
@@ -46,14 +54,13 @@ loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool h
     len = (size_t)loam_align_down(len, LOAM_PAGES_STEP);
     if (len < least)
         len = least;
-    while ((pages->base = pages_map(len)) == NULL) {
+    while (!pages_map(pages, len)) {
         if (len == least)
             return LOAM_ENOMEM;
         len = (size_t)loam_align_down(len / 2, LOAM_PAGES_STEP);
         if (len < least)
             len = least;
     }
-    pages->len = len;
     if (huge)
         madvise(pages->base, len, MADV_HUGEPAGE); /* where the system knows of it */
     return LOAM_OK;
@@ -85,8 +92,7 @@ bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
 
 void loam_pages_release(loam_pages *pages)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
     if (pages->base != NULL)
-        munmap(pages->base - page, pages->len + 2 * page);
+        munmap(pages->map, pages->mapped);
     *pages = (loam_pages){.base = NULL};
 }

@@ -7,8 +7,8 @@
  *     base                          ready                                   len
  *      |  readable and writable       |  reserved: no memory, any access faults |
  *
- * A page on either side belongs to the range, too, and faults: what lies beside a range is never
- * another's memory.
+ * A page and more on either side belongs to the range, too, and faults: what lies beside a range is
+ * never another's memory.
  *
  * Reserved addresses cost nothing: not memory, not the system's promise of memory. Growing asks for
  * that promise in steps of 2 MiB; the memory itself comes when a page is touched.
@@ -24,6 +24,8 @@ typedef struct loam_pages {
     size_t len, ready;    /* multiples of it */
     uint64_t asked;       /* calls of loam_pages_grow */
     uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
+    void *map;            /* with what belongs to the range beside it */
+    size_t mapped;
 } loam_pages;
 
 /* Reserves addresses: `want` bytes, or half as many, or a quarter, ... down to `least`, but never

@@ -105,7 +105,8 @@ static void process_seal(void *va, size_t len)
 /* Lock held. The process's first page changes. */
 static void process_set_ranges(process *self, uint32_t ranges)
 {
-    (void)mprotect(self, LOAM_PAGE_SIZE, PROT_READ | PROT_WRITE);
+    if (ranges > 1) /* sealed by now */
+        (void)mprotect(self, LOAM_PAGE_SIZE, PROT_READ | PROT_WRITE);
     loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
     const process_range *first = &self->range[0];
     if (!process_is_watched() && (self->slabs.modes == 0 || first->slabs->swift))
