@@ -11,7 +11,8 @@
  * LOCKS  One, around the table; held over a system call that unmaps only when a block moves.
  * COST   O(1) and the system's.
  * FROM   -
- * NOT    Keeping mappings for the next block: what is this large pays for its pages.
+ * NOT    Keeping mappings without guard pages for the next block: what is this large pays for its
+ *        pages. With them: huge_kept.c.
  */
 #define _GNU_SOURCE
 #include "preload.h"
@@ -164,7 +165,10 @@ static void *huge_map(size_t len)
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return NULL;
-    if (guard == 0 || mprotect(map + guard, len, PROT_READ | PROT_WRITE) == 0)
+    bool open = guard == 0 || mprotect(map + guard, len, PROT_READ | PROT_WRITE) == 0;
+    if (open && loam__conf.huge_from != 0 && len >= loam__conf.huge_from)
+        madvise(map + guard, len, MADV_HUGEPAGE); /* where the system knows of it */
+    if (open)
         return map + guard;
     munmap(map, len + 2 * guard);
     return NULL;
@@ -174,11 +178,14 @@ static void *huge_map(size_t len)
 static void *huge_take(size_t len)
 {
     size_t all = len + huge_guard();
-    if (!limit_change(0, all))
-        return NULL;
-    void *map = huge_map(len);
-    if (map == NULL)
-        (void)limit_change(all, 0);
+    void *map = NULL;
+    for (unsigned turn = 0; turn < 2 && map == NULL && (turn == 0 || huge_drop_kept()); turn++) {
+        if (!limit_change(0, all))
+            continue;
+        map = huge_map(len);
+        if (map == NULL)
+            (void)limit_change(all, 0);
+    }
     return map;
 }
 
@@ -254,7 +261,9 @@ void *huge_alloc(size_t size, size_t align)
     around = align > LOAM_PAGE_SIZE ? align : 0;
     if (len + around > PTRDIFF_MAX - 2 * huge_guard())
         return NULL;
-    void *map = huge_take(len + around);
+    void *map = huge_guard() != 0 && around == 0 ? huge_again(len) : NULL;
+    if (map == NULL)
+        map = huge_take(len + around);
     if (map == NULL)
         return NULL;
     uintptr_t from = (uintptr_t)map;
@@ -283,7 +292,8 @@ bool huge_free(void *p)
     if (!huge_leave(p, &b))
         return false;
     huge_verify(&b);
-    huge_unmap(&b);
+    if (huge_guard() == 0 || b.map != huge_guard() || !huge_keep(p, b.len))
+        huge_unmap(&b);
     return true;
 }
 
@@ -385,9 +395,11 @@ void huge_each(huge_fn *fn, void *ctx)
 void huge_freeze(void)
 {
     (void)loam_lock_acquire(&huge.lock);
+    huge_kept_freeze();
 }
 
 void huge_thaw(void)
 {
+    huge_kept_thaw();
     loam_lock_release(&huge.lock, loam_port_irq_save());
 }

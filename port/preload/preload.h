@@ -296,6 +296,20 @@ void *huge_realloc(void *p, size_t size);
 /* Takes the table's lock, for a fork; gives it back. */
 void huge_freeze(void);
 void huge_thaw(void);
+
+/* ---- huge_kept.c: only with guard pages ---- */
+
+/* Keeps a freed block of so many bytes with a guard page on either side; false: it is too long. */
+bool huge_keep(void *block, size_t len);
+/* One that is kept, which reads 0; NULL: none. */
+void *huge_again(size_t len);
+/* All go back to the system; did any? */
+bool huge_drop_kept(void);
+void huge_kept_freeze(void);
+void huge_kept_thaw(void);
+
+/* ---- huge.c ---- */
+
 /* Bytes and blocks that are out; most bytes at a time. */
 void huge_sums(uint64_t *bytes, uint64_t *blocks, uint64_t *peak);
 /* Every block that is out; the table's lock is held meanwhile. */
