@@ -148,8 +148,16 @@ LOAM_INLINE bool kmalloc_put_any(const loam_kmalloc *k, const void *p)
 LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
 {
     if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE))
-        return slab_take_swift(k->small[(size - 1) / KMALLOC_STEP], size);
-    return size - 1 < k->max ? slab_take_swift(k->cache[kmalloc_class(size)], size) : NULL;
+        return slab_take_swift(k->small[(size - 1) / KMALLOC_STEP], size, 0);
+    return size - 1 < k->max ? slab_take_swift(k->cache[kmalloc_class(size)], size, 0) : NULL;
+}
+
+/* The same, aligned: with magic in front no slot starts so, and the block moves inside a larger one.
+ */
+LOAM_INLINE void *kmalloc_take_swift_aligned(const loam_kmalloc *k, size_t size, size_t align)
+{
+    bool fits = size - 1 < k->max && align <= k->max && size + align <= k->max;
+    return fits ? loam_slab__take_swift(k->cache[kmalloc_class(size + align)], size, align) : NULL;
 }
 
 LOAM_INLINE bool kmalloc_put_swift(const loam_kmalloc *k, void *p)

@@ -484,8 +484,8 @@ void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *sit
     slab_place at = {NULL, 0};
     void *p = NULL;
     if (!*c->slow ? loam_slab__refill(c, &p)
-                  : s->swift && align == 0 && c->swift && !loam_trace_is_on(s->trace) &&
-                        (p = loam_slab__take_swift(c, size)) != NULL)
+                  : s->swift && c->swift && !loam_trace_is_on(s->trace) &&
+                        (p = loam_slab__take_swift(c, size, align)) != NULL)
         return p;
     if (slab_get_surely(c, &at))
         p = slab_dresses(s) ? loam_slab__dress(at.desc, at.slot, size, align, site)

@@ -364,7 +364,8 @@ static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t
         if ((wait >> 16) - 1 >= (uint64_t)s->leaves << SLAB_LEAF_BITS)
             return "S11 what waits is a block";
         const slab_desc *d = slab_wait_desc(s, wait);
-        if (d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slab_wait_slot(wait) >= f->slots ||
+        if (d->kind != SLAB_SLOTS || slab_owner_of(d) != f ||
+            slab_wait_slot(wait) >= f->cache->slots ||
             !slab_bit(slab_waits(d), slab_wait_slot(wait)))
             return "S11 what waits is marked so";
         count++;

@@ -432,7 +432,7 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->room = c->stride - c->lead;
     f->span = slab_word_count(c) * (uint32_t)sizeof(uint64_t);
     f->virgin = 2 * f->span;
-    f->slots = c->slots;
+    f->slots = c->swift ? c->slots : 0;
     if (s->modes != 0) {
         f->rng = drawn;
         f->ring = (uint64_t *)(void *)(f + 1);

@@ -567,10 +567,8 @@ void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
 
 /* ---- slab_swift.c: where loam_slabs.swift, and the cache is ---- */
 
-/* What is taken and freed mostly, at once: a slot of the current word with the cache's own
- * alignment, for size bytes, 1 to the cache's; a block of this owner, of this processor's slabs.
- * NULL, false: not so easy, nothing has changed. */
-void *loam_slab__take_swift(loam_cache *c, size_t size);
+/* What is taken and freed mostly, at once: slab_swift.h. */
+void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align);
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner);
 
 /* ---- slab_quarantine.c ---- */

@@ -253,8 +253,7 @@ static bool mode_claim(const loam_slabs *s, const mode_area *a)
     uint32_t out = (uint32_t)seal_of(s->magic, a->size, pad);
     uint32_t none = (uint32_t)seal_of(s->magic, 0, pad);
     const mode_area empty = {a->base, a->block, 0, a->len};
-    /* pairs with the cas in mode_claim: another free; no order where there is no other */
-    if (slab_is_many(s) ? !loam_atomic_cas(half, out, none) : loam_atomic_peek(half) != out)
+    if (!loam_atomic_cas(half, out, none)) /* pairs with the cas in mode_claim of another free */
         return false;
     mode_set_seal(s, &empty);
     return true;

@@ -14,7 +14,10 @@
  */
 #include "slab_internal.h"
 
-enum { SEAL_SIZE = 16 }; /* size << 16 | pad / 8, in either half */
+enum {
+    SEAL_SIZE = 16, /* size << 16 | pad / 8, in either half */
+    SEAL_SLACK = 32 /* bytes of magic behind a block, or a few less, if there are so many */
+};
 
 static inline uint64_t seal_of(uint64_t magic, size_t size, size_t pad)
 {
@@ -53,11 +56,11 @@ LOAM_INLINE void words_fill(void *p, size_t n, uint64_t value)
         *w = value;
 }
 
-/* Bytes behind a block of so many, up to a multiple of 8, that belong to the slack's magic: `most`
- * is what the slack can have. */
+/* Where the magic of a block's slack ends, which has `most` bytes with the block. What is left of
+ * the slot behind it stays as it is in a free one, and is looked at when the slot is used again. */
 LOAM_INLINE size_t slack_end(size_t size, size_t most)
 {
-    size_t end = ((size + 7) & ~(size_t)7) + SLAB_GUARD_MOST;
+    size_t end = ((size + 7) & ~(size_t)7) + SEAL_SLACK;
     return end < most ? end : most;
 }
 

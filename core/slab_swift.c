@@ -29,7 +29,7 @@
  * LOCKS  None: interrupts off. The front is the processor's own.
  * COST   alloc + free of 64 bytes: about twice the instructions of slab_fast.h's.
  * FROM   slab_fast.h; canaries between the blocks: hardened_malloc.
- * NOT    Blocks of others' slabs, aligned ones, the shared front.
+ * NOT    Blocks of others' slabs, the shared front.
  */
 #include "slab_swift.h"
 
@@ -53,54 +53,48 @@ static bool swift_reads_zero(const void *p, size_t room)
     return (all[0] | all[1]) == 0;
 }
 
-bool loam_slab__swift_dress_long(const loam_slabs *s, void *block, size_t room, size_t size)
+bool loam_slab__swift_dress_long(const loam_slabs *s, void *base, size_t room, size_t size,
+                                 size_t pad)
 {
-    unsigned char *p = block;
+    unsigned char *p = base;
+    size_t lead = pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
     uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
     uint64_t before = ((uint64_t *)(void *)p)[-1];
-    if (((*seal ^ magic) | (before ^ magic)) != 0 || !swift_reads_zero(p, room))
+    seal_words says = seal_read(magic, *seal);
+    if (!says.whole || says.size != 0 || before != magic || !swift_reads_zero(p, room))
         return false;
-    slack_write(p, size, slack_end(size, room), magic);
-    *seal = seal_of(magic, size, 0);
+    if (LOAM_UNLIKELY(lead != 0))
+        words_fill(p + pad - lead, lead, magic);
+    slack_write(p + pad, size, slack_end(size, room - pad), magic);
+    *seal = seal_of(magic, size, pad);
     return true;
 }
 
-bool loam_slab__swift_undress_long(const loam_slabs *s, void *block, size_t room)
+bool loam_slab__swift_undress_long(const loam_slabs *s, void *room_base, size_t room, void *block)
 {
-    unsigned char *p = block;
-    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
-    uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
-    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), end = slack_end(size, room);
-    if (size - 1 >= room || says != seal_of(0, size, 0) || before != magic ||
-        slack_differs(p, size, end, magic) != 0)
+    unsigned char *p = block, *base = room_base;
+    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(base + room);
+    seal_words says = seal_read(magic, *seal);
+    size_t pad = (size_t)(p - base), lead = pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
+    if (!says.whole || says.pad != pad || pad >= room || says.size - 1 >= room - pad ||
+        ((uint64_t *)(void *)base)[-1] != magic)
         return false;
-    __builtin_memset(p, 0, end);
-    *seal = magic;
-    return true;
-}
-
-bool loam_slab__put_swift_long(loam_slabs *s, slab_desc *d, unsigned slot, void *p)
-{
-    const slab_front *f = slab_owner_of(d);
-    uint64_t *wait = slab_waits(d) + (slot >> 6), bit = 1ULL << (slot & 63);
-    if (slab_slot_is_free(d, slot) || slab_bit(slab_waits(d), slot) ||
-        !loam_slab__swift_undress_long(s, p, f->room))
+    size_t end = slack_end(says.size, room - pad);
+    uint64_t differ = slack_differs(p, says.size, end, magic);
+    if (LOAM_UNLIKELY(lead != 0))
+        differ |= words_differ(p - lead, lead, magic);
+    if (LOAM_UNLIKELY(differ != 0))
         return false;
-    loam_irq irq = loam_port_irq_save();
-    if (!slab_is_here(d)) { /* an interrupt handed it over */
-        loam_port_irq_restore(irq);
-        return loam_slab__put_slot(d, slot);
-    }
-    loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
-    swift_wait(s, slab_owner_of(d), slab_wait_of(slab_off(s, p) >> s->shift, slot), irq);
+    __builtin_memset(p - lead, 0, lead + end);
+    *seal = magic ^ seal_of(0, 0, pad);
     return true;
 }
 
 /* ---- for who does not inline them ---- */
 
-void *loam_slab__take_swift(loam_cache *c, size_t size)
+void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align)
 {
-    return slab_take_swift(c, size);
+    return slab_take_swift(c, size, align);
 }
 
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner)

@@ -12,14 +12,15 @@ enum {
     SWIFT_SHORT = 128 /* bytes of room up to which no loop is needed, nor a call */
 };
 
-typedef uint64_t __attribute__((vector_size(16), aligned(8), may_alias)) swift_pair;
+typedef uint64_t __attribute__((vector_size(16), may_alias)) swift_pair;
+typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) swift_any_pair;
 
 /* Of the last 16 bytes of a room, the last n. */
 extern const unsigned char loam_slab__swift_last[2 * SWIFT_PAIR];
 
-LOAM_INLINE const swift_pair *swift_last(size_t n)
+LOAM_INLINE const swift_any_pair *swift_last(size_t n)
 {
-    return (const swift_pair *)(const void *)(loam_slab__swift_last + n);
+    return (const swift_any_pair *)(const void *)(loam_slab__swift_last + n);
 }
 
 /* Ors the pairs of a short room; the switch is a jump into a straight line. */
@@ -90,13 +91,14 @@ LOAM_INLINE void swift_clear(void *p, size_t room)
 
 /* A slot that was just taken becomes a block: true; false: its bytes, its seal or the magic before
  * it are not as a free slot's. */
-bool loam_slab__swift_dress_long(const loam_slabs *s, void *p, size_t room, size_t size);
+bool loam_slab__swift_dress_long(const loam_slabs *s, void *p, size_t room, size_t size,
+                                 size_t pad);
 
 LOAM_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room, size_t size)
 {
     uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
     if (LOAM_UNLIKELY(room > SWIFT_SHORT))
-        return loam_slab__swift_dress_long(s, p, room, size);
+        return loam_slab__swift_dress_long(s, p, room, size, 0);
     uint64_t all = swift_all(p, room);
     uint64_t before = ((uint64_t *)(void *)p)[-1];
     if (LOAM_UNLIKELY((all | ((*seal ^ magic) | (before ^ magic))) != 0))
@@ -109,7 +111,6 @@ LOAM_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room,
 }
 
 /* The block is as it should be: it is none any more, and reads 0; false: nothing has changed. */
-bool loam_slab__swift_undress_long(const loam_slabs *s, void *p, size_t room);
 
 LOAM_INLINE bool swift_undress(const loam_slabs *s, unsigned char *p, size_t room)
 {
@@ -130,9 +131,10 @@ LOAM_INLINE bool swift_undress(const loam_slabs *s, unsigned char *p, size_t roo
 
 /* ---- the calls ---- */
 
-/* Takes a slot of the current word with the cache's own alignment, for size bytes, 1 to the
- * cache's; NULL: not so easy, nothing has changed. */
-LOAM_INLINE void *slab_take_swift(loam_cache *c, size_t size)
+/* Takes a slot of the current word for size bytes, 1 to the cache's, aligned as the cache's are or
+ * (align not 0) so; with what that needs in front they fit. NULL: not so easy, nothing has changed.
+ */
+LOAM_INLINE void *slab_take_swift(loam_cache *c, size_t size, size_t align)
 {
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_of(c);
@@ -153,11 +155,13 @@ LOAM_INLINE void *slab_take_swift(loam_cache *c, size_t size)
     const uint32_t *virgin =
         (const uint32_t *)(void *)((unsigned char *)word + f->virgin) + (at >> 5);
     loam_port_irq_restore(irq);
+    size_t pad = align != 0 ? (0 - (uintptr_t)p) & (align - 1) : 0;
     /* no order: the slot is the caller's */
     if (LOAM_UNLIKELY((loam_atomic_peek(virgin) >> (at & 31) & 1) != 0) ||
-        LOAM_UNLIKELY(!swift_dress(c->slabs, p, f->room, size)))
-        return loam_slab__dress(d, slot, size, 0, NULL);
-    return p;
+        LOAM_UNLIKELY(align != 0 ? !loam_slab__swift_dress_long(c->slabs, p, f->room, size, pad)
+                                 : !swift_dress(c->slabs, p, f->room, size)))
+        return loam_slab__dress(d, slot, size, align, NULL);
+    return p + pad;
 }
 
 /* The slot that waited longest is free. */
@@ -196,10 +200,12 @@ LOAM_INLINE void swift_wait(const loam_slabs *s, slab_front *f, uint64_t slot, l
     loam_port_irq_restore(irq);
 }
 
-/* Frees a block of this owner, out of this processor's slabs; false: not so easy, nothing has
- * changed. A long one is cleared with interrupts on. */
-bool loam_slab__put_swift_long(loam_slabs *s, slab_desc *d, unsigned slot, void *p);
+/* The block that starts at p, in this room, is as it should be: it is none any more, and reads 0;
+ * false: nothing has changed. */
+bool loam_slab__swift_undress_long(const loam_slabs *s, void *base, size_t room, void *p);
 
+/* Frees a block of this owner, out of this processor's slabs; false: not so easy, nothing has
+ * changed. A long one is cleared with interrupts on; so is one that was aligned. */
 LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
 {
     uintptr_t off = slab_off(s, p), index = off >> s->shift;
@@ -211,21 +217,28 @@ LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_owner_of(d);
     if (LOAM_UNLIKELY(!slab_is_here(d)) || LOAM_UNLIKELY(f->key != (uintptr_t)owner) ||
-        LOAM_UNLIKELY((uint32_t)x > f->bound) || LOAM_UNLIKELY(slot >= f->slots)) {
+        LOAM_UNLIKELY(slot >= f->slots)) {
         loam_port_irq_restore(irq);
         return false;
     }
     uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
-    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span), w = *wait;
-    if (LOAM_UNLIKELY(((*word | w) & bit) != 0) || LOAM_UNLIKELY(f->room > SWIFT_SHORT)) {
+    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
+    bool easy = ((*word | *wait) & bit) == 0;
+    if (LOAM_UNLIKELY(f->room > SWIFT_SHORT || (uint32_t)x > f->bound)) {
+        unsigned char *base = d->base + (size_t)slot * f->stride + SLAB_GUARD_LEAD;
         loam_port_irq_restore(irq);
-        return f->room > SWIFT_SHORT && loam_slab__put_swift_long(s, d, slot, p);
-    }
-    if (LOAM_UNLIKELY(!swift_undress(s, p, f->room))) {
+        if (!easy || !loam_slab__swift_undress_long(s, base, f->room, p))
+            return false;
+        irq = loam_port_irq_save();
+        if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */
+            loam_port_irq_restore(irq);
+            return loam_slab__put_slot(d, slot);
+        }
+    } else if (LOAM_UNLIKELY(!easy) || LOAM_UNLIKELY(!swift_undress(s, p, f->room))) {
         loam_port_irq_restore(irq);
         return false;
     }
-    loam_atomic_poke64(wait, w | bit); /* no order: others only look */
+    loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
     swift_wait(s, f, slab_wait_of(index, slot), irq);
     return true;
 }

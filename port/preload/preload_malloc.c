@@ -130,8 +130,12 @@ LOAM_INLINE bool fast_aligned(size_t align, size_t size, void **p)
 
 LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
 {
+    const loam_kmalloc *k = loam__process.swift;
     void *p;
     if (fast_aligned(align, size, &p))
+        return p;
+    if (k != NULL && align > PROCESS_ALIGN &&
+        (p = kmalloc_take_swift_aligned(k, size, align)) != NULL)
         return p;
     return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false, caller);
 }

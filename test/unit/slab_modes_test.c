@@ -229,7 +229,7 @@ static void swift_comes_and_goes(tap *t)
 {
     static const size_t sizes[] = {1, 16, 100, 112, 128, 129, 1000, 5000};
     unsigned char *p[64];
-    ground_start(t, 256, "guard,zero_free,quarantine=2K,random,shift=14");
+    ground_start(t, 256, "guard,zero_free,quarantine=8K,random,shift=14");
     TAP_CHECK(t, ground.slabs->swift);
     for (unsigned n = 0; n < 600; n++) {
         unsigned i = n % 64;
@@ -247,6 +247,8 @@ static void swift_comes_and_goes(tap *t)
     for (unsigned i = 0; i < 64; i++)
         put(t, p[i]);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[63]), "double free", "quarantined");
+    put(t, p[0] = loam_kmalloc_aligned(ground.k, 200, 256));
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[0]), "double free", "quarantined");
     loam_slabs_shrink(ground.slabs);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
