@@ -353,7 +353,7 @@ loam_err loam_cache_free(loam_cache *c, void *object)
 /* ---- alloc ---- */
 
 /* A word of d that has a free slot; words that have none leave `any`. */
-static inline uint64_t *slab_scan(slab_desc *d)
+LOAM_INLINE uint64_t *slab_scan(slab_desc *d)
 {
     slab_head *head = slab_head_of(d);
     for (; head->any != 0; head->any &= head->any - 1) {
@@ -367,7 +367,7 @@ static inline uint64_t *slab_scan(slab_desc *d)
 
 /* [own] The current slab first, then the partial ones: each that has nothing leaves the list for
  * good. The slab with *word, a word with a free slot; or NULL. */
-static inline slab_desc *slab_find_word(slab_front *f, uint64_t **word)
+LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
     slab_desc *d = f->slab;
     *word = f->word;
@@ -430,23 +430,36 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
     return false;
 }
 
-bool loam_slab__refill(loam_cache *c, void **object)
+/* Out of what this processor's own front has. */
+LOAM_INLINE bool slab_refill_here(loam_cache *c, void **object)
 {
     bool taken = false;
-    do {
-        uint64_t *word;
-        loam_irq irq = loam_port_irq_save();
-        slab_front *f = slab_front_here(c);
-        slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
-        if (d != NULL) {
-            loam_slab__verify(f, d, word);
-            f->word = word;
-            f->slab = d;
-            taken = slab_take_fast(c, object);
-        }
-        loam_port_irq_restore(irq);
-    } while (!taken && loam_slab__more_for(c));
+    uint64_t *word;
+    loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_front_here(c);
+    slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
+    if (d != NULL) {
+        loam_slab__verify(f, d, word);
+        f->word = word;
+        f->slab = d;
+        taken = slab_take_from(f, object);
+    }
+    loam_port_irq_restore(irq);
     return taken;
+}
+
+static LOAM_NOINLINE bool slab_refill_more(loam_cache *c, void **object)
+{
+    while (loam_slab__more_for(c)) {
+        if (slab_refill_here(c, object))
+            return true;
+    }
+    return false;
+}
+
+bool loam_slab__refill(loam_cache *c, void **object)
+{
+    return LOAM_LIKELY(slab_refill_here(c, object)) || slab_refill_more(c, object);
 }
 
 bool loam_slab__next_word(loam_cache *c)

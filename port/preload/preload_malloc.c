@@ -64,9 +64,7 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
     return p;
 }
 
-/* What the front has elsewhere, and what the first range keeps, is given out without a look at
- * errno. */
-static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
+static LOAM_NOINLINE void *swift_or_large(size_t size, const void *caller)
 {
     void *p;
     const loam_kmalloc *k = loam__process.kmalloc;
@@ -74,10 +72,18 @@ static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
         p = loam_slab__large_again(k->slabs, k, size, caller);
         if (p != NULL)
             return p;
-    } else if (next_alloc(size, &p) || swift_alloc(size, &p)) {
+    } else if (swift_alloc(size, &p)) {
         return p;
     }
     return slow_alloc(size, PROCESS_ALIGN, false, caller);
+}
+
+/* What the front has elsewhere, and what the first range keeps, is given out without a look at
+ * errno. */
+static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
+{
+    void *p;
+    return LOAM_LIKELY(next_alloc(size, &p)) ? p : swift_or_large(size, caller);
 }
 
 LOAM_INLINE bool fast_alloc(size_t size, void **p)
