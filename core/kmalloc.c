@@ -19,8 +19,8 @@
  *        K5  the vmap, when there is one, is sound, and serves this kmalloc (kmalloc_vmap.c)
  *        loam_kmalloc_check() tests leaves, K3, K4 first, then the slab unit's rules, K2, K1, K5.
  * LOCKS  As slab.c.
- * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used; where
- *        large blocks are kept, one that grows has a quarter to spare.
+ * COST   alloc, free: slab.c. realloc: in place while the block stays more than half used, or has
+ *        room to grow; where large blocks are kept, one that grows has a quarter to spare.
  *        each, stat: O(window / slab + slots).
  * FROM   Four classes a doubling: jemalloc.
  * NOT    Pools.
@@ -283,8 +283,8 @@ void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *s
     if (at.desc->kind == SLAB_LARGE && size > k->max && (size > room || size <= room / 2) &&
         loam_slab__large_resize(s, at.desc, size))
         room = kmalloc_room(s, &at);
-    bool fits = size <= room;
-    void *q = fits && size > room / 2 ? NULL : kmalloc_move_on(k, p, old, size, site);
+    bool fits = size <= room, stays = fits && (size > room / 2 || size >= old);
+    void *q = stays ? NULL : kmalloc_move_on(k, p, old, size, site);
     if (q != NULL || !fits)
         return q;
     loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */

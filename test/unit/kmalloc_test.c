@@ -187,6 +187,12 @@ static void realloc_stays(tap *t)
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 40960) == q);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 20481) == q);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 20480) != q);
+    ground_start(t, 256, "shift=14,guard"); /* knows what was asked for */
+    p = get(t, 3);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 3) == p);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 5) == p);
+    q = get(t, 1000);
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 3) != q);
 }
 
 static void realloc_without_memory(tap *t)
