@@ -23,8 +23,9 @@
  *
  * Context: any, interrupts too; they are kept off for a handful of instructions at a time. Any
  * processor may make any call at any time, unless the call says otherwise. A layer of one
- * processor (ncpus 1, the default) has no locks: threads that share it lock outside. Modes
- * other than LOAM_SLAB_HARDENED take the layer's lock when it has several processors.
+ * processor (ncpus 1, the default) has no locks: threads that share it lock outside. With the guard
+ * mode a double free is refused at once everywhere; other modes tell each free at once, as
+ * LOAM_SLAB_HARDENED does.
  */
 #include "loam/base.h"
 #include "loam/trace.h"
@@ -53,8 +54,9 @@ typedef struct loam_slab_config {
      * 16 */
     unsigned shift;
     unsigned modes; /* loam_slab_mode */
-    /* how much may wait for each processor, slots and frames whole, when the mode is on; and no
-     * more than 8192 blocks, or a 64th of this many if that is less */
+    /* how much may wait when the mode is on. Large blocks: in all, frames whole. Objects of a cache
+     * for each processor: slots whole, at most 16 KiB of them and 256, and at least one, unless it
+     * is larger than this */
     uint32_t quarantine_bytes;
     /* a class keeps its last empty slab (default); false: slab, descriptors and words go back to
      * the zone with the last free */

@@ -112,12 +112,12 @@ static const struct {
     const char *value, *help; /* in a process, where that is another */
 } slab_costs[] = {
     {"shift", "12 to 16", "memory, larger", "16", NULL},
-    {"guard", "yes, no", "40 bytes a block", NULL, NULL},
+    {"guard", "yes, no", "16 bytes a block", NULL, NULL},
     {"poison", "yes, no", "two passes over a block", NULL, NULL},
     {"quarantine", "bytes", "so much memory", NULL, NULL},
     {"zero", "yes, no", "a pass over a block", NULL, NULL},
     {"zero_free", "yes, no", "two passes over a block", NULL, NULL},
-    {"random", "yes, no", "20 instructions, cache", NULL, NULL},
+    {"random", "yes, no", "10 instructions, cache", NULL, NULL},
     {"owner", "yes, no", "16 bytes a block", NULL, NULL},
     {"keep_empty", "yes, no", "time, when no", NULL, NULL},
     {"keep_large", "0 to 4M", "so much a thread at most", "4M",
