@@ -17,10 +17,11 @@ from taplib import ROOT, Tap, parallel  # noqa: E402
 
 LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 
-MODES = ("", "guard", "poison", "quarantine=8K", "zero", "zero_free", "random", "owner", "hardened",
-         "keep_empty=no", "keep_large=0", "shift=12", "huge_pages", "huge_from=0", "trim_ms=0",
-         "guard_pages", "arenas=1", "range=16M", "limit=256M", "profile=/dev/null,profile_rate=1",
-         "trace=/dev/null", "leaks,stats,json,file=/dev/null", "valgrind=no,hardened,owner=no")
+MODES = ("", "guard", "poison", "quarantine=8K", "hardened,quarantine=8K", "zero", "zero_free",
+         "random", "owner", "hardened", "keep_empty=no", "keep_large=0", "shift=12", "huge_pages",
+         "huge_from=0", "trim_ms=0", "guard_pages", "arenas=1", "range=16M", "limit=256M",
+         "profile=/dev/null,profile_rate=1", "trace=/dev/null", "leaks,stats,json,file=/dev/null",
+         "valgrind=no,hardened,owner=no")
 
 LIFE = r"""
 #include <algorithm>
