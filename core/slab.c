@@ -430,15 +430,16 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
     return false;
 }
 
-/* Out of what this processor's own front has. */
-LOAM_INLINE bool slab_refill_here(loam_cache *c, void **object)
+/* Out of what this processor's own front has; of a word that may never have been used, because
+ * nothing of it is out, if `unused` says so. */
+LOAM_INLINE bool slab_refill_here(loam_cache *c, bool unused, void **object)
 {
     bool taken = false;
     uint64_t *word;
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_here(c);
     slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
-    if (d != NULL) {
+    if (d != NULL && (unused || *word != UINT64_MAX)) {
         loam_slab__verify(f, d, word);
         f->word = word;
         f->slab = d;
@@ -448,18 +449,20 @@ LOAM_INLINE bool slab_refill_here(loam_cache *c, void **object)
     return taken;
 }
 
+/* What others freed comes first: it is in memory, and warm. */
 static LOAM_NOINLINE bool slab_refill_more(loam_cache *c, void **object)
 {
-    while (loam_slab__more_for(c)) {
-        if (slab_refill_here(c, object))
+    (void)loam_slab__take_for(c);
+    do {
+        if (slab_refill_here(c, true, object))
             return true;
-    }
+    } while (loam_slab__more_for(c));
     return false;
 }
 
 bool loam_slab__refill(loam_cache *c, void **object)
 {
-    return LOAM_LIKELY(slab_refill_here(c, object)) || slab_refill_more(c, object);
+    return LOAM_LIKELY(slab_refill_here(c, false, object)) || slab_refill_more(c, object);
 }
 
 bool loam_slab__next_word(loam_cache *c)

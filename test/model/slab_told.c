@@ -72,6 +72,30 @@ static void a_full_table(tap *t)
     }
 }
 
+/* What others freed comes before a word that nobody has used, and a used one before that. */
+static void warm_first(tap *t)
+{
+    void *p[65];
+    cpus_start(t, 2, 512, "shift=12");
+    loam_cache *c = things(t, 32); /* two words of 64 */
+    for (unsigned i = 0; i < 64; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[7]), LOAM_OK);
+    serve(1);
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[7]);
+    p[64] = loam_cache_alloc(c); /* of the other word */
+    TAP_CHECK(t, p[64] == (char *)p[0] + (size_t)64 * 32);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[9]), LOAM_OK);
+    serve(1);
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_cache_alloc(c) == (char *)p[64] + 32); /* no need to look */
+    TAP_EQ(t, slabs(c), 1);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* An owner without a slot handles as many of the slabs told as it needs, each of them once. */
 static void slab_by_slab(tap *t)
 {
@@ -242,6 +266,7 @@ static const tap_case cases[] = {
     {"cache_free elsewhere: gathered, told, taken: counted as such", told_and_taken},
     {"cache_free elsewhere: a whole word: told by itself", a_whole_word},
     {"cache_free elsewhere: the table full, bytes enough: told", a_full_table},
+    {"cache_free elsewhere: before a word that nobody used: taken", warm_first},
     {"cache_free elsewhere: an owner without a slot: takes what it needs", slab_by_slab},
     {"kmalloc_free elsewhere: a large block: at once", large_from_elsewhere},
     {"cache_free elsewhere: constructed objects stay so", constructed_objects},
