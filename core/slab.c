@@ -137,11 +137,22 @@ typedef struct slab_parts {
     void *meta;
 } slab_parts;
 
-/* Frames that are not kept; but what is kept goes before pages come that are not there yet. */
-static unsigned char *slab_frames(loam_slabs *s)
+/* Frames for a front's first slab, which most programs never fill: pages that are not there yet cost
+ * less than those which large blocks are about to take again. */
+static unsigned char *slab_first_frames(loam_slabs *s)
+{
+    unsigned char *base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
+    return base != NULL ? base : loam_slab__kept_slab(s);
+}
+
+/* Frames for one more: what is kept goes before pages come that are not there yet. */
+static unsigned char *slab_more_frames(loam_slabs *s)
 {
     uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
-    unsigned char *base = loam_slab__frames_alloc(s, npages);
+    unsigned char *base = loam_slab__kept_slab(s);
+    if (base != NULL)
+        return base;
+    base = loam_slab__frames_alloc(s, npages);
     if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1) ||
         loam_slab__kept_mine(s) < npages)
         return base;
@@ -155,9 +166,8 @@ static bool slab_build(loam_cache *c, slab_parts *parts)
 {
     loam_slabs *s = c->slabs;
     size_t bytes = slab_meta_bytes(c);
-    *parts = (slab_parts){loam_slab__kept_slab(s), NULL, NULL};
-    if (parts->base == NULL)
-        parts->base = slab_frames(s);
+    bool first = loam_atomic_peek(&slab_front_here(c)->slabs) == 0; /* no order: a hint */
+    *parts = (slab_parts){first ? slab_first_frames(s) : slab_more_frames(s), NULL, NULL};
     if (parts->base == NULL)
         return false;
     loam_slab__wear(s, parts->base, s->mask + 1);
