@@ -540,6 +540,8 @@ void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, c
 /* A block comes back: magic checked, poison written; the slot is free or waits. false: it came back
  * already. */
 bool loam_slab__undress(slab_desc *d, unsigned slot);
+/* The seal of this room says from now on that no block is there; false: it did so already. */
+bool loam_slab__claim(const loam_slabs *s, unsigned char *base, size_t room);
 /* The size of a block changes in place. */
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site);
 /* A slab begins: no slot of it was ever out. */

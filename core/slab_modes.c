@@ -259,6 +259,15 @@ static bool mode_claim(const loam_slabs *s, const mode_area *a)
     return true;
 }
 
+bool loam_slab__claim(const loam_slabs *s, unsigned char *base, size_t room)
+{
+    mode_area a = {base, base, 0, room};
+    seal_words says = seal_read(s->magic, mode_seal(&a));
+    a.block += says.pad;
+    a.size = says.size;
+    return says.whole && says.size != 0 && mode_claim(s, &a);
+}
+
 bool loam_slab__undress(slab_desc *d, unsigned slot)
 {
     const loam_slabs *s = slab_cache_of(d)->slabs;

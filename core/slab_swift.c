@@ -29,7 +29,8 @@
  * LOCKS  None: interrupts off. The front is the processor's own.
  * COST   alloc + free of 64 bytes: about twice the instructions of slab_fast.h's.
  * FROM   slab_fast.h; canaries between the blocks: hardened_malloc.
- * NOT    Blocks of others' slabs, the shared front.
+ *        What is another's is looked at and cleared in the same way, and then told as all others are.
+ * NOT    Allocation from the shared front.
  */
 #include "slab_swift.h"
 
@@ -70,24 +71,55 @@ bool loam_slab__swift_dress_long(const loam_slabs *s, void *base, size_t room, s
     return true;
 }
 
-bool loam_slab__swift_undress_long(const loam_slabs *s, void *room_base, size_t room, void *block)
+/* The bytes of a block that starts at p, in a room, with its magic: from `from` on, `len` of them;
+ * none when the block is not as it should be. */
+typedef struct swift_span {
+    unsigned char *from;
+    size_t len;
+} swift_span;
+
+static swift_span swift_look(uint64_t magic, unsigned char *base, size_t room, unsigned char *p)
 {
-    unsigned char *p = block, *base = room_base;
-    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(base + room);
-    seal_words says = seal_read(magic, *seal);
+    const swift_span none = {NULL, 0};
+    const uint64_t *seal = (const uint64_t *)(const void *)(base + room);
+    seal_words says = seal_read(magic, loam_atomic_peek64(seal)); /* no order: the cas asks again */
     size_t pad = (size_t)(p - base), lead = pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
     if (!says.whole || says.pad != pad || pad >= room || says.size - 1 >= room - pad ||
         ((uint64_t *)(void *)base)[-1] != magic)
-        return false;
+        return none;
     size_t end = slack_end(says.size, room - pad);
     uint64_t differ = slack_differs(p, says.size, end, magic);
     if (LOAM_UNLIKELY(lead != 0))
         differ |= words_differ(p - lead, lead, magic);
-    if (LOAM_UNLIKELY(differ != 0))
+    return LOAM_LIKELY(differ == 0) ? (swift_span){p - lead, lead + end} : none;
+}
+
+bool loam_slab__swift_undress_long(const loam_slabs *s, void *base, size_t room, void *p)
+{
+    swift_span at = swift_look(s->magic, base, room, p);
+    if (at.len == 0)
         return false;
-    __builtin_memset(p - lead, 0, lead + end);
-    *seal = magic ^ seal_of(0, 0, pad);
+    __builtin_memset(at.from, 0, at.len);
+    *(uint64_t *)(void *)((unsigned char *)base + room) =
+        s->magic ^ seal_of(0, 0, (size_t)((unsigned char *)p - (unsigned char *)base));
     return true;
+}
+
+/* The owner of the slab may change meanwhile, its cache does not while a block of it is out. */
+bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+                              const void *owner)
+{
+    const loam_cache *c = slab_owner_of(d)->cache;
+    if (c == NULL || !c->swift || slot >= c->slots ||
+        owner != (c->owner != NULL ? c->owner : (const void *)c))
+        return false;
+    size_t room = c->stride - SLAB_GUARD_LEAD;
+    unsigned char *base = d->base + (size_t)slot * c->stride + SLAB_GUARD_LEAD;
+    swift_span at = swift_look(s->magic, base, room, p);
+    if (at.len == 0 || !loam_slab__claim(s, base, room))
+        return false;
+    __builtin_memset(at.from, 0, at.len);
+    return loam_slab__put_slot(d, slot);
 }
 
 /* ---- for who does not inline them ---- */

@@ -204,8 +204,11 @@ LOAM_INLINE void swift_wait(const loam_slabs *s, slab_front *f, uint64_t slot, l
  * false: nothing has changed. */
 bool loam_slab__swift_undress_long(const loam_slabs *s, void *base, size_t room, void *p);
 
-/* Frees a block of this owner, out of this processor's slabs; false: not so easy, nothing has
- * changed. A long one is cleared with interrupts on; so is one that was aligned. */
+/* Frees a block of this owner, out of a slab that is not this processor's; as slab_put_swift. */
+bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+                              const void *owner);
+
+/* Frees a block of this owner; false: not so easy, nothing has changed. A long one is cleared with interrupts on; so is one that was aligned. */
 LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
 {
     uintptr_t off = slab_off(s, p), index = off >> s->shift;
@@ -215,9 +218,12 @@ LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
     uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip;
     uint32_t slot = (uint32_t)(x >> 32);
     loam_irq irq = loam_port_irq_save();
+    if (LOAM_UNLIKELY(!slab_is_here(d))) {
+        loam_port_irq_restore(irq);
+        return loam_slab__put_swift_far(s, d, slot, p, owner);
+    }
     slab_front *f = slab_owner_of(d);
-    if (LOAM_UNLIKELY(!slab_is_here(d)) || LOAM_UNLIKELY(f->key != (uintptr_t)owner) ||
-        LOAM_UNLIKELY(slot >= f->slots)) {
+    if (LOAM_UNLIKELY(f->key != (uintptr_t)owner) || LOAM_UNLIKELY(slot >= f->slots)) {
         loam_port_irq_restore(irq);
         return false;
     }

@@ -256,7 +256,8 @@ void process_free(void *p, const void *caller)
 LOAM_INLINE bool swift_free(void *p)
 {
     const loam_kmalloc *k = loam__process.swift;
-    return k != NULL && kmalloc_put_swift(k, p);
+    /* who only frees gathers, too, once it has begun */
+    return k != NULL && LOAM_LIKELY(thread_has_begun()) && kmalloc_put_swift(k, p);
 }
 
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
