@@ -25,8 +25,7 @@ struct iovec;
 
 enum {
     PROCESS_RANGES = 32,
-    PROCESS_ALIGN = 16,    /* of every block */
-    PROCESS_PIECES = 8192, /* of a range, LOAM_PAGES_STEP each, that may have huge pages */
+    PROCESS_ALIGN = 16, /* of every block */
     /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
     PROCESS_CPUS = 63,
     PROCESS_NOBODY = PROCESS_CPUS
@@ -57,7 +56,6 @@ typedef struct process_range {
     loam_zone *own;       /* its zone; NULL: there were no addresses for it */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
-    uint32_t asked[PROCESS_PIECES / 32]; /* [atomic] thp.c */
 } process_range;
 
 /* Its first page is read-only but while a range is added: a stray write does not turn malloc to
@@ -88,7 +86,7 @@ typedef struct process_conf {
     uint32_t trim_ms;    /* 0: never */
     uint32_t arenas;     /* threads with a number, PROCESS_CPUS at most */
     size_t range, limit; /* limit 0: none */
-    size_t huge_from;    /* 0: never */
+    size_t huge_from;    /* of blocks mapped alone; 0: never */
     char file[PROCESS_PATH];
     char profile[PROCESS_PATH], trace[PROCESS_PATH]; /* "": none */
     size_t profile_rate, trace_most;
@@ -242,12 +240,6 @@ uint64_t process_give_back(process_range *r);
 /* The same when LOAM_CONF's trim_ms have gone by since the last time; for the slow paths of free,
  * with no lock held. */
 void process_tick(process_range *r);
-
-/* ---- thp.c ---- */
-
-/* A block of a range, of so many bytes, is new or has grown: the system is asked for huge pages
- * where it is large enough. Changes errno. */
-void thp_ask(process_range *r, const void *p, size_t size);
 
 /* ---- heaps.c ---- */
 

@@ -468,10 +468,8 @@ static void *resize(void *p, size_t size, const void *caller)
     process_range *r = process_range_of(p);
     if (r != NULL && size < process_huge_from()) {
         void *q = loam_kmalloc__realloc(r->kmalloc, p, size, caller);
-        if (q != NULL) {
-            thp_ask(r, q, size);
+        if (q != NULL)
             return q;
-        }
     }
     size_t old = process_size(p, caller);
     if (old == 0)

@@ -299,12 +299,10 @@ enum { LATELY = 256 };
 static void *range_alloc(process_range *r, const wish *w)
 {
     loam_kmalloc *k = r->kmalloc;
-    void *p = w->align > PROCESS_ALIGN ? loam_kmalloc__aligned(k, w->size, w->align, w->caller)
-              : w->zero                ? loam_kmalloc__zeroed(k, w->size, w->caller)
-                                       : loam_kmalloc__general(k, w->size, w->caller);
-    if (p != NULL)
-        thp_ask(r, p, w->size);
-    return p;
+    if (w->align > PROCESS_ALIGN)
+        return loam_kmalloc__aligned(k, w->size, w->align, w->caller);
+    return w->zero ? loam_kmalloc__zeroed(k, w->size, w->caller)
+                   : loam_kmalloc__general(k, w->size, w->caller);
 }
 
 /* Out of ranges [from, to); `first` was the first one asked. */

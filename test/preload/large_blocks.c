@@ -37,14 +37,14 @@ static int has_flag(const void *at, const char *flag)
 
 static void huge_pages(tap *t)
 {
-    unsigned char *block = alloc(16 * MIB), *small = alloc(40000);
+    unsigned char *block = alloc(40 * MIB), *small = alloc(16 * MIB);
     TAP_CHECK(t, block != NULL && small != NULL);
     if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0 ||
         has_flag(block + 8 * MIB, " mr") < 0) {
         tap_note(t, "the system has none, or does not say");
     } else {
         TAP_EQ(t, has_flag(block + 8 * MIB, " hg"), 1);
-        TAP_EQ(t, has_flag(small, " hg"), 0);
+        TAP_EQ(t, has_flag(small + 8 * MIB, " hg"), 0);
     }
     release(small);
     release(block);
@@ -129,7 +129,7 @@ static void growth(tap *t)
 static const tap_case cases[] = {
     /* first: where huge pages were asked for a word is 2 MiB */
     {"calloc: megabytes: what nobody had is not touched, the rest is cleared", zeros},
-    {"malloc: 16 MiB: huge pages are asked for, under small blocks not", huge_pages},
+    {"malloc: 40 MiB: huge pages are asked for, under smaller blocks not", huge_pages},
     {"calloc: after malloc_trim: zeros", zeros_after_trim},
     {"realloc: blocks that grow: old places are used again", growth},
 };
