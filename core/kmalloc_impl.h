@@ -152,8 +152,7 @@ LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
     return size - 1 < k->max ? slab_take_swift(k->cache[kmalloc_class(size)], size, 0) : NULL;
 }
 
-/* The same, aligned: with magic in front no slot starts so, and the block moves inside a larger one.
- */
+/* The same, aligned: with magic in front no slot starts so: the block moves inside a larger one. */
 LOAM_INLINE void *kmalloc_take_swift_aligned(const loam_kmalloc *k, size_t size, size_t align)
 {
     bool fits = size - 1 < k->max && align <= k->max && size + align <= k->max;

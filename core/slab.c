@@ -137,7 +137,7 @@ typedef struct slab_parts {
     void *meta;
 } slab_parts;
 
-/* Frames for a front's first slab, which most programs never fill: pages that are not there yet cost
+/* Frames for a front's first slab, which most programs never fill: pages that are not there cost
  * less than those which large blocks are about to take again. */
 static unsigned char *slab_first_frames(loam_slabs *s)
 {

@@ -40,8 +40,8 @@ _Static_assert(LOAM_HOSTED_NOTES >= 0 && LOAM_HOSTED_NOTES <= 3, "LOAM_HOSTED_NO
 #define LOAM_PORT_NOTE_ALLOC(owner, p, len, keeps) ((void)(0 && (uintptr_t)(p) != 0))
 #define LOAM_PORT_NOTE_RESIZE(owner, p, old, len)  ((void)(0 && (uintptr_t)(p) != 0))
 #define LOAM_PORT_NOTE_FREE(owner, p, len)         ((void)(0 && (uintptr_t)(p) != 0))
-#define LOAM_PORT_NOTE_KEEP(p, len)                ((void)(0 && (uintptr_t)(p) + (size_t)(len) != 0))
-#define LOAM_PORT_NOTE_TAKE(p, len)                ((void)(0 && (uintptr_t)(p) + (size_t)(len) != 0))
+#define LOAM_PORT_NOTE_KEEP(p, len)                ((void)(0 && (uintptr_t)(p) + (len) != 0))
+#define LOAM_PORT_NOTE_TAKE(p, len)                ((void)(0 && (uintptr_t)(p) + (len) != 0))
 #elif LOAM_HOSTED_NOTES == 2
 #define LOAM_PORT_NOTE_BEGIN(owner)                loam_notes_begin(owner)
 #define LOAM_PORT_NOTE_END(owner)                  loam_notes_end(owner)

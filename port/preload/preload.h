@@ -98,7 +98,7 @@ extern process_conf loam__conf __attribute__((visibility("hidden")));
 
 void conf_read(void);
 
-/* From which size on blocks are mapped alone: in a range that is small, because addresses are few, a
+/* From which size on blocks are mapped alone: in a range that is small, as addresses are few, a
  * large block leaves too much beside it unused. Of a process that has started. */
 static inline size_t process_huge_from(void)
 {
