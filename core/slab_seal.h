@@ -30,11 +30,13 @@ typedef struct seal_words {
     size_t size, pad;
 } seal_words;
 
+/* Who claims a block changes the low half first: from then on it is none. */
 static inline seal_words seal_read(uint64_t magic, uint64_t seal)
 {
     uint64_t x = seal ^ magic;
-    uint32_t says = (uint32_t)x;
-    return (seal_words){says == x >> 32, says >> SEAL_SIZE, (size_t)(says & 0xffff) << 3};
+    uint32_t says = (uint32_t)x, twice = (uint32_t)(x >> 32);
+    bool whole = says == twice || says == (twice & 0xffff);
+    return (seal_words){whole, says >> SEAL_SIZE, (size_t)(says & 0xffff) << 3};
 }
 
 /* Bits in which [p, p + n) is not as it should be; both are multiples of 8. */

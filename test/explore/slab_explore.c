@@ -334,6 +334,49 @@ static void hand_over(tap *t)
     explored(t, &script);
 }
 
+/* ---- all modes of a hardened process: seals, and slots that wait ---- */
+
+enum {
+    SWIFT = LOAM_SLAB_GUARD | LOAM_SLAB_POISON | LOAM_SLAB_QUARANTINE | LOAM_SLAB_RANDOM |
+            LOAM_SLAB_ZERO_FREE
+};
+
+static void setup_swift(void)
+{
+    make_slabs(3, 64, SWIFT);
+    take_objects(2);
+    EXPLORE_WANT(slabs->swift);
+}
+
+static void swift_modes(tap *t)
+{
+    explore_script script = {
+        .name = "hardened's modes: two tell the owner, who serves",
+        .setup = setup_swift,
+        .finish = all_is_back,
+        .switches = 2,
+        .actor = {{serve_twice, 0, false}, {free_first, 1, false}, {free_second, 2, false}}};
+    explored(t, &script);
+    script.name = "hardened's modes: the owner leaves, one tells, one adopts";
+    script.actor[0].run = leave;
+    script.actor[1].run = free_both;
+    script.actor[2].run = adopt;
+    explored(t, &script);
+    script.name = "hardened's modes: the owner frees and allocates while it is told";
+    script.actor[0].run = free_own_and_churn;
+    script.actor[1].run = free_first;
+    script.actor[2].run = NULL;
+    explored(t, &script);
+    script.name = "hardened's modes: two others free one object";
+    script.finish = refused_once;
+    script.misuse_is_fine = true;
+    script.no_race_check = true; /* the second looks at what is the first one's by then */
+    script.actor[0].run = serve_twice;
+    script.actor[1].run = free_it_badly;
+    script.actor[2] = (explore_actor_plan){free_it_badly, 2, false};
+    explored(t, &script);
+}
+
 /* ---- an owner without a free slot ---- */
 
 enum { EIGHT = 8 }; /* objects a slab */
@@ -489,6 +532,7 @@ static const tap_case cases[] = {
     {"slab: an object freed by two processors: refused once", double_free},
     {"slab: the owner leaves while it is told: each free arrives", offline},
     {"slab: a slab changes hands while its frees are told: each arrives", hand_over},
+    {"slab: all modes of a hardened process: nothing lost, refused once", swift_modes},
     {"slab: an owner without a slot takes slab by slab: nothing lost", out_of_slots},
     {"slab: a slab changes hands while its cache is to end: it does not", end_of_cache},
     {"slab: handlers free, take and allocate: nothing lost", interrupts},
