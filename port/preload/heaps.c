@@ -135,6 +135,7 @@ static loam_kmalloc *heap_layers(const heap_record *h)
     loam_slab_config config = loam__process.slabs;
     config.ncpus = 1;
     config.shift = heap_shift(h->limit);
+    config.keep_large = 0; /* what is free is the page's: figures say so, and large blocks fit */
     loam_slabs *slabs = loam_slabs_init(h->zone, &config);
     return slabs == NULL ? NULL : loam_kmalloc_init(slabs);
 }
