@@ -105,14 +105,22 @@ static unsigned heap_shift(size_t limit)
     return limit < (size_t)4 << 20 ? 12 : limit < (size_t)64 << 20 ? 14 : 16;
 }
 
+/* Blocks of frames lie at multiples of their size: a heap that does, too, has the largest ones, and
+ * the same ones in each run. At least a slab. */
+static size_t heap_align(size_t limit)
+{
+    unsigned log = loam_log2_floor(limit), most = 22;
+    return (size_t)1 << (log < most ? log : most);
+}
+
 /* false: no memory, and nothing is left. Nobody else knows the record's heap. */
 static bool heap_build(heap_record *h, size_t limit)
 {
-    size_t slab = (size_t)1 << heap_shift(limit), around = limit + slab;
+    size_t align = heap_align(limit), around = limit + align;
     unsigned char *map = heap_map(around);
     if (map == NULL)
         return false;
-    h->base = (unsigned char *)(uintptr_t)loam_align_up((uintptr_t)map, slab);
+    h->base = (unsigned char *)(uintptr_t)loam_align_up((uintptr_t)map, align);
     if (h->base != map)
         munmap(map, (size_t)(h->base - map));
     munmap(h->base + limit, (size_t)(map + around - (h->base + limit)));
