@@ -29,7 +29,7 @@
  * LOCKS  None: interrupts off. The front is the processor's own.
  * COST   alloc + free of 64 bytes: about twice the instructions of slab_fast.h's.
  * FROM   slab_fast.h; canaries between the blocks: hardened_malloc.
- *        What is another's is looked at and cleared in the same way, and then told as all others are.
+ *        What is another's is looked at and cleared in the same way, and then told as others are.
  * NOT    Allocation from the shared front.
  */
 #include "slab_swift.h"

@@ -208,7 +208,8 @@ bool loam_slab__swift_undress_long(const loam_slabs *s, void *base, size_t room,
 bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
                               const void *owner);
 
-/* Frees a block of this owner; false: not so easy, nothing has changed. A long one is cleared with interrupts on; so is one that was aligned. */
+/* Frees a block of this owner; false: not so easy, nothing has changed. A long one is cleared with
+ * interrupts on; so is one that was aligned. */
 LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
 {
     uintptr_t off = slab_off(s, p), index = off >> s->shift;
