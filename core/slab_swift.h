@@ -12,6 +12,13 @@ enum {
     SWIFT_SHORT = 128 /* bytes of room up to which no loop is needed, nor a call */
 };
 
+/* Where there are no registers for pairs they want stack: of a function of its own. */
+#if UINTPTR_MAX > UINT32_MAX
+#define SWIFT_INLINE LOAM_INLINE
+#else
+#define SWIFT_INLINE LOAM_NOINLINE __attribute__((unused)) static
+#endif
+
 typedef uint64_t __attribute__((vector_size(16), may_alias)) swift_pair;
 typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) swift_any_pair;
 
@@ -24,7 +31,7 @@ LOAM_INLINE const swift_any_pair *swift_last(size_t n)
 }
 
 /* Ors the pairs of a short room; the switch is a jump into a straight line. */
-LOAM_INLINE uint64_t swift_all(const void *p, size_t room)
+SWIFT_INLINE uint64_t swift_all(const void *p, size_t room)
 {
     const swift_pair *v = p;
     swift_pair all = v[0];
@@ -94,7 +101,7 @@ LOAM_INLINE void swift_clear(void *p, size_t room)
 bool loam_slab__swift_dress_long(const loam_slabs *s, void *p, size_t room, size_t size,
                                  size_t pad);
 
-LOAM_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room, size_t size)
+SWIFT_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room, size_t size)
 {
     uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
     if (LOAM_UNLIKELY(room > SWIFT_SHORT))
@@ -111,8 +118,7 @@ LOAM_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room,
 }
 
 /* The block is as it should be: it is none any more, and reads 0; false: nothing has changed. */
-
-LOAM_INLINE bool swift_undress(const loam_slabs *s, unsigned char *p, size_t room)
+SWIFT_INLINE bool swift_undress(const loam_slabs *s, unsigned char *p, size_t room)
 {
     uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
     uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
