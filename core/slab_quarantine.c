@@ -16,8 +16,7 @@
  *
  *        How many: as many as SLAB_WAITING_MOST bytes hold, at most SLAB_WAITING_SLOTS, at least
  *        one: with the words that a class is using they stay in a first-level cache of 32 KiB. A
- *        longer queue catches a later write, and makes each block come out of a colder one: 256 KiB
- *        for each thread cost 1.3 times as much in programs whose blocks are small.
+ *        longer queue catches a later write, and makes each block come out of a colder one.
  *
  * RULES  S11 of slab_check.c.
  * LOCKS  A front's ring: as the front. The layer's: slab_lock. What leaves is given back with

@@ -99,7 +99,7 @@ static const conf_row rows[] = {
     {"guard_pages", "no", "yes, no", "two pages, system calls",
      "blocks from 128K on are mapped alone, between pages that nobody can touch",
      CONF_ROW_SWITCH(&loam__conf.guard_pages)},
-    {"hardened", "no", "yes, no", "half as much time again",
+    {"hardened", "no", "yes, no", "about twice the time",
      "guard,guard_pages,zero_free,quarantine=256K,random; double frees over threads found at once",
      CONF_SET, NULL, 0, 0},
 };
