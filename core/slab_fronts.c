@@ -23,9 +23,6 @@
  *        Offline: every slab goes to the shared front, an empty one only where that has none; then
  *        the stack is closed, in this order: who finds the stack closed finds the new owner. Frees
  *        that come later take the lock.
- *        Modes but hardened: every processor uses the shared front (loam_slabs.locked).
- *        Offline: every slab goes to the shared front, then the stack is closed, in this order: who
- *        finds the stack closed finds the new owner. Frees that come later take the lock.
  *        What waits in quarantine is of the front's own slabs: it leaves before they move.
  *
  * RULES  S5, S12 and S16 of slab_check.c.

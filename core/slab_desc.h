@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_SLAB_DESC_H
+#define LOAM_SLAB_DESC_H
+
+/* slab_desc.h - small questions about slabs, fronts, words and large blocks, which all slab*.c and
+ * kmalloc.c ask. The data are in slab_data.h.
+ */
+#include "slab_data.h"
+
+static inline uintptr_t slab_off(const loam_slabs *s, const void *p)
+{
+    return (uintptr_t)p - s->base;
+}
+
+/* May something of the layer's own lie there? */
+static inline bool slab_holds(const loam_slabs *s, const void *p)
+{
+    return slab_off(s, p) < s->len ||
+           (uintptr_t)p - (uintptr_t)s->meta_map.va < (uintptr_t)s->meta_map.len;
+}
+
+/* off is inside the window. */
+static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
+{
+    uintptr_t index = off >> s->shift;
+    return (slab_desc *)(s->leaf[index >> SLAB_LEAF_BITS] + index * SLAB_LINE);
+}
+
+/* Bytes of a front: the modes want a line more. */
+static inline size_t slab_front_size(const loam_slabs *s)
+{
+    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, rng);
+}
+
+/* The slab of a slot that waits. */
+static inline slab_desc *slab_wait_desc(const loam_slabs *s, uint64_t wait)
+{
+    uintptr_t index = (uintptr_t)(wait >> 16) - 1;
+    return (slab_desc *)(s->leaf[index >> SLAB_LEAF_BITS] + index * SLAB_LINE);
+}
+
+/* Slots of a slab: with seals there is one behind the last. */
+static inline uint32_t slab_slots(const loam_slabs *s, size_t stride)
+{
+    uint32_t tail = (s->modes & LOAM_SLAB_GUARD) != 0 ? SLAB_GUARD_TAIL : 0;
+    return ((uint32_t)(s->mask + 1) - tail) / (uint32_t)stride;
+}
+
+/* The front of this processor; the caller keeps interrupts off. */
+static inline slab_front *slab_front_of(loam_cache *c)
+{
+    return LOAM_PORT_MAX_CPUS == 1 ? &c->shared : c->front[loam_port_cpu()];
+}
+
+static inline bool slab_is_many(const loam_slabs *s)
+{
+    return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
+}
+
+/* A processor's own front, or NULL: it uses the shared one, or that is all there is. */
+static inline slab_front *slab_own_front(const loam_cache *c, uint32_t cpu)
+{
+    return c->front[cpu] != &c->shared ? c->front[cpu] : NULL;
+}
+
+/* The same for more than a look at the current word: who is offline uses the shared one. */
+static inline slab_front *slab_front_here(loam_cache *c)
+{
+    slab_front *f = slab_front_of(c);
+    bool own = LOAM_PORT_MAX_CPUS > 1 && f != &c->shared;
+    return own && c->slabs->cpu[loam_port_cpu()].offline ? &c->shared : f;
+}
+
+/* The front that owns a slab. Only the owner changes it, who so reads what is; what others read may
+ * be out of date, and they find out at the stack or under the lock. */
+static inline slab_front *slab_owner_of(const slab_desc *d)
+{
+    /* pairs with the store in slab_fill_desc, front_move: a front may be younger than the slab */
+    return loam_atomic_ptr_load(&d->front);
+}
+
+/* Is it this processor's? no order: as above. Interrupts are off. */
+static inline bool slab_is_here(const slab_desc *d)
+{
+    return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
+}
+
+/* Under the lock, which keeps out all others that write it. */
+static inline void slab_set_cpu(slab_desc *d, uint32_t cpu)
+{
+    uint8_t old = loam_atomic_byte_peek(&d->cpu); /* no order: the lock */
+    /* no order: who reads the old one asks the front, too */
+    (void)loam_atomic_byte_cas(&d->cpu, old, (uint8_t)cpu);
+}
+
+static inline bool slab_is_shared(const loam_slabs *s, const slab_front *f)
+{
+    return slab_is_many(s) && f->cpu == s->ncpus;
+}
+
+static inline loam_cache *slab_cache_of(const slab_desc *d)
+{
+    return slab_owner_of(d)->cache;
+}
+
+/* slab_cpu.room at first. */
+static inline uint32_t slab_room(const loam_slabs *s)
+{
+    return (uint32_t)(2 * s->mask);
+}
+
+/* Only where there are many processors. */
+static inline slab_remote *slab_remote_of(const slab_desc *d)
+{
+    return (slab_remote *)((uintptr_t)d + LOAM_PAGE_SIZE);
+}
+
+/* Frames of a leaf: descriptors, and behind them the remote lines. */
+static inline uint64_t slab_leaf_frames(const loam_slabs *s)
+{
+    return slab_is_many(s) ? 2 : 1;
+}
+
+/* Interrupts off, and with many processors the layer's lock. */
+static inline loam_irq slab_lock(loam_slabs *s)
+{
+    return slab_is_many(s) ? loam_lock_acquire(&s->lock) : loam_port_irq_save();
+}
+
+static inline void slab_unlock(loam_slabs *s, loam_irq irq)
+{
+    if (slab_is_many(s))
+        loam_lock_release(&s->lock, irq);
+    else
+        loam_port_irq_restore(irq);
+}
+
+/* ceil(2^32 / stride), stride 1 .. 65536: 0 would mean "no slab". */
+static inline uint32_t slab_reciprocal(uint32_t stride)
+{
+    return UINT32_MAX / stride + 1;
+}
+
+/* The last slot's offset leaves (slots - 1) x (stride x recip - 2^32) in the low half, the others
+ * less. What follows the last slot leaves more, if there is room for a first byte of another; what
+ * lies inside a slot leaves recip at least, and that is more than 2^16 and so than this. */
+static inline uint32_t slab_bound(uint32_t stride, uint32_t slots)
+{
+    return (slots - 1) * (stride * slab_reciprocal(stride));
+}
+
+static inline unsigned slab_word_count(const loam_cache *c)
+{
+    return (c->slots + 63) >> 6;
+}
+
+static inline slab_head *slab_head_of(const slab_desc *d)
+{
+    return (slab_head *)(void *)d->words - 1;
+}
+
+/* The words of a slab that has no lines for them. */
+static inline slab_head *slab_inner_head(slab_desc *d)
+{
+    return (slab_head *)(void *)((unsigned char *)d + SLAB_INNER_AT);
+}
+
+/* [own] Puts the slab on the list that `any` wants. */
+static inline void slab_list(slab_desc *d)
+{
+    slab_front *f = slab_owner_of(d);
+    loam_list_remove(&d->link);
+    loam_list_push(slab_head_of(d)->any != 0 ? &f->partial : &f->full, &d->link);
+}
+
+static inline uint64_t slab_full_word(const loam_cache *c, unsigned i)
+{
+    return loam_mask64(c->slots - 64 * i);
+}
+
+/* Has each block a seal behind it? */
+static inline bool slab_has_seals(const loam_slabs *s)
+{
+    return (s->modes & LOAM_SLAB_GUARD) != 0;
+}
+
+static inline bool slab_has_shadow(const loam_slabs *s)
+{
+    return (s->modes & SLAB_SHADOW_MODES) != 0;
+}
+
+/* Bit set: the slot was freed and waits in its front's ring; its free bit is clear. */
+static inline uint64_t *slab_waits(const slab_desc *d)
+{
+    return d->words + slab_word_count(slab_cache_of(d));
+}
+
+/* [atomic] Halves of words. Bit set: the slot was never out since the slab was made, and its bytes
+ * are anything; its free bit is set. */
+static inline uint32_t *slab_virgin(const slab_desc *d)
+{
+    return (uint32_t *)(void *)(d->words + 2 * slab_word_count(slab_cache_of(d)));
+}
+
+/* no order: only who has the slot changes it. */
+static inline bool slab_is_virgin(const slab_desc *d, unsigned slot)
+{
+    return (loam_atomic_peek(slab_virgin(d) + (slot >> 5)) >> (slot & 31) & 1) != 0;
+}
+
+/* NULL without the owner mode. */
+static inline slab_info *slab_info_of(const slab_desc *d, unsigned slot)
+{
+    const loam_cache *c = slab_cache_of(d);
+    unsigned arrays = slab_has_shadow(c->slabs) ? 3 : 1;
+    bool has = (c->slabs->modes & LOAM_SLAB_OWNER) != 0;
+    return has ? (slab_info *)(void *)(d->words + arrays * slab_word_count(c)) + slot : NULL;
+}
+
+/* A bit of one of the arrays. no order: hints for views, or the owner's own. */
+static inline bool slab_bit(const uint64_t *words, unsigned slot)
+{
+    return (loam_atomic_peek64(&words[slot >> 6]) >> (slot & 63) & 1) != 0;
+}
+
+/* Anybody may ask. no order: a block that is out reads 0 until it is freed. */
+static inline bool slab_slot_is_free(const slab_desc *d, unsigned slot)
+{
+    return (loam_atomic_peek64(&d->words[slot >> 6]) >> (slot & 63) & 1) != 0;
+}
+
+static inline unsigned char *slab_slot_base(const slab_desc *d, unsigned slot)
+{
+    return d->base + (size_t)slot * slab_cache_of(d)->stride;
+}
+
+/* Nothing of ours starts here any more; or not yet. former: the name of the class that did, for who
+ * frees it once more; or NULL. */
+static inline void slab_desc_clear(loam_slabs *s, slab_desc *d, const char *former)
+{
+    /* no order: what was freed nobody may free. Never NULL: who does so all the same looks there */
+    loam_atomic_ptr_store(&d->front, &s->nobody);
+    if (d->kind != SLAB_SLOTS)
+        d->tag = SLAB_GONE;
+    d->recip = d->nothing = d->kind = d->large = 0;
+    slab_set_cpu(d, 0);
+    d->base = NULL;
+    d->link = (loam_list){NULL, NULL};
+    d->words = NULL;
+    d->former = former;
+}
+
+/* The class whose blocks were where nothing is now, or NULL. */
+static inline const char *slab_former_of(const slab_desc *d)
+{
+    return d->kind == SLAB_NONE ? d->former : NULL;
+}
+
+static inline size_t slab_large_bytes(const slab_desc *d)
+{
+    return (size_t)d->npages << LOAM_PAGE_SHIFT;
+}
+
+/* Bytes before a large block. no order: they are for good. */
+static inline size_t slab_large_lead(const slab_desc *d)
+{
+    unsigned log2 = loam_atomic_byte_peek(&d->large) & (unsigned)SLAB_LARGE_LEAD;
+    return log2 == 0 ? 0 : (size_t)1 << log2;
+}
+
+static inline unsigned char *slab_large_block(const slab_desc *d)
+{
+    return d->base + slab_large_lead(d);
+}
+
+/* no order: who holds the block knows; others learn what was. */
+static inline bool slab_large_is_out(const slab_desc *d)
+{
+    return (loam_atomic_byte_peek(&d->large) & SLAB_LARGE_OUT) != 0;
+}
+
+/* no order: as above. */
+static inline bool slab_large_was_slab(const slab_desc *d)
+{
+    return (loam_atomic_byte_peek(&d->large) & SLAB_LARGE_SLAB) != 0;
+}
+
+/* The class of the slab that a kept block was, or NULL. no order: as above. */
+static inline const char *slab_large_former(const slab_desc *d)
+{
+    return (const char *)(uintptr_t)loam_atomic_peek64(&d->size);
+}
+
+/* Bytes asked for. no order: as above. */
+static inline size_t slab_large_size(const slab_desc *d)
+{
+    return (size_t)loam_atomic_peek64(&d->size);
+}
+
+static inline void slab_large_name(slab_desc *d, const void *owner, size_t size, const void *site)
+{
+    /* no order: views may see what is half said */
+    loam_atomic_ptr_store(&d->owner, (void *)(uintptr_t)owner);
+    loam_atomic_poke64(&d->size, size);
+    loam_atomic_ptr_store(&d->site, (void *)(uintptr_t)site);
+}
+
+/* A block that waits is the caller's, and is given out. */
+static inline void slab_large_give_out(slab_desc *d, const void *owner, size_t size,
+                                       const void *site)
+{
+    uint8_t now = loam_atomic_byte_peek(&d->large); /* no order: it waits for the caller alone */
+    uint8_t out = (uint8_t)((now & (unsigned)SLAB_LARGE_LEAD) | SLAB_LARGE_OUT);
+    slab_large_name(d, owner, size, site);
+    /* pairs with the cas in kept_claim: what the descriptor says was written before */
+    (void)loam_atomic_byte_cas(&d->large, now, out);
+}
+
+/* Freed objects of a cache with a constructor keep their contents. */
+static inline bool slab_poisons(const loam_cache *c)
+{
+    return (c->slabs->modes & LOAM_SLAB_POISON) != 0 && c->ctor == NULL;
+}
+
+/* xorshift64: a state that is not 0 stays so. */
+static inline uint64_t loam_slab__random(uint64_t *state)
+{
+    uint64_t x = *state;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    *state = x;
+    return x >> 11;
+}
+
+/* [own] 0 .. 63: the highest bits of a linear congruence, Knuth's. */
+static inline unsigned slab_random_turn(slab_front *f)
+{
+    f->rng = f->rng * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)(f->rng >> 58);
+}
+
+/* [own] Any bit of a word that has one: the first from a place that is drawn, all around. */
+static inline unsigned slab_random_bit(slab_front *f, uint64_t w)
+{
+    unsigned turn = slab_random_turn(f);
+    return (loam_ctz64(w >> turn | w << (-turn & 63)) + turn) & 63;
+}
+
+static inline unsigned char slab_poison_byte(const loam_slabs *s)
+{
+    return (s->modes & LOAM_SLAB_ZERO_FREE) != 0 ? 0 : SLAB_POISON_BYTE;
+}
+
+static inline uint64_t slab_poison_word(const loam_slabs *s)
+{
+    return slab_poison_byte(s) * 0x0101010101010101ULL;
+}
+
+#endif
