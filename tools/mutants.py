@@ -87,13 +87,22 @@ def link(variant, test, changed, beside, program):
     return passes(["gcc", *objects, *LINK[variant], "-o", program])
 
 
+def includers(path):
+    """The files beside a header that include it, themselves or by way of other headers there."""
+    folder = os.path.dirname(path)
+    beside = [os.path.join(folder, n) for n in sorted(os.listdir(os.path.join(ROOT, folder)))]
+    texts = {p: read(ROOT, p) for p in beside if p.endswith((".c", ".h"))}
+    found, new = set(), {path}
+    while new:
+        lines = [f'#include "{os.path.basename(p)}"' for p in new]
+        new = {p for p, text in texts.items() if any(line in text for line in lines)} - found
+        found |= new
+    return sorted(found)
+
+
 def compiled(path):
     """What to compile anew: the file itself; of a header, the files beside it that include it."""
-    if not path.endswith(".h"):
-        return [path]
-    folder, name = os.path.split(path)
-    beside = [os.path.join(folder, n) for n in sorted(os.listdir(os.path.join(ROOT, folder)))]
-    return [p for p in beside if p.endswith(".c") and f'#include "{name}"' in read(ROOT, p)]
+    return [p for p in includers(path) if p.endswith(".c")] if path.endswith(".h") else [path]
 
 
 def run_mutant(numbered):
@@ -109,11 +118,12 @@ def run_mutant(numbered):
     copy = os.path.join(folder, os.path.basename(mutant.path))
     with open(copy, "w", encoding="utf-8") as file:
         file.write(source.replace(mutant.old, mutant.new))
+    if mutant.path.endswith(".h"):
+        for path in includers(mutant.path):  # beside it, so that it is the one included
+            shutil.copy(os.path.join(ROOT, path), folder)
     changed = []
     for path in compiled(mutant.path):
         copy = os.path.join(folder, os.path.basename(path))
-        if path != mutant.path:  # beside the changed header, so that it is the one included
-            shutil.copy(os.path.join(ROOT, path), copy)
         changed.append(copy[:-2] + ".o")
         if not passes(["gcc", *FLAGS, *PORT[variant], "-iquote", os.path.dirname(mutant.path),
                        "-c", copy, "-o", changed[-1]]):
@@ -144,6 +154,10 @@ def is_killed(mutant):
     return mutant.verdict is not None and mutant.verdict in mutant.tests
 
 
+def stands_once(mutant):
+    return read(ROOT, mutant.path).count(mutant.old) == 1
+
+
 def self_test(tap):
     head = "tests: unit/base_test\n\ncore/base.c\n"
     sound = parse("base", head + "- return rest;\n+ return (rest);\n")[0]
@@ -167,6 +181,8 @@ def main():
     mutants = []
     for path in tree(os.path.join(ROOT, "test/mutants"), ".txt"):
         found = parse(path[:-4], read(ROOT, f"test/mutants/{path}"))
+        lost = [str(mutant) for mutant in found if not stands_once(mutant)]
+        tap.check(not lost, f"mutants: {path[:-4]}: every line stands once in its file", lost)
         mutants += [baseline(found[0])]
         mutants += [mutant for mutant in found if is_long or not mutant.is_long]
     for mutant in parallel(run_mutant, list(enumerate(mutants))):
