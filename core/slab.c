@@ -64,6 +64,7 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
     word = random ? slab_random_word(f, d, word) : word;
     unsigned bit = random ? slab_random_bit(f, *word) : loam_ctz64(*word);
+    slab_begin_word(d, word);
     loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
     slab_head_of(d)->used++;
     slab_point(f, d, word);
@@ -375,22 +376,46 @@ LOAM_INLINE uint64_t *slab_scan(slab_desc *d)
     return NULL;
 }
 
+enum { SLAB_LOOKS = 8 /* slabs without a word that was begun */ };
+
+/* [own] The first slab of the list has a new word alone: one behind it that has one which was
+ * begun, or NULL. */
+static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **word)
+{
+    uint64_t *found;
+    loam_list *n = f->partial.next->next;
+    for (unsigned looks = SLAB_LOOKS; looks > 0 && n != &f->partial; looks--) {
+        slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
+        n = n->next; /* now: a slab that has nothing leaves */
+        found = slab_scan(d);
+        if (found == NULL || slab_is_new_word(d, found))
+            continue;
+        *word = found;
+        return d;
+    }
+    return NULL;
+}
+
 /* [own] The current slab first, then the partial ones: each that has nothing leaves the list for
- * good. The slab with *word, a word with a free slot; or NULL. */
+ * good. Words that were begun come before new ones, whose memory may not be there yet. The slab
+ * with *word, a word with a free slot; or NULL. */
 LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
     slab_desc *d = f->slab;
     *word = f->word;
     if (**word != 0)
         return d;
-    if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(d)) != NULL)
+    if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(d)) != NULL &&
+        LOAM_LIKELY(!slab_is_new_word(d, *word)))
         return d;
     /* no order: a bound, others add to it only for a slab of theirs */
     for (uint32_t n = loam_atomic_peek(&f->slabs); n > 0 && !loam_list_is_empty(&f->partial); n--) {
         d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link);
         *word = slab_scan(d);
-        if (*word != NULL)
-            return d;
+        if (*word == NULL)
+            continue;
+        slab_desc *begun = LOAM_LIKELY(!slab_is_new_word(d, *word)) ? d : slab_find_begun(f, word);
+        return begun != NULL ? begun : d;
     }
     return NULL;
 }
@@ -440,17 +465,17 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
     return false;
 }
 
-/* Out of what this processor's own front has; of a word that may never have been used, because
- * nothing of it is out, if `unused` says so. */
-LOAM_INLINE bool slab_refill_here(loam_cache *c, bool unused, void **object)
+/* Out of what this processor's own front has; of a new word if `fresh` says so. */
+LOAM_INLINE bool slab_refill_here(loam_cache *c, bool fresh, void **object)
 {
     bool taken = false;
     uint64_t *word;
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_here(c);
     slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
-    if (d != NULL && (unused || *word != UINT64_MAX)) {
+    if (d != NULL && (fresh || !slab_is_new_word(d, word))) {
         loam_slab__verify(f, d, word);
+        slab_begin_word(d, word);
         f->word = word;
         f->slab = d;
         taken = slab_take_from(f, object);
@@ -483,7 +508,9 @@ bool loam_slab__next_word(loam_cache *c)
     slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
     if (d != NULL) {
         loam_slab__verify(f, d, word);
-        slab_point(f, d, slab_random_word(f, d, word));
+        word = slab_random_word(f, d, word);
+        slab_begin_word(d, word);
+        slab_point(f, d, word);
     }
     loam_port_irq_restore(irq);
     return d != NULL;

@@ -13,7 +13,8 @@
  * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads
  *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride); so is its bound
  *        S3   no bit is set beyond the last slot; used is the number of clear bits
- *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words
+ *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words;
+ *             words that were not begun are whole
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
  *             the front's `empty`, or queued; the current word is in the front's slab
  *        S6   the zone knows the frames of slabs and leaves as the object layers'
@@ -87,11 +88,15 @@ static const char *check_slab_words(const slab_desc *d)
     const slab_head *head = slab_head_of(d);
     if ((head->any & ~loam_mask64(n)) != 0)
         return "S4 any has no bit beyond the words";
+    if (head->begun > n)
+        return "S4 no more words were begun than there are";
     for (unsigned i = 0; i < n; i++) {
         if ((d->words[i] & ~slab_full_word(c, i)) != 0)
             return "S3 no bit is set beyond the last slot";
         if (d->words[i] != 0 && (head->any >> i & 1) == 0)
             return "S4 a word with a free slot has its bit in any";
+        if (i >= head->begun && d->words[i] != slab_full_word(c, i))
+            return "S4 a word that was not begun is whole";
         out -= loam_popcount64(d->words[i]);
     }
     return out == head->used ? NULL : "S3 used is the number of slots out";

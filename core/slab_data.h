@@ -96,9 +96,9 @@ _Static_assert(sizeof(slab_desc) == SLAB_LINE, "one cache line");
 /* What each allocation and each free of the owner changes: before the free words, and not in the
  * descriptor, which others read who free. */
 typedef struct slab_head {
-    uint64_t any;     /* [own] bit i: word i may have a free slot; clear: it has none */
-    uint32_t used;    /* [own] slots that are out */
-    uint32_t nothing; /* 0 */
+    uint64_t any;   /* [own] bit i: word i may have a free slot; clear: it has none */
+    uint32_t used;  /* [own] slots that are out */
+    uint32_t begun; /* [own] words of which a slot was ever out: lower ones come first */
 } slab_head;
 
 enum {

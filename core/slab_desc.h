@@ -159,6 +159,19 @@ static inline slab_head *slab_head_of(const slab_desc *d)
     return (slab_head *)(void *)d->words - 1;
 }
 
+/* [own] Was no slot of this word ever out? Its memory may not be there yet. */
+static inline bool slab_is_new_word(const slab_desc *d, const uint64_t *word)
+{
+    return (uint32_t)(word - d->words) >= slab_head_of(d)->begun;
+}
+
+/* [own] A slot of this word goes out. */
+static inline void slab_begin_word(slab_desc *d, const uint64_t *word)
+{
+    if (slab_is_new_word(d, word))
+        slab_head_of(d)->begun = (uint32_t)(word - d->words) + 1;
+}
+
 /* The words of a slab that has no lines for them. */
 static inline slab_head *slab_inner_head(slab_desc *d)
 {

@@ -389,6 +389,8 @@ static void rules_of_slabs(tap *t)
     GROUND_BREAKS(t, head->used, 2, "S3");
     GROUND_BREAKS(t, head->any, head->any & ~2ULL, "S4");
     GROUND_BREAKS(t, head->any, ~0ULL, "S4");
+    GROUND_BREAKS(t, head->begun, 0, "S4");
+    GROUND_BREAKS(t, head->begun, 65, "S4");
     GROUND_BREAKS(t, c->slots, 342, "S8");
     GROUND_BREAKS(t, c->slots, ~0U, "S8");
     GROUND_BREAKS(t, c->stride, 0, "S8");

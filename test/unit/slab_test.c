@@ -133,6 +133,26 @@ static void recent_first(tap *t)
     TAP_RULE(t, loam_slabs_check(ground.slabs), NULL);
 }
 
+/* A word that was begun comes before a new one, whose memory may not be there, in any slab. */
+static void new_words_last(tap *t)
+{
+    unsigned char *p[64];
+    ground_start(t, 256, "shift=12");
+    loam_cache *c = make(t, 32, 0);
+    unsigned char *first = get(t, c);
+    for (unsigned i = 1; i < 128; i++)
+        TAP_CHECK(t, get(t, c) == first + (size_t)i * 32);
+    for (unsigned i = 0; i < 64; i++)
+        p[i] = get(t, c); /* the first of two words of the second slab */
+    TAP_EQ(t, slabs_of(c), 2);
+    put(t, c, first + (size_t)70 * 32);
+    put(t, c, p[5]);
+    TAP_CHECK(t, get(t, c) == p[5]);
+    TAP_CHECK(t, get(t, c) == first + (size_t)70 * 32);
+    TAP_CHECK(t, get(t, c) == p[63] + 32);
+    TAP_RULE(t, loam_slabs_check(ground.slabs), NULL);
+}
+
 static void fill_and_empty(tap *t, const char *options)
 {
     static unsigned char *p[2000];
@@ -496,6 +516,7 @@ static const tap_case cases[] = {
     {"cache_create: arguments out of range: NULL, nothing taken", create_refuses},
     {"cache_alloc: a slab's worth: every slot in order, then the next slab", fills_a_slab},
     {"cache_alloc: after frees: recent memory first", recent_first},
+    {"cache_alloc: words begun and new ones: those that were begun first", new_words_last},
     {"cache_free: everything: one empty slab stays until shrunk", keeps_one_empty},
     {"cache_free: everything, keep_empty=no: the zone is as before", keeps_none},
     {"cache_free: what is no object of it: refused by name", free_refuses},
