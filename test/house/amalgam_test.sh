@@ -5,15 +5,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-number=0
-verdict() { # TRUE NAME
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - amalgam: $2"; return; fi
-    echo "not ok $number - amalgam: $2"
-    sed 's/^/#   /' "$scratch/out"
-}
+. tools/taplib.sh amalgam
 
 cat >"$scratch/one.c" <<END
 #include "$PWD/test/house/range_one.h"

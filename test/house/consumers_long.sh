@@ -5,15 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
 root=$PWD
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-number=0
-verdict() { # TRUE NAME
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - $2"; return; fi
-    echo "not ok $number - $2"
-    sed 's/^/#   /' "$scratch/out"
-}
+. tools/taplib.sh consumers
 greets() { [ "$("$1" 2>&1)" = "hello from the arena" ]; }
 
 echo 1..4

@@ -5,16 +5,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+. tools/taplib.sh debian
 out=$scratch/out root=$scratch/root log=$scratch/log
-number=0
-verdict() { # TRUE NAME
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - debian: $2"; return; fi
-    echo "not ok $number - debian: $2"
-    tail -n 40 "$out" | sed 's/^/#   /'
-}
 # Commands that a package's build has no business with: asked for, they write it down and fail.
 mkdir "$scratch/bin" "$scratch/loam"
 : >"$scratch/asked"

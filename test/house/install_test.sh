@@ -4,15 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-number=0
-verdict() { # TRUE NAME
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - install: $2"; return; fi
-    echo "not ok $number - install: $2"
-    sed 's/^/#   /' "$scratch/out"
-}
+. tools/taplib.sh install
 out=$scratch/out root=$scratch/root
 placed() { (cd "$root" && find . ! -type d | sort); }
 

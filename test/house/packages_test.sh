@@ -4,15 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-number=0
-verdict() { # TRUE NAME
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - packages: $2"; return; fi
-    echo "not ok $number - packages: $2"
-    sed 's/^/#   /' "$scratch/out"
-}
+. tools/taplib.sh packages
 
 # A machine: the usual commands, id, and an apt-get that writes down what it is asked for.
 machine() { # USER-ID
