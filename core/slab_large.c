@@ -11,9 +11,9 @@
  *            frames   [ lead: magic | block ............ | magic ]
  *                                    ^ descriptor's piece; asked for `size` bytes
  *
- *        Blocks from 4 MiB on take the lowest run of free frames that is long enough, wherever that
- *        lies: the zone's own places for them are multiples of the next power of two, and what was
- *        freed between those would stay, in memory and of no use.
+ *        Blocks from 256 KiB on take the lowest run of free frames that is long enough, wherever
+ *        that lies: the zone's own places for them are multiples of the next power of two, and what
+ *        was freed between those would stay, in memory and of no use.
  *
  *            frames   |used|free 16 |free 8 |used|          | free 32         |
  *                          ^ 20 of them here                ^ not here
@@ -127,16 +127,24 @@ static unsigned char *large_frames(loam_slabs *s, const large_wish *wish)
     return base != NULL ? base : loam_slab__frames_alloc(s, wish->npages);
 }
 
-/* What is kept goes before pages come that are not there yet; for a block that is looked for so do
- * this processor's empty slabs, which lie between. */
+/* A block that is looked for lies among what is out alone: what this processor keeps, and its empty
+ * slabs, go first, or they would leave holes of their sizes where nothing long fits any more. */
+static unsigned char *large_low(loam_slabs *s, const large_wish *wish)
+{
+    (void)loam_slab__drop_empty(s, NULL);
+    (void)loam_slab__kept_drop(s, false);
+    return large_frames(s, wish);
+}
+
+/* What is kept goes before pages come that are not there yet. */
 static unsigned char *large_worn(loam_slabs *s, const large_wish *wish)
 {
+    if (s->worn != NULL && wish->npages >= LARGE_FITTED)
+        return large_low(s, wish);
     size_t len = (size_t)wish->npages << LOAM_PAGE_SHIFT;
     unsigned char *base = large_frames(s, wish);
-    if (base == NULL || s->worn == NULL || loam_slab__is_worn(s, base, len))
-        return base;
-    bool any = wish->npages >= LARGE_FITTED && loam_slab__drop_empty(s, NULL);
-    if (!any && loam_slab__kept_mine(s) < wish->npages / 8 + 1)
+    if (base == NULL || s->worn == NULL || loam_slab__is_worn(s, base, len) ||
+        loam_slab__kept_mine(s) < wish->npages / 8 + 1)
         return base;
     loam_slab__frames_free(s, base);
     (void)loam_slab__kept_drop(s, false);

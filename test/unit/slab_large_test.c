@@ -279,6 +279,20 @@ static void empty_before_new(tap *t)
     TAP_CHECK(t, frames(t, 160) == at(0)); /* worn, but for the last */
 }
 
+/* Or before a long block is placed: it would come to lie behind them, and leave a hole. */
+static void long_ones_lie_low(tap *t)
+{
+    start(t, "shift=14,keep_large=1M");
+    put(t, frames(t, 400));
+    loam_slabs_shrink(ground.slabs); /* 400 are worn */
+    unsigned char *p = frames(t, 40), *small = loam_kmalloc_alloc(ground.k, 64);
+    TAP_CHECK(t, p == at(0));
+    put(t, p);
+    put(t, small);
+    TAP_CHECK(t, frames(t, 63) != at(0)); /* not so long */
+    TAP_CHECK(t, frames(t, 64) == at(0));
+}
+
 static void rule(tap *t)
 {
     start(t, "shift=14");
@@ -302,6 +316,7 @@ static const tap_case cases[] = {
     {"slab_worn: pieces that lie in a run whole are worn no more", unworn},
     {"slab_kept: goes before frames that nobody had", kept_before_new},
     {"slab_large: empty slabs go before frames that nobody had", empty_before_new},
+    {"slab_large: what is kept goes before a long block is placed", long_ones_lie_low},
     {"slab_worn: a bit changed: S18", rule},
 };
 TAP_SUITE(slab_large_test, cases);
