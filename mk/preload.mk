@@ -28,7 +28,7 @@ $(foreach v,so so32,$(eval $(call variant_rules,$(v))))
 PRELOAD_OBJ := $(call objects,so,$(PRELOAD_PARTS))
 
 PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
-    -Wl,-z,now,-z,relro,-z,nodelete,--no-undefined,--gc-sections \
+    -Wl,-z,now,-z,relro,-z,nodelete,-z,max-page-size=65536,--no-undefined,--gc-sections \
     -Wl,--version-script=port/preload/libloam.map
 
 # folder below build/, variant, what gcc needs besides. The linker's own script gets two lines: what

@@ -5,7 +5,6 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* Addresses that the process may still map, by the limit on them and what it has by now. */
 static size_t pages_allowed(void)
@@ -23,7 +22,7 @@ static size_t pages_allowed(void)
  * touch; what lies beside that goes back, unless addresses are many. */
 static bool pages_map(loam_pages *pages, size_t len)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), around = len + LOAM_PAGES_STEP + 2 * page;
+    size_t page = loam_pages_page(), around = len + LOAM_PAGES_STEP + 2 * page;
     void *mapped = around < len ? MAP_FAILED
                                 : mmap(NULL, around, PROT_NONE,
                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -83,7 +82,7 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
 
 bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), base = (uintptr_t)pages->base;
+    uintptr_t page = loam_pages_page(), base = (uintptr_t)pages->base;
     uintptr_t from = (uintptr_t)loam_align_up((uintptr_t)at, page);
     uintptr_t to = (uintptr_t)loam_align_down((uintptr_t)at + len, page);
     return from >= base && from < to && to - base <= pages->ready &&

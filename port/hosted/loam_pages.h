@@ -16,8 +16,18 @@
  * Not locked: the owner's; loam_pages_give_back may run beside all other calls.
  */
 #include "loam/base.h"
+#include <sys/auxv.h>
 
 #define LOAM_PAGES_STEP ((size_t)2 << 20)
+
+/* Bytes of a page of the system's. sysconf knows, too, and for that touches what few programs do of
+ * the C library's file.
+ *   cost        O(1), no system call          context   any
+ */
+static inline size_t loam_pages_page(void)
+{
+    return (size_t)getauxval(AT_PAGESZ);
+}
 
 typedef struct loam_pages {
     unsigned char *base;  /* a multiple of LOAM_PAGES_STEP; NULL: there is no range */

@@ -63,7 +63,7 @@ static uint32_t last_ms; /* [atomic] of the last pass; 0: there was none */
 
 void process_tick(process_range *r)
 {
-    if (loam__conf.trim_ms == 0 || calls++ % TICKS_A_LOOK != 0)
+    if (loam__conf.trim_ms == 0 || ++calls % TICKS_A_LOOK != 0)
         return;
     uint32_t now = (uint32_t)(loam_port_ticks() / 1000000U) | 1U;
     uint32_t last = loam_atomic_load(&last_ms);

@@ -20,7 +20,6 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* ---- allocation ---- */
 
@@ -184,12 +183,12 @@ PRELOAD_EXPORT void *memalign(size_t align, size_t size)
 
 PRELOAD_EXPORT void *valloc(size_t size)
 {
-    return aligned((size_t)sysconf(_SC_PAGESIZE), size, __builtin_return_address(0));
+    return aligned(loam_pages_page(), size, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void *pvalloc(size_t size)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = loam_pages_page();
     uint64_t whole;
     if (loam_align_up_overflows(size == 0 ? 1 : size, page, &whole) || whole > PTRDIFF_MAX) {
         errno = ENOMEM;

@@ -26,7 +26,6 @@
 #include "watch.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -142,7 +141,7 @@ static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
 {
     loam_zone_config config;
     loam_span ram = {(uintptr_t)pages->base, pages->len};
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = loam_pages_page();
     loam_zone_config_init(&config);
     config.name = "process";
     config.ncpus = PROCESS_CPUS;
