@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""clang-format, cppcheck and clang-tidy over every C file of the tree. Prints TAP.
+"""clang-format, cppcheck and clang-tidy over every C file of the tree, or those named: check_lint.py
+[FILE...]. Prints TAP.
 
 .clang-tidy says which checks are off and why (test/.clang-tidy for tests); the length of a
 function (80 lines), its nesting (3) and recursion are among those that are on. cppcheck's
@@ -8,6 +9,7 @@ exceptions are below.
 """
 import hashlib
 import os
+import sys
 
 from taplib import ROOT, Sample, Tap, flags_of, parallel, read, run, tree
 
@@ -35,7 +37,7 @@ def cppcheck_faults(root, files):
                "--enable=warning,performance,portability", "--template={file}:{line}: {message}",
                f"-j{os.cpu_count() or 2}", "-Iinclude", "-Iport/hosted", "-Itest"]
     command += [f"--suppress={name}" for name in CPPCHECK_EXCEPTIONS]
-    code, output = run([*command, *files], root)
+    code, output = run([*command, *files], root) if files else (0, "")
     return output.splitlines() if code else []
 
 
@@ -106,8 +108,9 @@ def self_test(tap):
 def main():
     tap = Tap()
     self_test(tap)
-    sources = tree(ROOT, ".c")
-    tap.none(format_faults(ROOT, tree(ROOT, ".c", ".h")), "lint: clang-format")
+    files = sys.argv[1:] or tree(ROOT, ".c", ".h")
+    sources = [path for path in files if path.endswith(".c")]
+    tap.none(format_faults(ROOT, files), "lint: clang-format")
     tap.none(cppcheck_faults(ROOT, sources), "lint: cppcheck")
     for path, faults in zip(sources, parallel(tidy_once, sources)):
         tap.none(faults, f"lint: clang-tidy: {path}")
