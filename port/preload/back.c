@@ -69,8 +69,10 @@ void process_tick(process_range *r)
     uint32_t last = loam_atomic_load(&last_ms);
     if (last != 0 && now - last < loam__conf.trim_ms)
         return;
-    int before = errno;                                    /* free keeps it */
-    if (loam_atomic_cas(&last_ms, last, now) && last != 0) /* one thread does it */
+    int before = errno;                                      /* free keeps it */
+    if (loam_atomic_cas(&last_ms, last, now) && last != 0) { /* one thread does it */
         (void)process_give_back(r);
+        (void)huge_drop_kept(false);
+    }
     errno = before;
 }

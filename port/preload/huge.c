@@ -12,20 +12,14 @@
  * COST   O(1) and the system's.
  * FROM   -
  * NOT    Keeping mappings without guard pages for the next block: what is this large pays for its
- *        pages. With them: huge_kept.c.
+ *        pages. With them: huge_guard.c, huge_kept.c.
  */
 #define _GNU_SOURCE
-#include "preload.h"
+#include "huge.h"
 
 #include <sys/mman.h>
 
-enum { HUGE_FIRST = 256 /* entries of the first table: a page of them */ };
-
-typedef struct huge_block {
-    uintptr_t at;    /* 0: never used; 1: was used */
-    size_t len, map; /* bytes from `at` on; bytes mapped in front: for its alignment, a guard */
-    size_t size;     /* bytes asked for; with guard pages magic follows them */
-} huge_block;
+enum { HUGE_FIRST = 256 /* entries of the first table: a few pages of them */ };
 
 enum { HUGE_GONE = 32 /* freed blocks that are remembered, for who frees them once more */ };
 
@@ -112,8 +106,9 @@ static bool huge_enter(huge_block b)
     return room;
 }
 
-/* Takes the block out of the table: from here on it is the caller's alone. */
-static bool huge_leave(const void *p, huge_block *b)
+/* Takes the block out of the table: from here on it is the caller's alone. *out: bytes that others
+ * have. */
+static bool huge_leave(const void *p, huge_block *b, uint64_t *out)
 {
     loam_irq irq = loam_lock_acquire(&huge.lock);
     huge_block *found = huge_find((uintptr_t)p);
@@ -124,6 +119,7 @@ static bool huge_leave(const void *p, huge_block *b)
         huge.bytes -= b->len;
         huge.gone[huge.gone_next++ % HUGE_GONE] = *b;
     }
+    *out = huge.bytes;
     loam_lock_release(&huge.lock, irq);
     return found != NULL;
 }
@@ -157,36 +153,33 @@ static size_t huge_guard(void)
     return loam__conf.guard_pages ? LOAM_PAGE_SIZE : 0;
 }
 
-/* Memory with its guards; NULL: none. */
-static void *huge_map(size_t len)
+/* Memory for a block, aligned inside of it; false: none. */
+static bool huge_map(size_t size, size_t align, huge_block *b)
 {
-    size_t guard = huge_guard();
-    char *map = mmap(NULL, len + 2 * guard, guard != 0 ? PROT_NONE : PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t around = huge_around_of(align), len = huge_pages(size) + around;
+    void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
-        return NULL;
-    bool open = guard == 0 || mprotect(map + guard, len, PROT_READ | PROT_WRITE) == 0;
-    if (open && loam__conf.huge_from != 0 && len >= loam__conf.huge_from)
-        madvise(map + guard, len, MADV_HUGEPAGE); /* where the system knows of it */
-    if (open)
-        return map + guard;
-    munmap(map, len + 2 * guard);
-    return NULL;
+        return false;
+    if (loam__conf.huge_from != 0 && len >= loam__conf.huge_from)
+        madvise(map, len, MADV_HUGEPAGE); /* where the system knows of it */
+    uintptr_t from = (uintptr_t)map,
+              at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
+    *b = (huge_block){at, len - (at - from), at - from, size, 0, 0, false};
+    return true;
 }
 
-/* The same within LOAM_CONF's limit. */
-static void *huge_take(size_t len)
+/* The same within LOAM_CONF's limit, of which it takes so much, and with its guards. */
+static bool huge_take(size_t all, size_t size, size_t align, huge_block *b)
 {
-    size_t all = len + huge_guard();
-    void *map = NULL;
-    for (unsigned turn = 0; turn < 2 && map == NULL && (turn == 0 || huge_drop_kept()); turn++) {
+    bool done = false;
+    for (unsigned turn = 0; turn < 2 && !done && (turn == 0 || huge_drop_kept(true)); turn++) {
         if (!limit_change(0, all))
             continue;
-        map = huge_map(len);
-        if (map == NULL)
+        done = huge_guard() != 0 ? huge_guard_map(size, align, b) : huge_map(size, align, b);
+        if (!done)
             (void)limit_change(all, 0);
     }
-    return map;
+    return done;
 }
 
 /* What of a block counts for the limit. */
@@ -206,36 +199,6 @@ static void huge_unmap(const huge_block *b)
     (void)limit_change(huge_bytes(b), 0);
 }
 
-/* ---- magic, as far as the block's last page: behind that nobody can write ---- */
-
-enum { HUGE_MAGIC = 128 /* most bytes of it */ };
-
-static unsigned char huge_magic(void)
-{
-    return (unsigned char)(loam__process.slabs.seed >> 24 | 1);
-}
-
-static size_t huge_tail(const huge_block *b)
-{
-    size_t left = b->len - b->size;
-    return huge_guard() == 0 ? 0 : left < HUGE_MAGIC ? left : HUGE_MAGIC;
-}
-
-static void huge_write_magic(const huge_block *b)
-{
-    if (huge_tail(b) != 0)
-        __builtin_memset((void *)(b->at + b->size), huge_magic(), huge_tail(b));
-}
-
-static bool huge_magic_holds(const huge_block *b)
-{
-    const unsigned char *tail = (const unsigned char *)(b->at + b->size);
-    for (size_t i = 0; i < huge_tail(b); i++)
-        if (tail[i] != huge_magic())
-            return false;
-    return true;
-}
-
 /* The table's lock is not held. */
 static void huge_verify(const huge_block *b)
 {
@@ -243,38 +206,43 @@ static void huge_verify(const huge_block *b)
                           .what = "S9 the bytes around a block hold their magic",
                           .object = "address",
                           .value = b->at,
-                          .state = "after the block",
+                          .state = huge_guard() != 0 ? huge_guard_fault(b) : NULL,
                           .name = "huge",
                           .size = b->size};
-    if (!huge_magic_holds(b))
+    if (report.state != NULL)
         loam_port_corrupt(&report);
 }
 
 /* ---- the calls ---- */
 
+/* The block is in the table, or gone: NULL. */
+static void *huge_give_out(const huge_block *b)
+{
+    if (huge_guard() != 0)
+        huge_guard_write(b);
+    if (huge_enter(*b))
+        return (void *)b->at;
+    huge_unmap(b);
+    return NULL;
+}
+
+/* Bytes that a block takes; SIZE_MAX: too many. */
+static size_t huge_need(size_t size, size_t align)
+{
+    size_t most = PTRDIFF_MAX - 2 * LOAM_PAGE_SIZE, around = huge_around_of(align);
+    if (size > most || around > PTRDIFF_MAX / 2 || huge_pages(size) > most - around)
+        return SIZE_MAX;
+    return huge_pages(size) + around + huge_guard();
+}
+
 void *huge_alloc(size_t size, size_t align)
 {
-    size_t len, around;
-    if (size > PTRDIFF_MAX - LOAM_PAGE_SIZE || align > PTRDIFF_MAX / 2)
+    huge_block b;
+    size_t all = huge_need(size, align);
+    bool kept = all != SIZE_MAX && huge_guard() != 0 && align <= LOAM_PAGE_SIZE;
+    if (all == SIZE_MAX || ((!kept || !huge_again(size, &b)) && !huge_take(all, size, align, &b)))
         return NULL;
-    len = (size_t)loam_align_up(size, LOAM_PAGE_SIZE);
-    around = align > LOAM_PAGE_SIZE ? align : 0;
-    if (len + around > PTRDIFF_MAX - 2 * huge_guard())
-        return NULL;
-    void *map = huge_guard() != 0 && around == 0 ? huge_again(len) : NULL;
-    if (map == NULL)
-        map = huge_take(len + around);
-    if (map == NULL)
-        return NULL;
-    uintptr_t from = (uintptr_t)map;
-    uintptr_t at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
-    huge_block b = {at, len + around - (at - from), at - from + huge_guard(), size};
-    huge_write_magic(&b);
-    if (!huge_enter(b)) {
-        huge_unmap(&b);
-        return NULL;
-    }
-    return (void *)at;
+    return huge_give_out(&b);
 }
 
 size_t huge_size(const void *p)
@@ -289,28 +257,13 @@ size_t huge_size(const void *p)
 bool huge_free(void *p)
 {
     huge_block b;
-    if (!huge_leave(p, &b))
+    uint64_t out;
+    if (!huge_leave(p, &b, &out))
         return false;
     huge_verify(&b);
-    if (huge_guard() == 0 || b.map != huge_guard() || !huge_keep(p, b.len))
+    if (huge_guard() == 0 || !huge_keep(&b, out))
         huge_unmap(&b);
     return true;
-}
-
-/* Moves pages between guards of their own; the old guards go. */
-static void *huge_move_guarded(const huge_block *b, size_t len)
-{
-    char *to = mmap(NULL, len + 2 * LOAM_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (to == MAP_FAILED)
-        return NULL;
-    void *at = to + LOAM_PAGE_SIZE;
-    if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
-        munmap(to, len + 2 * LOAM_PAGE_SIZE);
-        return NULL;
-    }
-    munmap((void *)(b->at - b->map), b->map);
-    munmap((void *)(b->at + b->len), LOAM_PAGE_SIZE);
-    return at;
 }
 
 /* What was mapped in front of a block for its alignment stays behind, and goes. */
@@ -330,8 +283,8 @@ static void *huge_move(huge_block *b, size_t len)
     size_t before = huge_bytes(b), after = b->map + len;
     if (!limit_change(before, after))
         return NULL;
-    void *moved = huge_guard() != 0 ? huge_move_guarded(b, len) : huge_move_plain(b, len);
-    huge_block now = {(uintptr_t)moved, len, huge_guard(), len};
+    void *moved = huge_guard() != 0 ? huge_guard_move(b, len) : huge_move_plain(b, len);
+    huge_block now = {(uintptr_t)moved, len, huge_guard(), len, len, 0, false};
     if (moved == NULL) {
         (void)limit_change(after, before);
         return NULL;
@@ -346,17 +299,42 @@ static void *huge_move(huge_block *b, size_t len)
     return moved;
 }
 
-/* Lock held. With the same pages it stays where it is. */
-static void *huge_resize(huge_block *b, size_t size)
+/* Lock held. With the same pages it stays where it is, or in the same slot. */
+static void *huge_stay(huge_block *b, size_t size)
 {
-    size_t len = (size_t)loam_align_up(size, LOAM_PAGE_SIZE);
-    void *p = len == b->len ? (void *)b->at : huge_move(b, len);
-    huge_block *now = p != NULL ? huge_find((uintptr_t)p) : NULL;
-    if (now != NULL) {
+    bool stays = huge_guard() != 0 ? huge_guard_stay(b, size) : huge_pages(size) == b->len;
+    if (stays)
+        b->size = size;
+    return stays ? (void *)b->at : NULL;
+}
+
+/* With guard pages: into a slot that is kept, of which nothing has to move; NULL: there is none. */
+static void *huge_copy(const huge_block *b, size_t size)
+{
+    huge_block to;
+    if (huge_guard() == 0 || size > HUGE_KEPT_OPEN || !huge_again(size, &to))
+        return NULL;
+    void *q = huge_give_out(&to);
+    if (q == NULL)
+        return NULL;
+    __builtin_memcpy(q, (const void *)b->at, b->size < size ? b->size : size);
+    (void)huge_free((void *)b->at); /* the caller's: it is there */
+    return q;
+}
+
+/* The pages move, with the table's lock held. */
+static void *huge_elsewhere(const void *p, size_t size)
+{
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    huge_block *b = huge_room() ? huge_find((uintptr_t)p) : NULL;
+    void *moved = b != NULL ? huge_move(b, huge_pages(size)) : NULL;
+    huge_block *now = moved != NULL ? huge_find((uintptr_t)moved) : NULL;
+    if (now != NULL)
         now->size = size;
-        huge_write_magic(now);
-    }
-    return p;
+    if (now != NULL && huge_guard() != 0)
+        huge_guard_write(now);
+    loam_lock_release(&huge.lock, irq);
+    return moved;
 }
 
 void *huge_realloc(void *p, size_t size)
@@ -364,14 +342,15 @@ void *huge_realloc(void *p, size_t size)
     if (size > PTRDIFF_MAX - LOAM_PAGE_SIZE)
         return NULL;
     loam_irq irq = loam_lock_acquire(&huge.lock);
-    huge_block *b = huge_room() ? huge_find((uintptr_t)p) : NULL;
-    huge_block before = b != NULL ? *b : (huge_block){0};
-    bool holds = huge_magic_holds(&before);
-    void *moved = b != NULL && holds ? huge_resize(b, size) : NULL;
+    huge_block *b = huge_find((uintptr_t)p), before = b != NULL ? *b : (huge_block){0};
+    bool whole = b != NULL && (huge_guard() == 0 || huge_guard_fault(b) == NULL);
+    void *q = whole ? huge_stay(b, size) : NULL;
     loam_lock_release(&huge.lock, irq);
-    if (!holds)
+    if (before.at != 0 && !whole)
         huge_verify(&before);
-    return moved;
+    if (q == NULL && whole)
+        q = huge_copy(&before, size);
+    return q != NULL || !whole ? q : huge_elsewhere(p, size);
 }
 
 void huge_sums(uint64_t *bytes, uint64_t *blocks, uint64_t *peak)

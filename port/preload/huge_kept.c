@@ -1,134 +1,306 @@
 /* SPDX-License-Identifier: MIT */
-/* huge_kept.c - blocks between guard pages that were freed, kept closed for the next of their size.
+/* huge_kept.c - slots between guard pages whose blocks were freed, kept for the next.
  *
- * WHAT   A block with guard pages costs a mapping, its faults, and their end. Those of 128 KiB to
- *        2 MiB, which programs take and free again and again, stay for a while: nobody can touch
- *        them, so that a use after free faults, and longer than when the addresses were another's.
+ * WHAT   A block with guard pages costs a mapping, its faults, and their end. Those that programs
+ *        take and free again and again stay for a while, with their guards in place: a block comes
+ *        out of them without a change of any page's rights.
  *
  * MODEL  A ring, oldest first. What comes pushes the oldest out when there are too many, or too
- *        many bytes. Who asks gets the oldest that has as many pages, or up to half as many more;
- *        those go back to the system, and leave a guard.
+ *        many bytes. Who asks gets the one that fits best, the oldest of those.
  *
- *            out    [guard][ block .................. ][guard]
- *            kept   [ nobody can touch ...................... ]
- *            again  [guard][ reads 0 ........ ][guard] '--- unmapped
+ *            out     [guard][ block ............................... ][guard]
+ *            kept    [guard][ 0 0 0 0 0 0 | never touched | 0 0 0 0 ][guard]   to 2 MiB
+ *                    [ nobody can touch ............................ ]         longer
+ *            again   [guard][ ............ magic | block .......... ][guard]
  *
- * LOCKS  One, around the ring; system calls are made without it.
- * COST   Two system calls a block, and zeros for it: a third of a mapping and its faults.
+ *        To 2 MiB: when the block is freed, the pages that it touched are cleared, and they are
+ *        looked at when it is used again; the system knows which. What nobody touched is neither
+ *        read nor written. Longer ones have larger pages, of which the rights change fast: they
+ *        are closed meanwhile, and cleared when they are used again.
+ *
+ *        Memory: KEPT_BYTES, or a quarter of what is out if that is more.
+ *
+ * LOCKS  One, around the ring; all else is done without it.
+ * COST   To 2 MiB a system call at each end; longer two, and zeros. A new mapping and its faults
+ *        cost five to ten times as much.
  * FROM   Quarantine as in AddressSanitizer.
- * NOT    Blocks above 2 MiB: so much memory is not kept for one request. They ask for huge pages.
+ * NOT    A page that the system wrote to disk meanwhile is not looked at: it is given back.
  */
-#define _DEFAULT_SOURCE
-#include "preload.h"
+#define _GNU_SOURCE
+#include "huge.h"
 
 #include <sys/mman.h>
 
-enum { KEPT_BLOCKS = 16 };
-#define KEPT_LONGEST ((size_t)2 << 20)
-#define KEPT_BYTES   ((size_t)6 << 20)
+enum { KEPT_BLOCKS = 64, KEPT_RUNS = 4 /* runs of pages nobody touched that are given back */ };
+#define KEPT_BYTES ((size_t)16 << 20)
 
-typedef struct kept_block {
-    uintptr_t at; /* 0: none */
-    size_t len;
-} kept_block;
+typedef struct kept_slot {
+    uintptr_t base;    /* 0: none */
+    size_t room, held; /* bytes; those in front of the guard behind that may have memory */
+    bool old;          /* it was here when free memory went back */
+} kept_slot;
 
 static struct {
     loam_lock lock;
-    kept_block block[KEPT_BLOCKS]; /* [lock] oldest first */
-    unsigned count;                /* [lock] */
-    size_t bytes;                  /* [lock] */
+    kept_slot slot[KEPT_BLOCKS]; /* [lock] oldest first */
+    unsigned count;              /* [lock] */
+    size_t bytes;                /* [lock] */
 } kept = {.lock = LOAM_LOCK_INIT};
 
+/* ---- the ring ---- */
+
 /* Lock held. */
-static kept_block kept_remove(unsigned i)
+static kept_slot kept_remove(unsigned i)
 {
-    kept_block b = kept.block[i];
+    kept_slot k = kept.slot[i];
     kept.count--;
-    kept.bytes -= b.len;
+    kept.bytes -= k.held;
     for (; i < kept.count; i++)
-        kept.block[i] = kept.block[i + 1];
-    return b;
+        kept.slot[i] = kept.slot[i + 1];
+    return k;
 }
 
-/* The oldest that is too much for one of len bytes more. */
-static kept_block kept_too_much(size_t len)
+/* The oldest that is too much for so many bytes more, when there may be `most`. */
+static kept_slot kept_too_much(size_t more, size_t most)
 {
-    kept_block b = {0};
+    kept_slot k = {0};
     loam_irq irq = loam_lock_acquire(&kept.lock);
-    if (kept.count != 0 && (kept.count == KEPT_BLOCKS || kept.bytes + len > KEPT_BYTES))
-        b = kept_remove(0);
+    if (kept.count != 0 && (kept.count == KEPT_BLOCKS || kept.bytes > most - more))
+        k = kept_remove(0);
     loam_lock_release(&kept.lock, irq);
-    return b;
+    return k;
 }
 
-static void kept_unmap(kept_block b)
+static void kept_unmap(kept_slot k)
 {
-    munmap((void *)(b.at - LOAM_PAGE_SIZE), b.len + 2 * LOAM_PAGE_SIZE);
-    (void)limit_change(b.len + LOAM_PAGE_SIZE, 0);
+    munmap((void *)(k.base - LOAM_PAGE_SIZE), k.room + 2 * LOAM_PAGE_SIZE);
+    (void)limit_change(k.room + LOAM_PAGE_SIZE, 0);
 }
 
-bool huge_drop_kept(void)
-{
-    kept_block b = kept_too_much(KEPT_BYTES);
-    bool any = b.at != 0;
-    for (; b.at != 0; b = kept_too_much(KEPT_BYTES))
-        kept_unmap(b);
-    return any;
-}
-
-bool huge_keep(void *block, size_t len)
+static void kept_push(kept_slot k, size_t most)
 {
     bool in = false;
-    if (len > KEPT_LONGEST || mprotect(block, len, PROT_NONE) != 0)
-        return false;
     while (!in) {
-        kept_block b = kept_too_much(len);
-        if (b.at != 0) {
-            kept_unmap(b);
+        kept_slot old = kept_too_much(k.held, most);
+        if (old.base != 0) {
+            kept_unmap(old);
             continue;
         }
         loam_irq irq = loam_lock_acquire(&kept.lock);
         in = kept.count < KEPT_BLOCKS; /* else another was faster */
         if (in) {
-            kept.block[kept.count++] = (kept_block){(uintptr_t)block, len};
-            kept.bytes += len;
+            kept.slot[kept.count++] = k;
+            kept.bytes += k.held;
         }
         loam_lock_release(&kept.lock, irq);
     }
-    return true;
 }
 
-static kept_block kept_take(size_t len)
+/* Up to 2 MiB a block lies in a slot of twice its bytes at most, which may all have memory. */
+static bool kept_fits(const kept_slot *k, size_t len)
 {
-    kept_block b = {0};
+    return k->room >= len && (k->room > HUGE_KEPT_OPEN || k->room <= 2 * len);
+}
+
+/* Is a better than b, for so many bytes? What has memory for all of them, and less that is of no
+ * use; else what has more. */
+static bool kept_is_better(const kept_slot *a, const kept_slot *b, size_t len)
+{
+    return a->held >= len ? b->held < len || a->held < b->held : a->held > b->held;
+}
+
+static kept_slot kept_take(size_t len)
+{
+    kept_slot k = {0};
     loam_irq irq = loam_lock_acquire(&kept.lock);
     unsigned best = kept.count;
     for (unsigned i = 0; i < kept.count; i++) {
-        size_t n = kept.block[i].len;
-        if (n >= len && n <= len + len / 2 && (best == kept.count || n < kept.block[best].len))
+        const kept_slot *one = &kept.slot[i];
+        if (kept_fits(one, len) &&
+            (best == kept.count || kept_is_better(one, &kept.slot[best], len)))
             best = i;
     }
     if (best != kept.count)
-        b = kept_remove(best);
+        k = kept_remove(best);
     loam_lock_release(&kept.lock, irq);
-    return b;
+    return k;
 }
 
-void *huge_again(size_t len)
+/* The oldest, of those alone that were here the last time; the others are old from now on. */
+static kept_slot kept_oldest(bool all)
 {
-    kept_block b = len <= KEPT_LONGEST ? kept_take(len) : (kept_block){0};
-    void *p = (void *)b.at;
-    if (b.at == 0)
-        return NULL;
-    if (mprotect(p, len, PROT_READ | PROT_WRITE) != 0) {
-        kept_unmap(b);
-        return NULL;
+    kept_slot k = {0};
+    loam_irq irq = loam_lock_acquire(&kept.lock);
+    if (kept.count != 0 && (all || kept.slot[0].old))
+        k = kept_remove(0);
+    for (unsigned i = 0; i < kept.count && k.base == 0; i++)
+        kept.slot[i].old = true;
+    loam_lock_release(&kept.lock, irq);
+    return k;
+}
+
+bool huge_drop_kept(bool all)
+{
+    bool any = false;
+    for (kept_slot k = kept_oldest(all); k.base != 0; k = kept_oldest(all)) {
+        kept_unmap(k);
+        any = true;
     }
-    if (b.len > len) {
-        munmap((void *)(b.at + len + LOAM_PAGE_SIZE), b.len - len);
-        (void)limit_change(b.len + LOAM_PAGE_SIZE, len + LOAM_PAGE_SIZE);
+    return any;
+}
+
+/* ---- pages ---- */
+
+/* What the system knows of a slot's pages, from one of them on. */
+typedef struct kept_pages {
+    unsigned char *base;
+    size_t count;
+    unsigned char in[HUGE_KEPT_OPEN >> LOAM_PAGE_SHIFT]; /* bit 0: it is there */
+} kept_pages;
+
+static void kept_ask(kept_pages *k, uintptr_t at, size_t len)
+{
+    k->base = (unsigned char *)at;
+    k->count = len >> LOAM_PAGE_SHIFT;
+    if (mincore(k->base, len, k->in) != 0) /* some may not ask: then all pages are looked at */
+        __builtin_memset(k->in, 1, k->count);
+}
+
+/* The run of like pages that begins at this one: where it ends. */
+static size_t kept_run(const kept_pages *k, size_t from)
+{
+    size_t i = from + 1;
+    while (i < k->count && ((k->in[i] ^ k->in[from]) & 1) == 0)
+        i++;
+    return i;
+}
+
+typedef uint64_t __attribute__((vector_size(16), may_alias)) kept_pair;
+
+enum { KEPT_TURN = 8 /* pairs that are looked at with one branch: 128 bytes */ };
+
+/* Bytes of a page, from its first on, that read 0, turn by turn. */
+static size_t kept_zeros(const unsigned char *page)
+{
+    const kept_pair *v = (const kept_pair *)(const void *)page;
+    for (size_t i = 0; i < LOAM_PAGE_SIZE / sizeof(*v); i += KEPT_TURN) {
+        kept_pair a = v[i] | v[i + 1] | v[i + 2] | v[i + 3];
+        kept_pair b = v[i + 4] | v[i + 5] | v[i + 6] | v[i + 7];
+        a |= b;
+        if ((a[0] | a[1]) != 0)
+            return i * sizeof(*v);
     }
-    return __builtin_memset(p, 0, len);
+    return LOAM_PAGE_SIZE;
+}
+
+/* What reads 0 is read only: a block that was touched at its ends stays clean in the caches. */
+static void kept_clear(unsigned char *p, size_t pages)
+{
+    for (; pages > 0; pages--, p += LOAM_PAGE_SIZE) {
+        size_t zeros = kept_zeros(p);
+        __builtin_memset(p + zeros, 0, LOAM_PAGE_SIZE - zeros);
+    }
+}
+
+/* What is not there may lie on disk: it goes. In many short runs everything does. */
+static void kept_clean(uintptr_t at, size_t len)
+{
+    kept_pages k;
+    unsigned gone = 0;
+    kept_ask(&k, at, len);
+    for (size_t i = 0, end; i < k.count; i = end) {
+        unsigned char *p = k.base + (i << LOAM_PAGE_SHIFT);
+        end = kept_run(&k, i);
+        if ((k.in[i] & 1) != 0)
+            kept_clear(p, end - i);
+        else if (++gone > KEPT_RUNS)
+            end = k.count;
+        if ((k.in[i] & 1) == 0 && madvise(p, (end - i) << LOAM_PAGE_SHIFT, MADV_DONTNEED) != 0)
+            kept_clear(p, end - i); /* locked in memory */
+    }
+}
+
+static bool kept_is_clean(uintptr_t at, size_t len)
+{
+    kept_pages k;
+    bool clean = true;
+    kept_ask(&k, at, len);
+    for (size_t i = 0; i < k.count && clean; i++)
+        if ((k.in[i] & 1) != 0)
+            clean = kept_zeros(k.base + (i << LOAM_PAGE_SHIFT)) == LOAM_PAGE_SIZE;
+    return clean;
+}
+
+/* ---- the calls ---- */
+
+static bool kept_open(void *p, size_t len, bool open)
+{
+    return mprotect(p, len, open ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
+}
+
+bool huge_keep(const huge_block *b, uint64_t out)
+{
+    uintptr_t base = b->at - b->map + LOAM_PAGE_SIZE;
+    kept_slot k = {base, b->at + b->len - base, b->held, false};
+    size_t most = out / 4 > KEPT_BYTES ? (size_t)(out / 4) : KEPT_BYTES;
+    bool open = k.room <= HUGE_KEPT_OPEN;
+    if (k.held > most || ((b->part || !open) && !kept_open((void *)base, k.room, open)))
+        return false;
+    if (open) {
+        __builtin_memset((unsigned char *)b->at - b->lead, 0, b->lead);
+        kept_clean(b->at, b->len);
+    }
+    kept_push(k, most);
+    return true;
+}
+
+static void kept_verify(uintptr_t at, size_t len, size_t size)
+{
+    loam_report report = {.unit = "malloc",
+                          .what = "S10 freed bytes hold the poison",
+                          .object = "address",
+                          .value = at,
+                          .state = "written after free",
+                          .name = "huge",
+                          .size = size};
+    if (!kept_is_clean(at, len))
+        loam_port_corrupt(&report);
+}
+
+/* A long slot's end for a block: what may be another's there reads 0 again, and of what lies in
+ * front no more than half as much keeps its memory. */
+static bool kept_reopen(const kept_slot *k, huge_block *b)
+{
+    uintptr_t end = k->base + k->room;
+    if (!huge_guard_open(end, b->len, k->room, b))
+        return false;
+    size_t open = b->held, old = k->held < open ? k->held : open;
+    bool much = k->held > 2 * open;
+    if (k->held > open &&
+        (!much || madvise((void *)(end - k->held), k->held - open, MADV_DONTNEED) != 0))
+        b->held = k->held;
+    __builtin_memset((void *)(end - old), 0, old);
+    return true;
+}
+
+bool huge_again(size_t size, huge_block *b)
+{
+    size_t len = huge_pages(size);
+    kept_slot k = kept_take(len);
+    size_t front = k.room - len;
+    uintptr_t at = k.base + front;
+    if (k.base == 0)
+        return false;
+    *b = (huge_block){at, len, front + LOAM_PAGE_SIZE, size, k.room, 0, false};
+    if (k.room > HUGE_KEPT_OPEN) {
+        bool open = kept_reopen(&k, b);
+        if (!open)
+            kept_unmap(k);
+        return open;
+    }
+    kept_verify(at, len, size);
+    b->lead = front != 0 ? HUGE_MAGIC : 0;
+    return true;
 }
 
 void huge_kept_freeze(void)

@@ -141,5 +141,5 @@ PRELOAD_EXPORT int malloc_trim(size_t pad)
     uint64_t back = 0;
     for (uint32_t i = 0; i < n; i++)
         back += process_give_back(&loam__process.range[i]);
-    return huge_drop_kept() || back != 0;
+    return huge_drop_kept(true) || back != 0;
 }

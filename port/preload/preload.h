@@ -291,12 +291,8 @@ void huge_thaw(void);
 
 /* ---- huge_kept.c: only with guard pages ---- */
 
-/* Keeps a freed block of so many bytes with a guard page on either side; false: it is too long. */
-bool huge_keep(void *block, size_t len);
-/* One that is kept, which reads 0; NULL: none. */
-void *huge_again(size_t len);
-/* All go back to the system; did any? */
-bool huge_drop_kept(void);
+/* What is kept goes back to the system, all of it, or what was kept the last time, too; did any? */
+bool huge_drop_kept(bool all);
 void huge_kept_freeze(void);
 void huge_kept_thaw(void);
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* huge_guard.c - blocks that are mapped alone, between pages that nobody can touch.
+ *
+ * WHAT   An overrun that leaps over the magic behind a block meets a page that faults. So does what
+ *        runs out of a block in front, unless the block lies in a place that was a longer one's.
+ *
+ * MODEL  A slot is what lies between two guards. Its block lies at its end, and has more room in
+ *        front when the slot was made for a longer one (huge_kept.c), or for an alignment. A block
+ *        that became shorter leaves room behind; the first page of that is closed.
+ *
+ *            new      [guard][ block .................. magic][guard]
+ *            kept     [guard][ 0 0 0 0 magic | block .. magic][guard]
+ *            aligned  [guard][ closed ][ block .. magic][ closed .. ]
+ *            shorter  [guard][ block ... magic][closed][ anything ..][guard]
+ *
+ * LOCKS  None: the block is the caller's.
+ * COST   Two system calls for a new block; one or two for one that becomes shorter.
+ * FROM   Electric Fence.
+ * NOT    A guard right in front of a block in a longer one's place: magic lies there.
+ */
+#define _GNU_SOURCE
+#include "huge.h"
+
+#include <sys/mman.h>
+
+/* ---- mappings ---- */
+
+/* Addresses between the guards: long blocks have more than they need, in front, so that what is
+ * kept of one fits others. */
+static size_t guard_room(size_t len, size_t align)
+{
+    bool more = len > HUGE_KEPT_OPEN && len < PROCESS_HUGE && align <= LOAM_PAGE_SIZE;
+    return more && loam__conf.limit == 0 ? (size_t)1 << loam_log2_ceil(len)
+                                         : len + huge_around_of(align);
+}
+
+/* Addresses that nobody can touch, with a guard on either side; the end is such that large pages
+ * fit before it. What is too much behind it goes. */
+static char *guard_reserve(size_t room, size_t large, uintptr_t *end)
+{
+    size_t all = room + 2 * LOAM_PAGE_SIZE + (large != 0 ? large - LOAM_PAGE_SIZE : 0);
+    char *map = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    *end = (uintptr_t)map + all - LOAM_PAGE_SIZE;
+    *end -= large != 0 ? *end & (large - 1) : 0;
+    size_t rest = (size_t)((uintptr_t)map + all - *end) - LOAM_PAGE_SIZE;
+    if (rest != 0)
+        munmap((void *)(*end + LOAM_PAGE_SIZE), rest);
+    return map;
+}
+
+static bool guard_wants_large(size_t len)
+{
+    return loam__conf.huge_from != 0 && len >= loam__conf.huge_from;
+}
+
+bool huge_guard_open(uintptr_t end, size_t len, size_t room, huge_block *b)
+{
+    bool large = guard_wants_large(len);
+    size_t open = large ? (size_t)loam_align_up(len, HUGE_LARGE_PAGE) : len;
+    if (open > room)
+        open = len;
+    void *from = (void *)(end - open);
+    if (mprotect(from, open, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    if (large)
+        madvise(from, open, MADV_HUGEPAGE); /* where the system knows of it */
+    b->held = open;
+    b->lead = open != len ? HUGE_MAGIC : 0;
+    b->part = open != room;
+    return true;
+}
+
+bool huge_guard_map(size_t size, size_t align, huge_block *b)
+{
+    size_t len = huge_pages(size), room = guard_room(len, align);
+    bool large = room != len && align <= LOAM_PAGE_SIZE;
+    uintptr_t end;
+    char *map = guard_reserve(room, large ? HUGE_LARGE_PAGE : 0, &end);
+    if (map == NULL)
+        return false;
+    uintptr_t from = (uintptr_t)map + LOAM_PAGE_SIZE;
+    uintptr_t at = align > LOAM_PAGE_SIZE ? (uintptr_t)loam_align_up(from, align) : end - len;
+    *b = (huge_block){at, end - at, at - (uintptr_t)map, size, 0, 0, false};
+    if (huge_guard_open(at + len, len, large ? end - from : len, b)) {
+        b->held = end - at > b->held ? end - at : b->held;
+        b->part = b->held != end - from || b->len != len;
+        if (b->len != len && guard_wants_large(len)) /* one mapping, which can move */
+            madvise((void *)at, b->len, MADV_HUGEPAGE);
+        return true;
+    }
+    munmap(map, end - (uintptr_t)map + LOAM_PAGE_SIZE);
+    return false;
+}
+
+/* ---- magic, as far as the block's last page: behind that nobody can write ---- */
+
+static unsigned char guard_magic(void)
+{
+    return (unsigned char)(loam__process.slabs.seed >> 24 | 1);
+}
+
+static size_t guard_tail(const huge_block *b)
+{
+    size_t left = (0 - b->size) & (LOAM_PAGE_SIZE - 1);
+    return left < HUGE_MAGIC ? left : HUGE_MAGIC;
+}
+
+void huge_guard_write(const huge_block *b)
+{
+    unsigned char *p = (unsigned char *)b->at;
+    __builtin_memset(p - b->lead, guard_magic(), b->lead);
+    __builtin_memset(p + b->size, guard_magic(), guard_tail(b));
+}
+
+static bool guard_holds(const unsigned char *p, size_t n)
+{
+    unsigned char differ = 0;
+    for (size_t i = 0; i < n; i++)
+        differ |= p[i] ^ guard_magic();
+    return differ == 0;
+}
+
+const char *huge_guard_fault(const huge_block *b)
+{
+    const unsigned char *p = (const unsigned char *)b->at;
+    if (!guard_holds(p - b->lead, b->lead))
+        return "before the block";
+    return guard_holds(p + b->size, guard_tail(b)) ? NULL : "after the block";
+}
+
+/* ---- other sizes ---- */
+
+/* In its slot it can have all bytes to where that ends; it stays while it needs half of them. */
+bool huge_guard_stay(huge_block *b, size_t size)
+{
+    size_t len = huge_pages(size), was = huge_pages(b->size);
+    unsigned char *p = (unsigned char *)b->at;
+    if (len > b->len || len < b->len / 2)
+        return false;
+    if (len > was && mprotect(p, len, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    if (len != was && len != b->len) {
+        b->part = true;
+        if (mprotect(p + len, LOAM_PAGE_SIZE, PROT_NONE) != 0)
+            return false;
+    }
+    /* the magic is nobody's to know */
+    __builtin_memset(p + b->size, 0, size > b->size ? guard_tail(b) : 0);
+    b->size = size;
+    huge_guard_write(b);
+    return true;
+}
+
+void *huge_guard_move(huge_block *b, size_t len)
+{
+    size_t all = len + 2 * LOAM_PAGE_SIZE;
+    if (b->part && mprotect((void *)b->at, b->len, PROT_READ | PROT_WRITE) != 0)
+        return NULL;
+    char *to = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (to == MAP_FAILED)
+        return NULL;
+    void *at = to + LOAM_PAGE_SIZE;
+    if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
+        munmap(to, all);
+        return NULL;
+    }
+    munmap((void *)(b->at - b->map), b->map);
+    munmap((void *)(b->at + b->len), LOAM_PAGE_SIZE);
+    return at;
+}

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Blocks that LOAM_CONF=guard_pages maps alone: where a page that nobody can touch lies, what is
+found in a slot that is kept, what stays of a block that moves, and a model of many of them.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import ROOT, Tap  # noqa: E402
+
+LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
+SEED = os.environ.get("SEED", "1")
+
+PROGRAM = r"""
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+enum { PAGE = 4096, KIB = 1024, MIB = 1024 * 1024, BLOCKS = 24 };
+typedef unsigned char byte;
+static byte *volatile p;
+static int is(const char *word, const char *name)
+{
+    return strcmp(word, name) == 0;
+}
+static void fail(const char *why)
+{
+    printf("%s\n", why);
+    exit(1);
+}
+/* ---- the model: every block is filled by a rule ---- */
+typedef struct block {
+    byte *at;
+    size_t size;
+    uint32_t rule;
+} block;
+typedef struct model {
+    uint64_t state;
+    block block[BLOCKS];
+} model;
+static uint32_t draw(model *m, uint32_t below)
+{
+    m->state = m->state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((m->state >> 33) % below);
+}
+static byte value(uint32_t rule, size_t i)
+{
+    return (byte)(rule + i / 61);
+}
+/* All of it, or the ends alone, by the rule. */
+static size_t stride(const block *b)
+{
+    return b->rule % 3 == 0 && b->size > PAGE ? b->size - 1 : 1;
+}
+static void fill(block *b)
+{
+    for (size_t i = 0; i < b->size; i += stride(b))
+        b->at[i] = value(b->rule, i);
+}
+static void look(const block *b, size_t size)
+{
+    for (size_t i = 0; i < size && i < b->size; i += stride(b))
+        if (b->at[i] != value(b->rule, i))
+            fail("a block lost what was in it");
+}
+static size_t some_size(model *m)
+{
+    return (size_t)1 + draw(m, (size_t)1 << (10 + draw(m, 13)));
+}
+static void make(model *m, block *b)
+{
+    size_t align = (size_t)16 << draw(m, 14);
+    b->size = some_size(m);
+    b->rule = draw(m, 1u << 30);
+    switch (draw(m, 3)) {
+    case 0:
+        b->at = malloc(b->size);
+        break;
+    case 1:
+        b->at = calloc(1, b->size);
+        for (size_t i = 0; b->at != NULL && i < b->size; i += 1 + i % 61)
+            if (b->at[i] != 0)
+                fail("calloc: not zero");
+        break;
+    default:
+        if (posix_memalign((void **)&b->at, align, b->size) != 0 || (uintptr_t)b->at % align != 0)
+            fail("posix_memalign");
+    }
+    if (b->at == NULL || malloc_usable_size(b->at) < b->size)
+        fail("no block, or too short");
+    fill(b);
+}
+static void resize(model *m, block *b)
+{
+    size_t size = draw(m, 2) == 0 ? some_size(m) : 1 + b->size / 2 + draw(m, (uint32_t)b->size);
+    byte *q = realloc(b->at, size);
+    if (q == NULL)
+        fail("realloc");
+    b->at = q;
+    look(b, size < b->size && stride(b) != 1 ? 1 : size);
+    b->size = size;
+    fill(b);
+}
+static void *churn(void *arg)
+{
+    model *m = arg;
+    for (int i = 0; i < 400; i++) {
+        block *b = &m->block[draw(m, BLOCKS)];
+        if (b->at == NULL) {
+            make(m, b);
+        } else if (draw(m, 3) == 0) {
+            resize(m, b);
+        } else {
+            look(b, b->size);
+            free(b->at);
+            b->at = NULL;
+        }
+    }
+    for (int i = 0; i < BLOCKS; i++)
+        free(m->block[i].at);
+    return NULL;
+}
+static void models(uint64_t seed, int n)
+{
+    static model m[4];
+    pthread_t thread[4];
+    for (int i = 0; i < n; i++) {
+        m[i].state = seed * 4 + i;
+        pthread_create(&thread[i], NULL, churn, &m[i]);
+    }
+    for (int i = 0; i < n; i++)
+        pthread_join(thread[i], NULL);
+}
+/* ---- single cases ---- */
+static void sparse(void)
+{
+    char line[100];
+    FILE *status = fopen("/proc/self/status", "r");
+    for (int i = 0; i < 2000; i++) {
+        byte *q[4];
+        for (int k = 0; k < 4; k++) {
+            size_t size = MIB + (size_t)(i * 37 + k * 11) % 8 * PAGE;
+            q[k] = malloc(size);
+            q[k][0] = q[k][size - 1] = 1;
+        }
+        for (int k = 0; k < 4; k++)
+            free(q[k]);
+    }
+    while (fgets(line, sizeof line, status) != NULL) /* getrusage's peak is the parent's, too */
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            printf("%ld\n", atol(line + 6));
+}
+int main(int argc, char **argv)
+{
+    const char *w = argv[1];
+    size_t size = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+    long at = argc > 3 ? atol(argv[3]) : 0;
+    if (is(w, "model")) {
+        models(size, (int)at);
+    } else if (is(w, "again")) { /* in a slot that was a longer one's */
+        free(malloc(size + size / 2));
+        p = malloc(size);
+        p[at] ^= 0x40;
+        free(p);
+    } else if (is(w, "shorter")) {
+        p = realloc(malloc(2 * size), size + size / 4);
+        memset(p, 1, size + size / 4);
+        p = realloc(p, size);
+        p[at] ^= 0x40;
+        free(p);
+    } else if (is(w, "longer")) { /* what lies behind the old end is no secret any more */
+        p = realloc(realloc(malloc(size), size - 300), size);
+        for (size_t i = size - 300; i < size; i++)
+            if (p[i] != 0)
+                fail("magic in a block");
+    } else if (is(w, "aligned")) {
+        p = aligned_alloc(64 * KIB, size);
+        p[at] ^= 0x40;
+        free(p);
+    } else if (is(w, "zero")) {
+        memset(p = malloc(size), 0xff, size);
+        free(p);
+        p = malloc(size - at);
+        for (size_t i = 0; i < size - at; i++)
+            if (p[i] != 0)
+                fail("another's bytes");
+        free(p);
+    } else if (is(w, "late")) {
+        free(p = malloc(size));
+        p[at] = 1;
+        free(malloc(size));
+    } else if (is(w, "sparse")) {
+        sparse();
+    }
+    return 0;
+}
+"""
+
+
+def run(program, words, conf):
+    clean = {key: value for key, value in os.environ.items()
+             if key not in ("LD_PRELOAD", "LOAM_CONF")}
+    clean.update(LC_ALL="C", LD_PRELOAD=LIBRARY, LOAM_CONF=conf)
+    done = subprocess.run([program, *map(str, words)], env=clean, timeout=120, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def stopped(result, words):
+    code, _, errors = result
+    return code == -6 and errors.count("\n") == 1 and re.search(words, errors) is not None
+
+
+FAULTS, FINE = "faults", "fine"
+K, M = 1 << 10, 1 << 20
+# words of the program, what is to come of it
+CASES = [
+    ("a longer one's slot, before it", ["again", 200 * K, -1], "S9 .*before the block"),
+    ("a longer one's slot, behind it", ["again", 200 * K - 9, 200 * K - 9], "S9 .*after the block"),
+    ("a longer one's slot, a page behind it", ["again", 200 * K, 200 * K], FAULTS),
+    ("a long slot, a page behind it", ["again", 5 * M, 5 * M], FAULTS),
+    ("3 MiB in a longer one's slot, before it", ["again", 3 * M, -1], FAULTS),
+    ("shorter, behind it", ["shorter", 200 * K - 9, 200 * K - 9], "S9 .*after the block"),
+    ("shorter, a page behind it", ["shorter", 200 * K, 200 * K], FAULTS),
+    ("shorter, its last byte", ["shorter", 200 * K, 200 * K - 1], FINE),
+    ("shorter by bytes, then longer: reads 0", ["longer", 200 * K], FINE),
+    ("aligned, a page behind it", ["aligned", 256 * K, 256 * K], FAULTS),
+    ("aligned, its last byte", ["aligned", 256 * K, 256 * K - 1], FINE),
+    ("filled, freed, again: reads 0", ["zero", 300 * K + 5], FINE),
+    ("filled, freed, shorter again: reads 0", ["zero", 300 * K, 77777], FINE),
+    ("3 MiB filled, freed, again: reads 0", ["zero", 3 * M], FINE),
+    ("5 MiB filled, freed, shorter again: reads 0", ["zero", 5 * M, 500 * K], FINE),
+    ("written after free", ["late", 400 * K, 5], "S10 .*written after free"),
+    ("written after free, where nobody was", ["late", 400 * K, 200 * K], "S10 .*written after"),
+    ("3 MiB, written after free", ["late", 3 * M, 5], FAULTS),
+]
+
+
+def single_cases(tap, program):
+    for name, words, want in CASES:
+        result = run(program, words, "hardened")
+        good = (result[0] == -11 if want == FAULTS else
+                result == (0, "", "") if want == FINE else stopped(result, want))
+        tap.check(good, f"hardened: {name}", [str(result)])
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="loam-guarded-") as folder:
+        program = os.path.join(folder, "program")
+        subprocess.run(["gcc", "-O1", "-fno-builtin", "-w", "-x", "c", "-", "-o", program,
+                        "-lpthread"], input=PROGRAM, text=True, check=True)
+        tap = Tap()
+        single_cases(tap, program)
+        code, out, _ = run(program, ["sparse"], "hardened")
+        tap.check(code == 0 and int(out) < 6000, "hardened: blocks touched at their ends: what "
+                  "lies between takes no memory", [out])
+        for conf, threads in (("hardened", 4), ("guard_pages", 2), ("hardened,limit=512M", 1),
+                              ("hardened,huge_from=0", 1)):
+            result = run(program, ["model", SEED, threads], conf)
+            tap.check(result == (0, "", ""), f"{conf}: SEED={SEED}: threads: {threads}: blocks of "
+                      "all kinds keep what is in them", [str(result)])
+        tap.done()
+
+
+if __name__ == "__main__":
+    main()
