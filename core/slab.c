@@ -17,7 +17,9 @@
  *        2^16 to x, and one byte too far adds at least 2^16.
  *        Alloc takes the lowest set bit of its front's current word. Free sets the bit and makes
  *        that word the current one, so that recent memory is reused first. What else must happen
- *        is left to the call that finds a word empty, or makes a slab empty.
+ *        is left to the call that finds a word empty, or makes a slab empty. Who finds the current
+ *        slab used up goes on in the lowest of those with free slots, as far as a short look tells:
+ *        so high ones run empty, and their pages that were never touched stay so.
  *
  * RULES  S1 .. S16, stated and tested in slab_check.c and slab_check_many.c.
  * LOCKS  Interrupts off around each change of a front of one's own; slab_fronts.c says who owns
@@ -25,11 +27,12 @@
  *        zone is never asked with it held or with interrupts off.
  * COST   alloc + free of a class: 74 instructions on x86-64, every check included, no lock and no
  *        locked instruction on any number of processors. Refill: O(1) in
- *        words, one list step for each slab that turned out full. Space: a line for the descriptor
- *        and lines for the head and words, 8 bytes for 64 slots; with 32-bit addresses slabs of 64
- *        slots and fewer keep both in the descriptor.
+ *        words, a few list steps for each slab that turned out full. Space: a line for the
+ *        descriptor and lines for the head and words, 8 bytes for 64 slots; with 32-bit addresses
+ *        slabs of 64 slots and fewer keep both in the descriptor.
  * FROM   Bonwick's slabs and caches; free slots as bits outside the objects, as hardened_malloc has
- *        them; division by multiplication after Granlund and Montgomery.
+ *        them; division by multiplication after Granlund and Montgomery; low addresses first: what
+ *        Wilson's survey found best against fragmentation.
  * NOT    Colouring of slabs.
  */
 #include "slab_fast.h"
@@ -376,18 +379,36 @@ LOAM_INLINE uint64_t *slab_scan(slab_desc *d)
     return NULL;
 }
 
-enum { SLAB_LOOKS = 8 /* slabs without a word that was begun */ };
+enum {
+    SLAB_LOOKS = 4,      /* partial slabs out of which the lowest is taken */
+    SLAB_LOOKS_BEGUN = 8 /* slabs that are asked for a word that was begun */
+};
 
-/* [own] The first slab of the list has a new word alone: one behind it that has one which was
- * begun, or NULL. */
+/* [own] The partial slab behind this one; NULL: there is none, or the list is bent there. */
+LOAM_INLINE slab_desc *slab_behind(const slab_front *f, const slab_desc *d)
+{
+    loam_list *n = d->link.next;
+    bool last = n == &f->partial || n->prev != &d->link;
+    return last ? NULL : LOAM_CONTAINER_OF(n, slab_desc, link);
+}
+
+/* [own] There is one. */
+LOAM_INLINE slab_desc *slab_low(const slab_front *f)
+{
+    slab_desc *d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link), *low = d;
+    for (unsigned looks = 1; looks < SLAB_LOOKS && (d = slab_behind(f, d)) != NULL; looks++)
+        low = d->base < low->base ? d : low;
+    return low;
+}
+
+/* [own] The slab that comes first has a new word alone: another that has one which was begun, or
+ * NULL. */
 static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **word)
 {
-    uint64_t *found;
-    loam_list *n = f->partial.next->next;
-    for (unsigned looks = SLAB_LOOKS; looks > 0 && n != &f->partial; looks--) {
-        slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        n = n->next; /* now: a slab that has nothing leaves */
-        found = slab_scan(d);
+    slab_desc *d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link), *next;
+    for (unsigned looks = SLAB_LOOKS_BEGUN; looks > 0 && d != NULL; looks--, d = next) {
+        next = slab_behind(f, d); /* now: a slab that has nothing leaves */
+        uint64_t *found = slab_scan(d);
         if (found == NULL || slab_is_new_word(d, found))
             continue;
         *word = found;
@@ -410,7 +431,7 @@ LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
         return d;
     /* no order: a bound, others add to it only for a slab of theirs */
     for (uint32_t n = loam_atomic_peek(&f->slabs); n > 0 && !loam_list_is_empty(&f->partial); n--) {
-        d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link);
+        d = slab_low(f);
         *word = slab_scan(d);
         if (*word == NULL)
             continue;

@@ -178,12 +178,26 @@ static inline slab_head *slab_inner_head(slab_desc *d)
     return (slab_head *)(void *)((unsigned char *)d + SLAB_INNER_AT);
 }
 
+/* [own] On the list of partial slabs: before all others if it is lower than the first, else behind
+ * them, so that low ones come early. */
+static inline void slab_list_partial(slab_front *f, slab_desc *d)
+{
+    const slab_desc *first = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link);
+    if (loam_list_is_empty(&f->partial) || d->base < first->base)
+        loam_list_push(&f->partial, &d->link);
+    else
+        loam_list_append(&f->partial, &d->link);
+}
+
 /* [own] Puts the slab on the list that `any` wants. */
 static inline void slab_list(slab_desc *d)
 {
     slab_front *f = slab_owner_of(d);
     loam_list_remove(&d->link);
-    loam_list_push(slab_head_of(d)->any != 0 ? &f->partial : &f->full, &d->link);
+    if (slab_head_of(d)->any != 0)
+        slab_list_partial(f, d);
+    else
+        loam_list_push(&f->full, &d->link);
 }
 
 static inline uint64_t slab_full_word(const loam_cache *c, unsigned i)

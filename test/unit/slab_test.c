@@ -153,6 +153,31 @@ static void new_words_last(tap *t)
     TAP_RULE(t, loam_slabs_check(ground.slabs), NULL);
 }
 
+/* A slot free in each of several full slabs, freed from the highest down, then up: who has used up
+ * the current one goes on in the lowest. */
+static void lowest_slab_first(tap *t)
+{
+    enum { SLABS = 8, SLOTS = 16 };
+    static const unsigned order[][SLABS] = {{7, 6, 5, 4, 3, 2, 1, 0}, {0, 1, 2, 3, 4, 5, 6, 7}};
+    unsigned char *p[SLABS];
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(order); i++) {
+        ground_start(t, 256, "shift=12");
+        loam_cache *c = make(t, 256, 0);
+        for (unsigned n = 0; n < SLABS * SLOTS; n++)
+            p[n / SLOTS] = get(t, c);
+        for (unsigned n = 0; n < SLABS; n++)
+            put(t, c, p[order[i][n]]);
+        TAP_CHECK(t, get(t, c) == p[order[i][SLABS - 1]]); /* the current one */
+        unsigned char *last = NULL;
+        for (unsigned n = 1; n < SLABS; n++) {
+            unsigned char *next = get(t, c);
+            TAP_CHECK(t, next > last);
+            last = next;
+        }
+        TAP_RULE(t, loam_slabs_check(ground.slabs), NULL);
+    }
+}
+
 static void fill_and_empty(tap *t, const char *options)
 {
     static unsigned char *p[2000];
@@ -517,6 +542,7 @@ static const tap_case cases[] = {
     {"cache_alloc: a slab's worth: every slot in order, then the next slab", fills_a_slab},
     {"cache_alloc: after frees: recent memory first", recent_first},
     {"cache_alloc: words begun and new ones: those that were begun first", new_words_last},
+    {"cache_alloc: slots free in many slabs: the lowest slab first", lowest_slab_first},
     {"cache_free: everything: one empty slab stays until shrunk", keeps_one_empty},
     {"cache_free: everything, keep_empty=no: the zone is as before", keeps_none},
     {"cache_free: what is no object of it: refused by name", free_refuses},
