@@ -141,11 +141,42 @@ typedef struct slab_parts {
     void *meta;
 } slab_parts;
 
+/* A slab goes of which a half was never given out: if its class gets that place again, as many
+ * pages are there as it wants, and another class would add to them. */
+static void slab_note_former(loam_cache *c, const slab_desc *d)
+{
+    const loam_slabs *s = c->slabs;
+    uint32_t index = (uint32_t)(slab_off(s, d->base) >> s->shift);
+    size_t begun = (size_t)slab_head_of(d)->begun * 64 * c->stride;
+    if (s->worn != NULL && begun <= (s->mask + 1) / 2)
+        loam_atomic_store(&c->former[index % SLAB_FORMER], index + 1); /* no order: a hint */
+}
+
+/* Where a slab of the class was; NULL: nowhere, or others have it by now. */
+static unsigned char *slab_former_frames(loam_cache *c)
+{
+    const loam_slabs *s = c->slabs;
+    uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
+    for (unsigned i = 0; s->worn != NULL && i < SLAB_FORMER; i++) {
+        uint32_t place = loam_atomic_peek(&c->former[i]);            /* no order: the zone knows */
+        if (place == 0 || !loam_atomic_cas(&c->former[i], place, 0)) /* no order: as above */
+            continue;
+        uint64_t frame = s->first_frame + (place - 1) * npages;
+        if (loam_zone_alloc_at(s->zones.zone[0], loam_pfn_of(frame), npages,
+                               LOAM_ZONE_SLAB | LOAM_ZONE_ATOMIC) == LOAM_OK)
+            return (unsigned char *)s->base + ((uintptr_t)(place - 1) << s->shift);
+    }
+    return NULL;
+}
+
 /* Frames for a front's first slab, which most programs never fill: pages that are not there cost
  * less than those which large blocks are about to take again. */
-static unsigned char *slab_first_frames(loam_slabs *s)
+static unsigned char *slab_first_frames(loam_cache *c)
 {
-    unsigned char *base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
+    loam_slabs *s = c->slabs;
+    unsigned char *base = slab_former_frames(c);
+    if (base == NULL)
+        base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
     return base != NULL ? base : loam_slab__kept_slab(s);
 }
 
@@ -171,7 +202,7 @@ static bool slab_build(loam_cache *c, slab_parts *parts)
     loam_slabs *s = c->slabs;
     size_t bytes = slab_meta_bytes(c);
     bool first = loam_atomic_peek(&slab_front_here(c)->slabs) == 0; /* no order: a hint */
-    *parts = (slab_parts){first ? slab_first_frames(s) : slab_more_frames(s), NULL, NULL};
+    *parts = (slab_parts){first ? slab_first_frames(c) : slab_more_frames(s), NULL, NULL};
     if (parts->base == NULL)
         return false;
     loam_slab__wear(s, parts->base, s->mask + 1);
@@ -234,6 +265,7 @@ void loam_slab__release(slab_desc *d)
     loam_slab__verify_empty(d);
     loam_slab__slab_goes(d);
     LOAM_PORT_NOTE_SHOW(base, s->mask + 1);
+    slab_note_former(c, d);
     loam_irq irq = slab_lock(s);
     slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
     if (slab_is_many(s))

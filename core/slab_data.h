@@ -30,6 +30,7 @@ enum {
     SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
     SLAB_TURNS = 2,        /* others are asked so often before memory is out */
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
+    SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
     SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
     SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
@@ -202,6 +203,8 @@ struct loam_cache {
      * for good; while its processor is offline it has neither word nor slab, and slab_front_here is
      * the shared one. */
     slab_front *front[LOAM_PORT_MAX_CPUS];
+    /* [atomic] index + 1 of where a slab was that went, of whose pages little is there; 0 */
+    uint32_t former[SLAB_FORMER];
     slab_front shared; /* whom all share; of a layer of one processor that one's */
 };
 

@@ -293,6 +293,36 @@ static void long_ones_lie_low(tap *t)
     TAP_CHECK(t, frames(t, 64) == at(0));
 }
 
+/* A class begins where a slab of its own was, if that was not full: its pages are there. */
+static void former_places(tap *t)
+{
+    start(t, "shift=14");
+    unsigned char *p = loam_kmalloc_alloc(ground.k, 64), *q = loam_kmalloc_alloc(ground.k, 128);
+    TAP_CHECK(t, p == at(0) && q == at(4));
+    put(t, p);
+    put(t, q);
+    loam_slabs_shrink(ground.slabs);
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 128) == q);
+    put(t, q);
+    loam_slabs_shrink(ground.slabs);
+    unsigned char *r = frames(t, 6); /* somebody has both places */
+    TAP_CHECK(t, r == at(0));
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 128) == at(8));
+}
+
+static void former_and_full(tap *t)
+{
+    start(t, "shift=14");
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 32) == at(0));
+    for (unsigned i = 0; i < 16384 / 64; i++)
+        TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 64) == at(4) + (size_t)i * 64);
+    put(t, at(0));
+    for (unsigned i = 0; i < 16384 / 64; i++)
+        put(t, at(4) + (size_t)i * 64);
+    loam_slabs_shrink(ground.slabs);
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 64) == at(0)); /* any place has what it wants */
+}
+
 static void rule(tap *t)
 {
     start(t, "shift=14");
@@ -317,6 +347,8 @@ static const tap_case cases[] = {
     {"slab_kept: goes before frames that nobody had", kept_before_new},
     {"slab_large: empty slabs go before frames that nobody had", empty_before_new},
     {"slab_large: what is kept goes before a long block is placed", long_ones_lie_low},
+    {"slab: a class begins where it was, unless others have it", former_places},
+    {"slab: a class that filled its slab begins at the lowest place", former_and_full},
     {"slab_worn: a bit changed: S18", rule},
 };
 TAP_SUITE(slab_large_test, cases);
