@@ -235,6 +235,7 @@ static void set_size(const char *size)
     } else if (strcmp(size, "--tiny") == 0) {
         run.frames = 1 << 14;
         run.most = 12;
+        run.step = 8;
         run.samples = 3;
     }
 }

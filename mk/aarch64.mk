@@ -16,7 +16,8 @@ aarch64_CFLAGS := -O2 -g -fno-pie -mno-outline-atomics
 aarch64_LDFLAGS := -no-pie
 aarch64_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 aarch64clang_CC := clang --target=aarch64-none-elf
-aarch64clang_CFLAGS := -O2 -g -DLOAM_LOCK_ORDER=1
+aarch64clang_CFLAGS := -O2 -g1 -DLOAM_LOCK_ORDER=1
+aarch64clang_SUITES := -O0 # no test runs them in this one
 aarch64clang_LDFLAGS := -fuse-ld=lld
 aarch64clang_RT := -fno-builtin
 

@@ -3,7 +3,7 @@
 
 # bringup brings its own port, examples/tiny: the core is compiled against that one.
 tiny_CC := gcc
-tiny_CFLAGS := -O2 -g
+tiny_CFLAGS := -O1 -g1
 tiny_GROUP := host
 tiny_INCLUDE := -Iinclude -Iexamples/tiny
 $(eval $(call variant_rules,tiny))

@@ -8,7 +8,7 @@
 # The compiler calls a function before each access of the core; port/explore/ has these functions.
 
 explore_CC := gcc
-explore_CFLAGS = -O1 -g -fno-pie -ftrivial-auto-var-init=zero \
+explore_CFLAGS = -O1 -g1 -fno-pie -ftrivial-auto-var-init=zero \
     $$(if $$(filter port/explore/% test/tap.c,$$<),, \
     -fsanitize=thread -include port/explore/explore_builtin.h)
 explore_GROUP := host

@@ -11,13 +11,14 @@ KERN_CFLAGS_test_unit := -O1
 
 # $(call kern_object_rules,VARIANT,KIND,PACKAGES): build/VARIANT/obj/ and build/VARIANT/gen/. Of a
 # kind: KIND_TARGET, KIND_INCLUDE, KIND_WORD (how symbols.py writes an address). Of a variant:
-# VARIANT_CC, VARIANT_CFLAGS, VARIANT_RT.
+# VARIANT_CC, VARIANT_CFLAGS, VARIANT_RT, VARIANT_SUITES (flags besides of the units' tests).
 define kern_object_rules
 build/$(1)/obj/%.o: %.c | build/packages/$(3)
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$($(1)_CC) $$(C_STD) $($(2)_TARGET) $($(1)_CFLAGS) $$(KERN_CFLAGS_$$(subst /,_,$$(<D))) \
-	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) $($(2)_INCLUDE) -MMD -MP -c $$< -o $$@
+	    $$(if $$(filter rt/%,$$<),$($(1)_RT)) \
+	    $$(if $$(filter test/unit/%,$$<),$($(1)_SUITES)) $($(2)_INCLUDE) -MMD -MP -c $$< -o $$@
 
 build/$(1)/obj/%.o: %.S | build/packages/$(3)
 	$$(call say,AS $(1),$$<)

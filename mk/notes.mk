@@ -5,7 +5,7 @@
 #     build/asannotes/memory_notes    AddressSanitizer, with the units' tests
 
 notes_CC := gcc
-notes_CFLAGS := -O1 -g -fno-inline -DLOAM_HOSTED_NOTES=2
+notes_CFLAGS := -O1 -g1 -fno-inline -DLOAM_HOSTED_NOTES=2
 notes_GROUP := test
 asannotes_CC := gcc
 asannotes_CFLAGS := $(asan_CFLAGS) -ULOAM_HOSTED_NOTES # so the port finds out

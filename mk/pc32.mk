@@ -18,7 +18,8 @@ pc32_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
 pc32_LDFLAGS := -m32 -no-pie
 pc32_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 pc32clang_CC := clang --target=i386-none-elf
-pc32clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
+pc32clang_CFLAGS := -O2 -g1 -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
+pc32clang_SUITES := -O0 # no test runs them in this one
 pc32clang_LDFLAGS := -fuse-ld=lld
 pc32clang_RT := -fno-builtin
 

@@ -17,7 +17,8 @@ pc64_CFLAGS := -O2 -g -fno-pie -fno-asynchronous-unwind-tables
 pc64_LDFLAGS := -no-pie
 pc64_RT := -fno-builtin -fno-tree-loop-distribute-patterns
 pc64clang_CC := clang --target=x86_64-none-elf
-pc64clang_CFLAGS := -O2 -g -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
+pc64clang_CFLAGS := -O2 -g1 -fno-asynchronous-unwind-tables -DLOAM_LOCK_ORDER=1
+pc64clang_SUITES := -O0 # no test runs them in this one
 pc64clang_LDFLAGS := -fuse-ld=lld
 pc64clang_RT := -fno-builtin
 

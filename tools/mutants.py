@@ -28,11 +28,11 @@ import subprocess
 from taplib import ROOT, Tap, parallel, read, tree
 
 LIMIT = 60 if os.environ.get("LOAM_LONG") else 20  # seconds for one test of one mutant
-FLAGS = ["-std=c11", "-O1", "-g", "-ffreestanding", "-Iinclude"]
+FLAGS = ["-std=c11", "-ffreestanding", "-Iinclude"]
 PORT = {  # how a variant's objects are made: mk/explore.mk
-    "host": ["-Iport/hosted"],
-    "explore": ["-fno-pie", "-fsanitize=thread", "-include", "port/explore/explore_builtin.h",
-                "-Iport/explore"],
+    "host": ["-O0", "-Iport/hosted"],
+    "explore": ["-O1", "-g1", "-fno-pie", "-fsanitize=thread", "-include",
+                "port/explore/explore_builtin.h", "-Iport/explore"],
 }
 LINK = {"host": ["-lpthread"], "explore": ["-no-pie"]}
 WORK = os.path.join(ROOT, "build/mutants")

@@ -30,7 +30,7 @@ static void other_cpu_is_asked(tap *t)
 static void full_stack_beside_another(tap *t)
 {
     static loam_pfn single[4 * LOAM_ZONE_LIFO_CAP], pair[4];
-    start(t, 0, FRAMES, true);
+    start(t, 0, FRAMES / 8, true);
     TAP_EQ(t, loam_zone_alloc_bulk(zone, 1, 0, pair, 4), 4);
     TAP_EQ(t, loam_zone_alloc_bulk(zone, 0, 0, single, LOAM_ARRAY_LEN(single)),
            LOAM_ARRAY_LEN(single));
