@@ -62,10 +62,9 @@ static int end_write(int file)
     return out.error;
 }
 
-__attribute__((destructor)) static void at_end(void)
+static void end_tell(void)
 {
     const char *path = loam__conf.file;
-    watch_end();
     if (!loam__conf.stats && !loam__conf.leaks)
         return;
     if (path[0] != '\0') {
@@ -77,4 +76,11 @@ __attribute__((destructor)) static void at_end(void)
         out_tell("file", path, error, "here instead");
     }
     (void)end_write(out_errors()); /* nothing is left to tell it to */
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+    watch_end();
+    end_tell();
+    last_look();
 }

@@ -52,7 +52,8 @@ process_conf loam__conf = {.trim_ms = 1000,
                            .huge_from = 4U << 20,
                            .profile_rate = 512 << 10,
                            .trace_most = 1U << 30,
-                           .valgrind = true};
+                           .valgrind = true,
+                           .last_look = true};
 
 static const conf_row rows[] = {
     {"help", "no", "", "", "this list on standard error; the program goes on", CONF_HELP, NULL, 0,
@@ -99,6 +100,9 @@ static const conf_row rows[] = {
     {"guard_pages", "no", "yes, no", "two pages, system calls",
      "blocks from 128K on are mapped alone, between pages that nobody can touch",
      CONF_ROW_SWITCH(&loam__conf.guard_pages)},
+    {"last_look", "yes", "yes, no", "50 instructions a block",
+     "with guard, blocks still out when the program ends are looked at, too",
+     CONF_ROW_SWITCH(&loam__conf.last_look)},
     {"hardened", "no", "yes, no", "about twice the time",
      "guard,guard_pages,zero_free,quarantine=256K,random; double frees over threads found at once",
      CONF_SET, NULL, 0, 0},

@@ -247,6 +247,7 @@ PRELOAD_EXPORT loam_err loam_process_heap_destroy(loam_process_heap heap, uint64
     }
     if (process_is_watched())
         loam_kmalloc_each(h->kmalloc, heap_tell_gone, NULL);
+    last_look_at(h->kmalloc);
     h->kmalloc = NULL;
     unsigned char *base = h->base;
     void *meta = h->meta;
@@ -479,6 +480,20 @@ void heaps_each_block(loam_kmalloc_fn *fn, void *ctx)
         loam_irq irq = loam_lock_acquire(&h->lock);
         if (h->kmalloc != NULL)
             loam_kmalloc_each(h->kmalloc, fn, ctx);
+        loam_lock_release(&h->lock, irq);
+    }
+}
+
+void heaps_each_kmalloc(void (*fn)(loam_kmalloc *k))
+{
+    uint32_t n = last_look_is_stuck(&heaps.lock) ? 0 : heap_slots();
+    for (uint32_t i = 0; i < n; i++) {
+        heap_record *h = &heaps.record[i];
+        if (last_look_is_stuck(&h->lock))
+            continue;
+        loam_irq irq = loam_lock_acquire(&h->lock);
+        if (h->kmalloc != NULL)
+            fn(h->kmalloc);
         loam_lock_release(&h->lock, irq);
     }
 }

@@ -371,6 +371,21 @@ void huge_each(huge_fn *fn, void *ctx)
     loam_lock_release(&huge.lock, irq);
 }
 
+/* Magic is whole before a block is in the table. */
+void huge_last_look(void)
+{
+    huge_block bad = {0};
+    if (huge_guard() == 0 || last_look_is_stuck(&huge.lock))
+        return;
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    for (size_t i = 0; i < huge.cap && bad.at == 0; i++)
+        if (huge.block[i].at > 1 && huge_guard_fault(&huge.block[i]) != NULL)
+            bad = huge.block[i];
+    loam_lock_release(&huge.lock, irq);
+    if (bad.at != 0)
+        huge_verify(&bad);
+}
+
 void huge_freeze(void)
 {
     (void)loam_lock_acquire(&huge.lock);

@@ -83,6 +83,7 @@ enum { PROCESS_PATH = 200 };
 typedef struct process_conf {
     _Alignas(LOAM_PAGE_SIZE) bool guard_pages;
     bool stats, json, leaks, huge_pages;
+    bool last_look;      /* at guards, of what is out at the end */
     uint32_t trim_ms;    /* 0: never */
     uint32_t arenas;     /* threads with a number, PROCESS_CPUS at most */
     size_t range, limit; /* limit 0: none */
@@ -155,6 +156,15 @@ void out_end(process_out *out);
 
 /* After conf_read: what is told at the end can be. */
 void atend_prepare(void);
+
+/* ---- last_look.c: only with guard, and unless LOAM_CONF says no ---- */
+
+/* Blocks that are still out: an overrun of one of them ends the process. When the program ends. */
+void last_look(void);
+/* The same of one kmalloc; nobody else frees there meanwhile, or it is a range's. */
+void last_look_at(loam_kmalloc *k);
+/* Is a lock held for so long that its holder may be who asks? */
+bool last_look_is_stuck(const loam_lock *lock);
 
 /* ---- info.c ---- */
 
@@ -245,6 +255,8 @@ void process_tick(process_range *r);
 
 /* Every block of every named heap that is out. */
 void heaps_each_block(loam_kmalloc_fn *fn, void *ctx);
+/* Every named heap's kmalloc, with its lock held; not of one whose lock is stuck (last_look.c). */
+void heaps_each_kmalloc(void (*fn)(loam_kmalloc *k));
 /* The name of the heap whose addresses these are, or NULL. */
 const char *heaps_name_of(const void *p);
 /* Takes every lock of the named heaps, for a fork; gives them back. */
@@ -303,5 +315,7 @@ void huge_sums(uint64_t *bytes, uint64_t *blocks, uint64_t *peak);
 /* Every block that is out; the table's lock is held meanwhile. */
 typedef void huge_fn(void *ctx, void *p, size_t len);
 void huge_each(huge_fn *fn, void *ctx);
+/* An overrun of one that is out ends the process: last_look.c. */
+void huge_last_look(void);
 
 #endif

@@ -23,6 +23,8 @@ MATRIX = os.path.join(ROOT, "build/preload/hardened_free")
 PEERS = ["jemalloc", "mimalloc", "tcmalloc"]
 
 PROGRAM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,20 @@ static char *volatile p;
 static char data[64];
 static pthread_barrier_t told;
 static int frees_inner;
+typedef struct { unsigned slot, generation; } named_heap; /* loam_process_heap */
+static int in_heap(size_t size, long at, int gone)
+{
+    named_heap heap;
+    int (*create)(named_heap *, const char *, size_t) =
+        dlsym(RTLD_DEFAULT, "loam_process_heap_create");
+    void *(*alloc)(named_heap, size_t) = dlsym(RTLD_DEFAULT, "loam_process_heap_alloc");
+    int (*destroy)(named_heap, void *) = dlsym(RTLD_DEFAULT, "loam_process_heap_destroy");
+    if (create(&heap, "h", 1 << 20) != 0)
+        return 1;
+    p = alloc(heap, size);
+    p[at] ^= 0x40;
+    return gone ? destroy(heap, NULL) : 0;
+}
 static void *later(void *arg)
 {
     pthread_barrier_wait(&told);
@@ -49,6 +65,19 @@ static void elsewhere(size_t size, int inner)
         free(p);
     pthread_barrier_wait(&told);
     pthread_join(thread, NULL);
+}
+static void *busy(void *arg)
+{
+    char *block[50];
+    for (unsigned turn = 0;; turn++) {
+        for (unsigned i = 0; i < 50; i++)
+            memset(block[i] = malloc((turn + i * 13) % 900 + 1), 1, (turn + i * 13) % 900 + 1);
+        for (unsigned i = 0; i < 50; i++)
+            block[i] = realloc(block[i], (turn + i * 17) % 900 + 1);
+        for (unsigned i = 0; i < 50; i++)
+            free(block[i]);
+    }
+    return arg;
 }
 static int is(const char *word, const char *name)
 {
@@ -92,6 +121,17 @@ int main(int argc, char **argv)
         p = malloc(size);
         p[at] ^= 0x40;
         free(p);
+    } else if (is(w, "kept")) { /* the same, and no free; threads that go on meanwhile */
+        pthread_t thread;
+        for (int i = argc > 4 ? atoi(argv[4]) : 0; i > 0; i--)
+            pthread_create(&thread, NULL, busy, NULL);
+        p = malloc(size);
+        p[at] ^= 0x40;
+        puts("written");
+    } else if (is(w, "heap")) { /* the same in a named heap, which goes, or stays */
+        if (in_heap(size, at, argc > 4) != 0)
+            return 1;
+        puts("written");
     } else if (is(w, "late")) { /* one byte of a freed block, then on */
         free(p = malloc(size));
         p[at] = 1;
@@ -186,6 +226,31 @@ def writes(tap, program):
                   [str(result)])
 
 
+def kept(tap, program):
+    """The same of a block that nobody frees, when the program ends."""
+    for size in (24, 100, 4000, 20000, 60000, 200001):
+        result = run([program, "kept", str(size), str(size)], "hardened")
+        tap.check(stopped(result, r"S9 .*after the block.* (\w+-\w+|large|huge), "),
+                  f"hardened: {size} bytes, one more written, never freed: stopped at the end",
+                  [str(result)])
+    for conf, at, code in (("guard", 100, -6), ("guard", -1, -6), ("guard", 99, 0),
+                           ("guard,last_look=no", 100, 0), ("", 100, 0)):
+        result = run([program, "kept", "100", str(at)], conf)
+        tap.check(result[:2] == (code, "written\n") and (code == 0) == (result[2] == ""),
+                  f"{conf or 'no mode'}: 100 bytes, written at {at}, never freed: the end is "
+                  f"{code}, and what was printed is there", [str(result)])
+    for words in (["heap", "100", "100"], ["heap", "100", "100", "gone"]):
+        result = run([program, *words], "guard")
+        tap.check(stopped(result, "S9 .*after the block, never freed") and
+                  (result[1] == "") == ("gone" in words),
+                  f"guard: {' '.join(words)}: stopped", [str(result)])
+    for conf in ("guard", "hardened"):
+        results = [run([program, "kept", "100", "99", "4"], conf) for _ in range(3)]
+        tap.check(all(r == (0, "written\n", "") for r in results),
+                  f"{conf}: threads that go on when the program ends: no false alarm",
+                  [str(r) for r in results])
+
+
 def places(tap, program):
     def seen(conf):
         return run([program, "places", "48"], conf)[1]
@@ -268,6 +333,7 @@ def main():
             return
         tap = Tap()
         writes(tap, program)
+        kept(tap, program)
         places(tap, program)
         core_dump(tap, program, folder)
         for conf in ("hardened", "guard", "quarantine,owner"):
