@@ -145,11 +145,17 @@ LOAM_INLINE bool kmalloc_put_any(const loam_kmalloc *k, const void *p)
 
 /* Where loam_slabs.swift, and nobody traces: what is taken and freed mostly, at once; NULL, false:
  * not so easy, nothing has changed. */
-LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
+LOAM_INLINE loam_cache *kmalloc_cache(const loam_kmalloc *k, size_t size)
 {
     if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE))
-        return slab_take_swift(k->small[(size - 1) / KMALLOC_STEP], size, 0);
-    return size - 1 < k->max ? slab_take_swift(k->cache[kmalloc_class(size)], size, 0) : NULL;
+        return k->small[(size - 1) / KMALLOC_STEP];
+    return size - 1 < k->max ? k->cache[kmalloc_class(size)] : NULL;
+}
+
+LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
+{
+    loam_cache *c = kmalloc_cache(k, size);
+    return c != NULL ? loam_slab__take_swift(c, size, 0) : NULL;
 }
 
 /* The same, aligned: with magic in front no slot starts so: the block moves inside a larger one. */

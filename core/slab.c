@@ -326,20 +326,22 @@ loam_err loam_slab__settle(slab_desc *d, uint64_t *word, loam_irq irq)
 bool loam_slab__put_slot(slab_desc *d, unsigned slot)
 {
     slab_hold hold;
+    loam_list victims;
     const loam_cache *c = slab_cache_of(d);
     loam_slabs *s = c->slabs;
+    loam_list_init(&victims);
     if (!loam_slab__own(d, &hold))
         return loam_slab__gather(s, d, c, slot);
     bool waits = slab_owner_of(d)->ring_cap != 0;
     bool out = !slab_bit(d->words, slot) && !(waits && slab_bit(slab_waits(d), slot));
     if (hold.locked && out && waits) /* where its blocks will wait */
         loam_slab__take_over(d);
-    slab_desc *victim = out ? loam_slab__put_own(d, slot) : NULL;
-    if (hold.locked && out && !waits && victim == NULL)
+    if (out)
+        loam_slab__put_own(d, slot, &victims);
+    if (hold.locked && out && !waits && loam_list_is_empty(&victims))
         loam_slab__take_over(d);
     loam_slab__leave(s, &hold);
-    if (victim != NULL)
-        loam_slab__release(victim);
+    (void)loam_slab__release_all(&victims);
     return out;
 }
 

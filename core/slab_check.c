@@ -358,27 +358,27 @@ static const char *check_large_ring(loam_slabs *s, const slab_ring *r)
 /* The fronts were found sound, and all descriptors. *waiting: less those in the ring. */
 static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t *waiting)
 {
-    uint32_t count = 0;
-    bool inside = f->ring_cap == 0 || f->ring_at < f->ring_cap;
-    if (f->ring_cap != loam_slab__ring_cap(s, f->stride) || !inside)
+    uint32_t cap = f->ring_cap;
+    if (cap != loam_slab__ring_cap(s, f->stride))
         return "S11 the quarantine is within its capacity";
-    for (uint32_t i = 0; i < f->ring_cap; i++) {
-        uint64_t wait = f->ring[i];
-        if (wait == 0)
-            continue;
-        if ((wait >> 16) - 1 >= (uint64_t)s->leaves << SLAB_LEAF_BITS)
+    if (cap == 0)
+        return NULL;
+    uint32_t count = loam_atomic_peek(&f->waiting); /* no order: nobody is inside */
+    if (f->ring_at >= cap || count > f->most || f->most > cap)
+        return "S11 the quarantine is within its capacity";
+    for (uint32_t i = 1; i <= count; i++) {
+        uint64_t wait = f->ring[f->ring_at >= i ? f->ring_at - i : f->ring_at + cap - i];
+        const unsigned char *base = slab_wait_base(wait);
+        if (slab_off(s, base) >= s->len)
             return "S11 what waits is a block";
         const slab_desc *d = slab_wait_desc(s, wait);
-        if (d->kind != SLAB_SLOTS || slab_owner_of(d) != f ||
-            slab_wait_slot(wait) >= f->cache->slots ||
-            !slab_bit(slab_waits(d), slab_wait_slot(wait)))
+        unsigned slot = slab_wait_slot(wait);
+        if (d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= f->cache->slots ||
+            slab_slot_base(d, slot) != base || !slab_bit(slab_waits(d), slot))
             return "S11 what waits is marked so";
-        count++;
     }
     *waiting -= count;
-    /* no order: nobody is inside */
-    bool right = f->ring_cap == 0 || count == loam_atomic_peek(&f->waiting);
-    return right ? NULL : "S11 the slots that wait add up";
+    return NULL;
 }
 
 /* Slots of all slabs that are marked so. */

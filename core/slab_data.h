@@ -36,6 +36,7 @@ enum {
     SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
     SLAB_WAITING_MOST = 16384, /* bytes of slots that wait for each front at most, .. */
     SLAB_WAITING_SLOTS = 256,  /* .. and how many */
+    SLAB_WAITING_DRAWN = 64,   /* slab_swift.c draws the next of so many */
     SLAB_GUARD_BYTE = 0xfb,    /* the magic's, unless it is drawn at random */
     SLAB_POISON_BYTE = 0x6b    /* what freed bytes read, unless zero_free says 0 */
 };
@@ -167,19 +168,26 @@ typedef struct slab_front {
     uint32_t cpu;         /* [init] processor; the layer's ncpus: the shared one */
     slab_desc *empty;     /* [own] the last slab that was seen to become empty, or NULL */
     uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
-    uint32_t ring_cap;    /* [init] slots that wait; 0: none does */
-    uint32_t room;        /* [init] bytes from a block's first one to its seal */
-    uint32_t span;        /* [init] bytes of a slab's free words */
-    uint32_t virgin;      /* [init] of those twice: from a word to its virgin bits */
-    uint32_t slots;       /* [init] as in loam_cache */
+    uint32_t ring_cap;    /* [init] slots that the ring holds; 0: none waits */
+    uint32_t spill;       /* [init] so many leave it together */
     /* a layer without modes has no memory for these */
-    _Alignas(64) uint64_t rng; /* [own] of the random mode */
-    uint64_t *ring;            /* [own] freed slots that wait, a slab_wait_of each; 0: none there */
-    uint32_t ring_at;          /* [own] the oldest, where the next goes */
-    uint32_t waiting;          /* [own] in the ring; stored whole, for views that add it up */
+    _Alignas(64) uint64_t *face; /* [init] as a front without a word has: swift_face */
+    uint64_t *ring;              /* [own] freed slots that wait, a slab_wait_of each */
+    uint64_t rng;                /* [own] of the random mode */
+    uint32_t ring_at;            /* [own] where the next goes */
+    uint32_t waiting;            /* [own] before it; stored whole, for views that add it up */
+    uint32_t most;               /* [init] with so many the oldest leave */
+    /* of slab_swift.c; a front that is not for it has no slots, and is never ready */
+    uint32_t ready;      /* [init] with so many the oldest are given out */
+    uint32_t keep;       /* [init] but not the last so many */
+    uint32_t room;       /* [init] bytes from a block's first one to its seal */
+    uint32_t span;       /* [init] bytes of a slab's free words */
+    uint32_t slots;      /* [init] as in loam_cache */
+    uintptr_t swift_key; /* [init] the same as key */
 } slab_front;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
-                   offsetof(slab_front, rng) == 2 * SLAB_LINE,
+                   offsetof(slab_front, face) == 2 * SLAB_LINE &&
+                   sizeof(slab_front) == 3 * SLAB_LINE,
                "one line for each side, and one for the modes");
 
 struct loam_cache {
@@ -223,10 +231,16 @@ typedef struct slab_ring {
     uint64_t bytes, limit;
 } slab_ring;
 
-/* A slot that waits: index + 1 of its slab, slot. */
-static inline uint64_t slab_wait_of(uintptr_t index, unsigned slot)
+/* A slot that waits: where it begins, which of its slab it is. Of an address the upper 16 bits are
+ * as the one below. */
+static inline uint64_t slab_wait_of(const unsigned char *base, unsigned slot)
 {
-    return (uint64_t)(index + 1) << 16 | slot;
+    return (uint64_t)(uintptr_t)base << 16 | slot;
+}
+
+static inline unsigned char *slab_wait_base(uint64_t wait)
+{
+    return (unsigned char *)(uintptr_t)((int64_t)wait >> 16);
 }
 
 static inline unsigned slab_wait_slot(uint64_t wait)

@@ -29,14 +29,13 @@ static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
 /* Bytes of a front: the modes want a line more. */
 static inline size_t slab_front_size(const loam_slabs *s)
 {
-    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, rng);
+    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, face);
 }
 
 /* The slab of a slot that waits. */
 static inline slab_desc *slab_wait_desc(const loam_slabs *s, uint64_t wait)
 {
-    uintptr_t index = (uintptr_t)(wait >> 16) - 1;
-    return (slab_desc *)(s->leaf[index >> SLAB_LEAF_BITS] + index * SLAB_LINE);
+    return slab_desc_at(s, slab_off(s, slab_wait_base(wait)));
 }
 
 /* Slots of a slab: with seals there is one behind the last. */
@@ -360,11 +359,17 @@ static inline uint64_t loam_slab__random(uint64_t *state)
     return x >> 11;
 }
 
-/* [own] 0 .. 63: the highest bits of a linear congruence, Knuth's. */
-static inline unsigned slab_random_turn(slab_front *f)
+/* [own] A linear congruence, Knuth's: the highest bits are the best. */
+static inline uint64_t slab_random_step(slab_front *f)
 {
     f->rng = f->rng * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(f->rng >> 58);
+    return f->rng;
+}
+
+/* [own] 0 .. 63 */
+static inline unsigned slab_random_turn(slab_front *f)
+{
+    return (unsigned)(slab_random_step(f) >> 58);
 }
 
 /* [own] Any bit of a word that has one: the first from a place that is drawn, all around. */

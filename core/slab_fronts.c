@@ -425,14 +425,9 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->stride = f->told_stride = c->stride;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
-    f->ring_cap = loam_slab__ring_cap(s, c->stride);
-    f->room = c->stride - c->lead;
-    f->span = slab_word_count(c) * (uint32_t)sizeof(uint64_t);
-    f->virgin = 2 * f->span;
-    f->slots = c->swift ? c->slots : 0;
     if (s->modes != 0) {
         f->rng = drawn;
-        f->ring = (uint64_t *)(void *)(f + 1);
+        loam_slab__ring_start(f);
     }
     loam_list_init(&f->partial);
     loam_list_init(&f->full);

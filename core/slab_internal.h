@@ -194,6 +194,8 @@ bool loam_slab__undress(slab_desc *d, unsigned slot);
 bool loam_slab__claim(const loam_slabs *s, unsigned char *base, size_t room);
 /* The size of a block changes in place. */
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site);
+/* The slot is no virgin any more; was it? */
+bool loam_slab__take_virgin(const slab_desc *d, unsigned slot);
 /* A slab begins: no slot of it was ever out. */
 void loam_slab__slab_comes(const slab_desc *d);
 /* The last look at one that goes. */
@@ -222,12 +224,18 @@ void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
 /* What is taken and freed mostly, at once: slab_swift.h. */
 void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align);
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner);
+/* Are a free slot's bytes as they should be? false: a second look says what is wrong, if it is. */
+bool loam_slab__swift_is_clean(const loam_slabs *s, const slab_desc *d, unsigned slot);
 
 /* ---- slab_quarantine.c ---- */
 
-/* [own] A slot that is out is free from now on, or waits, and who waited longest is free; the slab
- * that is to go now, off its list and dead, or NULL. */
-slab_desc *loam_slab__put_own(slab_desc *d, unsigned slot);
+/* A front's ring, which is empty, and what slab_swift.c wants to know of it. */
+void loam_slab__ring_start(slab_front *f);
+/* [own] A slot that is out is free from now on, or waits, and who waited longest is free; slabs that
+ * are to go join the list. */
+void loam_slab__put_own(slab_desc *d, unsigned slot, loam_list *victims);
+/* [own] Some that waited longest are free; as put_own. */
+void loam_slab__ring_spill(slab_front *f, loam_list *victims);
 /* [own] All that waits in a front's ring is free, or what waits of one slab (not NULL); slabs that
  * are to go join the list. */
 void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims);

@@ -204,8 +204,7 @@ static void mode_begin(const loam_slabs *s, const slab_place *at, const mode_are
     mode_set_seal(s, a);
 }
 
-/* The slot is no virgin any more; was it? */
-static bool mode_take_virgin(const slab_desc *d, unsigned slot)
+bool loam_slab__take_virgin(const slab_desc *d, unsigned slot)
 {
     uint32_t *half = slab_virgin(d) + (slot >> 5), bit = 1U << (slot & 31), seen;
     do {
@@ -226,7 +225,7 @@ void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, c
     mode_area a = mode_room(d, slot);
     slab_info *info = slab_info_of(d, slot);
     if (slab_has_shadow(s)) {
-        if (mode_take_virgin(d, slot))
+        if (loam_slab__take_virgin(d, slot))
             mode_begin(s, &at, &a);
         else
             mode_verify_free(s, &at);
@@ -346,7 +345,7 @@ void loam_slab__slab_goes(const slab_desc *d)
     const loam_cache *c = slab_cache_of(d);
     for (unsigned i = 0; slab_has_shadow(c->slabs) && i < c->slots; i++) {
         slab_place at = {(slab_desc *)(uintptr_t)d, i};
-        if (!slab_is_virgin(d, i))
+        if (!slab_is_virgin(d, i) && !(c->swift && loam_slab__swift_is_clean(c->slabs, d, i)))
             mode_verify_free(c->slabs, &at);
     }
 }

@@ -17,6 +17,13 @@
  *        How many: as many as SLAB_WAITING_MOST bytes hold, at most SLAB_WAITING_SLOTS, at least
  *        one: with the words that a class is using they stay in a first-level cache of 32 KiB. A
  *        longer queue catches a later write, and makes each block come out of a colder one.
+ *        With all modes of `hardened` a ring holds up to twice as many, and the oldest beyond the
+ *        last `keep` are given out by slab_swift.c without becoming free before. When they are many
+ *        some leave together, when they are few it adds some at their end.
+ *
+ *            ring  [ . . | drawn from, at random | keep: nobody has these | . . . ]
+ *                    ^   ^ oldest                                         ^ the next goes here
+ *                    '-- added from a word
  *
  * RULES  S11 of slab_check.c.
  * LOCKS  A front's ring: as the front. The layer's: slab_lock. What leaves is given back with
@@ -30,12 +37,46 @@
 
 /* ---- slots ---- */
 
+static uint32_t ring_swift_cap(uint32_t n)
+{
+    uint32_t cap = 4;
+    while (cap < 2 * SLAB_WAITING_SLOTS && cap <= n) /* cap, and not 2 * cap: n is half of it */
+        cap *= 2;
+    return cap;
+}
+
 uint32_t loam_slab__ring_cap(const loam_slabs *s, size_t stride)
 {
     uint32_t n = s->wait_bytes / (uint32_t)stride;
     if ((s->modes & LOAM_SLAB_QUARANTINE) == 0 || s->ring.limit < stride)
         return 0;
+    if (s->swift)
+        return ring_swift_cap(n);
     return n == 0 ? 1 : n < SLAB_WAITING_SLOTS ? n : SLAB_WAITING_SLOTS;
+}
+
+void loam_slab__ring_start(slab_front *f)
+{
+    const loam_cache *c = f->cache;
+    const loam_slabs *s = c->slabs;
+    uint32_t cap = loam_slab__ring_cap(s, c->stride), drawn = cap / 4;
+    f->face = f->word;
+    f->ring = (uint64_t *)(void *)(f + 1);
+    f->ring_cap = f->most = cap;
+    f->spill = 1;
+    f->ready = UINT32_MAX;
+    if (!c->swift)
+        return;
+    drawn = drawn < 2 ? 2 : drawn < SLAB_WAITING_DRAWN ? drawn : SLAB_WAITING_DRAWN;
+    f->most = cap - 1;
+    f->keep = f->most - drawn;
+    f->spill = drawn / 2;
+    f->room = c->stride - SLAB_GUARD_LEAD;
+    f->span = slab_word_count(c) * (uint32_t)sizeof(uint64_t);
+    f->slots = c->slots;
+    f->swift_key = f->key;
+    if (!slab_is_shared(s, f))
+        f->ready = f->keep + (drawn + 3) / 4;
 }
 
 /* [own] */
@@ -63,37 +104,68 @@ static slab_desc *ring_leave(const loam_slabs *s, uint64_t wait)
     return ring_free(d, slot);
 }
 
-slab_desc *loam_slab__put_own(slab_desc *d, unsigned slot)
+/* [own] The place of the oldest. */
+static uint32_t ring_oldest(const slab_front *f)
+{
+    return f->ring_at >= f->waiting ? f->ring_at - f->waiting
+                                    : f->ring_at + f->ring_cap - f->waiting;
+}
+
+static uint32_t ring_next(const slab_front *f, uint32_t at)
+{
+    return at + 1 == f->ring_cap ? 0 : at + 1;
+}
+
+void loam_slab__ring_spill(slab_front *f, loam_list *victims)
+{
+    const loam_slabs *s = f->cache->slabs;
+    for (uint32_t i = 0; i < f->spill; i++) {
+        uint64_t old = f->ring[ring_oldest(f)];
+        loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
+        slab_desc *d = ring_leave(s, old);
+        if (d != NULL)
+            loam_list_push(victims, &d->link);
+    }
+}
+
+void loam_slab__put_own(slab_desc *d, unsigned slot, loam_list *victims)
 {
     slab_front *f = slab_owner_of(d);
-    const loam_slabs *s = f->cache->slabs;
-    if (f->ring_cap == 0)
-        return ring_free(d, slot);
-    uint64_t *waits = slab_waits(d) + (slot >> 6), old = f->ring[f->ring_at];
+    if (f->ring_cap == 0) {
+        slab_desc *victim = ring_free(d, slot);
+        if (victim != NULL)
+            loam_list_push(victims, &victim->link);
+        return;
+    }
+    if (f->waiting >= f->most)
+        loam_slab__ring_spill(f, victims);
+    uint64_t *waits = slab_waits(d) + (slot >> 6);
     loam_atomic_poke64(waits, *waits | 1ULL << (slot & 63)); /* no order: others only look */
-    f->ring[f->ring_at] = slab_wait_of(slab_off(s, d->base) >> s->shift, slot);
-    f->ring_at = f->ring_at + 1 == f->ring_cap ? 0 : f->ring_at + 1;
-    if (old != 0)
-        return ring_leave(s, old);
-    loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: others only look */
-    return NULL;
+    f->ring[f->ring_at] = slab_wait_of(slab_slot_base(d, slot), slot);
+    f->ring_at = ring_next(f, f->ring_at);
+    loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: as above */
 }
 
 void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims)
 {
     const loam_slabs *s = f->cache->slabs;
-    uint32_t at = f->ring_cap != 0 ? f->ring_at : 0;
-    for (uint32_t i = 0; i < f->ring_cap && f->waiting != 0; i++) {
-        uint64_t old = f->ring[at];
-        if (old != 0 && (only == NULL || slab_wait_desc(s, old) == only)) {
-            f->ring[at] = 0;
-            loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
-            slab_desc *d = ring_leave(s, old);
-            if (d != NULL)
-                loam_list_push(victims, &d->link);
+    uint32_t count = f->ring_cap != 0 ? f->waiting : 0;
+    if (count == 0)
+        return;
+    uint32_t from = ring_oldest(f), to = from;
+    for (uint32_t i = 0; i < count; i++, from = ring_next(f, from)) {
+        uint64_t old = f->ring[from];
+        if (only != NULL && slab_wait_desc(s, old) != only) {
+            f->ring[to] = old;
+            to = ring_next(f, to);
+            continue;
         }
-        at = at + 1 == f->ring_cap ? 0 : at + 1;
+        loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
+        slab_desc *d = ring_leave(s, old);
+        if (d != NULL)
+            loam_list_push(victims, &d->link);
     }
+    f->ring_at = to;
 }
 
 /* ---- large blocks ---- */

@@ -16,7 +16,7 @@
 
 enum {
     SEAL_SIZE = 16, /* size << 16 | pad / 8, in either half */
-    SEAL_SLACK = 32 /* bytes of magic behind a block, or a few less, if there are so many */
+    SEAL_SLACK = 32 /* bytes of magic behind a block, if there are so many */
 };
 
 static inline uint64_t seal_of(uint64_t magic, size_t size, size_t pad)
@@ -62,29 +62,36 @@ LOAM_INLINE void words_fill(void *p, size_t n, uint64_t value)
  * the slot behind it stays as it is in a free one, and is looked at when the slot is used again. */
 LOAM_INLINE size_t slack_end(size_t size, size_t most)
 {
-    size_t end = ((size + 7) & ~(size_t)7) + SEAL_SLACK;
+    size_t end = size + SEAL_SLACK;
     return end < most ? end : most;
+}
+
+/* Of the word in which byte `at` lies, the bits of that one and those behind it, before `end`. */
+LOAM_INLINE uint64_t slack_bits(size_t at, size_t end)
+{
+    size_t last = (at | 7) + 1;
+    uint64_t upto = end < last ? ~loam_mask64(8 * (uint32_t)(end & 7)) : 0;
+    return ~(loam_mask64(8 * (uint32_t)(at & 7)) | upto);
 }
 
 /* The slack of a block of size bytes, up to byte `end` of it; the bytes of the block stay. */
 LOAM_INLINE void slack_write(unsigned char *p, size_t size, size_t end, uint64_t magic)
 {
-    uint64_t *w = (uint64_t *)(void *)p + size / 8;
-    unsigned in = 8 * (size & 7); /* bits of the first word that are the block's */
-    if (size >= end)
-        return;
-    *w = (*w & loam_mask64(in)) | (magic >> in << in);
-    words_fill(w + 1, end - (size & ~(size_t)7) - 8, magic);
+    for (size_t at = size; at < end; at = (at | 7) + 1) {
+        uint64_t *w = (uint64_t *)(void *)p + at / 8, bits = slack_bits(at, end);
+        *w = (*w & ~bits) | (magic & bits);
+    }
 }
 
 /* Not 0: somebody wrote there. */
 LOAM_INLINE uint64_t slack_differs(const unsigned char *p, size_t size, size_t end, uint64_t magic)
 {
-    const uint64_t *w = (const uint64_t *)(const void *)p + size / 8;
-    if (size >= end)
-        return 0;
-    return (*w ^ magic) >> 8 * (size & 7) |
-           words_differ(w + 1, end - (size & ~(size_t)7) - 8, magic);
+    uint64_t differ = 0;
+    for (size_t at = size; at < end; at = (at | 7) + 1) {
+        const uint64_t *w = (const uint64_t *)(const void *)p + at / 8;
+        differ |= (*w ^ magic) & slack_bits(at, end);
+    }
+    return differ;
 }
 
 #endif

@@ -14,17 +14,23 @@
  *            out     free bit 0   block, then slack: magic   seal: magic ^ its size, twice
  *            waits   free bit 0   block 0 0 0 0 0 0          seal: magic      waiting bit 1
  *
- *        alloc   a bit that is drawn of the front's current word; the bytes read 0, the seal says
- *                free; slack and seal are written.
+ *        alloc   the slot of the ring that was drawn last, of those that waited longest; the bytes
+ *                read 0, the seal says free; slack and seal are written. The next one is drawn at
+ *                once and fetched: its bytes come while the program works.
  *        free    the seal says out; the magic before, the slack and so the seal behind are whole;
- *                zeros, seal; the slot goes into the front's ring, and what has waited longest
- *                there leaves: its free bit is set.
+ *                zeros, seal; the slot goes into the front's ring.
  *
- *        The ring is the front's, so that what leaves is always the processor's own: no owner is
- *        asked. The current word stays until it has nothing more; then it is the one into which a
- *        block came back last. So the words of a loop's blocks come round before others, with all
- *        their bits to draw from.
- *        What is another's is looked at and cleared in the same way, and then told as others are.
+ *            ring    [ . . | drawn from | keep: nobody gets these | . . ]
+ *                      ^ swift_add     ^ swift_spill: oldest        ^ the next that is freed
+ *
+ *        So a pair changes no free bit. When few slots are left to draw from, those of the current
+ *        word that were out before come in at the old end; when they are many, half of them leave
+ *        and are free. The ring is the front's, so that all that is in it is the processor's own:
+ *        no owner is asked. The current word stays until it has nothing more; then it is the one
+ *        into which a block came back last. Virgin slots are taken singly, when there is no other.
+ *
+ *        How many bytes there are no branch asks up to SWIFT_SHORT, and behind that one a turn of
+ *        eight pairs: of sizes that change a predictor learns nothing.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
  * LOCKS  None: interrupts off. The front is the processor's own.
@@ -41,34 +47,111 @@ const unsigned char loam_slab__swift_last[2 * SWIFT_PAIR] = {
 
 /* ---- blocks that are longer ---- */
 
-enum { SWIFT_TURN = 4 }; /* pairs that are looked at with one branch */
+enum { SWIFT_TURN = 8 * SWIFT_PAIR }; /* bytes that are looked at, or cleared, with one branch */
 
-static bool swift_reads_zero(const void *p, size_t room)
+LOAM_INLINE void swift_or_turn(swift_pair *all, const unsigned char *p)
 {
-    const swift_pair *v = p, *end = v + room / SWIFT_PAIR;
+    *all |= ((*swift_at(p, 0) | *swift_at(p, 16)) | (*swift_at(p, 32) | *swift_at(p, 48))) |
+            ((*swift_at(p, 64) | *swift_at(p, 80)) | (*swift_at(p, 96) | *swift_at(p, 112)));
+}
+
+/* A room that is not short; the last turn meets the one before. */
+LOAM_INLINE bool swift_reads_zero(const unsigned char *p, size_t room)
+{
+    const unsigned char *last = p + room - SWIFT_TURN;
     swift_pair all = {0, 0};
-    for (; end - v >= SWIFT_TURN; v += SWIFT_TURN)
-        all |= (v[0] | v[1]) | (v[2] | v[3]);
-    for (; v < end; v++)
-        all |= *v;
+    swift_or_turn(&all, last);
+    for (; p < last; p += SWIFT_TURN)
+        swift_or_turn(&all, p);
     return (all[0] | all[1]) == 0;
 }
 
-bool loam_slab__swift_dress_long(const loam_slabs *s, void *base, size_t room, size_t size,
-                                 size_t pad)
+LOAM_INLINE void swift_clear_turn(unsigned char *p)
 {
-    unsigned char *p = base;
-    size_t lead = pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
-    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
-    uint64_t before = ((uint64_t *)(void *)p)[-1];
-    seal_words says = seal_read(magic, *seal);
-    if (!says.whole || says.size != 0 || before != magic || !swift_reads_zero(p, room))
+    for (unsigned i = 0; i < SWIFT_TURN; i += SWIFT_PAIR)
+        *(swift_any_pair *)(void *)(p + i) = (swift_any_pair){0, 0};
+}
+
+LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
+{
+    if (LOAM_UNLIKELY(len < SWIFT_TURN)) {
+        __builtin_memset(p, 0, len);
+        return;
+    }
+    unsigned char *last = p + len - SWIFT_TURN;
+    for (; p < last; p += SWIFT_TURN)
+        swift_clear_turn(p);
+    swift_clear_turn(last);
+}
+
+/* A pair of a block's slack, from a byte of the slack on, or up to the end of the room where there
+ * is less. What lies there before the slack is not meant. */
+typedef struct swift_slack {
+    swift_any_pair *at;
+    const swift_any_pair *meant;
+    uint64_t magic; /* what either half of the slack reads */
+} swift_slack;
+
+LOAM_INLINE swift_slack swift_slack_pair(uint64_t magic, unsigned char *p, size_t from, size_t room,
+                                         size_t slack)
+{
+    size_t at = from < room - SWIFT_PAIR ? from : room - SWIFT_PAIR;
+    unsigned turn = 8 * (unsigned)(at & 7);
+    return (swift_slack){(swift_any_pair *)(void *)(p + at),
+                         swift_last(slack < SWIFT_PAIR ? slack : SWIFT_PAIR),
+                         magic >> turn | magic << (-turn & 63)};
+}
+
+LOAM_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
+{
+    swift_slack one = swift_slack_pair(magic, p, size, room, room - size);
+    swift_slack two = swift_slack_pair(magic, p, size + SWIFT_PAIR, room, room - size);
+    *one.at = (swift_any_pair){one.magic, one.magic} & *one.meant;
+    *two.at = (swift_any_pair){two.magic, two.magic} & *two.meant;
+}
+
+LOAM_INLINE uint64_t swift_slack_differs(uint64_t magic, unsigned char *p, size_t size, size_t room)
+{
+    swift_slack one = swift_slack_pair(magic, p, size, room, room - size);
+    swift_slack two = swift_slack_pair(magic, p, size + SWIFT_PAIR, room, room - size);
+    swift_any_pair differs = ((*one.at ^ (swift_any_pair){one.magic, one.magic}) & *one.meant) |
+                             ((*two.at ^ (swift_any_pair){two.magic, two.magic}) & *two.meant);
+    return differs[0] | differs[1];
+}
+_Static_assert(SEAL_SLACK == 2 * SWIFT_PAIR, "the slack is two pairs");
+
+bool loam_slab__swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
+    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) || !swift_reads_zero(p, room))
         return false;
-    if (LOAM_UNLIKELY(lead != 0))
-        words_fill(p + pad - lead, lead, magic);
-    slack_write(p + pad, size, slack_end(size, room - pad), magic);
+    swift_slack_put(magic, p, size, room);
+    *seal = seal_of(magic, size, 0);
+    return true;
+}
+
+static size_t swift_lead(size_t pad)
+{
+    return pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
+}
+
+bool loam_slab__swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, size_t size,
+                                    size_t pad)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
+    seal_words says = seal_read(magic, *seal); /* of one that was aligned its pad is left */
+    bool zero = room > SWIFT_SHORT ? swift_reads_zero(p, room) : swift_all(p, room) == 0;
+    if (!says.whole || says.size != 0 || *before != magic || !zero)
+        return false;
+    swift_slack_put(magic, p, pad + size, room);
+    words_fill(p + pad - swift_lead(pad), swift_lead(pad), magic);
     *seal = seal_of(magic, size, pad);
     return true;
+}
+
+void *loam_slab__swift_damaged(const loam_slabs *s, uint64_t slot, size_t size, size_t align)
+{
+    return loam_slab__dress(slab_wait_desc(s, slot), slab_wait_slot(slot), size, align, NULL);
 }
 
 /* The bytes of a block that starts at p, in a room, with its magic: from `from` on, `len` of them;
@@ -78,30 +161,44 @@ typedef struct swift_span {
     size_t len;
 } swift_span;
 
-static swift_span swift_look(uint64_t magic, unsigned char *base, size_t room, unsigned char *p)
+LOAM_INLINE swift_span swift_look(uint64_t magic, unsigned char *base, size_t room,
+                                  unsigned char *p)
 {
     const swift_span none = {NULL, 0};
     const uint64_t *seal = (const uint64_t *)(const void *)(base + room);
-    seal_words says = seal_read(magic, loam_atomic_peek64(seal)); /* no order: the cas asks again */
-    size_t pad = (size_t)(p - base), lead = pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
-    if (!says.whole || says.pad != pad || pad >= room || says.size - 1 >= room - pad ||
-        ((uint64_t *)(void *)base)[-1] != magic)
+    uint64_t says = loam_atomic_peek64(seal) ^ magic; /* no order: the cas asks again */
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), pad = (size_t)(p - base);
+    if (LOAM_UNLIKELY(says != seal_of(0, size, pad)) || LOAM_UNLIKELY(pad >= room) ||
+        LOAM_UNLIKELY(size - 1 >= room - pad) ||
+        LOAM_UNLIKELY(((uint64_t *)(void *)base)[-1] != magic))
         return none;
-    size_t end = slack_end(says.size, room - pad);
-    uint64_t differ = slack_differs(p, says.size, end, magic);
-    if (LOAM_UNLIKELY(lead != 0))
-        differ |= words_differ(p - lead, lead, magic);
+    uint64_t differ = swift_slack_differs(magic, base, pad + size, room);
+    if (LOAM_UNLIKELY(pad != 0))
+        differ |= words_differ(p - swift_lead(pad), swift_lead(pad), magic);
+    size_t end = slack_end(size, room - pad), lead = swift_lead(pad);
     return LOAM_LIKELY(differ == 0) ? (swift_span){p - lead, lead + end} : none;
 }
 
-bool loam_slab__swift_undress_long(const loam_slabs *s, void *base, size_t room, void *p)
+bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+                               loam_irq irq)
 {
+    slab_front *f = slab_owner_of(d);
+    size_t room = f->room;
+    unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
+    loam_port_irq_restore(irq);
     swift_span at = swift_look(s->magic, base, room, p);
     if (at.len == 0)
         return false;
-    __builtin_memset(at.from, 0, at.len);
-    *(uint64_t *)(void *)((unsigned char *)base + room) =
-        s->magic ^ seal_of(0, 0, (size_t)((unsigned char *)p - (unsigned char *)base));
+    swift_clear_long(at.from, at.len);
+    *(uint64_t *)(void *)(base + room) = seal_of(s->magic, 0, (size_t)((unsigned char *)p - base));
+    irq = loam_port_irq_save();
+    if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */
+        loam_port_irq_restore(irq);
+        return loam_slab__put_slot(d, slot);
+    }
+    uint64_t *wait = d->words + (slot >> 6) + f->span / sizeof(uint64_t);
+    loam_atomic_poke64(wait, *wait | 1ULL << (slot & 63)); /* no order: others only look */
+    swift_wait(f, slab_wait_of(base - SLAB_GUARD_LEAD, slot), irq);
     return true;
 }
 
@@ -110,7 +207,7 @@ bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, 
                               const void *owner)
 {
     const loam_cache *c = slab_owner_of(d)->cache;
-    if (c == NULL || !c->swift || slot >= c->slots ||
+    if (loam_port_cpu() >= s->ncpus || c == NULL || !c->swift || slot >= c->slots ||
         owner != (c->owner != NULL ? c->owner : (const void *)c))
         return false;
     size_t room = c->stride - SLAB_GUARD_LEAD;
@@ -118,18 +215,160 @@ bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, 
     swift_span at = swift_look(s->magic, base, room, p);
     if (at.len == 0 || !loam_slab__claim(s, base, room))
         return false;
-    __builtin_memset(at.from, 0, at.len);
+    swift_clear_long(at.from, at.len);
     return loam_slab__put_slot(d, slot);
+}
+
+/* ---- the ring ---- */
+
+/* [own] The slot that waited longest is free; the slab that is to go now, or NULL. */
+static slab_desc *swift_leave(const loam_slabs *s, slab_front *f, uint64_t old)
+{
+    slab_desc *d = slab_wait_desc(s, old);
+    slab_head *head = slab_head_of(d);
+    unsigned slot = slab_wait_slot(old);
+    uint64_t *word = d->words + (slot >> 6), w = *word, bit = 1ULL << (slot & 63);
+    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
+    loam_atomic_poke64(wait, *wait & ~bit); /* no order: hints for others */
+    loam_atomic_poke64(word, w | bit);      /* no order: as above */
+    if (LOAM_UNLIKELY(*f->word == 0)) {
+        f->word = word;
+        f->slab = d;
+    }
+    bool last = --head->used == 0;
+    return LOAM_UNLIKELY(last || w == 0) ? loam_slab__settled(d, word) : NULL;
+}
+
+void loam_slab__swift_spill(slab_front *f, loam_irq irq)
+{
+    const loam_slabs *s = f->cache->slabs;
+    uint32_t n = f->waiting, until = n - f->spill;
+    loam_list victims;
+    loam_list_init(&victims);
+    for (; n != until; n--) {
+        slab_desc *d = swift_leave(s, f, f->ring[(f->ring_at - n) & f->most]);
+        if (d != NULL)
+            loam_list_push(&victims, &d->link);
+    }
+    loam_atomic_store(&f->waiting, n); /* no order: others only look */
+    loam_port_irq_restore(irq);
+    (void)loam_slab__release_all(&victims);
+}
+
+/* Virgin slots of a word. no order: who has the slots changes them, and those asked for are free. */
+static uint64_t swift_virgins(const slab_front *f, const uint64_t *word)
+{
+    const uint32_t *half = (const uint32_t *)(const void *)word + f->span / 2;
+    return loam_atomic_peek(half) | (uint64_t)loam_atomic_peek(half + 1) << 32;
+}
+
+/* [own] Slots of the current word that were out before, from a place that is drawn on, become those
+ * that waited longest, until so many wait. */
+static void swift_add(slab_front *f, uint32_t until)
+{
+    slab_desc *d = f->slab;
+    uint64_t *word = f->word, *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
+    size_t stride = f->room + SLAB_GUARD_LEAD;
+    unsigned first = 64 * (unsigned)(word - d->words), turn = slab_random_turn(f);
+    uint64_t left = *word & ~swift_virgins(f, word), taken = 0;
+    uint32_t n = f->waiting;
+    left = left >> turn | left << (-turn & 63);
+    for (; left != 0 && n < until; left &= left - 1) {
+        unsigned bit = (loam_ctz64(left) + turn) & 63;
+        unsigned char *base = d->base + (first + bit) * stride;
+        __builtin_prefetch(base + SLAB_GUARD_LEAD, 1);
+        __builtin_prefetch(base + stride, 1);
+        f->ring[(f->ring_at - ++n) & f->most] = slab_wait_of(base, first + bit);
+        taken |= 1ULL << bit;
+    }
+    slab_head_of(d)->used += n - f->waiting;
+    loam_atomic_poke64(word, *word & ~taken); /* no order: see slab_slot_is_free */
+    loam_atomic_poke64(wait, *wait | taken);  /* no order: others only look */
+    loam_atomic_store(&f->waiting, n);        /* no order: as above */
+}
+
+/* [own] This processor's front has few slots to draw from: it gets more of its current words, none
+ * of them virgin. false: there are not enough; then the current word has virgin ones, or none. */
+static bool swift_fill(loam_cache *c, slab_front *f)
+{
+    uint32_t drawn = f->most - f->keep, until = f->keep + drawn - drawn / 4;
+    bool more = true;
+    while (more && f->waiting < f->ready) {
+        more = *f->word != 0 || loam_slab__next_word(c);
+        if (more) {
+            swift_add(f, until);
+            more = *f->word == 0;
+        }
+    }
+    return f->waiting >= f->ready;
+}
+
+/* [own] A virgin slot of the current word, which has one; it has its bytes. Restores irq. */
+static uint64_t swift_begin(const loam_slabs *s, slab_front *f, loam_irq irq)
+{
+    slab_desc *d = f->slab;
+    uint64_t *word = f->word;
+    unsigned at = slab_random_bit(f, *word & swift_virgins(f, word));
+    unsigned slot = 64 * (unsigned)(word - d->words) + at;
+    size_t room = f->room;
+    loam_atomic_poke64(word, *word & ~(1ULL << at)); /* no order: see slab_slot_is_free */
+    slab_head_of(d)->used++;
+    loam_port_irq_restore(irq);
+    unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD);
+    (void)loam_slab__take_virgin(d, slot);
+    *(uint64_t *)(void *)(base + SLAB_GUARD_LEAD - sizeof(uint64_t)) = s->magic;
+    __builtin_memset(base + SLAB_GUARD_LEAD, 0, room);
+    *(uint64_t *)(void *)(base + SLAB_GUARD_LEAD + room) = s->magic;
+    return slab_wait_of(base, slot);
+}
+
+/* A slot of this processor's front; 0: it has none. */
+static uint64_t swift_slot(loam_cache *c)
+{
+    const loam_slabs *s = c->slabs;
+    loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_front_here(c);
+    if (f->waiting >= f->ready)
+        return swift_take(s, f, f->waiting, irq);
+    bool own = c->swift && !slab_is_shared(s, f);
+    if (own && swift_fill(c, f))
+        return swift_take(s, f, f->waiting, irq);
+    if (own && *f->word != 0)
+        return swift_begin(s, f, irq);
+    loam_port_irq_restore(irq);
+    return 0;
 }
 
 /* ---- for who does not inline them ---- */
 
 void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align)
 {
-    return slab_take_swift(c, size, align);
+    const loam_slabs *s = c->slabs;
+    uint64_t slot = swift_slot(c);
+    if (slot == 0)
+        return NULL;
+    size_t room = c->stride - SLAB_GUARD_LEAD;
+    unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
+    size_t pad = align != 0 ? (0 - (uintptr_t)p) & (align - 1) : 0;
+    if (!(align != 0 ? loam_slab__swift_dress_aligned(s->magic, p, room, size, pad)
+                     : swift_dress(s->magic, p, room, size)))
+        return loam_slab__swift_damaged(s, slot, size, align);
+    return p + pad;
 }
 
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner)
 {
     return slab_put_swift(s, block, owner);
+}
+
+/* ---- the end of a slab ---- */
+
+bool loam_slab__swift_is_clean(const loam_slabs *s, const slab_desc *d, unsigned slot)
+{
+    size_t room = slab_cache_of(d)->stride - SLAB_GUARD_LEAD;
+    const unsigned char *p = slab_slot_base(d, slot) + SLAB_GUARD_LEAD;
+    const uint64_t *seal = (const uint64_t *)(const void *)(p + room);
+    uint64_t before = ((const uint64_t *)(const void *)p)[-1];
+    return ((*seal ^ s->magic) | (before ^ s->magic)) == 0 &&
+           (room > SWIFT_SHORT ? swift_reads_zero(p, room) : swift_all(p, room) == 0);
 }

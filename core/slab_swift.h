@@ -9,7 +9,7 @@
 
 enum {
     SWIFT_PAIR = 16,  /* rooms and strides are multiples of it */
-    SWIFT_SHORT = 128 /* bytes of room up to which no loop is needed, nor a call */
+    SWIFT_SHORT = 128 /* bytes of room up to which nothing depends on how many there are */
 };
 
 /* Where there are no registers for pairs they want stack: of a function of its own. */
@@ -30,82 +30,67 @@ LOAM_INLINE const swift_any_pair *swift_last(size_t n)
     return (const swift_any_pair *)(const void *)(loam_slab__swift_last + n);
 }
 
-/* Ors the pairs of a short room; the switch is a jump into a straight line. */
-SWIFT_INLINE uint64_t swift_all(const void *p, size_t room)
+/* A short room, four pairs from its first on and four from its last back; in a shorter one they
+ * meet. Who does the same for every length has no branch that a predictor cannot learn. */
+typedef struct swift_short {
+    size_t last, one, two, three; /* bytes */
+} swift_short;
+
+LOAM_INLINE swift_short swift_cut(size_t room)
 {
-    const swift_pair *v = p;
-    swift_pair all = v[0];
-    switch (room / SWIFT_PAIR) {
-    case 8:
-        all |= v[7];
-        __attribute__((fallthrough));
-    case 7:
-        all |= v[6];
-        __attribute__((fallthrough));
-    case 6:
-        all |= v[5];
-        __attribute__((fallthrough));
-    case 5:
-        all |= v[4];
-        __attribute__((fallthrough));
-    case 4:
-        all |= v[3];
-        __attribute__((fallthrough));
-    case 3:
-        all |= v[2];
-        __attribute__((fallthrough));
-    case 2:
-        all |= v[1];
-        break;
-    default:
-        break;
-    }
+    size_t last = room - SWIFT_PAIR;
+    return (swift_short){last, last < 16 ? last : 16, last < 32 ? last : 32, last < 48 ? last : 48};
+}
+
+/* Pairs are not returned: there may be no registers for them. */
+LOAM_INLINE const swift_pair *swift_at(const unsigned char *p, size_t at)
+{
+    return (const swift_pair *)(const void *)(p + at);
+}
+
+LOAM_INLINE void swift_zero(unsigned char *p, size_t at)
+{
+    *(swift_pair *)(void *)(p + at) = (swift_pair){0, 0};
+}
+
+/* Ors the pairs of a short room. */
+SWIFT_INLINE uint64_t swift_all(const unsigned char *p, size_t room)
+{
+    swift_short c = swift_cut(room);
+    const unsigned char *q = p + c.last;
+    swift_pair all = *swift_at(p, 0) | *swift_at(p, c.one) | *swift_at(p, c.two) |
+                     *swift_at(p, c.three) | *swift_at(q, 0) | *swift_at(q, 0 - c.one) |
+                     *swift_at(q, 0 - c.two) | *swift_at(q, 0 - c.three);
     return all[0] | all[1];
 }
 
 /* Zeros for a short room. */
-LOAM_INLINE void swift_clear(void *p, size_t room)
+LOAM_INLINE void swift_clear(unsigned char *p, size_t room)
 {
-    swift_pair *v = p;
-    const swift_pair zero = {0, 0};
-    switch (room / SWIFT_PAIR) {
-    case 8:
-        v[7] = zero;
-        __attribute__((fallthrough));
-    case 7:
-        v[6] = zero;
-        __attribute__((fallthrough));
-    case 6:
-        v[5] = zero;
-        __attribute__((fallthrough));
-    case 5:
-        v[4] = zero;
-        __attribute__((fallthrough));
-    case 4:
-        v[3] = zero;
-        __attribute__((fallthrough));
-    case 3:
-        v[2] = zero;
-        __attribute__((fallthrough));
-    case 2:
-        v[1] = zero;
-        break;
-    default:
-        break;
-    }
-    v[0] = zero;
+    swift_short c = swift_cut(room);
+    unsigned char *q = p + c.last;
+    swift_zero(p, 0);
+    swift_zero(p, c.one);
+    swift_zero(p, c.two);
+    swift_zero(p, c.three);
+    swift_zero(q, 0);
+    swift_zero(q, 0 - c.one);
+    swift_zero(q, 0 - c.two);
+    swift_zero(q, 0 - c.three);
 }
 
 /* A slot that was just taken becomes a block: true; false: its bytes, its seal or the magic before
  * it are not as a free slot's. */
-bool loam_slab__swift_dress_long(const loam_slabs *s, void *p, size_t room, size_t size,
-                                 size_t pad);
+bool loam_slab__swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size);
+/* The same, the block `pad` bytes behind where the slot's others begin. */
+bool loam_slab__swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, size_t size,
+                                    size_t pad);
 
-SWIFT_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room, size_t size)
+SWIFT_INLINE bool swift_dress(uint64_t magic, unsigned char *p, size_t room, size_t size)
 {
-    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
+    uint64_t *seal = (uint64_t *)(void *)(p + room);
     if (LOAM_UNLIKELY(room > SWIFT_SHORT))
-        return loam_slab__swift_dress_long(s, p, room, size, 0);
+        return loam_slab__swift_dress_long(magic, p, room, size);
     uint64_t all = swift_all(p, room);
     uint64_t before = ((uint64_t *)(void *)p)[-1];
     if (LOAM_UNLIKELY((all | ((*seal ^ magic) | (before ^ magic))) != 0))
@@ -118,15 +103,15 @@ SWIFT_INLINE bool swift_dress(const loam_slabs *s, unsigned char *p, size_t room
 }
 
 /* The block is as it should be: it is none any more, and reads 0; false: nothing has changed. */
-SWIFT_INLINE bool swift_undress(const loam_slabs *s, unsigned char *p, size_t room)
+SWIFT_INLINE bool swift_undress(uint64_t magic, unsigned char *p, size_t room)
 {
-    uint64_t magic = s->magic, *seal = (uint64_t *)(void *)(p + room);
+    uint64_t *seal = (uint64_t *)(void *)(p + room);
     uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
     size_t size = (size_t)(says >> (32 + SEAL_SIZE)), slack = room - size;
     if (LOAM_UNLIKELY(slack >= SWIFT_PAIR ||
                       ((says ^ seal_of(0, size, 0)) | (before ^ magic)) != 0))
         return false;
-    swift_pair last = *(const swift_pair *)(void *)(p + room - SWIFT_PAIR);
+    swift_pair last = *swift_at(p, room - SWIFT_PAIR);
     last = (last ^ (swift_pair){magic, magic}) & *swift_last(slack);
     if (LOAM_UNLIKELY((last[0] | last[1]) != 0))
         return false;
@@ -135,90 +120,100 @@ SWIFT_INLINE bool swift_undress(const loam_slabs *s, unsigned char *p, size_t ro
     return true;
 }
 
-/* ---- the calls ---- */
+/* ---- the ring ---- */
 
-/* Takes a slot of the current word for size bytes, 1 to the cache's, aligned as the cache's are or
- * (align not 0) so; with what that needs in front they fit. NULL: not so easy, nothing has changed.
- */
-LOAM_INLINE void *slab_take_swift(loam_cache *c, size_t size, size_t align)
+/* What a thread may keep of a front in the place of the front itself: the paths of slab_fast.h find
+ * no word there. */
+static inline slab_front *swift_face(slab_front *f)
 {
-    loam_irq irq = loam_port_irq_save();
-    slab_front *f = slab_front_of(c);
-    uint64_t *word = f->word, w = *word;
-    if (LOAM_UNLIKELY(w == 0)) {
-        w = loam_slab__next_word(c) ? *(word = f->word) : 0;
-        if (w == 0) {
-            loam_port_irq_restore(irq);
-            return NULL;
-        }
-    }
-    slab_desc *d = f->slab;
-    unsigned at = slab_random_bit(f, w);
-    loam_atomic_poke64(word, w & ~(1ULL << at)); /* no order: see slab_slot_is_free */
-    slab_head_of(d)->used++;
-    uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8, slot = first + at;
-    unsigned char *p = d->base + slot * f->stride + SLAB_GUARD_LEAD;
-    const uint32_t *virgin =
-        (const uint32_t *)(void *)((unsigned char *)word + f->virgin) + (at >> 5);
-    loam_port_irq_restore(irq);
-    size_t pad = align != 0 ? (0 - (uintptr_t)p) & (align - 1) : 0;
-    /* no order: the slot is the caller's */
-    if (LOAM_UNLIKELY((loam_atomic_peek(virgin) >> (at & 31) & 1) != 0) ||
-        LOAM_UNLIKELY(align != 0 ? !loam_slab__swift_dress_long(c->slabs, p, f->room, size, pad)
-                                 : !swift_dress(c->slabs, p, f->room, size)))
-        return loam_slab__dress(d, slot, size, align, NULL);
-    return p + pad;
+    return (slab_front *)(void *)&f->face;
 }
 
-/* The slot that waited longest is free. */
-LOAM_INLINE void swift_leave(const loam_slabs *s, slab_front *f, uint64_t old, loam_irq irq)
+static inline slab_front *swift_front(slab_front *face)
 {
-    slab_desc *d = slab_wait_desc(s, old);
-    slab_head *head = slab_head_of(d);
-    unsigned slot = slab_wait_slot(old);
-    uint64_t *word = (uint64_t *)(void *)(head + 1) + (slot >> 6), w = *word;
-    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
-    uint64_t bit = 1ULL << (slot & 63);
-    loam_atomic_poke64(wait, *wait & ~bit); /* no order: hints for others */
-    loam_atomic_poke64(word, w | bit);      /* no order: as above */
-    if (LOAM_UNLIKELY(*f->word == 0)) {
-        f->word = word;
-        f->slab = d;
-    }
-    if (LOAM_UNLIKELY(--head->used == 0) || LOAM_UNLIKELY(w == 0))
-        (void)loam_slab__settle(d, word, irq);
-    else
-        loam_port_irq_restore(irq);
+    return LOAM_CONTAINER_OF((uint64_t **)(void *)face, slab_front, face);
 }
+
+/* [own] Of n that wait, as many as are ready: the oldest. Who comes next is drawn at once, so that
+ * its bytes are on their way. */
+LOAM_INLINE uint64_t swift_next(slab_front *f, uint32_t n)
+{
+    uint64_t *ring = f->ring, turn = slab_random_step(f) >> 32;
+    uint32_t mask = f->most, oldest = f->ring_at - n;
+    uint32_t drawn = (uint32_t)(turn * (n - 1 - f->keep) >> 32);
+    uint64_t *next = &ring[(oldest + 1) & mask], *other = &ring[(oldest + 1 + drawn) & mask];
+    uint64_t slot = ring[oldest & mask], soon = *other;
+    *other = *next;
+    *next = soon;
+    __builtin_prefetch(slab_wait_base(soon) + SLAB_GUARD_LEAD, 1);
+    __builtin_prefetch(slab_wait_base(soon) + f->room + SLAB_GUARD_LEAD, 1);
+    loam_atomic_store(&f->waiting, n - 1); /* no order: others only look */
+    return slot;
+}
+
+/* The front's ring is full: some leave it. Restores irq. */
+void loam_slab__swift_spill(slab_front *f, loam_irq irq);
 
 /* [own] A slot waits from now on. */
-LOAM_INLINE void swift_wait(const loam_slabs *s, slab_front *f, uint64_t slot, loam_irq irq)
+LOAM_INLINE void swift_wait(slab_front *f, uint64_t slot, loam_irq irq)
 {
-    uint32_t at = f->ring_at;
-    uint64_t old = f->ring[at];
+    uint32_t at = f->ring_at, n = f->waiting + 1, most = f->most;
     f->ring[at] = slot;
-    f->ring_at = at + 1 == f->ring_cap ? 0 : at + 1;
-    if (LOAM_LIKELY(old != 0)) {
-        swift_leave(s, f, old, irq);
-        return;
-    }
-    loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: others only look */
-    loam_port_irq_restore(irq);
+    f->ring_at = (at + 1) & most;
+    loam_atomic_store(&f->waiting, n); /* no order: others only look */
+    if (LOAM_LIKELY(n < most))
+        loam_port_irq_restore(irq);
+    else
+        loam_slab__swift_spill(f, irq);
 }
 
-/* The block that starts at p, in this room, is as it should be: it is none any more, and reads 0;
- * false: nothing has changed. */
-bool loam_slab__swift_undress_long(const loam_slabs *s, void *base, size_t room, void *p);
+/* ---- the calls ---- */
+
+/* A slot of this processor's front, where as many as are ready wait: which it is. Restores irq. */
+LOAM_INLINE uint64_t swift_take(const loam_slabs *s, slab_front *f, uint32_t n, loam_irq irq)
+{
+    uint64_t slot = swift_next(f, n);
+    slab_desc *d = slab_wait_desc(s, slot);
+    unsigned i = slab_wait_slot(slot);
+    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)(d->words + (i >> 6)) + f->span);
+    loam_atomic_poke64(wait, *wait & ~(1ULL << (i & 63))); /* no order: hints for others */
+    loam_port_irq_restore(irq);
+    return slot;
+}
+
+/* The slot that was taken is not as a free one is: tells. */
+void *loam_slab__swift_damaged(const loam_slabs *s, uint64_t slot, size_t size, size_t align);
+
+/* Takes a slot of a front of this processor for size bytes, 1 to the cache's. NULL: not so easy,
+ * nothing has changed. */
+LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t size)
+{
+    loam_irq irq = loam_port_irq_save();
+    uint32_t n = f->waiting;
+    if (LOAM_UNLIKELY(n < f->ready)) {
+        loam_port_irq_restore(irq);
+        return NULL;
+    }
+    uint64_t slot = swift_take(s, f, n, irq);
+    unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
+    if (LOAM_UNLIKELY(!swift_dress(s->magic, p, f->room, size)))
+        return loam_slab__swift_damaged(s, slot, size, 0);
+    return p;
+}
 
 /* Frees a block of this owner, out of a slab that is not this processor's; as slab_put_swift. */
 bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
                               const void *owner);
 
-/* Frees a block of this owner; false: not so easy, nothing has changed. A long one is cleared with
- * interrupts on; so is one that was aligned. */
-LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
+/* The same of its own front, of a block that is long or was aligned: cleared with interrupts on.
+ * Restores irq. */
+bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+                               loam_irq irq);
+
+/* Frees a block of this owner; false: not so easy, nothing has changed. */
+LOAM_INLINE bool slab_put_swift(const loam_slabs *s, void *p, const void *owner)
 {
-    uintptr_t off = slab_off(s, p), index = off >> s->shift;
+    uintptr_t off = slab_off(s, p);
     if (LOAM_UNLIKELY(off >= s->len))
         return false;
     slab_desc *d = slab_desc_at(s, off);
@@ -230,29 +225,25 @@ LOAM_INLINE bool slab_put_swift(loam_slabs *s, void *p, const void *owner)
         return loam_slab__put_swift_far(s, d, slot, p, owner);
     }
     slab_front *f = slab_owner_of(d);
-    if (LOAM_UNLIKELY(f->key != (uintptr_t)owner) || LOAM_UNLIKELY(slot >= f->slots)) {
+    if (LOAM_UNLIKELY(f->swift_key != (uintptr_t)owner) || LOAM_UNLIKELY(slot >= f->slots)) {
         loam_port_irq_restore(irq);
         return false;
     }
     uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
     uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
-    bool easy = ((*word | *wait) & bit) == 0;
-    if (LOAM_UNLIKELY(f->room > SWIFT_SHORT || (uint32_t)x > f->bound)) {
-        unsigned char *base = d->base + (size_t)slot * f->stride + SLAB_GUARD_LEAD;
+    size_t room = f->room;
+    if (LOAM_UNLIKELY(((*word | *wait) & bit) != 0)) {
         loam_port_irq_restore(irq);
-        if (!easy || !loam_slab__swift_undress_long(s, base, f->room, p))
-            return false;
-        irq = loam_port_irq_save();
-        if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */
-            loam_port_irq_restore(irq);
-            return loam_slab__put_slot(d, slot);
-        }
-    } else if (LOAM_UNLIKELY(!easy) || LOAM_UNLIKELY(!swift_undress(s, p, f->room))) {
+        return false;
+    }
+    if (LOAM_UNLIKELY(room > SWIFT_SHORT || (uint32_t)x > d->bound))
+        return loam_slab__put_swift_long(s, d, slot, p, irq);
+    if (LOAM_UNLIKELY(!swift_undress(s->magic, p, room))) {
         loam_port_irq_restore(irq);
         return false;
     }
     loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
-    swift_wait(s, f, slab_wait_of(index, slot), irq);
+    swift_wait(f, slab_wait_of((unsigned char *)p - SLAB_GUARD_LEAD, slot), irq);
     return true;
 }
 

@@ -28,26 +28,37 @@ _Static_assert(THREAD_FRONTS - THREAD_STEPS == KMALLOC_CLASSES - 20, "and all cl
 
 enum { FRONT_CLASSES = THREAD_FRONTS - KMALLOC_CLASSES }; /* the place of class 0, were it there */
 
+/* Of a size that a class holds. */
+LOAM_INLINE unsigned front_place(size_t size)
+{
+    return size <= KMALLOC_TABLE ? (unsigned)(size - 1) / KMALLOC_STEP
+                                 : FRONT_CLASSES + kmalloc_class(size);
+}
+
 /* A plain block of a class out of another word of the thread's front. */
 LOAM_INLINE bool next_alloc(size_t size, void **p)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
     if (k == NULL || size - 1 >= k->max)
         return false;
-    unsigned class = kmalloc_class(size);
-    loam_cache *c = k->cache[class];
-    unsigned i =
-        size <= KMALLOC_TABLE ? (unsigned)(size - 1) / KMALLOC_STEP : FRONT_CLASSES + class;
+    loam_cache *c = k->cache[kmalloc_class(size)];
+    unsigned i = front_place(size);
     if (thread_front[i] == NULL && thread_has_begun())
         thread_front[i] = slab_own_front(c, loam_port_cpu());
     return loam_slab__refill(c, p);
 }
 
-/* Where the modes are those of `hardened`. */
+/* Where the modes are those of `hardened`. The thread keeps the faces of its fronts. */
 LOAM_INLINE bool swift_alloc(size_t size, void **p)
 {
     const loam_kmalloc *k = loam__process.swift;
-    return k != NULL && (*p = kmalloc_take_swift(k, size)) != NULL;
+    if (k == NULL || (*p = kmalloc_take_swift(k, size)) == NULL)
+        return false;
+    slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
+    unsigned i = front_place(size);
+    if (thread_front[i] == NULL && thread_has_begun() && f != NULL)
+        thread_front[i] = swift_face(f);
+    return true;
 }
 
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
@@ -63,7 +74,7 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
     return p;
 }
 
-static LOAM_NOINLINE void *swift_or_large(size_t size, const void *caller)
+static LOAM_NOINLINE void *none_or_large(size_t size, const void *caller)
 {
     void *p;
     const loam_kmalloc *k = loam__process.kmalloc;
@@ -77,12 +88,22 @@ static LOAM_NOINLINE void *swift_or_large(size_t size, const void *caller)
     return slow_alloc(size, PROCESS_ALIGN, false, caller);
 }
 
+static LOAM_NOINLINE void *swift_or_none(const loam_kmalloc *k, size_t size, const void *caller)
+{
+    slab_front *face = size - 1 < KMALLOC_MAX ? thread_front[front_place(size)] : NULL;
+    void *p = face != NULL ? swift_take_from(k->slabs, swift_front(face), size) : NULL;
+    return LOAM_LIKELY(p != NULL) ? p : none_or_large(size, caller);
+}
+
 /* What the front has elsewhere, and what the first range keeps, is given out without a look at
  * errno. */
 static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
 {
     void *p;
-    return LOAM_LIKELY(next_alloc(size, &p)) ? p : swift_or_large(size, caller);
+    const loam_kmalloc *k = loam__process.swift;
+    if (k != NULL)
+        return swift_or_none(k, size, caller);
+    return LOAM_LIKELY(next_alloc(size, &p)) ? p : none_or_large(size, caller);
 }
 
 LOAM_INLINE bool fast_alloc(size_t size, void **p)
@@ -252,18 +273,11 @@ void process_free(void *p, const void *caller)
     }
 }
 
-LOAM_INLINE bool swift_free(void *p)
-{
-    const loam_kmalloc *k = loam__process.swift;
-    /* who only frees gathers, too, once it has begun */
-    return k != NULL && LOAM_LIKELY(thread_has_begun()) && kmalloc_put_swift(k, p);
-}
-
 static LOAM_NOINLINE void slow_free(void *p, const void *caller)
 {
-    if (p == NULL || swift_free(p))
-        return;
     int before = errno;
+    if (p == NULL)
+        return;
     if (process_is_watched())
         watch_free(p, caller);
     else
@@ -271,12 +285,21 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
     errno = before;
 }
 
+static LOAM_NOINLINE void swift_free(const loam_kmalloc *k, void *p, const void *caller)
+{
+    if (LOAM_UNLIKELY(!slab_put_swift(k->slabs, p, k)))
+        slow_free(p, caller);
+}
+
 /* A block of another thread's front, a large one, and all else. */
 static LOAM_NOINLINE void far_free(void *p, const slab_desc *far, const void *caller)
 {
-    if (p == NULL || swift_free(p))
+    const loam_kmalloc *k = loam__process.swift;
+    if (p == NULL)
         return;
-    if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
+    if (k != NULL)
+        swift_free(k, p, caller);
+    else if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
         slow_free(p, caller);
 }
 

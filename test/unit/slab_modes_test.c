@@ -209,7 +209,7 @@ static void quarantine_rules(tap *t)
     GROUND_BREAKS(t, f->ring[0], 0, "S11");
     GROUND_BREAKS(t, f->ring[0], f->ring[0] + 1, "S11");
     GROUND_BREAKS(t, f->ring[0], ~0ULL, "S11");
-    GROUND_BREAKS(t, f->ring[1], f->ring[0], "S11");
+    GROUND_BREAKS(t, f->waiting, 2, "S11");
     GROUND_BREAKS(t, *slab_waits(its), 0, "S11");
     GROUND_BREAKS(t, *slab_waits(its), 3, "S11");
     GROUND_BREAKS(t, *slab_virgin(its), ~0U, "S11");
