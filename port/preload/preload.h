@@ -83,6 +83,7 @@ enum { PROCESS_PATH = 200 };
 typedef struct process_conf {
     _Alignas(LOAM_PAGE_SIZE) bool guard_pages;
     bool stats, json, leaks, huge_pages;
+    bool deep_bind;      /* dlopen has its RTLD_DEEPBIND */
     bool last_look;      /* at guards, of what is out at the end */
     uint32_t trim_ms;    /* 0: never */
     uint32_t arenas;     /* threads with a number, PROCESS_CPUS at most */

@@ -29,7 +29,8 @@ KINDS = {"FUNC": "func", "OBJECT": "data"}
 
 def kept_abi(text, letter="m"):
     """{"soname": .., "needed": {..}, "tls": .., "names": {name: "func" or "data SIZE"}}"""
-    abi = {"soname": "", "needed": set(), "tls": 0, "names": {}, "headers": [], "layout": set()}
+    abi = {"soname": "", "needed": set(), "tls": 0, "names": {}, "headers": [], "layout": set(),
+           "only": set()}
     for line in text.splitlines():
         words = line.replace("%", letter).split()
         if not words or words[0] == "#":
@@ -44,6 +45,9 @@ def kept_abi(text, letter="m"):
             abi["headers"].append(words[1:])
         elif words[0] in ("type", "member", "value"):
             abi["layout"].add(" ".join(words))
+        elif words[0] == "only":
+            abi["names"][words[1]] = "func"
+            abi["only"].add(words[1])
         else:
             abi["names"][words[1]] = " ".join([words[0], *words[2:-1]])
     return abi
@@ -96,7 +100,7 @@ def archive_faults(kept, text):
     """What the archive exports besides the core's loam_*: the functions of the list."""
     names = {words[2] for words in map(str.split, text.splitlines())
              if len(words) == 3 and words[1] in "TWDBR"}
-    functions = {name for name, kind in kept["names"].items() if kind == "func"}
+    functions = {name for name, kind in kept["names"].items() if kind == "func"} - kept["only"]
     faults = [f"the archive lacks {name}" for name in sorted(functions - names)]
     return faults + [f"the archive exports {name}" for name in sorted(names - functions)
                      if not name.startswith("loam_")]
@@ -106,7 +110,7 @@ def packaged(kept_text):
     """Debian's symbols: each name with its version; those of one word size are tagged as such."""
     rows = set()
     for words in map(str.split, kept_text.splitlines()):
-        if words and words[0] in ("func", "data"):
+        if words and words[0] in ("func", "only", "data"):
             for bits, letter in ((64, "m"), (32, "j")):
                 tag = f"(arch-bits={bits})" if "%" in words[1] else ""
                 rows.add((words[1].replace("%", letter), tag, words[-1]))
