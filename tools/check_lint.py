@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""clang-format, cppcheck and clang-tidy over every C file of the tree, or those named: check_lint.py
-[FILE...]. Prints TAP.
+"""clang-format, cppcheck and clang-tidy over every C file of the tree, or those named:
+check_lint.py [FILE...]. Prints TAP.
 
 .clang-tidy says which checks are off and why (test/.clang-tidy for tests); the length of a
 function (80 lines), its nesting (3) and recursion are among those that are on. cppcheck's
