@@ -337,6 +337,7 @@ struct loam_slabs {
     loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
     void (*seal)(void *va, size_t len); /* [init] or NULL */
+    bool (*bring)(loam_slabs *slabs, void *va, size_t len); /* [init] or NULL */
     loam_list caches;                   /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */

@@ -151,10 +151,19 @@ static unsigned char *large_worn(loam_slabs *s, const large_wish *wish)
     return large_frames(s, wish);
 }
 
+/* Memory that is free comes where nobody had any yet, if the port can do that: not for who wants
+ * zeros, which new pages are. false: the frames are lost. */
+static bool large_bring(loam_slabs *s, const large_wish *wish, unsigned char *base)
+{
+    size_t len = (size_t)wish->npages << LOAM_PAGE_SHIFT;
+    bool wanted = s->bring != NULL && !wish->zero && wish->npages >= LARGE_FITTED;
+    return !wanted || loam_slab__is_worn(s, base, len) || s->bring(s, base, len);
+}
+
 static slab_desc *large_build(loam_slabs *s, const large_wish *wish, unsigned char **base)
 {
     *base = large_worn(s, wish);
-    if (*base == NULL)
+    if (*base == NULL || !large_bring(s, wish, *base))
         return NULL;
     slab_desc *d = loam_slab__desc_make(s, *base + wish->lead);
     if (d == NULL) {

@@ -49,6 +49,8 @@ typedef enum loam_slab_mode {
     LOAM_SLAB_ALL_MODES = 255
 } loam_slab_mode;
 
+typedef struct loam_slabs loam_slabs; /* an object layer over one zone */
+
 typedef struct loam_slab_config {
     /* slab size 2^shift bytes, 12 .. 16; 0: by free RAM: 12 below 2 MiB, 14 below 128 MiB, else
      * 16 */
@@ -88,6 +90,12 @@ typedef struct loam_slab_config {
      * they are touched: what belongs to processors that may never come is not written, and is not
      * in memory; nor are large blocks cleared that nobody had. */
     bool fresh;
+    /* With `fresh`: a large block is about to be given out at [va, va + len), whole pages, and some
+     * of it nobody had yet. Where memory that is free can move, such comes there, and pages that
+     * would be new need not come. NULL: none moves.
+     *   returns     false: nothing can be reached at these addresses any more
+     *   context     that of the allocation; no lock of the layer is held */
+    bool (*bring)(loam_slabs *slabs, void *va, size_t len);
     loam_trace *trace; /* or NULL */
 } loam_slab_config;
 
@@ -109,7 +117,6 @@ typedef struct loam_slab_option {
 } loam_slab_option;
 const loam_slab_option *loam_slab_option_at(unsigned i);
 
-typedef struct loam_slabs loam_slabs; /* an object layer over one zone */
 typedef struct loam_cache loam_cache;
 
 /* Makes an object layer over a zone, for good: there is no call that unmakes it.

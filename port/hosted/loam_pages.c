@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* loam_pages.c - a range of addresses from the operating system. The header has the picture. */
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include "loam_pages.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -88,6 +89,45 @@ bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
     return from >= base && from < to && to - base <= pages->ready &&
            madvise((void *)from, to - from, MADV_DONTNEED) == 0 && to - from == len;
 }
+
+#ifdef MREMAP_DONTUNMAP /* since Linux 5.7: the addresses stay where they are, without memory */
+
+/* After a refusal that came too late: are the addresses still mapped, or can they be again? */
+static bool pages_are_there(void *at, size_t len)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *again = mmap(at, len, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (again != MAP_FAILED && again != at)
+        munmap(again, len);
+    return again == at || (again == MAP_FAILED && errno == EEXIST);
+}
+
+loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
+{
+    /* Locked memory is not advised; the pages that come instead would not be locked. */
+    if (madvise(from, loam_pages_page(), MADV_COLD) != 0)
+        return LOAM_PAGES_REFUSED;
+    /* By way of an address of the system's: at a refusal, `to` would be unmapped by then. */
+    void *way = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    if (way == MAP_FAILED)
+        return errno == EFAULT || errno == EINVAL ? LOAM_PAGES_APART : LOAM_PAGES_REFUSED;
+    if (mremap(way, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+        return LOAM_PAGES_MOVED;
+    munmap(way, len);
+    return pages_are_there(to, len) ? LOAM_PAGES_MOVED : LOAM_PAGES_LOST;
+}
+
+#else
+
+loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
+{
+    (void)to;
+    (void)from;
+    (void)len;
+    return LOAM_PAGES_REFUSED;
+}
+
+#endif
 
 void loam_pages_release(loam_pages *pages)
 {

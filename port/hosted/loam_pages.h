@@ -61,6 +61,21 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes);
  */
 bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len);
 
+typedef enum loam_pages_moved {
+    LOAM_PAGES_MOVED,   /* what was at `from` is at `to`; there it reads 0 now */
+    LOAM_PAGES_APART,   /* `from` is memory that came in pieces, which move one by one; or the
+                         * system is too old */
+    LOAM_PAGES_REFUSED, /* the system cannot, or will not: locked memory, no room for mappings */
+    LOAM_PAGES_LOST     /* nothing can be reached at `to` any more, nor be mapped there */
+} loam_pages_moved;
+
+/* Moves the memory of whole pages, ready ones of one range, to others whose contents are lost: the
+ * tables change, no byte is copied. Neither is anybody else's meanwhile.
+ *   on error    all is as before, but for LOST
+ *   cost        two system calls, and a few nanoseconds a page
+ */
+loam_pages_moved loam_pages_move(void *to, void *from, size_t len);
+
 /* Ends the range; nothing of it may be used any more. */
 void loam_pages_release(loam_pages *pages);
 

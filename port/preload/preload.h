@@ -252,6 +252,11 @@ uint64_t process_give_back(process_range *r);
  * with no lock held. */
 void process_tick(process_range *r);
 
+/* ---- bring.c ---- */
+
+/* As loam_slab_config.bring. */
+bool process_bring(loam_slabs *slabs, void *va, size_t len);
+
 /* ---- heaps.c ---- */
 
 /* Every block of every named heap that is out. */

@@ -152,10 +152,35 @@ static void limits(tap *t)
 #endif
 }
 
+/* A system from before Linux 5.7 says APART always; then nothing moves. */
+static void moves(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 8 * MIB), LOAM_OK);
+    unsigned char *from = pages.base + MIB, *to = pages.base + 5 * MIB;
+    __builtin_memset(pages.base, 7, 4 * MIB);
+    if (loam_pages_move(to, from, MIB) == LOAM_PAGES_APART) {
+        tap_note(t, "the system cannot");
+    } else {
+        TAP_CHECK(t, to[0] == 7 && to[MIB - 1] == 7 && to[-1] == 0 && to[MIB] == 0);
+        TAP_CHECK(t, !resident(from) && !resident(from + MIB - 1));
+        TAP_CHECK(t, from[-1] == 7 && from[0] == 0 && from[MIB - 1] == 0 && from[MIB] == 7);
+        TAP_EQ(t, loam_pages_move(pages.base, to + MIB / 2, MIB), LOAM_PAGES_APART);
+        TAP_CHECK(t, pages.base[0] == 7 && to[MIB / 2] == 7);
+        TAP_EQ(t, loam_pages_move(from, to, MIB), LOAM_PAGES_MOVED);
+        TAP_CHECK(t, from[0] == 7 && to[0] == 0);
+        if (mlock(from, 4096) == 0)
+            TAP_EQ(t, loam_pages_move(to, from, MIB), LOAM_PAGES_REFUSED);
+        TAP_CHECK(t, from[0] == 7 && to[0] == 0);
+    }
+    loam_pages_release(&pages);
+}
+
 static const tap_case cases[] = {
     {"hosted_pages: bad arguments: refused, no range", arguments},
     {"hosted_pages: grows in steps to the end, reads 0", grows},
     {"hosted_pages: gives whole pages back, and no others", gives_back},
+    {"hosted_pages: moves memory, and leaves none behind", moves},
     {"hosted_pages: told to refuse: refuses", refuses},
     {"hosted_pages: limits of the system", limits},
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* large_blocks.c - blocks of megabytes in a process: what of them is in memory, and how. */
+#define _GNU_SOURCE
 #include "tap_host.h"
 
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
@@ -126,12 +128,55 @@ static void growth(tap *t)
     }
 }
 
+static bool can_move(void)
+{
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *way = mremap(page, 4096, 4096, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    bool can = way != MAP_FAILED;
+    if (can)
+        munmap(way, 4096);
+    munmap(page, 4096);
+    return can;
+}
+
+/* Free runs that are too short for a block give it their memory, and blocks between them keep what
+ * is in them; again and again. */
+static void short_runs(tap *t)
+{
+    enum { RUNS = 12, ROUNDS = 8 };
+    unsigned char *run[RUNS], *wall[RUNS];
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < RUNS; i++) {
+            run[i] = alloc(3 * MIB + (size_t)tap_below(t, MIB));
+            wall[i] = alloc(MIB / 2);
+            TAP_CHECK(t, run[i] != NULL && wall[i] != NULL);
+            memset(run[i], 1, 3 * MIB);
+            memset(wall[i], (int)(i + 2), MIB / 2);
+        }
+        for (unsigned i = 0; i < RUNS; i++)
+            release(run[i]);
+        long before = resident();
+        unsigned char *block = alloc(20 * MIB);
+        TAP_CHECK(t, block != NULL);
+        memset(block, 3, 20 * MIB);
+        TAP_CHECK(t, before < 0 || !can_move() || resident() - before < 8 * 1024);
+        for (unsigned i = 0; i < RUNS; i++) {
+            for (size_t at = 0; at < MIB / 2; at += 64)
+                TAP_CHECK(t, wall[i][at] == i + 2);
+            release(wall[i]);
+        }
+        TAP_CHECK(t, block[0] == 3 && block[20 * MIB - 1] == 3);
+        release(block);
+    }
+}
+
 static const tap_case cases[] = {
     /* first: where huge pages were asked for a word is 2 MiB */
     {"calloc: megabytes: what nobody had is not touched, the rest is cleared", zeros},
     {"malloc: 40 MiB: huge pages are asked for, under smaller blocks not", huge_pages},
     {"calloc: after malloc_trim: zeros", zeros_after_trim},
     {"realloc: blocks that grow: old places are used again", growth},
+    {"malloc: 20 MiB beside shorter free runs: their memory moves there", short_runs},
 };
 static const tap_suite suite = {"large_blocks", cases, LOAM_ARRAY_LEN(cases)};
 

@@ -24,6 +24,14 @@ static loam_zone *own_zone(tap *t)
     return zone;
 }
 
+static struct {
+    unsigned calls;
+    void *va;
+    size_t len;
+    bool lost;
+    bool (*with)(loam_slabs *, void *, size_t); /* NULL: nobody is asked */
+} brought;
+
 /* What nobody had reads FILL here, so that a test sees who writes it. */
 static void start(tap *t, const char *options)
 {
@@ -33,6 +41,7 @@ static void start(tap *t, const char *options)
     TAP_EQ(t, loam_slab_config_parse(&ground.config, options, &bad), LOAM_OK);
     ground.config.meta = own_zone(t);
     ground.config.fresh = true;
+    ground.config.bring = brought.with;
     ground.slabs = loam_slabs_init(ground.zone, &ground.config);
     ground.k = ground.slabs != NULL ? loam_kmalloc_init(ground.slabs) : NULL;
     TAP_CHECK(t, ground.k != NULL);
@@ -323,6 +332,38 @@ static void former_and_full(tap *t)
     TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 64) == at(0)); /* any place has what it wants */
 }
 
+static bool bring(loam_slabs *slabs, void *va, size_t len)
+{
+    brought.calls += slabs == ground.slabs;
+    brought.va = va;
+    brought.len = len;
+    return !brought.lost;
+}
+
+/* Where nobody had memory yet the port is asked for some, once, for a long block that need not read
+ * 0; what it lost nobody gets. */
+static void memory_is_brought(tap *t)
+{
+    brought.calls = 0;
+    brought.lost = false;
+    brought.with = bring;
+    start(t, "shift=14,keep_large=1M");
+    put(t, frames(t, 63));
+    TAP_EQ(t, brought.calls, 0); /* not so long */
+    put(t, zeros(t, 80));
+    TAP_EQ(t, brought.calls, 0); /* 80 are worn */
+    loam_slabs_shrink(ground.slabs);
+    put(t, frames(t, 80));
+    TAP_EQ(t, brought.calls, 0);
+    unsigned char *p = frames(t, 100);
+    TAP_CHECK(t, p == at(0) && brought.calls == 1 && brought.va == p && brought.len == 100 * FRAME);
+    brought.lost = true;
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, (size_t)450 * FRAME) == NULL);
+    TAP_CHECK(t, brought.calls >= 1 && loam_kmalloc_alloc(ground.k, (size_t)70 * FRAME) == NULL);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    brought.with = NULL;
+}
+
 static void rule(tap *t)
 {
     start(t, "shift=14");
@@ -349,6 +390,7 @@ static const tap_case cases[] = {
     {"slab_large: what is kept goes before a long block is placed", long_ones_lie_low},
     {"slab: a class begins where it was, unless others have it", former_places},
     {"slab: a class that filled its slab begins at the lowest place", former_and_full},
+    {"slab_large: memory is brought to a long block where nobody had any", memory_is_brought},
     {"slab_worn: a bit changed: S18", rule},
 };
 TAP_SUITE(slab_large_test, cases);
