@@ -328,9 +328,9 @@ static uint64_t swift_slot(loam_cache *c)
     const loam_slabs *s = c->slabs;
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_here(c);
-    if (f->waiting >= f->ready)
+    bool own = c->swift && !slab_is_shared(s, f); /* others write the shared one's */
+    if (own && f->waiting >= f->ready)
         return swift_take(s, f, f->waiting, irq);
-    bool own = c->swift && !slab_is_shared(s, f);
     if (own && swift_fill(c, f))
         return swift_take(s, f, f->waiting, irq);
     if (own && *f->word != 0)
