@@ -316,6 +316,17 @@ static void set_word(char *word)
         warn(word, "no such word, or a wrong value");
 }
 
+/* "stats, guard" is two words. */
+static void set_trimmed(char *word, size_t len)
+{
+    while (len != 0 && word[len - 1] == ' ')
+        word[--len] = '\0';
+    while (*word == ' ')
+        word++;
+    if (*word != '\0')
+        set_word(word);
+}
+
 /* A word that is too long is none: what is left of it may mean something else. */
 static void read_text(const char *text)
 {
@@ -331,8 +342,8 @@ static void read_text(const char *text)
         word[len] = '\0';
         if (!fits)
             warn(word, "too long");
-        else if (len != 0)
-            set_word(word);
+        else
+            set_trimmed(word, len);
         text += *text == ',';
     }
 }

@@ -123,6 +123,9 @@ def checks(tap, program, folder):
         tap.check(good, f"{conf}: {word}: stopped, one line", [f"{code}", errors])
         code, _, errors = run(program, [], conf)
         tap.check(code == 0 and errors == "", f"{conf}: a right program goes on", [errors])
+    code, _, errors = run(program, ["overrun"], " stats , guard,, ")
+    tap.check(code == -6 and "magic" in errors and "LOAM_CONF" not in errors,
+              "blanks around words: these are words all the same", [errors])
     code, out, _ = run(program, ["zero"], "zero")
     tap.check((code, out) == (0, "0\n"), "zero: blocks read 0", [out])
     outs = {run(program, ["random"], f"random,seed={seed}")[1] for seed in (1, 2, 3)}
