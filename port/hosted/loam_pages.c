@@ -57,7 +57,7 @@ loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool h
     while (!pages_map(pages, len)) {
         if (len == least)
             return LOAM_ENOMEM;
-        len = (size_t)loam_align_down(len / 2, LOAM_PAGES_STEP);
+        len = (size_t)loam_align_down(len - len / 4, LOAM_PAGES_STEP);
         if (len < least)
             len = least;
     }

@@ -38,7 +38,7 @@ typedef struct loam_pages {
     size_t mapped;
 } loam_pages;
 
-/* Reserves addresses: `want` bytes, or half as many, or a quarter, ... down to `least`, but never
+/* Reserves addresses: `want` bytes, or a quarter less, and again, ... down to `least`, but never
  * more than a quarter of what the process may still have (RLIMIT_AS), unless that is below `least`.
  *   huge        asks for huge pages where the system has them
  *   returns     LOAM_OK; LOAM_EINVAL: least is 0 or above want; LOAM_ENOMEM: not even `least`;

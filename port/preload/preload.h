@@ -51,6 +51,7 @@ _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobo
 typedef struct process_range {
     loam_pages pages; /* [lock] */
     loam_lock lock;   /* growth */
+    uint32_t grown;   /* [atomic] how often, of both zones; changes under the lock */
     loam_zone *zone;
     loam_pages own_pages; /* [lock] of what is the slabs' own, apart from all blocks */
     loam_zone *own;       /* its zone; NULL: there were no addresses for it */

@@ -31,9 +31,13 @@
 
 process loam__process = {.lock = LOAM_LOCK_INIT};
 
-enum { GROW_SHARE = 8 /* a range grows by a part of what it has */ };
+enum {
+    GROW_SHARE = 8, /* a range grows by a part of what it has */
+    GROW_ENOUGH = 8 /* so many blocks as are wanted, free after another grew it */
+};
 #define GROW_MOST   (32 * MIB)
 #define RANGE_LEAST (16 * MIB)
+#define RANGE_SMALL (512 * MIB)
 
 /* ---- growth ---- */
 
@@ -59,6 +63,21 @@ static loam_err range_ready(loam_pages *pages, loam_zone *zone, size_t bytes)
     return loam_zone_add(zone, first, (pages->ready - before) >> LOAM_PAGE_SHIFT);
 }
 
+/* Lock held: a range grows, by a part of what it has if it can. */
+static loam_err range_grow(process_range *r, loam_zone *zone, unsigned order)
+{
+    loam_pages *pages = zone == r->own ? &r->own_pages : &r->pages;
+    size_t least = range_missing(pages, order), more = pages->ready / GROW_SHARE;
+    more = more > GROW_MOST ? GROW_MOST : more;
+    more = more < least ? least : more;
+    loam_err err = range_ready(pages, zone, more);
+    if (err != LOAM_OK && more > least)
+        err = range_ready(pages, zone, least);
+    if (err == LOAM_OK)
+        (void)loam_atomic_add(&r->grown, 1); /* pairs with the load in process_grow */
+    return err;
+}
+
 /* Does what the slabs keep make the block, or much of it? Then it goes before the range grows. */
 static bool process_unkeep(process_range *r, unsigned order)
 {
@@ -77,13 +96,12 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
         return true;
     if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > pages->len)
         return false;
+    uint32_t seen = loam_atomic_load(&r->grown); /* pairs with the add in range_grow */
     loam_irq irq = loam_lock_acquire(&r->lock);
-    size_t least = range_missing(pages, order), more = pages->ready / GROW_SHARE;
-    more = more > GROW_MOST ? GROW_MOST : more;
-    more = more < least ? least : more;
-    loam_err err = range_ready(pages, zone, more);
-    if (err != LOAM_OK && more > least)
-        err = range_ready(pages, zone, least);
+    /* Who waited while another made enough for both need not. no order: the lock */
+    bool enough =
+        loam_atomic_peek(&r->grown) != seen && loam_zone_free_pages(zone) >> order >= GROW_ENOUGH;
+    loam_err err = enough ? LOAM_OK : range_grow(r, zone, order);
     loam_lock_release(&r->lock, irq);
     if (err == LOAM_OK)
         return true;
@@ -161,12 +179,21 @@ static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
     return zone;
 }
 
-/* Addresses for what is the slabs' own: with records of all blocks that is much. Without any it
- * lies between the blocks. */
+/* Addresses for what is the slabs' own: with records of all blocks that is much; else a fiftieth
+ * for the smallest blocks, and fronts: half a megabyte at most without modes. A range is small
+ * where addresses are few. */
+static size_t range_own(const process_range *r)
+{
+    size_t len = r->pages.len;
+    if (loam__process.slabs.modes == 0 && len < RANGE_SMALL)
+        return len / 32 + MIB / 2;
+    return len / ((loam__process.slabs.modes & LOAM_SLAB_OWNER) != 0 ? 2 : 8);
+}
+
+/* Without any they lie between the blocks. */
 static void range_make_own(process_range *r)
 {
-    bool records = (loam__process.slabs.modes & LOAM_SLAB_OWNER) != 0;
-    size_t want = r->pages.len / (records ? 2 : 8);
+    size_t want = range_own(r);
     r->own = NULL;
     if (loam_pages_reserve(&r->own_pages, want, want, false) != LOAM_OK)
         return;

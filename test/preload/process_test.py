@@ -336,10 +336,11 @@ def large(tap, folder):
     """Ranges take a quarter of the addresses each, and a block half of a range is the only one in
     it: large ones have to find what ranges leave."""
     program, _ = build(folder, "large", LARGE)
-    for size, least in ((30, 120), (5, 150), (1, 150)):
-        done = run([program, str(size * MIB)], limits=[(resource.RLIMIT_AS, 200 * MIB)])
+    for size, least in ((30 * MIB, 120), (5 * MIB, 160), (MIB, 170), (1000, 170)):
+        done = run([program, str(size)], limits=[(resource.RLIMIT_AS, 200 * MIB)])
         tap.check(done.returncode == 0 and int(done.stdout) >= least,
-                  f"ulimit -v: of 200 MiB, {least} in blocks of {size}", [done.stdout, done.stderr])
+                  f"ulimit -v: of 200 MiB, {least} in blocks of {size} bytes",
+                  [done.stdout, done.stderr])
 
 
 def limits(tap, folder):
