@@ -36,9 +36,10 @@ static size_t kmalloc_class_size(unsigned i)
     return (size_t)(5 + (i & 3)) << (5 + ((i - 8) >> 2));
 }
 
+/* No pointers: a library would have to write each of them at its start. */
 static const char *kmalloc_class_name(unsigned i)
 {
-    static const char *const name[KMALLOC_CLASSES] = {
+    static const char name[KMALLOC_CLASSES][sizeof("kmalloc-32768")] = {
         "kmalloc-16",    "kmalloc-32",    "kmalloc-48",    "kmalloc-64",    "kmalloc-80",
         "kmalloc-96",    "kmalloc-112",   "kmalloc-128",   "kmalloc-160",   "kmalloc-192",
         "kmalloc-224",   "kmalloc-256",   "kmalloc-320",   "kmalloc-384",   "kmalloc-448",

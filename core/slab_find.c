@@ -128,7 +128,7 @@ const char *loam_slab__what(slab_fault fault, bool freeing)
 
 const char *loam_slab__rule_at_risk(slab_fault fault)
 {
-    static const char *const rule[SLAB_FAULTS] = {
+    static const char rule[SLAB_FAULTS][4] = {
         [SLAB_IS_FREE] = "S3",       [SLAB_IS_WAITING] = "S11", [SLAB_IS_INNER] = "S3",
         [SLAB_IS_MISALIGNED] = "S3", [SLAB_IS_FOREIGN] = "S1",  [SLAB_IS_OTHERS] = "S8",
     };
