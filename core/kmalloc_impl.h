@@ -165,11 +165,6 @@ LOAM_INLINE void *kmalloc_take_swift_aligned(const loam_kmalloc *k, size_t size,
     return fits ? loam_slab__take_swift(k->cache[kmalloc_class(size + align)], size, align) : NULL;
 }
 
-LOAM_INLINE bool kmalloc_put_swift(const loam_kmalloc *k, void *p)
-{
-    return slab_put_swift(k->slabs, p, k);
-}
-
 /* ---- kmalloc_vmap.c: as the public calls, for addresses in the window ---- */
 
 /* NULL: no vmap, or none of its memory. */

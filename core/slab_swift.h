@@ -79,19 +79,11 @@ LOAM_INLINE void swift_clear(unsigned char *p, size_t room)
     swift_zero(q, 0 - c.three);
 }
 
-/* A slot that was just taken becomes a block: true; false: its bytes, its seal or the magic before
- * it are not as a free slot's. */
-bool loam_slab__swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size);
-/* The same, the block `pad` bytes behind where the slot's others begin. */
-bool loam_slab__swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, size_t size,
-                                    size_t pad);
-
+/* A slot of a short room that was just taken becomes a block: true; false: its bytes, its seal or
+ * the magic before it are not as a free slot's. */
 SWIFT_INLINE bool swift_dress(uint64_t magic, unsigned char *p, size_t room, size_t size)
 {
-    uint64_t *seal = (uint64_t *)(void *)(p + room);
-    if (LOAM_UNLIKELY(room > SWIFT_SHORT))
-        return loam_slab__swift_dress_long(magic, p, room, size);
-    uint64_t all = swift_all(p, room);
+    uint64_t *seal = (uint64_t *)(void *)(p + room), all = swift_all(p, room);
     uint64_t before = ((uint64_t *)(void *)p)[-1];
     if (LOAM_UNLIKELY((all | ((*seal ^ magic) | (before ^ magic))) != 0))
         return false;
@@ -181,70 +173,76 @@ LOAM_INLINE uint64_t swift_take(const loam_slabs *s, slab_front *f, uint32_t n, 
     return slot;
 }
 
-/* The slot that was taken is not as a free one is: tells. */
-void *loam_slab__swift_damaged(const loam_slabs *s, uint64_t slot, size_t size, size_t align);
+/* A slot that was taken, of a front with such a room, becomes a block, short or long; what is not as
+ * a free one is is told. */
+void *loam_slab__swift_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size);
 
-/* Takes a slot of a front of this processor for size bytes, 1 to the cache's. NULL: not so easy,
- * nothing has changed. */
+/* [own] */
+static inline bool swift_is_ready(const slab_front *f)
+{
+    return f->waiting >= f->ready;
+}
+
+/* Takes a slot of a front of this processor that is ready, for size bytes, 1 to the cache's. For who
+ * has no interrupts. What is called is called last: mostly nothing has to be kept for later. */
 LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t size)
 {
-    loam_irq irq = loam_port_irq_save();
-    uint32_t n = f->waiting;
-    if (LOAM_UNLIKELY(n < f->ready)) {
-        loam_port_irq_restore(irq);
-        return NULL;
-    }
-    uint64_t slot = swift_take(s, f, n, irq);
+    uint64_t slot = swift_take(s, f, f->waiting, loam_port_irq_save());
+    size_t room = f->room;
     unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    if (LOAM_UNLIKELY(!swift_dress(s->magic, p, f->room, size)))
-        return loam_slab__swift_damaged(s, slot, size, 0);
+    if (LOAM_UNLIKELY(room > SWIFT_SHORT) || LOAM_UNLIKELY(!swift_dress(s->magic, p, room, size)))
+        return loam_slab__swift_dress(s, slot, room, size);
     return p;
 }
 
-/* Frees a block of this owner, out of a slab that is not this processor's; as slab_put_swift. */
+typedef enum swift_put {
+    SWIFT_PUT,
+    SWIFT_PUT_REFUSED, /* not so easy, nothing has changed */
+    SWIFT_PUT_LONG,    /* as refused: for loam_slab__put_swift_long, .. */
+    SWIFT_PUT_FAR      /* .. loam_slab__put_swift_far */
+} swift_put;
+
+/* A block of this processor's slabs that is long or was aligned: cleared with interrupts on. */
+bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p);
+/* A block of this owner, out of a slab that is not this processor's. */
 bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
                               const void *owner);
 
-/* The same of its own front, of a block that is long or was aligned: cleared with interrupts on.
- * Restores irq. */
-bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
-                               loam_irq irq);
-
-/* Frees a block of this owner; false: not so easy, nothing has changed. */
-LOAM_INLINE bool slab_put_swift(const loam_slabs *s, void *p, const void *owner)
+/* Frees a block of this owner. *desc, *at: its slab and slot, where it is long or far. */
+LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *owner,
+                                     slab_desc **desc, unsigned *at)
 {
     uintptr_t off = slab_off(s, p);
     if (LOAM_UNLIKELY(off >= s->len))
-        return false;
-    slab_desc *d = slab_desc_at(s, off);
+        return SWIFT_PUT_REFUSED;
+    slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip;
-    uint32_t slot = (uint32_t)(x >> 32);
+    uint32_t slot = *at = (uint32_t)(x >> 32);
     loam_irq irq = loam_port_irq_save();
     if (LOAM_UNLIKELY(!slab_is_here(d))) {
         loam_port_irq_restore(irq);
-        return loam_slab__put_swift_far(s, d, slot, p, owner);
+        return SWIFT_PUT_FAR;
     }
     slab_front *f = slab_owner_of(d);
+    uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
     if (LOAM_UNLIKELY(f->swift_key != (uintptr_t)owner) || LOAM_UNLIKELY(slot >= f->slots)) {
         loam_port_irq_restore(irq);
-        return false;
+        return SWIFT_PUT_REFUSED;
     }
-    uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
     uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
     size_t room = f->room;
-    if (LOAM_UNLIKELY(((*word | *wait) & bit) != 0)) {
+    bool easy = ((*word | *wait) & bit) == 0;
+    if (LOAM_UNLIKELY(room > SWIFT_SHORT || (uint32_t)x > d->bound)) {
         loam_port_irq_restore(irq);
-        return false;
+        return easy ? SWIFT_PUT_LONG : SWIFT_PUT_REFUSED;
     }
-    if (LOAM_UNLIKELY(room > SWIFT_SHORT || (uint32_t)x > d->bound))
-        return loam_slab__put_swift_long(s, d, slot, p, irq);
-    if (LOAM_UNLIKELY(!swift_undress(s->magic, p, room))) {
+    if (LOAM_UNLIKELY(!easy) || LOAM_UNLIKELY(!swift_undress(s->magic, p, room))) {
         loam_port_irq_restore(irq);
-        return false;
+        return SWIFT_PUT_REFUSED;
     }
     loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
     swift_wait(f, slab_wait_of((unsigned char *)p - SLAB_GUARD_LEAD, slot), irq);
-    return true;
+    return SWIFT_PUT;
 }
 
 #endif

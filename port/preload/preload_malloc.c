@@ -91,19 +91,23 @@ static LOAM_NOINLINE void *none_or_large(size_t size, const void *caller)
 static LOAM_NOINLINE void *swift_or_none(const loam_kmalloc *k, size_t size, const void *caller)
 {
     slab_front *face = size - 1 < KMALLOC_MAX ? thread_front[front_place(size)] : NULL;
-    void *p = face != NULL ? swift_take_from(k->slabs, swift_front(face), size) : NULL;
-    return LOAM_LIKELY(p != NULL) ? p : none_or_large(size, caller);
+    if (LOAM_LIKELY(face != NULL) && LOAM_LIKELY(swift_is_ready(swift_front(face))))
+        return swift_take_from(k->slabs, swift_front(face), size);
+    return none_or_large(size, caller);
 }
 
 /* What the front has elsewhere, and what the first range keeps, is given out without a look at
  * errno. */
-static LOAM_NOINLINE void *next_or_large(size_t size, const void *caller)
+static LOAM_NOINLINE void *plain_or_large(size_t size, const void *caller)
 {
     void *p;
-    const loam_kmalloc *k = loam__process.swift;
-    if (k != NULL)
-        return swift_or_none(k, size, caller);
     return LOAM_LIKELY(next_alloc(size, &p)) ? p : none_or_large(size, caller);
+}
+
+LOAM_INLINE void *next_or_large(size_t size, const void *caller)
+{
+    const loam_kmalloc *k = loam__process.swift;
+    return k != NULL ? swift_or_none(k, size, caller) : plain_or_large(size, caller);
 }
 
 LOAM_INLINE bool fast_alloc(size_t size, void **p)
@@ -285,22 +289,52 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
     errno = before;
 }
 
+static LOAM_NOINLINE void swift_free_long(const loam_kmalloc *k, slab_desc *d, unsigned slot,
+                                          void *p, const void *caller)
+{
+    if (LOAM_UNLIKELY(!loam_slab__put_swift_long(k->slabs, d, slot, p)))
+        slow_free(p, caller);
+}
+
+static LOAM_NOINLINE void swift_free_far(const loam_kmalloc *k, slab_desc *d, unsigned slot,
+                                         void *p, const void *caller)
+{
+    if (LOAM_UNLIKELY(!loam_slab__put_swift_far(k->slabs, d, slot, p, k)))
+        slow_free(p, caller);
+}
+
+/* Where the modes are those of `hardened`. */
 static LOAM_NOINLINE void swift_free(const loam_kmalloc *k, void *p, const void *caller)
 {
-    if (LOAM_UNLIKELY(!slab_put_swift(k->slabs, p, k)))
+    slab_desc *d;
+    unsigned slot;
+    swift_put put = slab_put_swift(k->slabs, p, k, &d, &slot);
+    if (LOAM_LIKELY(put == SWIFT_PUT))
+        return;
+    if (put == SWIFT_PUT_LONG)
+        swift_free_long(k, d, slot, p, caller);
+    else if (put == SWIFT_PUT_FAR)
+        swift_free_far(k, d, slot, p, caller);
+    else
         slow_free(p, caller);
 }
 
 /* A block of another thread's front, a large one, and all else. */
-static LOAM_NOINLINE void far_free(void *p, const slab_desc *far, const void *caller)
+static LOAM_NOINLINE void plain_far_free(void *p, const slab_desc *far, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.swift;
     if (p == NULL)
         return;
+    if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
+        slow_free(p, caller);
+}
+
+LOAM_INLINE void far_free(void *p, const slab_desc *far, const void *caller)
+{
+    const loam_kmalloc *k = loam__process.swift;
     if (k != NULL)
         swift_free(k, p, caller);
-    else if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
-        slow_free(p, caller);
+    else
+        plain_far_free(p, far, caller);
 }
 
 LOAM_INLINE bool fast_free(void *p, slab_desc **far)
