@@ -249,10 +249,17 @@ static void kept_before_new(tap *t)
 {
     uint64_t f, b;
     start(t, "shift=14,keep_large=1M");
-    unsigned char *p = frames(t, 40), *q = frames(t, 40);
+    unsigned char *p = frames(t, 40), *q;
+    put(t, p);
+    p = frames(t, 60); /* no block that is kept is as large */
+    TAP_CHECK(t, p == at(0));
+    put(t, p);
+    loam_slabs_shrink(ground.slabs);
+    p = frames(t, 40);
+    q = frames(t, 40);
     put(t, p);
     put(t, q);
-    p = frames(t, 70); /* no block that is kept is as large */
+    p = frames(t, 70); /* a long one */
     TAP_CHECK(t, p == at(0));
     loam_slab__kept_sums(ground.slabs, &f, &b);
     TAP_EQ(t, f, 0);
