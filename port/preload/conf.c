@@ -93,8 +93,9 @@ static const conf_row rows[] = {
     {"limit", "no", "16M and more", "none", "so much from the system at most, then malloc fails",
      CONF_SIZE, &loam__conf.limit, (size_t)16 << 20, SIZE_MAX / 4},
     {"huge_from", "4M", "0 to 1G", "none",
-     "asks for huge pages under blocks mapped alone, from this size on; 0: never", CONF_SIZE,
-     &loam__conf.huge_from, 0, 1U << 30},
+     "asks for huge pages under blocks mapped alone, from this size on; below 64 MiB once one was "
+     "freed; 0: never",
+     CONF_SIZE, &loam__conf.huge_from, 0, 1U << 30},
     {"huge_pages", "no", "yes, no", "memory", "asks for them under all memory",
      CONF_ROW_SWITCH(&loam__conf.huge_pages)},
     {"trim_ms", "1000", "0 to 3600000", "a look at the free runs",

@@ -21,6 +21,8 @@
 
 enum { HUGE_FIRST = 256 /* entries of the first table: a few pages of them */ };
 
+#define HUGE_LONG ((size_t)64 << 20) /* bytes from which on a block has huge pages at once */
+
 enum { HUGE_GONE = 32 /* freed blocks that are remembered, for who frees them once more */ };
 
 static struct {
@@ -31,6 +33,7 @@ static struct {
     uint64_t bytes, peak;       /* [lock] of the blocks that are out; the most so far */
     huge_block gone[HUGE_GONE]; /* [lock] a ring */
     size_t gone_next;           /* [lock] */
+    uint32_t left;              /* [atomic] 1: a block was freed, and another may come so */
 } huge = {.lock = LOAM_LOCK_INIT};
 
 /* ---- the table; lock held ---- */
@@ -118,6 +121,7 @@ static bool huge_leave(const void *p, huge_block *b, uint64_t *out)
         huge.live--;
         huge.bytes -= b->len;
         huge.gone[huge.gone_next++ % HUGE_GONE] = *b;
+        loam_atomic_store(&huge.left, 1); /* no order: a hint */
     }
     *out = huge.bytes;
     loam_lock_release(&huge.lock, irq);
@@ -153,6 +157,15 @@ static size_t huge_guard(void)
     return loam__conf.guard_pages ? LOAM_PAGE_SIZE : 0;
 }
 
+/* Huge pages make pages come quickly, and come to 2 MiB where a few bytes are used. For a block that
+ * is kept for good the first is little beside what is done with it; of a long one the second is. */
+static void huge_advise(void *map, size_t len)
+{
+    bool wants = loam__conf.huge_from != 0 && len >= loam__conf.huge_from;
+    if (wants && (len >= HUGE_LONG || loam_atomic_peek(&huge.left) != 0)) /* no order: a hint */
+        madvise(map, len, MADV_HUGEPAGE); /* where the system knows of it */
+}
+
 /* Memory for a block, aligned inside of it; false: none. */
 static bool huge_map(size_t size, size_t align, huge_block *b)
 {
@@ -160,8 +173,7 @@ static bool huge_map(size_t size, size_t align, huge_block *b)
     void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return false;
-    if (loam__conf.huge_from != 0 && len >= loam__conf.huge_from)
-        madvise(map, len, MADV_HUGEPAGE); /* where the system knows of it */
+    huge_advise(map, len);
     uintptr_t from = (uintptr_t)map,
               at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
     *b = (huge_block){at, len - (at - from), at - from, size, 0, 0, false};
@@ -274,6 +286,8 @@ static void *huge_move_plain(const huge_block *b, size_t len)
         return NULL;
     if ((uintptr_t)moved != b->at && b->map != 0)
         munmap((void *)(b->at - b->map), b->map);
+    if (len > b->len)
+        huge_advise(moved, len);
     return moved;
 }
 

@@ -39,16 +39,23 @@ static int has_flag(const void *at, const char *flag)
 
 static void huge_pages(tap *t)
 {
-    unsigned char *block = alloc(40 * MIB), *small = alloc(16 * MIB);
-    TAP_CHECK(t, block != NULL && small != NULL);
+    unsigned char *first = alloc(40 * MIB), *small = alloc(16 * MIB), *large = alloc(64 * MIB);
+    TAP_CHECK(t, first != NULL && small != NULL && large != NULL);
+    int at_first = has_flag(first + 8 * MIB, " hg"), at_once = has_flag(large + 8 * MIB, " hg");
+    release(first);
+    unsigned char *block = alloc(40 * MIB);
+    TAP_CHECK(t, block != NULL);
     if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0 ||
         has_flag(block + 8 * MIB, " mr") < 0) {
         tap_note(t, "the system has none, or does not say");
     } else {
+        TAP_EQ(t, at_first, 0);
+        TAP_EQ(t, at_once, 1);
         TAP_EQ(t, has_flag(block + 8 * MIB, " hg"), 1);
         TAP_EQ(t, has_flag(small + 8 * MIB, " hg"), 0);
     }
     release(small);
+    release(large);
     release(block);
 }
 
@@ -173,7 +180,7 @@ static void short_runs(tap *t)
 static const tap_case cases[] = {
     /* first: where huge pages were asked for a word is 2 MiB */
     {"calloc: megabytes: what nobody had is not touched, the rest is cleared", zeros},
-    {"malloc: 40 MiB: huge pages are asked for, under smaller blocks not", huge_pages},
+    {"malloc: 64 MiB, and 40 once more: huge pages are asked for, else not", huge_pages},
     {"calloc: after malloc_trim: zeros", zeros_after_trim},
     {"realloc: blocks that grow: old places are used again", growth},
     {"malloc: 20 MiB beside shorter free runs: their memory moves there", short_runs},
