@@ -190,8 +190,6 @@ void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, c
 /* A block comes back: magic checked, poison written; the slot is free or waits. false: it came back
  * already. */
 bool loam_slab__undress(slab_desc *d, unsigned slot);
-/* The seal of this room says from now on that no block is there; false: it did so already. */
-bool loam_slab__claim(const loam_slabs *s, unsigned char *base, size_t room);
 /* The size of a block changes in place. */
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site);
 /* The slot is no virgin any more; was it? */
@@ -224,6 +222,8 @@ void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
 /* What is taken and freed mostly, at once: slab_swift.h. */
 void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align);
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner);
+/* [own] The same as put_own for slots of a word of a front that is for it, none of which waits. */
+void loam_slab__swift_put_word(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims);
 /* Are a free slot's bytes as they should be? false: a second look says what is wrong, if it is. */
 bool loam_slab__swift_is_clean(const loam_slabs *s, const slab_desc *d, unsigned slot);
 

@@ -252,19 +252,11 @@ static bool mode_claim(const loam_slabs *s, const mode_area *a)
     uint32_t out = (uint32_t)seal_of(s->magic, a->size, pad);
     uint32_t none = (uint32_t)seal_of(s->magic, 0, pad);
     const mode_area empty = {a->base, a->block, 0, a->len};
-    if (!loam_atomic_cas(half, out, none)) /* pairs with the cas in mode_claim of another free */
+    /* pairs with the cas in mode_claim, swift_claim of another free */
+    if (!loam_atomic_cas(half, out, none))
         return false;
     mode_set_seal(s, &empty);
     return true;
-}
-
-bool loam_slab__claim(const loam_slabs *s, unsigned char *base, size_t room)
-{
-    mode_area a = {base, base, 0, room};
-    seal_words says = seal_read(s->magic, mode_seal(&a));
-    a.block += says.pad;
-    a.size = says.size;
-    return says.whole && says.size != 0 && mode_claim(s, &a);
 }
 
 bool loam_slab__undress(slab_desc *d, unsigned slot)

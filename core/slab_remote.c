@@ -179,7 +179,10 @@ static uint64_t remote_word(slab_remote *r, unsigned word)
 static uint64_t remote_merge_waiting(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims)
 {
     uint64_t had = d->words[word] | slab_waits(d)[word];
-    for (uint64_t left = bits & ~had; left != 0; left &= left - 1)
+    bool swift = slab_cache_of(d)->swift;
+    if (swift)
+        loam_slab__swift_put_word(d, word, bits & ~had, victims);
+    for (uint64_t left = bits & ~had; left != 0 && !swift; left &= left - 1)
         loam_slab__put_own(d, word * 64 + loam_ctz64(left), victims);
     return bits & had;
 }

@@ -218,21 +218,56 @@ bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot,
     return true;
 }
 
-/* The owner of the slab may change meanwhile, its cache does not while a block of it is out. */
-bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+/* The seal says from now on that no block is there; false: it did so already. Others ask it. */
+LOAM_INLINE bool swift_claim(uint64_t magic, unsigned char *base, size_t room, size_t pad)
+{
+    uint64_t *seal = (uint64_t *)(void *)(base + room);
+    uint64_t none = seal_of(magic, 0, pad);
+    uint32_t *half = (uint32_t *)(void *)seal, out = loam_atomic_peek(half); /* no order: the cas */
+    /* pairs with the cas in mode_claim, swift_claim of another free */
+    if (out == (uint32_t)none || !loam_atomic_cas(half, out, (uint32_t)none))
+        return false;
+    loam_atomic_poke64(seal, none); /* no order: what is told comes behind it */
+    return true;
+}
+
+/* Of a slab that another processor's front owns: as slab_put_far. */
+LOAM_INLINE bool swift_tell(loam_slabs *s, slab_desc *d, const slab_front *f, unsigned slot)
+{
+    loam_irq irq = loam_port_irq_save();
+    slab_cpu *me = &s->cpu[loam_port_cpu()];
+    slab_gathered *at = &me->entry[slab_gather_at(d, slot >> 6)];
+    uint64_t bits = at->bits | 1ULL << (slot & 63);
+    if (LOAM_UNLIKELY(slab_is_here(d) || f->cpu == s->ncpus || at->tag != (d->tag | slot >> 6))) {
+        loam_port_irq_restore(irq);
+        return loam_slab__put_slot(d, slot);
+    }
+    at->bits = bits;
+    me->room -= f->told_stride;
+    if (LOAM_LIKELY(bits != UINT64_MAX && (int32_t)me->room >= 0))
+        loam_port_irq_restore(irq);
+    else
+        loam_slab__tell(s, at, irq);
+    return true;
+}
+
+/* The owner of the slab may change meanwhile, its cache does not while a block of it is out. What
+ * is read of its front are lines that stay in this processor's cache while the owner works. */
+bool loam_slab__put_swift_far(loam_slabs *s, slab_desc *d, unsigned slot, void *p,
                               const void *owner)
 {
-    const loam_cache *c = slab_owner_of(d)->cache;
+    const slab_front *f = slab_owner_of(d);
+    const loam_cache *c = f->cache;
     if (loam_port_cpu() >= s->ncpus || c == NULL || !c->swift || slot >= c->slots ||
         owner != (c->owner != NULL ? c->owner : (const void *)c))
         return false;
     size_t room = c->stride - SLAB_GUARD_LEAD;
     unsigned char *base = d->base + (size_t)slot * c->stride + SLAB_GUARD_LEAD;
     swift_span at = swift_look(s->magic, base, room, p);
-    if (at.len == 0 || !loam_slab__claim(s, base, room))
+    if (at.len == 0 || !swift_claim(s->magic, base, room, (size_t)((unsigned char *)p - base)))
         return false;
     swift_clear_long(at.from, at.len);
-    return loam_slab__put_slot(d, slot);
+    return swift_tell(s, d, f, slot);
 }
 
 /* ---- the ring ---- */
@@ -255,20 +290,42 @@ static slab_desc *swift_leave(const loam_slabs *s, slab_front *f, uint64_t old)
     return LOAM_UNLIKELY(last || w == 0) ? loam_slab__settled(d, word) : NULL;
 }
 
-void loam_slab__swift_spill(slab_front *f, loam_irq irq)
+/* [own] Some leave. */
+static void swift_leave_some(const loam_slabs *s, slab_front *f, loam_list *victims)
 {
-    const loam_slabs *s = f->cache->slabs;
     uint32_t n = f->waiting, until = n - f->spill;
-    loam_list victims;
-    loam_list_init(&victims);
     for (; n != until; n--) {
         slab_desc *d = swift_leave(s, f, f->ring[(f->ring_at - n) & f->most]);
         if (d != NULL)
-            loam_list_push(&victims, &d->link);
+            loam_list_push(victims, &d->link);
     }
     loam_atomic_store(&f->waiting, n); /* no order: others only look */
+}
+
+void loam_slab__swift_spill(slab_front *f, loam_irq irq)
+{
+    loam_list victims;
+    loam_list_init(&victims);
+    swift_leave_some(f->cache->slabs, f, &victims);
     loam_port_irq_restore(irq);
     (void)loam_slab__release_all(&victims);
+}
+
+void loam_slab__swift_put_word(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims)
+{
+    slab_front *f = slab_owner_of(d);
+    const loam_slabs *s = f->cache->slabs;
+    size_t stride = f->room + SLAB_GUARD_LEAD;
+    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)(d->words + word) + f->span);
+    loam_atomic_poke64(wait, *wait | bits); /* no order: others only look */
+    for (; bits != 0; bits &= bits - 1) {
+        if (LOAM_UNLIKELY(f->waiting >= f->most))
+            swift_leave_some(s, f, victims);
+        unsigned slot = 64 * word + loam_ctz64(bits);
+        f->ring[f->ring_at] = slab_wait_of(d->base + slot * stride, slot);
+        f->ring_at = (f->ring_at + 1) & f->most;
+        loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: as above */
+    }
 }
 
 /* Virgin slots of a word. no order: who has the slots changes them, and those asked for are free. */

@@ -205,7 +205,7 @@ typedef enum swift_put {
 /* A block of this processor's slabs that is long or was aligned: cleared with interrupts on. */
 bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p);
 /* A block of this owner, out of a slab that is not this processor's. */
-bool loam_slab__put_swift_far(const loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+bool loam_slab__put_swift_far(loam_slabs *s, slab_desc *d, unsigned slot, void *p,
                               const void *owner);
 
 /* Frees a block of this owner. *desc, *at: its slab and slot, where it is long or far. */
