@@ -136,7 +136,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
 /* What follows the struct: the leaves' table, the processors, what is kept, the ring. */
 static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_slab_config *config)
 {
-    loam_slab__leaf_clear(s, nothing);
+    loam_slab__leaf_clear(s, nothing, config->fresh);
     s->no_leaf = (uintptr_t)nothing;
     for (uintptr_t i = 0; i < s->leaves; i++)
         s->leaf[i] = s->no_leaf - i * SLAB_LEAF * SLAB_LINE;

@@ -169,8 +169,8 @@ void *loam_slab__own_alloc(loam_slabs *s, uint64_t npages);
 void loam_slab__own_free(loam_slabs *s, void *va);
 /* Does the zone know a frame of the layer's own as the object layers'? */
 bool loam_slab__own_is_ours(const loam_slabs *s, const void *va);
-/* Makes a frame, or two, a leaf that knows of nothing. */
-void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf);
+/* Makes a frame, or two, a leaf that knows of nothing; fresh: they read 0. */
+void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf, bool fresh);
 /* What the zones say of the frame at an offset of the window. */
 loam_frame_state loam_slab__frame_state(const loam_slabs *s, uintptr_t off);
 /* The descriptor for an address of the window, its leaf made when missing; NULL: no memory. */

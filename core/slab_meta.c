@@ -156,14 +156,14 @@ static uintptr_t meta_biased(uintptr_t leaf, uintptr_t i)
     return leaf - i * SLAB_LEAF * SLAB_LINE;
 }
 
-void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf)
+void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf, bool fresh)
 {
     slab_desc *d = (slab_desc *)(void *)leaf;
     for (unsigned i = 0; i < SLAB_LEAF; i++) {
         d[i].kind = SLAB_NONE;
         slab_desc_clear(s, &d[i], NULL);
     }
-    if (slab_is_many(s))
+    if (slab_is_many(s) && !fresh)
         __builtin_memset(leaf + LOAM_PAGE_SIZE, 0, LOAM_PAGE_SIZE);
 }
 
@@ -185,7 +185,7 @@ slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
         unsigned char *leaf = loam_slab__own_alloc(s, slab_leaf_frames(s));
         if (leaf == NULL)
             return NULL;
-        loam_slab__leaf_clear(s, leaf);
+        loam_slab__leaf_clear(s, leaf, false);
         if (!meta_no_leaf(s, i, leaf)) /* another was faster */
             loam_slab__own_free(s, leaf);
     }
