@@ -20,6 +20,7 @@ GLIBC = "libc.so.6"  # preloaded, too: redis-server brings a malloc of its own
 MEASURE = os.path.join(ROOT, "build/host/bench/measure")
 LIMIT = 600
 VOLATILE = [
+    (r"(?m)^\S+ passed in .*\n", ""),  # python's regrtest says so of what took 30 seconds
     (r"0x[0-9a-f]+", "ADDRESS"),
     (r"\b[0-9.]+ ?(?:seconds?|secs?|min|ms|s|sec|msec)\b", "TIME"),
     (r"\b(?:PID|pid) ?[0-9]+", "PID"),
