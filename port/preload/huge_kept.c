@@ -24,10 +24,12 @@
  * COST   To 2 MiB a system call at each end; longer two, and zeros. A new mapping and its faults
  *        cost five to ten times as much.
  * FROM   Quarantine as in AddressSanitizer.
- * NOT    A page that the system wrote to disk meanwhile is not looked at: it is given back.
+ * NOT    A page that the system wrote to disk meanwhile is not looked at: it is given back. Nothing
+ *        is kept under Valgrind, which knows that freed bytes are not to be read.
  */
 #define _GNU_SOURCE
 #include "huge.h"
+#include "watch.h"
 
 #include <sys/mman.h>
 
@@ -244,7 +246,8 @@ bool huge_keep(const huge_block *b, uint64_t out)
     kept_slot k = {base, b->at + b->len - base, b->held, false};
     size_t most = out / 4 > KEPT_BYTES ? (size_t)(out / 4) : KEPT_BYTES;
     bool open = k.room <= HUGE_KEPT_OPEN;
-    if (k.held > most || ((b->part || !open) && !kept_open((void *)base, k.room, open)))
+    if ((loam__watch & WATCH_VALGRIND) != 0 || k.held > most ||
+        ((b->part || !open) && !kept_open((void *)base, k.room, open)))
         return false;
     if (open) {
         __builtin_memset((unsigned char *)b->at - b->lead, 0, b->lead);

@@ -5,6 +5,7 @@ found in a slot that is kept, what stays of a block that moves, and a model of m
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -197,17 +198,20 @@ int main(int argc, char **argv)
         free(malloc(size));
     } else if (is(w, "sparse")) {
         sparse();
+    } else if (is(w, "again and again")) {
+        for (int i = 0; i < 20; i++)
+            free(memset(malloc(size), 1, size));
     }
     return 0;
 }
 """
 
 
-def run(program, words, conf):
+def run(program, words, conf, under=()):
     clean = {key: value for key, value in os.environ.items()
              if key not in ("LD_PRELOAD", "LOAM_CONF")}
     clean.update(LC_ALL="C", LD_PRELOAD=LIBRARY, LOAM_CONF=conf)
-    done = subprocess.run([program, *map(str, words)], env=clean, timeout=120, text=True,
+    done = subprocess.run([*under, program, *map(str, words)], env=clean, timeout=120, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -217,6 +221,7 @@ def stopped(result, words):
     return code == -6 and errors.count("\n") == 1 and re.search(words, errors) is not None
 
 
+VALGRIND = ["valgrind", "-q", "--soname-synonyms=somalloc=nouserintercepts"]
 FAULTS, FINE = "faults", "fine"
 K, M = 1 << 10, 1 << 20
 # words of the program, what is to come of it
@@ -260,6 +265,10 @@ def main():
         code, out, _ = run(program, ["sparse"], "hardened")
         tap.check(code == 0 and int(out) < 6000, "hardened: blocks touched at their ends: what "
                   "lies between takes no memory", [out])
+        if shutil.which("valgrind") is not None:
+            result = run(program, ["again and again", 300 * K], "hardened", VALGRIND)
+            tap.check(result == (0, "", ""), "hardened: under Valgrind freed blocks are not read",
+                      [str(result)])
         for conf, threads in (("hardened", 4), ("guard_pages", 2), ("hardened,limit=512M", 1),
                               ("hardened,huge_from=0", 1)):
             result = run(program, ["model", SEED, threads], conf)
