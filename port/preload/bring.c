@@ -53,7 +53,7 @@ static size_t bring_gap(bring_wish *w)
     return len;
 }
 
-/* What came in pieces by earlier moves goes in units, in which it came. Bytes that came, 0: none. */
+/* What came in pieces by earlier moves goes in units, as it came. Bytes that came; 0: none. */
 static size_t bring_move(bring_wish *w, unsigned char *from, size_t len)
 {
     loam_pages_moved moved = loam_pages_move(w->at, from, len);

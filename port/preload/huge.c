@@ -157,8 +157,8 @@ static size_t huge_guard(void)
     return loam__conf.guard_pages ? LOAM_PAGE_SIZE : 0;
 }
 
-/* Huge pages make pages come quickly, and come to 2 MiB where a few bytes are used. For a block that
- * is kept for good the first is little beside what is done with it; of a long one the second is. */
+/* Huge pages come quickly, and are 2 MiB where a few bytes are used. For a block that is kept for
+ * good the first is little beside what is done with it; of a long one the second is little. */
 static void huge_advise(void *map, size_t len)
 {
     bool wants = loam__conf.huge_from != 0 && len >= loam__conf.huge_from;
