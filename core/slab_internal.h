@@ -231,8 +231,8 @@ bool loam_slab__swift_is_clean(const loam_slabs *s, const slab_desc *d, unsigned
 
 /* A front's ring, which is empty, and what slab_swift.c wants to know of it. */
 void loam_slab__ring_start(slab_front *f);
-/* [own] A slot that is out is free from now on, or waits, and who waited longest is free; slabs that
- * are to go join the list. */
+/* [own] A slot that is out is free from now on, or waits, and who waited longest is free; slabs
+ * that are to go join the list. */
 void loam_slab__put_own(slab_desc *d, unsigned slot, loam_list *victims);
 /* [own] Some that waited longest are free; as put_own. */
 void loam_slab__ring_spill(slab_front *f, loam_list *victims);

@@ -328,7 +328,7 @@ void loam_slab__swift_put_word(slab_desc *d, unsigned word, uint64_t bits, loam_
     }
 }
 
-/* Virgin slots of a word. no order: who has the slots changes them, and those asked for are free. */
+/* Virgin slots of a word. no order: who has the slots changes them; those asked for are free. */
 static uint64_t swift_virgins(const slab_front *f, const uint64_t *word)
 {
     const uint32_t *half = (const uint32_t *)(const void *)word + f->span / 2;

@@ -173,8 +173,8 @@ LOAM_INLINE uint64_t swift_take(const loam_slabs *s, slab_front *f, uint32_t n, 
     return slot;
 }
 
-/* A slot that was taken, of a front with such a room, becomes a block, short or long; what is not as
- * a free one is is told. */
+/* A slot that was taken, of a front with such a room, becomes a block, short or long; what is not
+ * as a free one is is told. */
 void *loam_slab__swift_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size);
 
 /* [own] */
@@ -183,8 +183,8 @@ static inline bool swift_is_ready(const slab_front *f)
     return f->waiting >= f->ready;
 }
 
-/* Takes a slot of a front of this processor that is ready, for size bytes, 1 to the cache's. For who
- * has no interrupts. What is called is called last: mostly nothing has to be kept for later. */
+/* Takes a slot of a front of this processor that is ready, for size bytes, 1 to the cache's. For
+ * who has no interrupts. What is called is called last: mostly nothing has to be kept for later. */
 LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t size)
 {
     uint64_t slot = swift_take(s, f, f->waiting, loam_port_irq_save());
