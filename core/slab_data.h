@@ -31,6 +31,8 @@ enum {
     SLAB_TURNS = 2,        /* others are asked so often before memory is out */
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
     SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
+    SLAB_SPOTS = 4,        /* words that a front remembers */
+    SLAB_NO_CPU = 255,     /* slab_desc.cpu of what no processor frees without being asked */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
     SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
     SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
@@ -62,7 +64,8 @@ typedef struct slab_desc {
         uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
         uint32_t npages; /* [init] large: frames */
     };
-    /* [atomic] slots: processor of the front that owns it, changes with `front`; else 0 */
+    /* [atomic] slots: processor of the front that owns it, changes with `front`; SLAB_NO_CPU: it is
+     * the shared one of many, or there are no slots */
     uint8_t cpu;
     uint8_t nothing;     /* 0 */
     uint8_t kind;        /* [lock] slab_kind */
@@ -94,13 +97,15 @@ typedef struct slab_desc {
     };
 } slab_desc;
 _Static_assert(sizeof(slab_desc) == SLAB_LINE, "one cache line");
+_Static_assert((int)LOAM_PORT_MAX_CPUS <= (int)SLAB_NO_CPU, "no processor has that number");
 
 /* What each allocation and each free of the owner changes: before the free words, and not in the
  * descriptor, which others read who free. */
 typedef struct slab_head {
     uint64_t any;   /* [own] bit i: word i may have a free slot; clear: it has none */
     uint32_t used;  /* [own] slots that are out */
-    uint32_t begun; /* [own] words of which a slot was ever out: lower ones come first */
+    uint16_t begun; /* [own] words of which a slot was ever out: lower ones come first */
+    uint16_t lacks; /* [own] 0: `any` has all words; else it may lack some */
 } slab_head;
 
 enum {
@@ -153,13 +158,21 @@ typedef struct slab_info {
 /* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
  * find nothing there. */
 typedef struct slab_front {
-    _Alignas(64) uint64_t *word; /* [cpu] current free word; the layer's zero word for none */
-    slab_desc *slab;             /* [cpu] the slab of the current word */
-    uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
+    _Alignas(64)
+        uintptr_t key; /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
     uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
     uint32_t stride;   /* [init] as in loam_cache */
-    loam_list partial; /* [own] slabs with any != 0 */
-    loam_list full;    /* [own] slabs with any == 0 */
+    uint32_t top;      /* [cpu] the spot of the current word; SLAB_SPOTS: there is none */
+    uint32_t nothing;  /* 0 */
+    union {
+        /* [cpu] words that were freed into, the last one first; what is none, and the last of
+         * these, is the layer's zero word */
+        uint64_t *spot[SLAB_SPOTS + 1];
+        struct {
+            uint64_t *others[SLAB_SPOTS - 1];
+            uint64_t *word; /* the one that was first; with modes there is this one alone */
+        };
+    };
     /* what others read who free */
     _Alignas(64) uintptr_t
         told_key;         /* [init] the same as key; 0 in a layer of one processor, or with seals */
@@ -170,25 +183,42 @@ typedef struct slab_front {
     uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
     uint32_t ring_cap;    /* [init] slots that the ring holds; 0: none waits */
     uint32_t spill;       /* [init] so many leave it together */
+    /* the owner's once more */
+    _Alignas(64) loam_list partial; /* [own] slabs with any != 0 */
+    loam_list full;                 /* [own] slabs with any == 0 */
+    union {
+        slab_desc *spot_slab[SLAB_SPOTS]; /* [cpu] the slab of spot i, or NULL */
+        struct {
+            slab_desc *other_slabs[SLAB_SPOTS - 1];
+            slab_desc *slab; /* of `word` */
+        };
+    };
     /* a layer without modes has no memory for these */
-    _Alignas(64) uint64_t *face; /* [init] as a front without a word has: swift_face */
-    uint64_t *ring;              /* [own] freed slots that wait, a slab_wait_of each */
-    uint64_t rng;                /* [own] of the random mode */
-    uint32_t ring_at;            /* [own] where the next goes */
-    uint32_t waiting;            /* [own] before it; stored whole, for views that add it up */
-    uint32_t most;               /* [init] with so many the oldest leave */
+    _Alignas(64) uintptr_t swift_key; /* [init] the same as key, for slab_swift.c */
+    uint32_t ring_at;                 /* [own] where the next goes */
+    uint32_t waiting;                 /* [own] before it; stored whole, for views that add it up */
+    uint32_t face_top;                /* 0 */
+    uint32_t most;                    /* [init] with so many the oldest leave */
+    uint64_t *face;                   /* [init] the layer's zero word: see swift_face */
+    uint64_t *ring;                   /* [own] freed slots that wait, a slab_wait_of each */
+    uint64_t rng;                     /* [own] of the random mode */
     /* of slab_swift.c; a front that is not for it has no slots, and is never ready */
-    uint32_t ready;      /* [init] with so many the oldest are given out */
-    uint32_t keep;       /* [init] but not the last so many */
-    uint32_t room;       /* [init] bytes from a block's first one to its seal */
-    uint32_t span;       /* [init] bytes of a slab's free words */
-    uint32_t slots;      /* [init] as in loam_cache */
-    uintptr_t swift_key; /* [init] the same as key */
+    uint32_t ready; /* [init] with so many the oldest are given out */
+    uint32_t keep;  /* [init] but not the last so many */
+    uint32_t room;  /* [init] bytes from a block's first one to its seal */
+    uint16_t span;  /* [init] bytes of a slab's free words */
+    uint16_t slots; /* [init] as in loam_cache */
 } slab_front;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
-                   offsetof(slab_front, face) == 2 * SLAB_LINE &&
-                   sizeof(slab_front) == 3 * SLAB_LINE,
-               "one line for each side, and one for the modes");
+                   offsetof(slab_front, partial) == 2 * SLAB_LINE &&
+                   offsetof(slab_front, swift_key) == 3 * SLAB_LINE &&
+                   sizeof(slab_front) == 4 * SLAB_LINE,
+               "a line for others between those for the owner, and one for the modes");
+_Static_assert(offsetof(slab_front, face_top) - offsetof(slab_front, swift_key) ==
+                       offsetof(slab_front, top) &&
+                   offsetof(slab_front, face) - offsetof(slab_front, swift_key) ==
+                       offsetof(slab_front, spot),
+               "the modes' line reads as a front without a word");
 
 struct loam_cache {
     /* read by the fast paths */
@@ -336,9 +366,9 @@ struct loam_slabs {
     uint64_t first_frame; /* frame of the window's first byte */
     loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
-    void (*seal)(void *va, size_t len); /* [init] or NULL */
+    void (*seal)(void *va, size_t len);                     /* [init] or NULL */
     bool (*bring)(loam_slabs *slabs, void *va, size_t len); /* [init] or NULL */
-    loam_list caches;                   /* in order of creation */
+    loam_list caches;                                       /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */
     loam_list lines_full;

@@ -29,7 +29,7 @@ static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
 /* Bytes of a front: the modes want a line more. */
 static inline size_t slab_front_size(const loam_slabs *s)
 {
-    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, face);
+    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, swift_key);
 }
 
 /* The slab of a slot that waits. */
@@ -82,6 +82,12 @@ static inline slab_front *slab_owner_of(const slab_desc *d)
 static inline bool slab_is_here(const slab_desc *d)
 {
     return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
+}
+
+/* slab_desc.cpu of a front's slabs. */
+static inline uint8_t slab_cpu_of(const loam_slabs *s, const slab_front *f)
+{
+    return slab_is_many(s) && f->cpu == s->ncpus ? SLAB_NO_CPU : (uint8_t)f->cpu;
 }
 
 /* Under the lock, which keeps out all others that write it. */
@@ -168,7 +174,7 @@ static inline bool slab_is_new_word(const slab_desc *d, const uint64_t *word)
 static inline void slab_begin_word(slab_desc *d, const uint64_t *word)
 {
     if (slab_is_new_word(d, word))
-        slab_head_of(d)->begun = (uint32_t)(word - d->words) + 1;
+        slab_head_of(d)->begun = (uint16_t)(word - d->words + 1);
 }
 
 /* The words of a slab that has no lines for them. */
@@ -186,6 +192,27 @@ static inline void slab_list_partial(slab_front *f, slab_desc *d)
         loam_list_push(&f->partial, &d->link);
     else
         loam_list_append(&f->partial, &d->link);
+}
+
+/* [cpu] A word is the current one; the others stay below, but for the last when there are many. */
+static inline void slab_push_spot(slab_front *f, slab_desc *d, uint64_t *word)
+{
+    uint32_t top = f->top;
+    top -= top != 0;
+    f->top = top;
+    f->spot[top] = word;
+    f->spot_slab[top] = d;
+}
+
+/* [own] No word of this slab is one that its front remembers. */
+static inline void slab_forget_spots(slab_front *f, const slab_desc *d)
+{
+    for (unsigned i = 0; i < SLAB_SPOTS; i++) {
+        if (f->spot_slab[i] != d)
+            continue;
+        f->spot_slab[i] = NULL;
+        f->spot[i] = &f->cache->slabs->none;
+    }
 }
 
 /* [own] Puts the slab on the list that `any` wants. */
@@ -269,7 +296,7 @@ static inline void slab_desc_clear(loam_slabs *s, slab_desc *d, const char *form
     if (d->kind != SLAB_SLOTS)
         d->tag = SLAB_GONE;
     d->recip = d->nothing = d->kind = d->large = 0;
-    slab_set_cpu(d, 0);
+    slab_set_cpu(d, SLAB_NO_CPU);
     d->base = NULL;
     d->link = (loam_list){NULL, NULL};
     d->words = NULL;

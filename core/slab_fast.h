@@ -10,15 +10,18 @@
 /* ---- of this processor's own slabs: nothing is called ---- */
 
 /* Takes the lowest free slot of the current word of a front, this processor's; false when it has
- * none. Interrupts are off. */
+ * none. A word that so becomes empty is left for the one below: nothing is asked that chance
+ * decides. Interrupts are off. */
 static inline bool slab_take_from(slab_front *f, void **object)
 {
-    uint64_t *word = f->word, w = *word;
+    uint32_t top = f->top;
+    uint64_t *word = f->spot[top], w = *word, next = w & (w - 1);
     if (LOAM_UNLIKELY(w == 0))
         return false;
-    slab_desc *d = f->slab;
-    loam_atomic_poke64(word, w & (w - 1)); /* no order: others look, see slab_slot_is_free */
+    slab_desc *d = f->spot_slab[top];
+    loam_atomic_poke64(word, next); /* no order: others look, see slab_slot_is_free */
     slab_head_of(d)->used++;
+    f->top += next == 0;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
     *object = d->base + (first + loam_ctz64(w)) * f->stride;
     LOAM_PORT_NOTE_ALLOC(f->cache, *object, f->cache->size, f->cache->ctor != NULL);
@@ -35,15 +38,18 @@ typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE } slab_put;
 
 /* Frees the slot that starts at off, unless it is none, or free already, or not of a slab that this
  * processor owns and that belongs to `base`, a loam_kmalloc or a cache: then nothing has changed.
- * *desc: what the address's descriptor is. SETTLE: done, and *desc and *at are for
- * loam_slab__settle. Interrupts are off, off is inside the window. */
-static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const void *base,
-                                     slab_desc **desc, uint64_t **at)
+ * sole: of many processors, and all of the layer's objects belong to one: nobody asks whose they
+ * are, for a processor's own slabs alone have its number. *desc: what the address's descriptor is.
+ * SETTLE: done, and *desc and *at are for loam_slab__settle. Interrupts are off, off is inside the
+ * window. */
+LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole, const void *base,
+                                   slab_desc **desc, uint64_t **at)
 {
     slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
     slab_front *f = slab_owner_of(d);
-    if (LOAM_UNLIKELY(!slab_is_here(d) || f->key != (uintptr_t)base || (uint32_t)x > f->bound))
+    if (LOAM_UNLIKELY(!slab_is_here(d) || (!sole && f->key != (uintptr_t)base) ||
+                      (uint32_t)x > f->bound))
         return SLAB_PUT_REFUSED;
     uint32_t slot = (uint32_t)(x >> 32);
     slab_head *head = slab_head_of(d);
@@ -53,12 +59,14 @@ static inline slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const v
         return SLAB_PUT_REFUSED;
     LOAM_PORT_NOTE_FREE(f->cache, (void *)(s->base + off), f->cache->size);
     loam_atomic_poke64(word, next); /* no order: as above */
-    f->word = *at = word;
-    f->slab = d;
+    *at = word;
+    slab_push_spot(f, d, word);
     bool empty = --head->used == 0; /* the first question: it is one with the subtraction */
     if (LOAM_UNLIKELY(empty && f->empty != d))
         return SLAB_PUT_SETTLE;
-    return LOAM_UNLIKELY(w == 0) ? SLAB_PUT_SETTLE : SLAB_PUT;
+    bool known =
+        LOAM_LIKELY(head->lacks == 0) || w != 0 || (head->any >> (word - d->words) & 1) != 0;
+    return LOAM_LIKELY(known) ? SLAB_PUT : SLAB_PUT_SETTLE;
 }
 
 /* Bytes of the object that is out and starts at off, of a slab that this processor owns and that

@@ -83,10 +83,7 @@ static void front_detach(slab_desc *d)
     loam_list_remove(&d->link);
     if (f->empty == d)
         f->empty = NULL;
-    if (f->slab == d) {
-        f->slab = NULL;
-        f->word = &f->cache->slabs->none;
-    }
+    slab_forget_spots(f, d);
 }
 
 /* Lock held, both fronts the caller's. */
@@ -97,7 +94,7 @@ static void front_move(slab_desc *d, slab_front *to)
     /* Who reads the old owner finds its stack closed, or pushes there and is sent on; who reads the
      * new one finds a front that is made: pairs with the load in slab_owner_of. */
     loam_atomic_ptr_store(&d->front, to);
-    slab_set_cpu(d, to->cpu);
+    slab_set_cpu(d, slab_cpu_of(to->cache->slabs, to));
     slab_list(d);
     (void)loam_atomic_add(&from->slabs, (uint32_t)-1); /* no order: counts, under the lock */
     (void)loam_atomic_add(&to->slabs, 1);              /* no order: as above */
@@ -424,7 +421,9 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->cache = c;
     f->stride = f->told_stride = c->stride;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
-    f->word = &s->none;
+    f->top = SLAB_SPOTS;
+    for (unsigned i = 0; i <= SLAB_SPOTS; i++)
+        f->spot[i] = &s->none;
     if (s->modes != 0) {
         f->rng = drawn;
         loam_slab__ring_start(f);

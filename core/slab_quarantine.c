@@ -72,8 +72,8 @@ void loam_slab__ring_start(slab_front *f)
     f->keep = f->most - drawn;
     f->spill = drawn / 2;
     f->room = c->stride - SLAB_GUARD_LEAD;
-    f->span = slab_word_count(c) * (uint32_t)sizeof(uint64_t);
-    f->slots = c->slots;
+    f->span = (uint16_t)(slab_word_count(c) * sizeof(uint64_t));
+    f->slots = (uint16_t)c->slots;
     f->swift_key = f->key;
     if (!slab_is_shared(s, f))
         f->ready = f->keep + (drawn + 3) / 4;
@@ -87,7 +87,9 @@ static slab_desc *ring_free(slab_desc *d, unsigned slot)
     bool shared = slab_is_shared(f->cache->slabs, f);
     loam_atomic_poke64(word, *word | 1ULL << (slot & 63)); /* no order: see slab_slot_is_free */
     slab_head_of(d)->used--;
-    if (!shared && (f->ring_cap == 0 || *f->word == 0)) { /* what has waited comes round later */
+    if (!shared && f->ring_cap == 0) {
+        slab_push_spot(f, d, word);
+    } else if (!shared && *f->word == 0) { /* what has waited comes round later */
         f->word = word;
         f->slab = d;
     }

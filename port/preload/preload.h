@@ -286,9 +286,11 @@ enum {
     THREAD_FRONTS = THREAD_STEPS + 20
 };
 
+/* A front that never has a slot. */
+extern struct slab_front thread_no_front __attribute__((visibility("hidden")));
 /* [thread] Its own fronts of the first range's classes, as far as it has asked for their blocks;
- * NULL: for the slow functions to say, and for ever unless the process is fast (process.kmalloc).
- * A thread that has no number, or no longer, has none. */
+ * thread_no_front: for the slow functions to say, and for ever unless the process is fast
+ * (process.kmalloc). A thread that has no number, or no longer, has none. */
 extern _Thread_local struct slab_front *thread_front[THREAD_FRONTS]
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
 

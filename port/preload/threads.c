@@ -26,6 +26,7 @@
  * NOT    More threads than numbers: they share the front with the lock.
  */
 #define _GNU_SOURCE
+#include "../../core/slab_data.h"
 #include "watch.h"
 
 #include <limits.h>
@@ -50,8 +51,18 @@ static struct {
 static _Thread_local int rounds_left __attribute__((tls_model("initial-exec")));
 static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 
+static uint64_t no_word; /* 0 */
+
+struct slab_front thread_no_front = {.top = SLAB_SPOTS, .spot = {[SLAB_SPOTS] = &no_word}};
+
+#define NO_FRONT    &thread_no_front
+#define NO_FRONTS4  NO_FRONT, NO_FRONT, NO_FRONT, NO_FRONT
+#define NO_FRONTS12 NO_FRONTS4, NO_FRONTS4, NO_FRONTS4
+
 _Thread_local struct slab_front *thread_front[THREAD_FRONTS]
-    __attribute__((tls_model("initial-exec")));
+    __attribute__((tls_model("initial-exec"))) = {
+        NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12};
+_Static_assert(THREAD_FRONTS == 7 * 12, "all of them");
 
 static unsigned number_take(void)
 {
@@ -109,8 +120,8 @@ static void thread_leave(unsigned number)
 {
     each_range(range_offline);
     loam_hosted_set_cpu(PROCESS_NOBODY);
-    __builtin_memset(thread_front, 0,
-                     sizeof(thread_front)); /* whoever has the number next has them */
+    for (unsigned i = 0; i < THREAD_FRONTS; i++) /* whoever has the number next has them */
+        thread_front[i] = &thread_no_front;
     number_give(number);
 }
 
