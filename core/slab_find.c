@@ -173,13 +173,13 @@ void loam_slab__describe(const slab_place *at, loam_report *r)
 
 /* ---- metadata that somebody wrote into ---- */
 
-static LOAM_NOINLINE _Noreturn void find_broken(const loam_cache *c, const slab_desc *d,
+static LOAM_NOINLINE _Noreturn void find_broken(const loam_cache *c, const void *base,
                                                 const char *rule)
 {
     loam_report r = {.unit = "slab",
                      .what = rule,
                      .object = "slab",
-                     .value = (uintptr_t)d->base,
+                     .value = (uintptr_t)base,
                      .state = "metadata overwritten",
                      .name = c->name,
                      .size = c->size};
@@ -192,14 +192,14 @@ void loam_slab__verify(const slab_front *f, const slab_desc *d, const uint64_t *
     const loam_slabs *s = c->slabs;
     uintptr_t off = slab_off(s, d->base), i = (uintptr_t)(word - d->words);
     if (d->kind != SLAB_SLOTS || off >= s->len || (off & s->mask) != 0 || slab_desc_at(s, off) != d)
-        find_broken(c, d, "S1 a slab's descriptor lies where its address leads");
+        find_broken(c, d->base, "S1 a slab's descriptor lies where its address leads");
     if (d->recip != c->recip)
-        find_broken(c, d, "S2 the reciprocal is that of the stride");
+        find_broken(c, d->base, "S2 the reciprocal is that of the stride");
     if (i >= slab_word_count(c) || (*word & ~slab_full_word(c, (unsigned)i)) != 0 ||
         slab_head_of(d)->used >= c->slots)
-        find_broken(c, d, "S3 no bit is set beyond the last slot");
+        find_broken(c, d->base, "S3 no bit is set beyond the last slot");
     if (slab_owner_of(d) != f || d->link.next->prev != &d->link || d->link.prev->next != &d->link)
-        find_broken(c, d, "S5 a front's lists hold its slabs");
+        find_broken(c, d->base, "S5 a front's lists hold its slabs");
 }
 
 void loam_slab__verify_empty(const slab_desc *d)
@@ -208,8 +208,20 @@ void loam_slab__verify_empty(const slab_desc *d)
     for (unsigned i = 0; i < slab_word_count(c); i++) {
         /* no order: nobody has an object of it */
         if (loam_atomic_peek64(&d->words[i]) != slab_full_word(c, i))
-            find_broken(c, d, "S3 used is the number of slots out");
+            find_broken(c, d->base, "S3 used is the number of slots out");
     }
+}
+
+void loam_slab__verify_wait(const slab_front *f, uint64_t wait)
+{
+    const loam_cache *c = f->cache;
+    const unsigned char *base = slab_wait_base(wait);
+    unsigned slot = slab_wait_slot(wait);
+    bool inside = slab_off(c->slabs, base) < c->slabs->len;
+    const slab_desc *d = inside ? slab_wait_desc(c->slabs, wait) : NULL;
+    if (d == NULL || d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= c->slots ||
+        slab_slot_base(d, slot) != base || !slab_bit(slab_waits(d), slot))
+        find_broken(c, base, "S11 what is in quarantine waits");
 }
 
 void loam_slab__count_refusal(loam_slabs *s)

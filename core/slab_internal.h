@@ -133,6 +133,9 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
 void loam_slab__verify(const slab_front *f, const slab_desc *d, const uint64_t *word);
 /* The same when no object of the slab is out any more: every bit is set. */
 void loam_slab__verify_empty(const slab_desc *d);
+/* [own] The same of what is about to leave a front's ring: it is a slot of the front's that waits.
+ */
+void loam_slab__verify_wait(const slab_front *f, uint64_t wait);
 /* Counts a refusal. */
 void loam_slab__count_refusal(loam_slabs *s);
 /* The words for a fault: of a free, else of another use. */

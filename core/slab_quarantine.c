@@ -123,6 +123,7 @@ void loam_slab__ring_spill(slab_front *f, loam_list *victims)
     const loam_slabs *s = f->cache->slabs;
     for (uint32_t i = 0; i < f->spill; i++) {
         uint64_t old = f->ring[ring_oldest(f)];
+        loam_slab__verify_wait(f, old);
         loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
         slab_desc *d = ring_leave(s, old);
         if (d != NULL)
@@ -157,6 +158,7 @@ void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *vict
     uint32_t from = ring_oldest(f), to = from;
     for (uint32_t i = 0; i < count; i++, from = ring_next(f, from)) {
         uint64_t old = f->ring[from];
+        loam_slab__verify_wait(f, old);
         if (only != NULL && slab_wait_desc(s, old) != only) {
             f->ring[to] = old;
             to = ring_next(f, to);

@@ -131,6 +131,29 @@ static void quarantine_when_it_leaves(void)
         loam_kmalloc_free(k, loam_kmalloc_alloc(k, 100));
 }
 
+/* Where the first of the blocks that wait is said to be. */
+static void quarantine_bent(uint64_t to)
+{
+    block = loam_kmalloc_alloc(k, 100);
+    loam_slabs *s = cache->slabs;
+    slab_front *f = slab_owner_of(slab_desc_at(s, slab_off(s, block)));
+    loam_kmalloc_free(k, block);
+    f->ring[(f->ring_at == 0 ? f->ring_cap : f->ring_at) - 1] = to;
+    block = slab_wait_base(to);
+    for (int i = 0; i < 1000; i++)
+        loam_kmalloc_free(k, loam_kmalloc_alloc(k, 100));
+}
+
+static void quarantine_of_nowhere(void)
+{
+    quarantine_bent(0);
+}
+
+static void quarantine_of_what_is_out(void)
+{
+    quarantine_bent(slab_wait_of(loam_kmalloc_alloc(k, 100), 1));
+}
+
 static void quarantine_at_shrink(void)
 {
     write_then(50000);
@@ -304,6 +327,10 @@ static const damage damages[] = {
      "S10 ", "written after free", "kmalloc-112", 100},
     {"quarantine: written while waiting: when it leaves", "quarantine=4K,owner",
      quarantine_when_it_leaves, "S10 ", "written after free", "kmalloc-112", 100},
+    {"quarantine: an entry that leads nowhere: when it leaves", "quarantine=4K",
+     quarantine_of_nowhere, "S11 ", "metadata overwritten", "kmalloc-112", 112},
+    {"quarantine: an entry of a block that is out: when it leaves", "quarantine=4K",
+     quarantine_of_what_is_out, "S11 ", "metadata overwritten", "kmalloc-112", 112},
     {"quarantine: a large block written while waiting: at shrink", "quarantine,owner",
      quarantine_at_shrink, "S10 ", "written after free", "large", 50000},
     {"bits: one beyond the last slot: when its word is used", "shift=14", bits_beyond, "S3 ",
