@@ -56,7 +56,7 @@ LOAM_INLINE void swift_or_turn(swift_pair *all, const unsigned char *p)
 }
 
 /* A room that is not short; the last turn meets the one before. */
-LOAM_INLINE bool swift_reads_zero(const unsigned char *p, size_t room)
+SWIFT_INLINE bool swift_reads_zero(const unsigned char *p, size_t room)
 {
     const unsigned char *last = p + room - SWIFT_TURN;
     swift_pair all = {0, 0};
@@ -111,7 +111,7 @@ LOAM_INLINE swift_slack swift_slack_pair(uint64_t magic, unsigned char *p, size_
                          magic >> turn | magic << (-turn & 63)};
 }
 
-LOAM_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
+SWIFT_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
 {
     swift_slack one = swift_slack_pair(magic, p, size, room, room - size);
     swift_slack two = swift_slack_pair(magic, p, size + SWIFT_PAIR, room, room - size);
@@ -119,7 +119,8 @@ LOAM_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, 
     *two.at = (swift_any_pair){two.magic, two.magic} & *two.meant;
 }
 
-LOAM_INLINE uint64_t swift_slack_differs(uint64_t magic, unsigned char *p, size_t size, size_t room)
+SWIFT_INLINE uint64_t swift_slack_differs(uint64_t magic, unsigned char *p, size_t size,
+                                          size_t room)
 {
     swift_slack one = swift_slack_pair(magic, p, size, room, room - size);
     swift_slack two = swift_slack_pair(magic, p, size + SWIFT_PAIR, room, room - size);

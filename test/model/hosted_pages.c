@@ -152,6 +152,16 @@ static void limits(tap *t)
 #endif
 }
 
+/* Not where a sanitizer takes mlock away. */
+static void locked_stays(tap *t, unsigned char *from, unsigned char *to)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+    if (mlock(from, 4096) == 0)
+        TAP_EQ(t, loam_pages_move(to, from, MIB), LOAM_PAGES_REFUSED);
+#endif
+    TAP_CHECK(t, from[0] == 7 && to[0] == 0);
+}
+
 /* A system from before Linux 5.7 says APART always; then nothing moves. */
 static void moves(tap *t)
 {
@@ -169,9 +179,7 @@ static void moves(tap *t)
         TAP_CHECK(t, pages.base[0] == 7 && to[MIB / 2] == 7);
         TAP_EQ(t, loam_pages_move(from, to, MIB), LOAM_PAGES_MOVED);
         TAP_CHECK(t, from[0] == 7 && to[0] == 0);
-        if (mlock(from, 4096) == 0)
-            TAP_EQ(t, loam_pages_move(to, from, MIB), LOAM_PAGES_REFUSED);
-        TAP_CHECK(t, from[0] == 7 && to[0] == 0);
+        locked_stays(t, from, to);
     }
     loam_pages_release(&pages);
 }
