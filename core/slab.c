@@ -16,14 +16,7 @@
  *        Exact for every offset below 2^16 (tested for all of them): the rounding adds less than
  *        2^16 to x, and one byte too far adds at least 2^16.
  *        Alloc takes the lowest set bit of its front's current word. Free sets the bit and makes
- *        that word the current one, so that recent memory is reused first; the front remembers
- *        the words before it, and goes back to them when one is used up:
- *
- *            spot   [    | word of the last free | one before | the first ]    0: nothing is left
- *                          ^ top: pushed by free, popped by the alloc that empties its word
- *
- *        Where slabs are nearly full most frees find an empty word, and most allocs leave one: no
- *        branch asks for either. What else must happen
+ *        that word the current one, so that recent memory is reused first. What else must happen
  *        is left to the call that finds a word empty, or makes a slab empty. Who finds the current
  *        slab used up goes on in the lowest of those with free slots, as far as a short look tells:
  *        so high ones run empty, and their pages that were never touched stay so.
@@ -32,7 +25,7 @@
  * LOCKS  Interrupts off around each change of a front of one's own; slab_fronts.c says who owns
  *        what, slab_remote.c how others free. slab_lock for what is the layer's; it is a leaf, the
  *        zone is never asked with it held or with interrupts off.
- * COST   alloc + free of a class: 81 instructions on x86-64, every check included, no lock and no
+ * COST   alloc + free of a class: 74 instructions on x86-64, every check included, no lock and no
  *        locked instruction on any number of processors. Refill: O(1) in
  *        words, a few list steps for each slab that turned out full. Space: a line for the
  *        descriptor and lines for the head and words, 8 bytes for 64 slots; with 32-bit addresses
@@ -49,13 +42,10 @@
 /* [own] Makes a word the current one, if the front has one. */
 static inline void slab_point(slab_front *f, slab_desc *d, uint64_t *word)
 {
-    const loam_slabs *s = f->cache->slabs;
-    if (slab_is_shared(s, f))
+    if (slab_is_shared(f->cache->slabs, f))
         return;
-    if (s->modes != 0)
-        f->top = SLAB_SPOTS;
-    if (f->spot[f->top] != word)
-        slab_push_spot(f, d, word);
+    f->word = word;
+    f->slab = d;
 }
 
 /* [own] The front's word; when it is another, any of the slab that has a bit. */
@@ -113,7 +103,7 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     size_t bytes = slab_word_bytes(c);
     unsigned n = slab_word_count(c);
     slab_head *head = bytes != 0 ? meta : slab_inner_head(d);
-    *head = (slab_head){.any = loam_mask64(n)};
+    *head = (slab_head){loam_mask64(n), 0, 0};
     d->words = (uint64_t *)(void *)(head + 1);
     for (unsigned i = 0; i < n; i++) /* no order: nothing of it is out */
         loam_atomic_poke64(&d->words[i], slab_full_word(c, i));
@@ -319,7 +309,6 @@ slab_desc *loam_slab__settled(slab_desc *d, uint64_t *word)
     slab_head *head = slab_head_of(d);
     bool was_full = head->any == 0;
     head->any |= 1ULL << (word - d->words);
-    head->lacks = head->any != loam_mask64(slab_word_count(slab_cache_of(d)));
     if (was_full)
         slab_list(d);
     return head->used == 0 ? loam_slab__emptied(d) : NULL;
@@ -419,7 +408,6 @@ LOAM_INLINE uint64_t *slab_scan(slab_desc *d)
         uint64_t *word = &d->words[loam_ctz64(head->any)];
         if (*word != 0)
             return word;
-        head->lacks = 1;
     }
     slab_list(d);
     return NULL;
@@ -468,11 +456,9 @@ static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **
  * with *word, a word with a free slot; or NULL. */
 LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
-    for (; f->top < SLAB_SPOTS; f->top++) {
-        *word = f->spot[f->top];
-        if (**word != 0)
-            return f->spot_slab[f->top];
-    }
+    *word = f->word;
+    if (**word != 0)
+        return f->slab;
     slab_desc *d = f->slab;
     if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(d)) != NULL &&
         LOAM_LIKELY(!slab_is_new_word(d, *word)))
@@ -534,20 +520,48 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
     return false;
 }
 
+/* [own] A word of this processor's own front becomes the current one; a new one if `fresh` says so.
+ */
+LOAM_INLINE bool slab_turn_to(slab_front *f, bool fresh)
+{
+    uint64_t *word;
+    slab_desc *d = slab_find_word(f, &word);
+    if (d == NULL || (!fresh && slab_is_new_word(d, word)))
+        return false;
+    loam_slab__verify(f, d, word);
+    slab_begin_word(d, word);
+    slab_point(f, d, word);
+    return true;
+}
+
+/* [own] Unless the current word has a free slot, the lowest one of its slab that was begun and has
+ * becomes it; false: there is none. Words without a free slot lose their bits. */
+LOAM_INLINE bool slab_turn(slab_front *f)
+{
+    if (*f->word != 0)
+        return true;
+    slab_desc *d = f->slab;
+    slab_head *head = d != NULL ? slab_head_of(d) : NULL;
+    uint64_t any = head != NULL ? head->any : 0;
+    for (; any != 0; any &= any - 1) {
+        uint64_t *word = &d->words[loam_ctz64(any)];
+        if (*word == 0)
+            continue;
+        head->any = any; /* never 0: the lists stay as they are */
+        bool begun = !slab_is_new_word(d, word);
+        f->word = begun ? word : f->word;
+        return begun;
+    }
+    return false;
+}
+
 /* Out of what this processor's own front has; of a new word if `fresh` says so. */
 LOAM_INLINE bool slab_refill_here(loam_cache *c, bool fresh, void **object)
 {
-    bool taken = false;
-    uint64_t *word;
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_here(c);
-    slab_desc *d = slab_is_shared(c->slabs, f) ? NULL : slab_find_word(f, &word);
-    if (d != NULL && (fresh || !slab_is_new_word(d, word))) {
-        loam_slab__verify(f, d, word);
-        slab_begin_word(d, word);
-        slab_point(f, d, word);
-        taken = slab_take_from(f, object);
-    }
+    bool taken = !slab_is_shared(c->slabs, f) &&
+                 (LOAM_LIKELY(slab_turn(f)) || slab_turn_to(f, fresh)) && slab_take_from(f, object);
     loam_port_irq_restore(irq);
     return taken;
 }

@@ -14,7 +14,7 @@
  *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride); so is its bound
  *        S3   no bit is set beyond the last slot; used is the number of clear bits
  *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words;
- *             words that were not begun are whole; when any has not all words, lacks says so
+ *             words that were not begun are whole
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
  *             the front's `empty`, or queued; the current word is in the front's slab
  *        S6   the zone knows the frames of slabs and leaves as the object layers'
@@ -89,8 +89,6 @@ static const char *check_slab_words(const slab_desc *d)
     const slab_head *head = slab_head_of(d);
     if ((head->any & ~loam_mask64(n)) != 0)
         return "S4 any has no bit beyond the words";
-    if (head->lacks == 0 && head->any != loam_mask64(n))
-        return "S4 what any lacks is said";
     if (head->begun > n)
         return "S4 no more words were begun than there are";
     for (unsigned i = 0; i < n; i++) {
@@ -215,16 +213,6 @@ static const char *check_list(const slab_front *f, const loam_list *head, bool f
     return NULL;
 }
 
-static const char *check_spot(const slab_front *f, const uint64_t *word, const slab_desc *d)
-{
-    const loam_cache *c = f->cache;
-    if (word == &c->slabs->none)
-        return NULL;
-    bool inside = d != NULL && check_is_desc_of(c->slabs, f, &d->link) && word >= d->words &&
-                  word < d->words + slab_word_count(c) && !slab_is_shared(c->slabs, f);
-    return inside ? NULL : "S5 the current word is one of the front's slab";
-}
-
 static const char *check_front(const loam_cache *c, const slab_front *f)
 {
     const loam_slabs *s = c->slabs;
@@ -236,11 +224,12 @@ static const char *check_front(const loam_cache *c, const slab_front *f)
         return bad;
     if (count != check_count(f))
         return "S5 a front's lists hold its slabs";
-    if (f->spot[SLAB_SPOTS] != &s->none || s->none != 0)
-        return "S5 the word of a front without a slab is 0";
-    for (unsigned i = 0; i < SLAB_SPOTS && bad == NULL; i++)
-        bad = check_spot(f, f->spot[i], f->spot_slab[i]);
-    return f->top > SLAB_SPOTS ? "S5 the current word is one of those remembered" : bad;
+    if (f->word == &s->none)
+        return s->none == 0 ? NULL : "S5 the word of a front without a slab is 0";
+    const slab_desc *d = f->slab;
+    bool inside = d != NULL && check_is_desc_of(s, f, &d->link) && f->word >= d->words &&
+                  f->word < d->words + slab_word_count(c) && !slab_is_shared(s, f);
+    return inside ? NULL : "S5 the current word is one of the front's slab";
 }
 
 /* The front of a processor; of slabs->ncpus: the shared one. */

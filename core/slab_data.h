@@ -31,7 +31,6 @@ enum {
     SLAB_TURNS = 2,        /* others are asked so often before memory is out */
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
     SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
-    SLAB_SPOTS = 4,        /* words that a front remembers */
     SLAB_NO_CPU = 255,     /* slab_desc.cpu of what no processor frees without being asked */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
     SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
@@ -104,8 +103,7 @@ _Static_assert((int)LOAM_PORT_MAX_CPUS <= (int)SLAB_NO_CPU, "no processor has th
 typedef struct slab_head {
     uint64_t any;   /* [own] bit i: word i may have a free slot; clear: it has none */
     uint32_t used;  /* [own] slots that are out */
-    uint16_t begun; /* [own] words of which a slot was ever out: lower ones come first */
-    uint16_t lacks; /* [own] 0: `any` has all words; else it may lack some */
+    uint32_t begun; /* [own] words of which a slot was ever out: lower ones come first */
 } slab_head;
 
 enum {
@@ -158,21 +156,13 @@ typedef struct slab_info {
 /* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
  * find nothing there. */
 typedef struct slab_front {
-    _Alignas(64)
-        uintptr_t key; /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
+    _Alignas(64) uint64_t *word; /* [cpu] current free word; the layer's zero word for none */
+    slab_desc *slab;             /* [cpu] the slab of the current word */
+    uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
     uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
     uint32_t stride;   /* [init] as in loam_cache */
-    uint32_t top;      /* [cpu] the spot of the current word; SLAB_SPOTS: there is none */
-    uint32_t nothing;  /* 0 */
-    union {
-        /* [cpu] words that were freed into, the last one first; what is none, and the last of
-         * these, is the layer's zero word */
-        uint64_t *spot[SLAB_SPOTS + 1];
-        struct {
-            uint64_t *others[SLAB_SPOTS - 1];
-            uint64_t *word; /* the one that was first; with modes there is this one alone */
-        };
-    };
+    loam_list partial; /* [own] slabs with any != 0 */
+    loam_list full;    /* [own] slabs with any == 0 */
     /* what others read who free */
     _Alignas(64) uintptr_t
         told_key;         /* [init] the same as key; 0 in a layer of one processor, or with seals */
@@ -183,42 +173,26 @@ typedef struct slab_front {
     uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
     uint32_t ring_cap;    /* [init] slots that the ring holds; 0: none waits */
     uint32_t spill;       /* [init] so many leave it together */
-    /* the owner's once more */
-    _Alignas(64) loam_list partial; /* [own] slabs with any != 0 */
-    loam_list full;                 /* [own] slabs with any == 0 */
-    union {
-        slab_desc *spot_slab[SLAB_SPOTS]; /* [cpu] the slab of spot i, or NULL */
-        struct {
-            slab_desc *other_slabs[SLAB_SPOTS - 1];
-            slab_desc *slab; /* of `word` */
-        };
-    };
     /* a layer without modes has no memory for these */
-    _Alignas(64) uintptr_t swift_key; /* [init] the same as key, for slab_swift.c */
-    uint32_t ring_at;                 /* [own] where the next goes */
-    uint32_t waiting;                 /* [own] before it; stored whole, for views that add it up */
-    uint32_t face_top;                /* 0 */
-    uint32_t most;                    /* [init] with so many the oldest leave */
-    uint64_t *face;                   /* [init] the layer's zero word: see swift_face */
-    uint64_t *ring;                   /* [own] freed slots that wait, a slab_wait_of each */
-    uint64_t rng;                     /* [own] of the random mode */
+    _Alignas(64) uint64_t *face; /* [init] the layer's zero word: see swift_face */
+    uintptr_t swift_key;         /* [init] the same as key, for slab_swift.c */
+    uint32_t ring_at;            /* [own] where the next goes */
+    uint32_t waiting;            /* [own] before it; stored whole, for views that add it up */
+    uint32_t most;               /* [init] with so many the oldest leave */
+    uint32_t keep;               /* [init] but not the last so many: slab_swift.c */
+    uint64_t *ring;              /* [own] freed slots that wait, a slab_wait_of each */
+    uint64_t rng;                /* [own] of the random mode */
     /* of slab_swift.c; a front that is not for it has no slots, and is never ready */
     uint32_t ready; /* [init] with so many the oldest are given out */
-    uint32_t keep;  /* [init] but not the last so many */
     uint32_t room;  /* [init] bytes from a block's first one to its seal */
     uint16_t span;  /* [init] bytes of a slab's free words */
     uint16_t slots; /* [init] as in loam_cache */
 } slab_front;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
-                   offsetof(slab_front, partial) == 2 * SLAB_LINE &&
-                   offsetof(slab_front, swift_key) == 3 * SLAB_LINE &&
-                   sizeof(slab_front) == 4 * SLAB_LINE,
-               "a line for others between those for the owner, and one for the modes");
-_Static_assert(offsetof(slab_front, face_top) - offsetof(slab_front, swift_key) ==
-                       offsetof(slab_front, top) &&
-                   offsetof(slab_front, face) - offsetof(slab_front, swift_key) ==
-                       offsetof(slab_front, spot),
-               "the modes' line reads as a front without a word");
+                   offsetof(slab_front, face) == 2 * SLAB_LINE &&
+                   sizeof(slab_front) == 3 * SLAB_LINE && offsetof(slab_front, word) == 0,
+               "the owner's line, one for others, and one for the modes, which reads as a front "
+               "without a word");
 
 struct loam_cache {
     /* read by the fast paths */

@@ -29,7 +29,7 @@ static inline slab_desc *slab_desc_at(const loam_slabs *s, uintptr_t off)
 /* Bytes of a front: the modes want a line more. */
 static inline size_t slab_front_size(const loam_slabs *s)
 {
-    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, swift_key);
+    return s->modes != 0 ? sizeof(slab_front) : offsetof(slab_front, face);
 }
 
 /* The slab of a slot that waits. */
@@ -174,7 +174,7 @@ static inline bool slab_is_new_word(const slab_desc *d, const uint64_t *word)
 static inline void slab_begin_word(slab_desc *d, const uint64_t *word)
 {
     if (slab_is_new_word(d, word))
-        slab_head_of(d)->begun = (uint16_t)(word - d->words + 1);
+        slab_head_of(d)->begun = (uint32_t)(word - d->words) + 1;
 }
 
 /* The words of a slab that has no lines for them. */
@@ -192,27 +192,6 @@ static inline void slab_list_partial(slab_front *f, slab_desc *d)
         loam_list_push(&f->partial, &d->link);
     else
         loam_list_append(&f->partial, &d->link);
-}
-
-/* [cpu] A word is the current one; the others stay below, but for the last when there are many. */
-static inline void slab_push_spot(slab_front *f, slab_desc *d, uint64_t *word)
-{
-    uint32_t top = f->top;
-    top -= top != 0;
-    f->top = top;
-    f->spot[top] = word;
-    f->spot_slab[top] = d;
-}
-
-/* [own] No word of this slab is one that its front remembers. */
-static inline void slab_forget_spots(slab_front *f, const slab_desc *d)
-{
-    for (unsigned i = 0; i < SLAB_SPOTS; i++) {
-        if (f->spot_slab[i] != d)
-            continue;
-        f->spot_slab[i] = NULL;
-        f->spot[i] = &f->cache->slabs->none;
-    }
 }
 
 /* [own] Puts the slab on the list that `any` wants. */

@@ -10,18 +10,15 @@
 /* ---- of this processor's own slabs: nothing is called ---- */
 
 /* Takes the lowest free slot of the current word of a front, this processor's; false when it has
- * none. A word that so becomes empty is left for the one below: nothing is asked that chance
- * decides. Interrupts are off. */
+ * none. Interrupts are off. */
 static inline bool slab_take_from(slab_front *f, void **object)
 {
-    uint32_t top = f->top;
-    uint64_t *word = f->spot[top], w = *word, next = w & (w - 1);
+    uint64_t *word = f->word, w = *word;
     if (LOAM_UNLIKELY(w == 0))
         return false;
-    slab_desc *d = f->spot_slab[top];
-    loam_atomic_poke64(word, next); /* no order: others look, see slab_slot_is_free */
+    slab_desc *d = f->slab;
+    loam_atomic_poke64(word, w & (w - 1)); /* no order: others look, see slab_slot_is_free */
     slab_head_of(d)->used++;
-    f->top += next == 0;
     uint32_t first = (uint32_t)((uintptr_t)word - (uintptr_t)d->words) * 8;
     *object = d->base + (first + loam_ctz64(w)) * f->stride;
     LOAM_PORT_NOTE_ALLOC(f->cache, *object, f->cache->size, f->cache->ctor != NULL);
@@ -60,13 +57,17 @@ LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole
     LOAM_PORT_NOTE_FREE(f->cache, (void *)(s->base + off), f->cache->size);
     loam_atomic_poke64(word, next); /* no order: as above */
     *at = word;
-    slab_push_spot(f, d, word);
+    f->word = word;
+    f->slab = d;
     bool empty = --head->used == 0; /* the first question: it is one with the subtraction */
     if (LOAM_UNLIKELY(empty && f->empty != d))
         return SLAB_PUT_SETTLE;
-    bool known =
-        LOAM_LIKELY(head->lacks == 0) || w != 0 || (head->any >> (word - d->words) & 1) != 0;
-    return LOAM_LIKELY(known) ? SLAB_PUT : SLAB_PUT_SETTLE;
+    uint64_t any = sole ? head->any : w;
+    if (LOAM_UNLIKELY(any == 0))
+        return SLAB_PUT_SETTLE;
+    if (sole) /* was it set? chance decides that in a heap that is nearly full, and nothing asks */
+        head->any = any | 1ULL << (slot >> 6);
+    return SLAB_PUT;
 }
 
 /* Bytes of the object that is out and starts at off, of a slab that this processor owns and that

@@ -83,7 +83,10 @@ static void front_detach(slab_desc *d)
     loam_list_remove(&d->link);
     if (f->empty == d)
         f->empty = NULL;
-    slab_forget_spots(f, d);
+    if (f->slab == d) {
+        f->slab = NULL;
+        f->word = &f->cache->slabs->none;
+    }
 }
 
 /* Lock held, both fronts the caller's. */
@@ -421,9 +424,7 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->cache = c;
     f->stride = f->told_stride = c->stride;
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
-    f->top = SLAB_SPOTS;
-    for (unsigned i = 0; i <= SLAB_SPOTS; i++)
-        f->spot[i] = &s->none;
+    f->word = &s->none;
     if (s->modes != 0) {
         f->rng = drawn;
         loam_slab__ring_start(f);

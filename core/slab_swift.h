@@ -118,12 +118,12 @@ SWIFT_INLINE bool swift_undress(uint64_t magic, unsigned char *p, size_t room)
  * no word there. */
 static inline slab_front *swift_face(slab_front *f)
 {
-    return (slab_front *)(void *)&f->swift_key;
+    return (slab_front *)(void *)&f->face;
 }
 
 static inline slab_front *swift_front(slab_front *face)
 {
-    return LOAM_CONTAINER_OF((uintptr_t *)(void *)face, slab_front, swift_key);
+    return LOAM_CONTAINER_OF((uint64_t **)(void *)face, slab_front, face);
 }
 
 /* [own] Of n that wait, as many as are ready: the oldest. Who comes next is drawn at once, so that

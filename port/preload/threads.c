@@ -53,7 +53,7 @@ static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 
 static uint64_t no_word; /* 0 */
 
-struct slab_front thread_no_front = {.top = SLAB_SPOTS, .spot = {[SLAB_SPOTS] = &no_word}};
+struct slab_front thread_no_front = {.word = &no_word};
 
 #define NO_FRONT    &thread_no_front
 #define NO_FRONTS4  NO_FRONT, NO_FRONT, NO_FRONT, NO_FRONT
