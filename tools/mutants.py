@@ -114,7 +114,8 @@ def run_mutant(numbered):
         mutant.verdict = f"stands {count} times in the file"
         return mutant
     folder = os.path.join(WORK, str(number))
-    os.makedirs(folder, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # headers of another run would be included
+    os.makedirs(folder)
     copy = os.path.join(folder, os.path.basename(mutant.path))
     with open(copy, "w", encoding="utf-8") as file:
         file.write(source.replace(mutant.old, mutant.new))
