@@ -111,7 +111,7 @@ static inline loam_cache *slab_cache_of(const slab_desc *d)
 /* slab_cpu.room at first. */
 static inline uint32_t slab_room(const loam_slabs *s)
 {
-    return (uint32_t)(s->mask + 1);
+    return (uint32_t)(2 * s->mask);
 }
 
 /* Only where there are many processors. */
