@@ -534,34 +534,13 @@ LOAM_INLINE bool slab_turn_to(slab_front *f, bool fresh)
     return true;
 }
 
-/* [own] Unless the current word has a free slot, the lowest one of its slab that was begun and has
- * becomes it; false: there is none. Words without a free slot lose their bits. */
-LOAM_INLINE bool slab_turn(slab_front *f)
-{
-    if (*f->word != 0)
-        return true;
-    slab_desc *d = f->slab;
-    slab_head *head = d != NULL ? slab_head_of(d) : NULL;
-    uint64_t any = head != NULL ? head->any : 0;
-    for (; any != 0; any &= any - 1) {
-        uint64_t *word = &d->words[loam_ctz64(any)];
-        if (*word == 0)
-            continue;
-        head->any = any; /* never 0: the lists stay as they are */
-        bool begun = !slab_is_new_word(d, word);
-        f->word = begun ? word : f->word;
-        return begun;
-    }
-    return false;
-}
-
 /* Out of what this processor's own front has; of a new word if `fresh` says so. */
 LOAM_INLINE bool slab_refill_here(loam_cache *c, bool fresh, void **object)
 {
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_here(c);
-    bool taken = !slab_is_shared(c->slabs, f) &&
-                 (LOAM_LIKELY(slab_turn(f)) || slab_turn_to(f, fresh)) && slab_take_from(f, object);
+    bool taken =
+        !slab_is_shared(c->slabs, f) && slab_turn_to(f, fresh) && slab_take_from(f, object);
     loam_port_irq_restore(irq);
     return taken;
 }

@@ -196,6 +196,22 @@ static void bits_beyond(void)
     }
 }
 
+/* Of a word that was used before, in the slab that is current. */
+static void bits_beyond_again(void)
+{
+    slab_desc *d = descriptor();
+    unsigned last = slab_word_count(cache) - 1, base = last * 64;
+    void *first = block, *final = NULL;
+    for (unsigned i = 1; i <= base; i++)
+        final = loam_cache_alloc(cache);
+    loam_cache_free(cache, final);
+    loam_cache_free(cache, first); /* the current word; the last one has more */
+    d->words[last] |= 1ULL << 63;
+    block = d->base;
+    loam_cache_alloc(cache);
+    loam_cache_alloc(cache);
+}
+
 static void base_moved(void)
 {
     slab_desc *d = descriptor();
@@ -334,6 +350,8 @@ static const damage damages[] = {
     {"quarantine: a large block written while waiting: at shrink", "quarantine,owner",
      quarantine_at_shrink, "S10 ", "written after free", "large", 50000},
     {"bits: one beyond the last slot: when its word is used", "shift=14", bits_beyond, "S3 ",
+     "metadata overwritten", "things", 40},
+    {"bits: the same of a word that was used before", "shift=14", bits_beyond_again, "S3 ",
      "metadata overwritten", "things", 40},
     {"descriptor: its base changed: when a word is used up", "shift=14", base_moved, "S1 ",
      "metadata overwritten", "things", 40},
