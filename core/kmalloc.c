@@ -284,9 +284,8 @@ void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *s
     if (at.desc->kind == SLAB_LARGE && size > k->max && (size > room || size <= room / 2) &&
         loam_slab__large_resize(s, at.desc, size))
         room = kmalloc_room(s, &at);
-    bool fits = size <= room, stays = fits && (size > room / 2 || size >= old);
-    void *q = stays ? NULL : kmalloc_move_on(k, p, old, size, site);
-    if (q != NULL || !fits)
+    void *q = kmalloc_stays(room, old, size) ? NULL : kmalloc_move_on(k, p, old, size, site);
+    if (q != NULL || size > room)
         return q;
     loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */
     return p;

@@ -52,6 +52,13 @@ static inline unsigned kmalloc_class(size_t size)
     return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
 }
 
+/* Does realloc leave a block of `old` bytes where it is? While more than half of its room is used, or
+ * it does not become smaller, or no class is. */
+static inline bool kmalloc_stays(size_t room, size_t old, size_t size)
+{
+    return size <= room && (size > room / 2 || size >= old || room == KMALLOC_STEP);
+}
+
 /* The first class whose slots are aligned so, a power of two; size > 0. NULL: none is so large.
  *
  * It is that of the size rounded up to the alignment: between 2^n and 2^(n+1) the classes are a
@@ -143,8 +150,7 @@ LOAM_INLINE bool kmalloc_put_any(const loam_kmalloc *k, const void *p)
     return put != SLAB_PUT_REFUSED || kmalloc_put_far(k, p, d);
 }
 
-/* Where loam_slabs.swift, and nobody traces: what is taken and freed mostly, at once; NULL, false:
- * not so easy, nothing has changed. */
+/* The class of a size, or NULL: 0, or more than any has. */
 LOAM_INLINE loam_cache *kmalloc_cache(const loam_kmalloc *k, size_t size)
 {
     if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE))
@@ -152,6 +158,8 @@ LOAM_INLINE loam_cache *kmalloc_cache(const loam_kmalloc *k, size_t size)
     return size - 1 < k->max ? k->cache[kmalloc_class(size)] : NULL;
 }
 
+/* Where loam_slabs.swift, and nobody traces: what is taken mostly, at once; NULL: not so easy,
+ * nothing has changed. */
 LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
 {
     loam_cache *c = kmalloc_cache(k, size);

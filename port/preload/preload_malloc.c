@@ -537,15 +537,15 @@ static void *resize(void *p, size_t size, const void *caller)
     return q != NULL || must ? q : move(p, old, size, caller);
 }
 
-/* A plain block of this thread's becomes one of this size: it stays while more than half of it is
- * used, as in loam_kmalloc__realloc. NULL: not so easy, and nothing has changed. */
+/* A plain block of this thread's becomes one of this size. NULL: not so easy, and nothing has
+ * changed. */
 LOAM_INLINE void *fast_realloc(void *p, size_t size, const void *caller)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
     size_t room = k != NULL ? kmalloc_room_plain(k, p) : 0;
     if (room == 0)
         return NULL;
-    if (size <= room && (size > room / 2 || room == KMALLOC_STEP))
+    if (kmalloc_stays(room, room, size))
         return p;
     void *q;
     slab_desc *far;
