@@ -60,8 +60,7 @@ static uint64_t *slab_random_word(slab_front *f, const slab_desc *d, uint64_t *w
     return word;
 }
 
-/* [own] Takes a slot of a slab of which this word has one. */
-static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
+unsigned loam_slab__take(slab_front *f, slab_desc *d, uint64_t *word)
 {
     loam_slabs *s = f->cache->slabs;
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
@@ -74,219 +73,7 @@ static unsigned slab_take(slab_front *f, slab_desc *d, uint64_t *word)
     return (unsigned)(word - d->words) * 64 + bit;
 }
 
-/* ---- slabs come and go ---- */
-
-/* Free words and slots' records; after them, on lines of their own, the remote words. */
-static size_t slab_word_bytes(const loam_cache *c)
-{
-    const loam_slabs *s = c->slabs;
-    bool shadow = slab_has_shadow(s), info = (s->modes & LOAM_SLAB_OWNER) != 0;
-    size_t arrays = shadow ? 3 : 1;
-    size_t words = sizeof(slab_head) + arrays * slab_word_count(c) * sizeof(uint64_t);
-    if (c->slots <= SLAB_INNER_SLOTS && !shadow && !info)
-        return 0;
-    return (size_t)loam_align_up(words + (info ? c->slots * sizeof(slab_info) : 0), SLAB_LINE);
-}
-
-static size_t slab_meta_bytes(const loam_cache *c)
-{
-    unsigned halves = 2 * slab_word_count(c);
-    bool inside = !slab_is_many(c->slabs) || halves <= SLAB_OWN_HALVES;
-    return slab_word_bytes(c) + (inside ? 0 : halves * sizeof(uint32_t));
-}
-
-/* Lock held: from here on others can find the slab. */
-static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, void *meta)
-{
-    const loam_cache *c = f->cache;
-    loam_slabs *s = c->slabs;
-    size_t bytes = slab_word_bytes(c);
-    unsigned n = slab_word_count(c);
-    slab_head *head = bytes != 0 ? meta : slab_inner_head(d);
-    *head = (slab_head){loam_mask64(n), 0, 0};
-    d->words = (uint64_t *)(void *)(head + 1);
-    for (unsigned i = 0; i < n; i++) /* no order: nothing of it is out */
-        loam_atomic_poke64(&d->words[i], slab_full_word(c, i));
-    uint32_t *half =
-        slab_meta_bytes(c) == bytes ? NULL : (uint32_t *)(void *)((char *)meta + bytes);
-    if (half != NULL)
-        __builtin_memset(half, 0, 2 * n * sizeof(uint32_t));
-    d->base = base;
-    d->bound = f->bound;
-    slab_set_cpu(d, slab_cpu_of(s, f));
-    loam_list_init(&d->link);
-    loam_atomic_ptr_store(&d->front, f); /* pairs with the load in slab_owner_of */
-    if (slab_has_shadow(s))
-        loam_slab__slab_comes(d);
-    if ((s->modes & LOAM_SLAB_OWNER) != 0)
-        __builtin_memset(slab_info_of(d, 0), 0, c->slots * sizeof(slab_info));
-    if (slab_is_many(s))
-        loam_slab__remote_start(s, d, half);
-    d->kind = SLAB_SLOTS;
-    d->recip = c->recip;
-}
-
-static void slab_construct(const loam_cache *c, unsigned char *base)
-{
-    if (c->ctor == NULL)
-        return;
-    for (unsigned i = 0; i < c->slots; i++)
-        c->ctor(c->ctx, base + (size_t)i * c->stride + c->lead);
-}
-
-/* The parts of a new slab: frames, descriptor, words. */
-typedef struct slab_parts {
-    unsigned char *base;
-    slab_desc *desc;
-    void *meta;
-} slab_parts;
-
-/* A slab goes of which a half was never given out: if its class gets that place again, as many
- * pages are there as it wants, and another class would add to them. */
-static void slab_note_former(loam_cache *c, const slab_desc *d)
-{
-    const loam_slabs *s = c->slabs;
-    uint32_t index = (uint32_t)(slab_off(s, d->base) >> s->shift);
-    size_t begun = (size_t)slab_head_of(d)->begun * 64 * c->stride;
-    if (s->worn != NULL && begun <= (s->mask + 1) / 2)
-        loam_atomic_store(&c->former[index % SLAB_FORMER], index + 1); /* no order: a hint */
-}
-
-/* Where a slab of the class was; NULL: nowhere, or others have it by now. */
-static unsigned char *slab_former_frames(loam_cache *c)
-{
-    const loam_slabs *s = c->slabs;
-    uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
-    for (unsigned i = 0; s->worn != NULL && i < SLAB_FORMER; i++) {
-        uint32_t place = loam_atomic_peek(&c->former[i]);            /* no order: the zone knows */
-        if (place == 0 || !loam_atomic_cas(&c->former[i], place, 0)) /* no order: as above */
-            continue;
-        uint64_t frame = s->first_frame + (place - 1) * npages;
-        if (loam_zone_alloc_at(s->zones.zone[0], loam_pfn_of(frame), npages,
-                               LOAM_ZONE_SLAB | LOAM_ZONE_ATOMIC) == LOAM_OK)
-            return (unsigned char *)s->base + ((uintptr_t)(place - 1) << s->shift);
-    }
-    return NULL;
-}
-
-/* Frames for a front's first slab, which most programs never fill: pages that are not there cost
- * less than those which large blocks are about to take again. */
-static unsigned char *slab_first_frames(loam_cache *c)
-{
-    loam_slabs *s = c->slabs;
-    unsigned char *base = slab_former_frames(c);
-    if (base == NULL)
-        base = loam_slab__frames_alloc(s, 1ULL << (s->shift - LOAM_PAGE_SHIFT));
-    return base != NULL ? base : loam_slab__kept_slab(s);
-}
-
-/* Frames for one more: what is kept goes before pages come that are not there yet. */
-static unsigned char *slab_more_frames(loam_slabs *s)
-{
-    uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
-    unsigned char *base = loam_slab__kept_slab(s);
-    if (base != NULL)
-        return base;
-    base = loam_slab__frames_alloc(s, npages);
-    if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1) ||
-        loam_slab__kept_mine(s) < npages)
-        return base;
-    loam_slab__frames_free(s, base);
-    (void)loam_slab__kept_drop(s, false);
-    return loam_slab__frames_alloc(s, npages);
-}
-
-/* false: no memory, all given back. */
-static bool slab_build(loam_cache *c, slab_parts *parts)
-{
-    loam_slabs *s = c->slabs;
-    size_t bytes = slab_meta_bytes(c);
-    bool first = loam_atomic_peek(&slab_front_here(c)->slabs) == 0; /* no order: a hint */
-    *parts = (slab_parts){first ? slab_first_frames(c) : slab_more_frames(s), NULL, NULL};
-    if (parts->base == NULL)
-        return false;
-    loam_slab__wear(s, parts->base, s->mask + 1);
-    parts->desc = loam_slab__desc_make(s, parts->base);
-    if (parts->desc != NULL && bytes != 0)
-        parts->meta = loam_slab__meta_alloc(s, bytes);
-    if (parts->desc != NULL && (bytes == 0 || parts->meta != NULL))
-        return true;
-    loam_slab__frames_free(s, parts->base);
-    return false;
-}
-
-static void slab_building(loam_slabs *s, uint32_t more)
-{
-    loam_irq irq = slab_lock(s);
-    s->building += more;
-    slab_unlock(s, irq);
-}
-
-/* Every mode but hardened keeps something of a block, or writes into it. */
-static bool slab_dresses(const loam_slabs *s)
-{
-    return (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
-}
-
-/* A new slab, and its first slot, which so nobody else can take. */
-static bool slab_new(loam_cache *c, slab_place *at)
-{
-    slab_parts parts;
-    loam_slabs *s = c->slabs;
-    slab_building(s, 1);
-    bool built = slab_build(c, &parts);
-    if (built) {
-        slab_construct(c, parts.base);
-        if (!slab_dresses(s))
-            LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
-        loam_irq irq = slab_lock(s);
-        slab_front *f = slab_front_here(c);
-        slab_fill_desc(f, parts.desc, parts.base, parts.meta);
-        loam_list_append(&f->partial, &parts.desc->link);
-        (void)loam_atomic_add(&f->slabs, 1); /* no order: a count */
-        *at = (slab_place){parts.desc, slab_take(f, parts.desc, parts.desc->words)};
-        slab_unlock(s, irq);
-        irq = loam_port_irq_save();
-        loam_trace_emit(s->trace, LOAM_TRACE_SLAB_NEW, s->shift - LOAM_PAGE_SHIFT,
-                        (uintptr_t)parts.base, c->slots);
-        loam_port_irq_restore(irq);
-    }
-    slab_building(s, (uint32_t)-1);
-    return built;
-}
-
-void loam_slab__release(slab_desc *d)
-{
-    slab_front *f = slab_owner_of(d);
-    loam_cache *c = f->cache;
-    loam_slabs *s = c->slabs;
-    unsigned char *base = d->base;
-    void *meta = slab_head_of(d);
-    loam_slab__verify_empty(d);
-    loam_slab__slab_goes(d);
-    LOAM_PORT_NOTE_SHOW(base, s->mask + 1);
-    slab_note_former(c, d);
-    loam_irq irq = slab_lock(s);
-    slab_desc_clear(s, d, c->owner != NULL ? c->name : NULL); /* a cache may end */
-    if (slab_is_many(s))
-        __builtin_memset(slab_remote_of(d), 0, sizeof(slab_remote));
-    bool kept = loam_slab__kept_name(s, d, base);
-    slab_unlock(s, irq);
-    irq = loam_port_irq_save();
-    loam_trace_emit(s->trace, LOAM_TRACE_SLAB_RETURN, s->shift - LOAM_PAGE_SHIFT, (uintptr_t)base,
-                    c->slots);
-    loam_port_irq_restore(irq);
-    if (slab_meta_bytes(c) != 0)
-        loam_slab__meta_free(s, meta, slab_meta_bytes(c));
-    if (!kept)
-        loam_slab__frames_free(s, base);
-    else if (!loam_slab__keep(s, d))
-        loam_slab__large_give_back(s, d);
-    /* From here on the cache may end: pairs with the load in cache_slabs. */
-    (void)loam_atomic_add(&f->slabs, (uint32_t)-1);
-    if (!s->keep_empty)
-        loam_slab__leaf_trim(s, base);
-}
+/* ---- slabs ---- */
 
 bool loam_slab__reclaim(loam_slabs *s)
 {
@@ -484,7 +271,7 @@ static bool slab_try(loam_cache *c, slab_place *at)
     slab_desc *d = slab_find_word(f, &word);
     if (d != NULL) {
         loam_slab__verify(f, d, word);
-        *at = (slab_place){d, slab_take(f, d, word)};
+        *at = (slab_place){d, loam_slab__take(f, d, word)};
     }
     loam_slab__leave(c->slabs, &hold);
     return d != NULL;
@@ -504,7 +291,7 @@ static bool slab_get(loam_cache *c, slab_place *at)
         if (slab_try(c, at))
             return true;
     }
-    return slab_new(c, at);
+    return loam_slab__build(c, at);
 }
 
 /* What others keep may be enough for a slab, or the slot: here, then on other processors. */

@@ -348,6 +348,12 @@ static inline void slab_large_give_out(slab_desc *d, const void *owner, size_t s
     (void)loam_atomic_byte_cas(&d->large, now, out);
 }
 
+/* Every mode but hardened keeps something of a block, or writes into it. */
+static inline bool slab_dresses(const loam_slabs *s)
+{
+    return (s->modes & ~(unsigned)LOAM_SLAB_HARDENED) != 0;
+}
+
 /* Freed objects of a cache with a constructor keep their contents. */
 static inline bool slab_poisons(const loam_cache *c)
 {

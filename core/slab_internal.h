@@ -15,6 +15,8 @@ bool loam_slab__refill(loam_cache *c, void **object);
 /* This processor's front has a current word with a free slot, any; false: every slab is full, or it
  * has none of its own. */
 bool loam_slab__next_word(loam_cache *c);
+/* [own] Takes a slot of a slab of which this word has one. */
+unsigned loam_slab__take(slab_front *f, slab_desc *d, uint64_t *word);
 /* The general allocation: refills, modes, trace. align: 0 for the cache's own. */
 void *loam_slab__alloc(loam_cache *c, size_t size, size_t align, const void *site);
 /* The general free, by a block of this owner or cache (the other is NULL). */
@@ -28,8 +30,6 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot);
 slab_desc *loam_slab__emptied(slab_desc *d);
 /* [own] A bit of this word was set: lists and the current word are right again; as emptied. */
 slab_desc *loam_slab__settled(slab_desc *d, uint64_t *word);
-/* Gives back a slab that is off its list and dead. */
-void loam_slab__release(slab_desc *d);
 /* Waiting blocks, kept slabs, unused leaves and line frames go; true when something went. Other
  * processors are asked for theirs. */
 bool loam_slab__reclaim(loam_slabs *s);
@@ -160,6 +160,13 @@ typedef struct slab_visit {
 bool loam_slab__visit(loam_slabs *s, slab_visit *v);
 /* Ends a walk early. */
 void loam_slab__visit_end(loam_slabs *s, slab_visit *v);
+
+/* ---- slab_build.c ---- */
+
+/* A new slab, and its first slot, which so nobody else can take; false: no memory. */
+bool loam_slab__build(loam_cache *c, slab_place *at);
+/* Gives back a slab that is off its list and dead. */
+void loam_slab__release(slab_desc *d);
 
 /* ---- slab_meta.c ---- */
 

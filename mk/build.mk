@@ -75,9 +75,10 @@ build/$(1)/obj/%.o: %.c build/$(1)/flags | build/packages/$($(1)_GROUP)
 	    $($(1)_CFLAGS) $$(if $$(filter $(SUITES),$$<),-O0) \
 	    $(or $($(1)_INCLUDE),$(HOST_INCLUDE)) -Itest -MMD -MP -c $$< -o $$@
 
-build/$(1)/libcore.a: $(call objects,$(1),$(LIB_SRC) $(or $($(1)_PORT_SRC),$(PORT_SRC)))
+build/$(1)/libcore.a: $(call objects,$(1),$(LIB_SRC) $(or $($(1)_PORT_SRC),$(PORT_SRC))) \
+    core/sources.list
 	$$(call say,AR $(1),$$@)
-	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+	$$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rules,$(v))))
 
