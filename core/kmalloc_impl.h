@@ -52,8 +52,8 @@ static inline unsigned kmalloc_class(size_t size)
     return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
 }
 
-/* Does realloc leave a block of `old` bytes where it is? While more than half of its room is used, or
- * it does not become smaller, or no class is. */
+/* Does realloc leave a block of `old` bytes where it is? While more than half of its room is used,
+ * or it does not become smaller, or no class is. */
 static inline bool kmalloc_stays(size_t room, size_t old, size_t size)
 {
     return size <= room && (size > room / 2 || size >= old || room == KMALLOC_STEP);

@@ -50,7 +50,7 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     loam_slabs *s = c->slabs;
     size_t bytes = slab_word_bytes(c);
     unsigned n = slab_word_count(c);
-    slab_head *head = bytes != 0 ? meta : slab_inner_head(d);
+    slab_head *head = meta != NULL && bytes != 0 ? meta : slab_inner_head(d);
     *head = (slab_head){loam_mask64(n), 0, 0};
     d->words = (uint64_t *)(void *)(head + 1);
     for (unsigned i = 0; i < n; i++) /* no order: nothing of it is out */
