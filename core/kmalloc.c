@@ -296,6 +296,14 @@ void *loam_kmalloc_realloc(loam_kmalloc *k, void *p, size_t size)
     return loam_kmalloc__realloc(k, p, size, __builtin_return_address(0));
 }
 
+void loam_kmalloc__empty(loam_kmalloc *k, const void *p, const void *site)
+{
+    slab_place at;
+    if (slab_has_seals(k->slabs) && loam_slab__find(k->slabs, p, k, NULL, &at) == SLAB_FINE &&
+        at.desc->kind == SLAB_SLOTS)
+        loam_slab__redress(k->slabs, &at, 0, site);
+}
+
 /* ---- views ---- */
 
 static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)

@@ -162,7 +162,7 @@ void loam_slab__describe(const slab_place *at, loam_report *r)
         return; /* freed twice at once: it went meanwhile */
     const slab_info *info = slab_info_of(d, at->slot);
     slab_block b = loam_slab__block(d, at->slot);
-    bool known = slab_has_seals(c->slabs) && b.whole && b.out && b.size != 0;
+    bool known = slab_has_seals(c->slabs) && b.whole && b.out;
     r->name = c->name;
     r->size = known ? b.size : c->size;
     if (info != NULL && info->size != 0) {

@@ -83,10 +83,14 @@ static uint64_t mode_seal(const mode_area *a)
 }
 
 /* no order: the free bit, or what is told, comes behind it. */
-static void mode_set_seal(const loam_slabs *s, const mode_area *a)
+static void mode_set_seal(const mode_area *a, uint64_t seal)
 {
-    loam_atomic_poke64((uint64_t *)(void *)(a->base + a->len),
-                       seal_of(s->magic, a->size, (size_t)(a->block - a->base)));
+    loam_atomic_poke64((uint64_t *)(void *)(a->base + a->len), seal);
+}
+
+static uint64_t mode_seal_of(const loam_slabs *s, const mode_area *a)
+{
+    return seal_of_out(s->magic, a->size, (size_t)(a->block - a->base));
 }
 
 slab_block loam_slab__block(const slab_desc *d, unsigned slot)
@@ -99,7 +103,7 @@ slab_block loam_slab__block(const slab_desc *d, unsigned slot)
         return b;
     seal_words says = seal_read(c->slabs->magic, mode_seal(&a));
     b.whole = says.whole && says.pad < a.len && says.size <= a.len - says.pad;
-    b.out = !says.whole || says.size != 0;
+    b.out = !says.whole || says.out;
     b.at += b.whole ? says.pad : 0;
     b.size = b.whole ? says.size : c->size;
     return b;
@@ -201,7 +205,7 @@ static void mode_begin(const loam_slabs *s, const slab_place *at, const mode_are
     if (!slab_has_seals(s))
         return;
     ((uint64_t *)(void *)a->base)[-1] = s->magic;
-    mode_set_seal(s, a);
+    mode_set_seal(a, seal_of(s->magic, 0, 0));
 }
 
 bool loam_slab__take_virgin(const slab_desc *d, unsigned slot)
@@ -236,7 +240,7 @@ void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, c
         *info = (slab_info){site, (uint32_t)size, 0};
     if (slab_has_seals(s)) {
         guard_write(s, &a);
-        mode_set_seal(s, &a);
+        mode_set_seal(&a, mode_seal_of(s, &a));
     }
     /* with zero_free it reads 0 already */
     if (mode_is(s, LOAM_SLAB_ZERO) && !mode_is(s, LOAM_SLAB_ZERO_FREE) && c->ctor == NULL)
@@ -247,15 +251,12 @@ void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, c
 /* The seal says from now on that no block is there; false: it did so already. */
 static bool mode_claim(const loam_slabs *s, const mode_area *a)
 {
-    size_t pad = (size_t)(a->block - a->base);
     uint32_t *half = (uint32_t *)(void *)(a->base + a->len);
-    uint32_t out = (uint32_t)seal_of(s->magic, a->size, pad);
-    uint32_t none = (uint32_t)seal_of(s->magic, 0, pad);
-    const mode_area empty = {a->base, a->block, 0, a->len};
+    uint64_t none = seal_of(s->magic, 0, (size_t)(a->block - a->base));
     /* pairs with the cas in mode_claim, swift_claim of another free */
-    if (!loam_atomic_cas(half, out, none))
+    if (!loam_atomic_cas(half, (uint32_t)mode_seal_of(s, a), (uint32_t)none))
         return false;
-    mode_set_seal(s, &empty);
+    mode_set_seal(a, none);
     return true;
 }
 
@@ -294,7 +295,7 @@ static void redress_slot(const loam_slabs *s, const slab_place *at, const mode_a
     if (!slab_has_seals(s))
         return;
     redress_rest(s, at->desc, a, old);
-    mode_set_seal(s, a);
+    mode_set_seal(a, mode_seal_of(s, a));
 }
 
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site)

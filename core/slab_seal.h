@@ -9,24 +9,35 @@
  *                 before                          '------------- room ------------>'
  *
  * The seal is the magic word with the block's size and pad in it, twice; or with no size, when the
- * block is not out. Whoever changes one byte of it makes the two differ. The first byte behind the
+ * block is not out, and with a mark beside it, when it is out and has no bytes. Whoever changes one
+ * byte of it makes the two differ. The first byte behind the
  * largest block of a class is one of a copy, so that it is no size by itself.
  */
 #include "slab_internal.h"
 
 enum {
-    SEAL_SIZE = 16, /* size << 16 | pad / 8, in either half */
-    SEAL_SLACK = 32 /* bytes of magic behind a block, if there are so many */
+    SEAL_SIZE = 16,      /* size << 16 | pad / 8, in either half */
+    SEAL_EMPTY = 0x8000, /* a block of 0 bytes is out */
+    SEAL_SLACK = 32      /* bytes of magic behind a block, if there are so many */
 };
 
+/* Of a block that has bytes, or, with size 0, of none. */
 static inline uint64_t seal_of(uint64_t magic, size_t size, size_t pad)
 {
     uint64_t says = (uint64_t)size << SEAL_SIZE | pad >> 3;
     return magic ^ (says << 32 | says);
 }
 
+/* Of any block that is out. */
+static inline uint64_t seal_of_out(uint64_t magic, size_t size, size_t pad)
+{
+    uint64_t empty = size == 0 ? SEAL_EMPTY : 0;
+    return seal_of(magic, size, pad) ^ (empty << 32 | empty);
+}
+
 typedef struct seal_words {
     bool whole; /* false: somebody wrote there */
+    bool out;   /* where it is whole: a block is there */
     size_t size, pad;
 } seal_words;
 
@@ -34,9 +45,9 @@ typedef struct seal_words {
 static inline seal_words seal_read(uint64_t magic, uint64_t seal)
 {
     uint64_t x = seal ^ magic;
-    uint32_t says = (uint32_t)x, twice = (uint32_t)(x >> 32);
-    bool whole = says == twice || says == (twice & 0xffff);
-    return (seal_words){whole, says >> SEAL_SIZE, (size_t)(says & 0xffff) << 3};
+    uint32_t says = (uint32_t)x, twice = (uint32_t)(x >> 32), pad = says & (SEAL_EMPTY - 1);
+    bool whole = says == twice || says == (twice & (SEAL_EMPTY - 1));
+    return (seal_words){whole, says != pad, says >> SEAL_SIZE, (size_t)pad << 3};
 }
 
 /* Bits in which [p, p + n) is not as it should be; both are multiples of 8. */

@@ -152,7 +152,7 @@ static bool swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, s
     uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
     seal_words says = seal_read(magic, *seal); /* of one that was aligned its pad is left */
     bool zero = room > SWIFT_SHORT ? swift_reads_zero(p, room) : swift_all(p, room) == 0;
-    if (!says.whole || says.size != 0 || *before != magic || !zero)
+    if (!says.whole || says.out || *before != magic || !zero)
         return false;
     swift_slack_put(magic, p, pad + size, room);
     words_fill(p + pad - swift_lead(pad), swift_lead(pad), magic);

@@ -63,6 +63,14 @@ LOAM_INLINE bool swift_alloc(size_t size, void **p)
     return true;
 }
 
+/* Every block has an address of its own, so it was one of a byte. */
+static LOAM_NOINLINE void become_empty(const void *p, const void *caller)
+{
+    process_range *r = process_is_watched() ? NULL : process_range_of(p);
+    if (r != NULL)
+        loam_kmalloc__empty(r->kmalloc, p, caller);
+}
+
 static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
 {
     void *p;
@@ -70,6 +78,8 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
         return p;
     int before = errno;
     p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
+    if (size == 0 && p != NULL)
+        become_empty(p, caller);
     if (p != NULL)
         process_tick(&loam__process.range[0]);
     errno = p != NULL ? before : ENOMEM;
@@ -371,6 +381,12 @@ void free_for(void *p, const void *caller)
 
 /* ---- giving back, by those who say how large the block is ---- */
 
+/* Is p a block of the range, and where? */
+static bool place_of(const process_range *r, const void *p, slab_place *at)
+{
+    return loam_slab__find(r->slabs, p, r->kmalloc, NULL, at) == SLAB_FINE;
+}
+
 /* Where the size that was asked for is known it is that one; else none that is larger than what may
  * be used. What is no block is told by its free. */
 static bool sized_is_wrong(const void *p, size_t size)
@@ -406,7 +422,7 @@ static void refuse_out(const void *p, const char *what, const char *given, size_
     loam_report report = {
         .name = r == NULL ? "huge" : NULL, .size = huge_size(p), .caller = caller};
     slab_place at;
-    if (r != NULL && loam_slab__find(r->slabs, p, r->kmalloc, NULL, &at) == SLAB_FINE)
+    if (r != NULL && place_of(r, p, &at))
         loam_slab__describe(&at, &report);
     refuse_given(p, what, given, value, report);
 }
@@ -481,12 +497,11 @@ PRELOAD_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 
 size_t process_usable(const void *p)
 {
-    process_range *r = process_range_of(p);
+    const process_range *r = process_range_of(p);
     slab_place at;
     if (r == NULL)
         return huge_size(p);
-    bool out = loam_slab__find(r->slabs, p, r->kmalloc, NULL, &at) == SLAB_FINE;
-    return out ? loam_slab__usable(&at) : 0;
+    return place_of(r, p, &at) ? loam_slab__usable(&at) : 0;
 }
 
 size_t process_size(const void *p, const void *caller)
@@ -529,8 +544,9 @@ static void *resize(void *p, size_t size, const void *caller)
         if (q != NULL)
             return q;
     }
+    slab_place at;
     size_t old = process_size(p, caller);
-    if (old == 0)
+    if (old == 0 && (r == NULL || !place_of(r, p, &at))) /* not a block without bytes */
         return NULL;
     void *q = r == NULL && size >= process_huge_from() ? huge_realloc(p, size) : NULL;
     bool must = r == NULL && size >= PROCESS_HUGE; /* a copy would want as much again */

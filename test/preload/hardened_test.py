@@ -25,6 +25,7 @@ PEERS = ["jemalloc", "mimalloc", "tcmalloc"]
 PROGRAM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,16 @@ int main(int argc, char **argv)
         p[at] = 1;
         for (int i = 0; i < 20000; i++)
             free(malloc(size));
+    } else if (is(w, "grown")) { /* of 0 bytes, then of more and more */
+        p = malloc(0);
+        sum = (long)malloc_usable_size(p);
+        for (size_t n = 1; n < size; memset(p, 1, n), n = n * 5 + 3)
+            if ((p = realloc(n % 2 ? p : malloc(0), n)) == NULL)
+                return 1;
+        for (int i = 0; i < 2000; i++)
+            free(i % 3 ? calloc(0, 8) : aligned_alloc(1u << i % 18, 0));
+        free(p);
+        printf("%ld\n", sum);
     } else if (is(w, "zero")) {
         memset(p = malloc(size), 0xff, size);
         free(p);
@@ -220,6 +231,13 @@ def writes(tap, program):
         result = run([program, "late", str(size), str(size // 2)], "hardened")
         tap.check(stopped(result, f"S10 .*{cache}"),
                   f"hardened: {size} bytes, written after free: stopped", [str(result)])
+    for conf in ("hardened", "guard"):
+        for word in ("write", "kept"):
+            result = run([program, word, "0", "0"], conf)
+            tap.check(stopped(result, "S9 .*after the block"),
+                      f"{conf}: 0 bytes, one {word}: stopped", [str(result)])
+        result = run([program, "grown", str(9 << 20)], conf)
+        tap.check(result == (0, "0\n", ""), f"{conf}: 0 bytes, grown: goes on", [str(result)])
     for size in (24, 100, 4000, 20000, 60000):
         result = run([program, "zero", str(size)], "hardened")
         tap.check(result[:2] == (0, "0\n"), f"hardened: {size} bytes read 0 when freed",

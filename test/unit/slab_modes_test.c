@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* slab_modes_test.c - modes, traces and rules, each by an example that needs it. What ends in a
  * panic is shown by test/model/slab_damage.c. */
+#include "../../core/kmalloc_impl.h"
 #include "../../core/slab_seal.h"
 #include "slab_ground.h"
 
@@ -105,6 +106,27 @@ static void guard_seal_of_free(tap *t)
     GROUND_BREAKS(t, p[-1], 0, "S9");
     uint64_t *seal = (uint64_t *)(void *)(p + 112);
     GROUND_BREAKS(t, *seal, seal_of(ground.slabs->magic, 100, 0), "S9");
+}
+
+/* A block without bytes is out, has magic from its first byte on, and may grow. */
+static void guard_of_none(tap *t)
+{
+    static const char *const modes[] = {"guard,shift=14", "guard,poison,shift=14",
+                                        "guard,zero_free,quarantine=8K,random,shift=14"};
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+        ground_start(t, 256, modes[i]);
+        unsigned char *p = get(t, 1);
+        loam_kmalloc__empty(ground.k, p, NULL);
+        TAP_EQ(t, loam_kmalloc_size(ground.k, p), 0);
+        TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+        GROUND_BREAKS(t, p[0], 0, "S9");
+        TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 9) == p);
+        p[8] = 1;
+        loam_kmalloc__empty(ground.k, p, NULL);
+        put(t, p);
+        GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free",
+                       i < 2 ? "free" : "quarantined");
+    }
 }
 
 static void guard_moves_with_realloc(tap *t)
@@ -539,6 +561,7 @@ static const tap_case cases[] = {
     {"slab_guard: between the classes and a slab: large blocks, each its own", guard_between},
     {"slab_guard: a seal changed: S9, S11", guard_seal},
     {"slab_guard: a seal of a freed block changed: S9", guard_seal_of_free},
+    {"slab_guard: a block of 0 bytes: none may be written", guard_of_none},
     {"slab_guard: realloc in place: the magic moves along", guard_moves_with_realloc},
     {"slab_poison: written while free: S10", poison_is_checked},
     {"slab_quarantine: a full one: the oldest leaves first", quarantine_waits},
