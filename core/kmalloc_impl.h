@@ -41,8 +41,8 @@ loam_err loam_kmalloc__free(loam_kmalloc *k, void *p, const void *caller);
 size_t loam_kmalloc__size(loam_kmalloc *k, const void *p, const void *caller);
 void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *site);
 /* A new block with the old one's first bytes, the old one freed; NULL: no memory, nothing done. */
-/* With guard a block that its holder just got is one of 0 bytes, out as before: no byte of it may be
- * written. A large one stays as it is. */
+/* With guard a block that its holder just got is one of 0 bytes, out as before: none of them may
+ * be written. A large one stays as it is. */
 void loam_kmalloc__empty(loam_kmalloc *k, const void *p, const void *site);
 void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site);
 
