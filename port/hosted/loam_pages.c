@@ -61,9 +61,17 @@ loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool h
         if (len < least)
             len = least;
     }
+    pages->huge = huge;
     if (huge)
         madvise(pages->base, len, MADV_HUGEPAGE); /* where the system knows of it */
     return LOAM_OK;
+}
+
+static loam_err pages_ready(const loam_pages *pages, void *at, size_t len)
+{
+    bool refused = pages->refuse_from != 0 && pages->asked >= pages->refuse_from;
+    bool ready = !refused && (len == 0 || mprotect(at, len, PROT_READ | PROT_WRITE) == 0);
+    return ready ? LOAM_OK : LOAM_ENOMEM;
 }
 
 loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
@@ -73,12 +81,9 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
     if (bytes > left)
         return LOAM_EFULL;
     size_t step = (size_t)loam_align_up(bytes, LOAM_PAGES_STEP);
-    if (pages->refuse_from != 0 && pages->asked >= pages->refuse_from)
-        return LOAM_ENOMEM;
-    if (step != 0 && mprotect(pages->base + pages->ready, step, PROT_READ | PROT_WRITE) != 0)
-        return LOAM_ENOMEM;
-    pages->ready += step;
-    return LOAM_OK;
+    loam_err err = pages_ready(pages, pages->base + pages->ready, step);
+    pages->ready += err == LOAM_OK ? step : 0;
+    return err;
 }
 
 bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
@@ -90,8 +95,6 @@ bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
            madvise((void *)from, to - from, MADV_DONTNEED) == 0 && to - from == len;
 }
 
-#ifdef MREMAP_DONTUNMAP /* since Linux 5.7: the addresses stay where they are, without memory */
-
 /* After a refusal that came too late: are the addresses still mapped, or can they be again? */
 static bool pages_are_there(void *at, size_t len)
 {
@@ -101,6 +104,27 @@ static bool pages_are_there(void *at, size_t len)
         munmap(again, len);
     return again == at || (again == MAP_FAILED && errno == EEXIST);
 }
+
+/* Locked memory is not advised: it stays, as what replaces it would not be locked. */
+loam_pages_closed loam_pages_close(const loam_pages *pages, void *at, size_t len)
+{
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    if (!loam_pages_give_back(pages, at, len))
+        return LOAM_PAGES_OPEN;
+    if (mmap(at, len, PROT_NONE, flags, -1, 0) != at)
+        return pages_are_there(at, len) ? LOAM_PAGES_OPEN : LOAM_PAGES_GONE;
+    if (pages->huge)
+        madvise(at, len, MADV_HUGEPAGE); /* as its neighbours */
+    return LOAM_PAGES_CLOSED;
+}
+
+loam_err loam_pages_open(loam_pages *pages, void *at, size_t len)
+{
+    pages->asked++;
+    return pages_ready(pages, at, len);
+}
+
+#ifdef MREMAP_DONTUNMAP /* since Linux 5.7: the addresses stay where they are, without memory */
 
 loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
 {

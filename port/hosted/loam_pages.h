@@ -36,6 +36,7 @@ typedef struct loam_pages {
     uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
     void *map;            /* with what belongs to the range beside it */
     size_t mapped;
+    bool huge; /* large pages are asked for under all of it */
 } loam_pages;
 
 /* Reserves addresses: `want` bytes, or a quarter less, and again, ... down to `least`, but never
@@ -60,6 +61,25 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes);
  *   cost        a system call
  */
 bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len);
+
+typedef enum loam_pages_closed {
+    LOAM_PAGES_CLOSED, /* nobody can touch them, and the system has promised nothing for them */
+    LOAM_PAGES_OPEN,   /* they stay as they are, but that they may read 0: locked memory, no room
+                        * for mappings, or the bytes are no whole pages that are ready */
+    LOAM_PAGES_GONE    /* nothing can be reached there any more, nor be mapped */
+} loam_pages_closed;
+
+/* Gives whole pages that are ready back to the system, with its promise of memory for them:
+ * reserved addresses, until they are opened.
+ *   cost        two system calls
+ */
+loam_pages_closed loam_pages_close(const loam_pages *pages, void *at, size_t len);
+
+/* Makes closed pages ready again; they read 0.
+ *   returns     LOAM_OK; LOAM_ENOMEM as loam_pages_grow, and counted with its calls
+ *   cost        a system call
+ */
+loam_err loam_pages_open(loam_pages *pages, void *at, size_t len);
 
 typedef enum loam_pages_moved {
     LOAM_PAGES_MOVED,   /* what was at `from` is at `to`; there it reads 0 now */

@@ -52,7 +52,7 @@ uint64_t process_give_back(process_range *r)
              at = loam_zone_next_free(r->zone, order, BACK_MOST, loam_pfn_of(at.v + 1)))
             back += back_run(r, at, order);
     }
-    return back;
+    return back + (promise_close(r) ? 1 : 0);
 }
 
 enum { TICKS_A_LOOK = 64 /* calls between two looks at the clock */ };

@@ -25,6 +25,12 @@ static void add_zone(process_sums *s, loam_zone *zone)
         s->free_blocks += z.blocks[order];
 }
 
+static void add_range(process_sums *s, const process_range *r)
+{
+    add_zone(s, r->zone);
+    s->ready -= (uint64_t)loam_atomic_peek(&r->closed) * LOAM_PAGES_STEP; /* no order: a figure */
+}
+
 static void add_blocks(process_sums *s, loam_kmalloc *k)
 {
     loam_kmalloc_stats b;
@@ -46,7 +52,7 @@ process_sums process_sums_now(void)
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++) {
         s.reserved += loam__process.range[i].pages.len;
-        add_zone(&s, loam__process.range[i].zone);
+        add_range(&s, &loam__process.range[i]);
         add_blocks(&s, loam__process.range[i].kmalloc);
     }
     huge_sums(&s.huge, &s.huge_blocks, &s.huge_peak);
@@ -142,7 +148,7 @@ static void json_ranges(process_out *out)
     for (uint32_t i = 0; i < n; i++) {
         const process_range *r = &loam__process.range[i];
         process_sums s = {0};
-        add_zone(&s, r->zone);
+        add_range(&s, r);
         add_blocks(&s, r->kmalloc);
         out_fmt(out, "%s{\"base\":%U,\"reserved\":%U,\"ready\":%U,", i == 0 ? "" : ",",
                 (uint64_t)(uintptr_t)r->pages.base, (uint64_t)r->pages.len, s.ready);

@@ -28,7 +28,8 @@ enum {
     PROCESS_ALIGN = 16, /* of every block */
     /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
     PROCESS_CPUS = 63,
-    PROCESS_NOBODY = PROCESS_CPUS
+    PROCESS_NOBODY = PROCESS_CPUS,
+    PROCESS_UNITS = 8192 /* of 2 MiB, of which a range remembers whether they are closed */
 };
 
 _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobody");
@@ -57,6 +58,8 @@ typedef struct process_range {
     loam_zone *own;       /* its zone; NULL: there were no addresses for it */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
+    uint32_t closed;                        /* [atomic] units, changed under the lock: promise.c */
+    uint32_t is_closed[PROCESS_UNITS / 32]; /* [lock] a bit for each */
 } process_range;
 
 /* Its first page is read-only but while a range is added: a stray write does not turn malloc to
@@ -252,6 +255,17 @@ uint64_t process_give_back(process_range *r);
 /* The same when LOAM_CONF's trim_ms have gone by since the last time; for the slow paths of free,
  * with no lock held. */
 void process_tick(process_range *r);
+
+/* ---- promise.c ---- */
+
+/* Closes what is free in units of 2 MiB, where promises of memory count; was there any? The second:
+ * in every range, with what the slabs can spare. With no lock held. */
+bool promise_close(process_range *r);
+bool promise_close_all(void);
+/* The range's lock is held. Are there closed units for a block of this order? Opens them; false:
+ * there are none, or the system refuses. */
+bool promise_has(const process_range *r, unsigned order);
+bool promise_open(process_range *r, unsigned order);
 
 /* ---- bring.c ---- */
 

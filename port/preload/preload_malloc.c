@@ -550,6 +550,8 @@ static void *resize(void *p, size_t size, const void *caller)
         return NULL;
     void *q = r == NULL && size >= process_huge_from() ? huge_realloc(p, size) : NULL;
     bool must = r == NULL && size >= PROCESS_HUGE; /* a copy would want as much again */
+    if (q == NULL && must && promise_close_all())
+        q = huge_realloc(p, size);
     return q != NULL || must ? q : move(p, old, size, caller);
 }
 

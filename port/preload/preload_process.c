@@ -70,7 +70,8 @@ static loam_err range_grow(process_range *r, loam_zone *zone, unsigned order)
     size_t least = range_missing(pages, order), more = pages->ready / GROW_SHARE;
     more = more > GROW_MOST ? GROW_MOST : more;
     more = more < least ? least : more;
-    loam_err err = range_ready(pages, zone, more);
+    bool opened = zone == r->zone && promise_open(r, order);
+    loam_err err = opened ? LOAM_OK : range_ready(pages, zone, more);
     if (err != LOAM_OK && more > least)
         err = range_ready(pages, zone, least);
     if (err == LOAM_OK)
@@ -278,7 +279,8 @@ bool process_start(void)
 static bool range_has_room(process_range *r, unsigned order)
 {
     loam_irq irq = loam_lock_acquire(&r->lock);
-    bool room = range_missing(&r->pages, order) <= r->pages.len - r->pages.ready &&
+    bool room = (range_missing(&r->pages, order) <= r->pages.len - r->pages.ready ||
+                 promise_has(r, order)) &&
                 (r->own == NULL || r->own_pages.ready < r->own_pages.len);
     loam_lock_release(&r->lock, irq);
     return room;
@@ -378,8 +380,10 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller)
     bool must = size >= PROCESS_HUGE || align >= PROCESS_HUGE;
     void *alone = must || size >= process_huge_from() ? huge_alloc(size, align) : NULL;
     if (alone != NULL || must)
-        return alone;
+        return alone != NULL || !promise_close_all() ? alone : huge_alloc(size, align);
     void *p = every_range(&(wish){size, align, zero, caller});
+    if (p == NULL && huge_drop_kept(true))
+        p = every_range(&(wish){size, align, zero, caller});
     /* addresses that are too few for a range are enough for a block */
     return p != NULL || size < LAST_RESORT ? p : huge_alloc(size, align);
 }

@@ -34,6 +34,18 @@ static bool resident(void *at)
     return mincore(at, 4096, &in) == 0 && (in & 1) != 0;
 }
 
+/* Can the system read there? */
+static bool readable(const void *at)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    bool can = write(ends[1], at, 1) == 1;
+    close(ends[0]);
+    close(ends[1]);
+    return can;
+}
+
 static void arguments(tap *t)
 {
     TAP_EQ(t, loam_pages_reserve(&pages, MIB, 0, false), LOAM_EINVAL);
@@ -83,6 +95,32 @@ static void gives_back(tap *t)
     TAP_CHECK(t, !loam_pages_give_back(&pages, pages.base + 5, 10));
     TAP_CHECK(t, loam_pages_give_back(&pages, pages.base, 4096));
     TAP_EQ(t, pages.base[4 * MIB - 4096], 9);
+    loam_pages_release(&pages);
+}
+
+static void closes(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, true), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 6 * MIB), LOAM_OK);
+    pages.base[2 * MIB - 1] = pages.base[2 * MIB] = pages.base[4 * MIB] = 9;
+    unsigned char *at = pages.base + 2 * MIB;
+    TAP_EQ(t, loam_pages_close(&pages, at, 2 * MIB), LOAM_PAGES_CLOSED);
+    TAP_CHECK(t, !readable(at) && readable(at - 1) && readable(at + 2 * MIB));
+    TAP_EQ(t, pages.base[2 * MIB - 1] + pages.base[4 * MIB], 18);
+    TAP_EQ(t, loam_pages_close(&pages, pages.base + 6 * MIB, 2 * MIB), LOAM_PAGES_OPEN);
+    TAP_EQ(t, loam_pages_close(&pages, pages.base + 1, 4096), LOAM_PAGES_OPEN);
+    pages.refuse_from = pages.asked + 1;
+    TAP_EQ(t, loam_pages_open(&pages, at, 2 * MIB), LOAM_ENOMEM);
+    pages.refuse_from = 0;
+    TAP_EQ(t, loam_pages_open(&pages, at, 2 * MIB), LOAM_OK);
+    TAP_EQ(t, at[0], 0);
+    at[0] = at[2 * MIB - 1] = 1;
+#if !defined(__SANITIZE_ADDRESS__) /* its mlock does nothing */
+    if (mlock(at, 4096) == 0) {    /* what is locked stays */
+        TAP_EQ(t, loam_pages_close(&pages, at, 2 * MIB), LOAM_PAGES_OPEN);
+        TAP_EQ(t, at[0], 1);
+    }
+#endif
     loam_pages_release(&pages);
 }
 
@@ -189,6 +227,7 @@ static const tap_case cases[] = {
     {"hosted_pages: grows in steps to the end, reads 0", grows},
     {"hosted_pages: gives whole pages back, and no others", gives_back},
     {"hosted_pages: moves memory, and leaves none behind", moves},
+    {"hosted_pages: closed: nobody touches it; opened again: reads 0", closes},
     {"hosted_pages: told to refuse: refuses", refuses},
     {"hosted_pages: limits of the system", limits},
 };
