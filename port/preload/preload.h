@@ -28,8 +28,7 @@ enum {
     PROCESS_ALIGN = 16, /* of every block */
     /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
     PROCESS_CPUS = 63,
-    PROCESS_NOBODY = PROCESS_CPUS,
-    PROCESS_UNITS = 8192 /* of 2 MiB, of which a range remembers whether they are closed */
+    PROCESS_NOBODY = PROCESS_CPUS
 };
 
 _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobody");
@@ -58,8 +57,7 @@ typedef struct process_range {
     loam_zone *own;       /* its zone; NULL: there were no addresses for it */
     loam_slabs *slabs;
     loam_kmalloc *kmalloc;
-    uint32_t closed;                        /* [atomic] units, changed under the lock: promise.c */
-    uint32_t is_closed[PROCESS_UNITS / 32]; /* [lock] a bit for each */
+    uint32_t closed; /* [atomic] units, changed under the lock (promise.c) */
 } process_range;
 
 /* Its first page is read-only but while a range is added: a stray write does not turn malloc to

@@ -70,7 +70,8 @@ static loam_err range_grow(process_range *r, loam_zone *zone, unsigned order)
     size_t least = range_missing(pages, order), more = pages->ready / GROW_SHARE;
     more = more > GROW_MOST ? GROW_MOST : more;
     more = more < least ? least : more;
-    bool opened = zone == r->zone && promise_open(r, order);
+    bool some = zone == r->zone && loam_atomic_peek(&r->closed) != 0; /* no order: the lock's */
+    bool opened = some && promise_open(r, order);
     loam_err err = opened ? LOAM_OK : range_ready(pages, zone, more);
     if (err != LOAM_OK && more > least)
         err = range_ready(pages, zone, least);

@@ -29,7 +29,8 @@
 enum {
     UNIT_ORDER = 9, /* of LOAM_PAGES_STEP */
     UNIT_MOST = 18, /* order at which free blocks are cut */
-    UNIT_FRAMES = 1 << UNIT_ORDER
+    UNIT_FRAMES = 1 << UNIT_ORDER,
+    UNITS = 8192 /* of each range */
 };
 
 _Static_assert((size_t)UNIT_FRAMES << LOAM_PAGE_SHIFT == LOAM_PAGES_STEP, "a unit is a step");
@@ -62,6 +63,9 @@ static bool promise_counts(void)
            promise_is_strict();
 }
 
+/* [lock] of the range: a bit for each unit. Apart, as few processes touch them. */
+static uint32_t closed[PROCESS_RANGES][UNITS / 32];
+
 /* ---- units; the range's lock is held ---- */
 
 static unsigned char *unit_at(const process_range *r, size_t unit)
@@ -76,20 +80,19 @@ static loam_pfn unit_pfn(const process_range *r, size_t unit)
 
 static bool unit_is_closed(const process_range *r, size_t unit)
 {
-    return unit < PROCESS_UNITS && (r->is_closed[unit / 32] >> unit % 32 & 1) != 0;
+    return unit < UNITS && (closed[r - loam__process.range][unit / 32] >> unit % 32 & 1) != 0;
 }
 
 static void unit_flip(process_range *r, size_t unit)
 {
-    r->is_closed[unit / 32] ^= 1U << unit % 32;
+    closed[r - loam__process.range][unit / 32] ^= 1U << unit % 32;
     (void)loam_atomic_add(&r->closed, unit_is_closed(r, unit) ? 1 : 0U - 1); /* no order: a count */
 }
 
 static bool unit_close(process_range *r, size_t unit)
 {
     loam_pfn pfn = unit_pfn(r, unit);
-    if (unit >= PROCESS_UNITS ||
-        loam_zone_alloc_at(r->zone, pfn, UNIT_FRAMES, LOAM_ZONE_ATOMIC) != LOAM_OK)
+    if (unit >= UNITS || loam_zone_alloc_at(r->zone, pfn, UNIT_FRAMES, LOAM_ZONE_ATOMIC) != LOAM_OK)
         return false; /* somebody has it by now */
     loam_pages_closed done = loam_pages_close(&r->pages, unit_at(r, unit), LOAM_PAGES_STEP);
     if (done == LOAM_PAGES_OPEN)
@@ -119,32 +122,32 @@ static size_t unit_count(unsigned order)
 }
 
 /* The first of closed units that make a block of this order, at a multiple of its size;
- * PROCESS_UNITS: there are none. */
+ * UNITS: there are none. */
 static size_t unit_find(const process_range *r, unsigned order)
 {
     size_t want = unit_count(order), run = 0;
     size_t skew = (uintptr_t)r->pages.base / LOAM_PAGES_STEP;
     if (loam_atomic_peek(&r->closed) < want) /* no order: it changes under the lock */
-        return PROCESS_UNITS;
-    for (size_t unit = 0; unit < PROCESS_UNITS; unit++) {
+        return UNITS;
+    for (size_t unit = 0; unit < UNITS; unit++) {
         bool goes_on = run != 0 || (skew + unit) % want == 0;
         run = goes_on && unit_is_closed(r, unit) ? run + 1 : 0;
         if (run == want)
             return unit + 1 - want;
     }
-    return PROCESS_UNITS;
+    return UNITS;
 }
 
 /* ---- the calls ---- */
 
 bool promise_has(const process_range *r, unsigned order)
 {
-    return unit_find(r, order) != PROCESS_UNITS;
+    return unit_find(r, order) != UNITS;
 }
 
 bool promise_open(process_range *r, unsigned order)
 {
-    size_t unit = unit_find(r, order), n = unit == PROCESS_UNITS ? 0 : unit_count(order);
+    size_t unit = unit_find(r, order), n = unit == UNITS ? 0 : unit_count(order);
     bool opened = n != 0;
     for (size_t i = 0; i < n && opened; i++)
         opened = unit_open(r, unit + i);
