@@ -171,10 +171,25 @@ static void guard_verify(const slab_place *at, const loam_slabs *s)
 
 /* ---- free slots ---- */
 
+/* Of whole pages. */
+static bool poison_differs(const loam_slabs *s, const unsigned char *p, size_t len)
+{
+    uint64_t word = slab_poison_word(s);
+    return word == 0 ? !LOAM_PORT_READS_ZERO(p, len) : words_differ(p, len, word) != 0;
+}
+
+static void poison_pages(const loam_slabs *s, unsigned char *p, size_t len)
+{
+    if (slab_poison_byte(s) == 0)
+        LOAM_PORT_CLEAR(p, len);
+    else
+        __builtin_memset(p, slab_poison_byte(s), len);
+}
+
 bool loam_slab__poison_fault(const loam_slabs *s, const slab_desc *d, unsigned slot)
 {
     if (d->kind == SLAB_LARGE)
-        return words_differ(d->base, slab_large_bytes(d), slab_poison_word(s)) != 0;
+        return poison_differs(s, d->base, slab_large_bytes(d));
     mode_area a = mode_room(d, slot);
     return slab_poisons(slab_cache_of(d)) && words_differ(a.base, a.len, slab_poison_word(s)) != 0;
 }
@@ -362,7 +377,7 @@ bool loam_slab__large_undress(loam_slabs *s, slab_desc *d, const void *p)
         return false;
     guard_verify(&at, s);
     if (mode_is(s, LOAM_SLAB_POISON))
-        __builtin_memset(d->base, slab_poison_byte(s), slab_large_bytes(d));
+        poison_pages(s, d->base, slab_large_bytes(d));
     if (!loam_slab__quarantine_put(s, d))
         loam_slab__large_release(s, d);
     return true;

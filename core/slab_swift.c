@@ -30,7 +30,7 @@
  *        into which a block came back last. Virgin slots are taken singly, when there is no other.
  *
  *        How many bytes there are no branch asks up to SWIFT_SHORT, and behind that one a turn of
- *        eight pairs: of sizes that change a predictor learns nothing.
+ *        128, by what the port has for it: of sizes that change a predictor learns nothing.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
  * LOCKS  None: interrupts off. The front is the processor's own.
@@ -47,50 +47,14 @@ const unsigned char loam_slab__swift_last[2 * SWIFT_PAIR] = {
 
 /* ---- blocks that are longer ---- */
 
-enum { SWIFT_TURN = 8 * SWIFT_PAIR }; /* bytes that are looked at, or cleared, with one branch */
-
-LOAM_INLINE void swift_or_turn(swift_pair *all, const unsigned char *p)
-{
-    *all |= ((*swift_at(p, 0) | *swift_at(p, 16)) | (*swift_at(p, 32) | *swift_at(p, 48))) |
-            ((*swift_at(p, 64) | *swift_at(p, 80)) | (*swift_at(p, 96) | *swift_at(p, 112)));
-}
-
-/* A room that is not short; the last turn meets the one before. */
-SWIFT_INLINE bool swift_reads_zero(const unsigned char *p, size_t room)
-{
-    const unsigned char *last = p + room - SWIFT_TURN;
-    swift_pair all = {0, 0};
-    swift_or_turn(&all, last);
-    for (; p < last; p += SWIFT_TURN)
-        swift_or_turn(&all, p);
-    return (all[0] | all[1]) == 0;
-}
-
-/* From any address. */
-LOAM_INLINE void swift_clear_turn(unsigned char *p)
-{
-    swift_any_pair *v = (swift_any_pair *)(void *)p;
-    const swift_any_pair zero = {0, 0};
-    v[0] = zero;
-    v[1] = zero;
-    v[2] = zero;
-    v[3] = zero;
-    v[4] = zero;
-    v[5] = zero;
-    v[6] = zero;
-    v[7] = zero;
-}
+_Static_assert((int)LOAM_WIDE_LEAST == (int)SWIFT_SHORT, "a room that is not short is long");
 
 LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
 {
-    if (LOAM_UNLIKELY(len < SWIFT_TURN)) {
+    if (LOAM_UNLIKELY(len < LOAM_WIDE_LEAST))
         __builtin_memset(p, 0, len);
-        return;
-    }
-    unsigned char *last = p + len - SWIFT_TURN;
-    for (; p < last; p += SWIFT_TURN)
-        swift_clear_turn(p);
-    swift_clear_turn(last);
+    else
+        LOAM_PORT_CLEAR(p, len);
 }
 
 /* A pair of a block's slack, from a byte of the slack on, or up to the end of the room where there
@@ -133,7 +97,7 @@ _Static_assert(SEAL_SLACK == 2 * SWIFT_PAIR, "the slack is two pairs");
 static bool swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size)
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
-    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) || !swift_reads_zero(p, room))
+    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) || !LOAM_PORT_READS_ZERO(p, room))
         return false;
     swift_slack_put(magic, p, size, room);
     *seal = seal_of(magic, size, 0);
@@ -151,7 +115,7 @@ static bool swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, s
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
     seal_words says = seal_read(magic, *seal); /* of one that was aligned its pad is left */
-    bool zero = room > SWIFT_SHORT ? swift_reads_zero(p, room) : swift_all(p, room) == 0;
+    bool zero = room > SWIFT_SHORT ? LOAM_PORT_READS_ZERO(p, room) : swift_all(p, room) == 0;
     if (!says.whole || says.out || *before != magic || !zero)
         return false;
     swift_slack_put(magic, p, pad + size, room);
@@ -455,5 +419,5 @@ bool loam_slab__swift_is_clean(const loam_slabs *s, const slab_desc *d, unsigned
     const uint64_t *seal = (const uint64_t *)(const void *)(p + room);
     uint64_t before = ((const uint64_t *)(const void *)p)[-1];
     return ((*seal ^ s->magic) | (before ^ s->magic)) == 0 &&
-           (room > SWIFT_SHORT ? swift_reads_zero(p, room) : swift_all(p, room) == 0);
+           (room > SWIFT_SHORT ? LOAM_PORT_READS_ZERO(p, room) : swift_all(p, room) == 0);
 }

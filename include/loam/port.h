@@ -19,6 +19,8 @@
  *                                   what it guards (port_lock.h), for ports that check holders
  *   LOAM_PORT_NOTE_...              may be left out: what those who watch memory are told
  *                                   (port_notes.h)
+ *   LOAM_PORT_READS_ZERO, LOAM_PORT_CLEAR
+ *                                   may be left out: long runs of zeros (port_wide.h)
  *   loam_port_relax()               a hint inside a waiting loop
  *   loam_port_ticks()               uint64_t, a counter that never goes back; its rate is the
  *                                   port's
@@ -49,6 +51,7 @@
 #include "loam_port.h"
 
 #include "loam/port_notes.h"
+#include "loam/port_wide.h"
 
 #ifndef LOAM_LOCK_OF
 #define LOAM_LOCK_OF(rank) LOAM_LOCK_INIT

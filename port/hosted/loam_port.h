@@ -141,4 +141,13 @@ static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
 
 uint64_t loam_port_ticks(void); /* nanoseconds since an arbitrary start */
 
+#if defined(__x86_64__)
+#define LOAM_PORT_READS_ZERO(p, len) loam_hosted_reads_zero((p), (len))
+#define LOAM_PORT_CLEAR(p, len)      loam_hosted_clear((p), (len))
+#define LOAM_PORT_WIDE_START()       loam_wide_start()
+void loam_wide_start(void); /* some tens of microseconds in a virtual machine */
+bool loam_hosted_reads_zero(const void *p, size_t len);
+void loam_hosted_clear(void *p, size_t len);
+#endif
+
 #endif

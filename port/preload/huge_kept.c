@@ -177,33 +177,6 @@ static size_t kept_run(const kept_pages *k, size_t from)
     return i;
 }
 
-typedef uint64_t __attribute__((vector_size(16), may_alias)) kept_pair;
-
-enum { KEPT_TURN = 8 /* pairs that are looked at with one branch: 128 bytes */ };
-
-/* Bytes of a page, from its first on, that read 0, turn by turn. */
-static size_t kept_zeros(const unsigned char *page)
-{
-    const kept_pair *v = (const kept_pair *)(const void *)page;
-    for (size_t i = 0; i < LOAM_PAGE_SIZE / sizeof(*v); i += KEPT_TURN) {
-        kept_pair a = v[i] | v[i + 1] | v[i + 2] | v[i + 3];
-        kept_pair b = v[i + 4] | v[i + 5] | v[i + 6] | v[i + 7];
-        a |= b;
-        if ((a[0] | a[1]) != 0)
-            return i * sizeof(*v);
-    }
-    return LOAM_PAGE_SIZE;
-}
-
-/* What reads 0 is read only: a block that was touched at its ends stays clean in the caches. */
-static void kept_clear(unsigned char *p, size_t pages)
-{
-    for (; pages > 0; pages--, p += LOAM_PAGE_SIZE) {
-        size_t zeros = kept_zeros(p);
-        __builtin_memset(p + zeros, 0, LOAM_PAGE_SIZE - zeros);
-    }
-}
-
 /* What is not there may lie on disk: it goes. In many short runs everything does. */
 static void kept_clean(uintptr_t at, size_t len)
 {
@@ -214,11 +187,11 @@ static void kept_clean(uintptr_t at, size_t len)
         unsigned char *p = k.base + (i << LOAM_PAGE_SHIFT);
         end = kept_run(&k, i);
         if ((k.in[i] & 1) != 0)
-            kept_clear(p, end - i);
+            LOAM_PORT_CLEAR(p, (end - i) << LOAM_PAGE_SHIFT);
         else if (++gone > KEPT_RUNS)
             end = k.count;
         if ((k.in[i] & 1) == 0 && madvise(p, (end - i) << LOAM_PAGE_SHIFT, MADV_DONTNEED) != 0)
-            kept_clear(p, end - i); /* locked in memory */
+            LOAM_PORT_CLEAR(p, (end - i) << LOAM_PAGE_SHIFT); /* locked in memory */
     }
 }
 
@@ -227,9 +200,12 @@ static bool kept_is_clean(uintptr_t at, size_t len)
     kept_pages k;
     bool clean = true;
     kept_ask(&k, at, len);
-    for (size_t i = 0; i < k.count && clean; i++)
+    for (size_t i = 0, end; i < k.count && clean; i = end) {
+        const unsigned char *p = k.base + (i << LOAM_PAGE_SHIFT);
+        end = kept_run(&k, i);
         if ((k.in[i] & 1) != 0)
-            clean = kept_zeros(k.base + (i << LOAM_PAGE_SHIFT)) == LOAM_PAGE_SIZE;
+            clean = LOAM_PORT_READS_ZERO(p, (end - i) << LOAM_PAGE_SHIFT);
+    }
     return clean;
 }
 
@@ -282,7 +258,7 @@ static bool kept_reopen(const kept_slot *k, huge_block *b)
     if (k->held > open &&
         (!much || madvise((void *)(end - k->held), k->held - open, MADV_DONTNEED) != 0))
         b->held = k->held;
-    __builtin_memset((void *)(end - old), 0, old);
+    LOAM_PORT_CLEAR((void *)(end - old), old);
     return true;
 }
 

@@ -256,6 +256,8 @@ static void process_configure(void)
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
     self->slabs.keep_large = 4 * MIB;
     conf_read();
+    if (self->slabs.modes != 0 || loam__conf.guard_pages)
+        LOAM_PORT_WIDE_START();
     atend_prepare();
     watch_prepare();
 }
