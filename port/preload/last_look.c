@@ -13,7 +13,9 @@
  *        came from inside of malloc, may hold one itself: then there is no look.
  * COST   O(slots); some 50 instructions and a line or two of memory for each that is out.
  * FROM   -
- * NOT    Free blocks: these are looked at when they are used again.
+ * NOT    Free blocks: these are looked at when they are used again. Blocks of the ranges in the
+ *        child of a process that had threads: one of these may have had a block in hand that was
+ *        out, and without its magic yet.
  */
 #define _GNU_SOURCE
 #include "../../core/kmalloc_impl.h"
@@ -96,7 +98,7 @@ void last_look_at(loam_kmalloc *k)
 void last_look(void)
 {
     uint32_t n = loam_atomic_load(&loam__process.ranges);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n && !threads_left_behind(); i++)
         last_look_at(loam__process.range[i].kmalloc);
     if (loam__conf.last_look)
         huge_last_look();

@@ -288,6 +288,8 @@ void heaps_thaw(void);
 void thread_begin(void);
 /* Numbers that a fork has left without a thread. */
 uint32_t threads_abandoned(void);
+/* Is this the child of a process that had threads, which may have been inside of malloc? */
+bool threads_left_behind(void);
 static inline bool thread_has_begun(void)
 {
     return loam_port_cpu() < PROCESS_CPUS;

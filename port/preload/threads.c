@@ -42,6 +42,7 @@ static struct {
     uint64_t taken[WORDS]; /* [lock] numbers of threads */
     uint32_t count;        /* [atomic] of them, written with the lock held */
     uint32_t abandoned;    /* [lock] of them, those whose threads a fork has left behind */
+    bool left_behind;      /* [init] of a child, while it is alone */
     pthread_key_t key;     /* [init] any value, 0 too */
     bool has_key;          /* [init] */
     pthread_once_t once;
@@ -231,7 +232,13 @@ static void fork_child(void)
     for (unsigned i = 0; i < WORDS; i++)
         others += loam_popcount64(threads.taken[i]);
     threads.abandoned = others - (others != 0 && thread_has_begun());
+    threads.left_behind = true;
     fork_end(thaw_child, _IO_list_resetlock);
+}
+
+bool threads_left_behind(void)
+{
+    return threads.left_behind;
 }
 
 uint32_t threads_abandoned(void)

@@ -267,6 +267,48 @@ int main(void)
 }
 """
 
+# Children of a process whose threads are inside of malloc end as a program does.
+EXITS = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int done;
+static void *churn(void *arg)
+{
+    char *block[64] = {NULL};
+    for (unsigned i = 0, s = 1; !done; i++) {
+        s = s * 1103515245U + 12345U;
+        free(block[i % 64]);
+        block[i % 64] = malloc((s >> 8) % (i % 4 == 0 ? 200000 : 600) + 1);
+    }
+    return arg;
+}
+int main(void)
+{
+    pthread_t thread[3];
+    int failed = 0;
+    for (int i = 0; i < 3; i++)
+        pthread_create(&thread[i], NULL, churn, NULL);
+    for (int i = 0; i < 120; i++) {
+        int status = 1;
+        pid_t pid = fork();
+        if (pid == 0) {
+            free(malloc(100));
+            exit(0);
+        }
+        waitpid(pid, &status, 0);
+        failed += status != 0;
+    }
+    done = 1;
+    for (int i = 0; i < 3; i++)
+        pthread_join(thread[i], NULL);
+    printf("%d\n", failed);
+    return 0;
+}
+"""
+
 HANDLERS = r"""
 #include <cstdio>
 #include <exception>
@@ -473,6 +515,12 @@ def others(tap, folder):
     done = run([program])
     tap.check(done.stdout == "0\n" and done.returncode == 0, "posix_spawn, vfork beside threads",
               [done.stdout, done.stderr])
+    program, _ = build(folder, "exits", EXITS, "-pthread")
+    for conf in ("hardened", "guard,poison,owner"):
+        done = run([program], conf)
+        tap.check((done.returncode, done.stdout, done.stderr) == (0, "0\n", ""),
+                  f"{conf}: children of a process with threads end as others do",
+                  [done.stdout, done.stderr])
     program, _ = build(folder, "mappings", MAPPINGS)
     done = run([program])
     tap.check(done.returncode == 7 or done.stdout == "1 1\n",
