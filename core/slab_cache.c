@@ -6,11 +6,15 @@
  * MODEL  A layer is one block of frames: the struct, the table of leaves, the quarantine's ring.
  *        Caches are runs of metadata lines, on one list in order of creation.
  *
- *            [loam_slabs | leaf[] | cpu[] | kept[] | ring]   caches -> 16 -> 32 -> ... -> named
- *             <------- from the zone, for good ----->           a few lines each
+ *            [worn | loam_slabs | leaf[] | kept[] | cpu[] | ring]   caches -> 16 -> 32 -> ... named
+ *             <------------ from the zone, for good ----------->    a few lines each
+ *
+ *        What is worn, and kept, counts backwards: what a process with one thread and few blocks
+ *        uses of the four tables lies on two pages.
  *
  *        The window is what of the linear map belongs to the zones, from the multiple of a leaf's
- *        span below it.
+ *        span below it. With config.part leaf[] is written to the end of the first frame, and the
+ *        window ends there until loam_slabs_extend: 7 pages of 8 that small processes never touch.
  *
  * RULES  S8 of slab_check.c.
  * LOCKS  slab_lock while the list of caches changes. Views pin the slab that they show.
@@ -22,7 +26,11 @@
 
 /* ---- the layer ---- */
 
-enum { LAYER_LEAVES = 0x3ffffff }; /* so that an index of a slab, and 1 more, have 32 bits */
+enum {
+    LAYER_LEAVES = 0x3ffffff, /* so that an index of a slab, and 1 more, have 32 bits */
+    LAYER_WORN = 256,         /* bytes of the table of what is worn, on the struct's page */
+    LAYER_PART = (LOAM_PAGE_SIZE - LAYER_WORN - offsetof(loam_slabs, leaf)) / sizeof(uintptr_t)
+};
 
 /* By RAM: what a slab that is hardly used would waste. */
 static unsigned layer_shift(const loam_slab_config *config, const loam_zone *zone)
@@ -103,7 +111,10 @@ static void layer_set_window(loam_slabs *s, const loam_zone_config *z, uint64_t 
     uintptr_t skew = layer_skew(z);
     s->align_max = skew & (0 - skew);
     s->base = (uintptr_t)lo + skew;
-    s->len = (uintptr_t)(hi - lo);
+    s->whole = (uintptr_t)(hi - lo);
+    s->len = (uintptr_t)s->leaves << s->shift << SLAB_LEAF_BITS;
+    if (s->len > s->whole || s->leaves == s->all_leaves)
+        s->len = s->whole;
     s->first_frame = lo >> LOAM_PAGE_SHIFT;
 }
 
@@ -133,31 +144,57 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     loam_slabs_set_trace(s, config->trace);
 }
 
-/* What follows the struct: the leaves' table, the processors, what is kept, the ring. */
-static void layer_set_tables(loam_slabs *s, unsigned char *nothing, const loam_slab_config *config)
+/* Entries of leaf[] from here on lead to the leaf of nothing. */
+static void layer_set_leaves(loam_slabs *s, uint32_t from, uint32_t end)
 {
+    for (uintptr_t i = from; i < end; i++)
+        s->leaf[i] = s->no_leaf - i * SLAB_LEAF * SLAB_LINE;
+}
+
+/* Where the parts of a layer lie, in bytes from its first frame on. */
+typedef struct layer_plan {
+    uint64_t leaves, self, cpu, ring, bytes;
+} layer_plan;
+
+/* At so many bytes of a page or, where a frame costs memory in any case, at the next line. */
+static uint64_t layer_place(const loam_slab_config *config, uint64_t at, uint64_t within)
+{
+    if (!config->fresh)
+        return loam_align_up(at, SLAB_LINE);
+    return at <= within ? within : loam_align_up(at - within, LOAM_PAGE_SIZE) + within;
+}
+
+static layer_plan layer_plan_of(uint64_t leaves, const loam_slab_config *config)
+{
+    bool many = LOAM_PORT_MAX_CPUS > 1 && config->ncpus > 1;
+    uint64_t worn = config->fresh ? leaves * (SLAB_LEAF / 8) : 0;
+    uint64_t kept = layer_kept_frames(config) != 0 ? (config->ncpus + 1) * sizeof(slab_kept) : 0;
+    layer_plan plan = {.leaves = leaves, .self = layer_place(config, worn, LAYER_WORN)};
+    uint64_t at = plan.self + sizeof(loam_slabs) + leaves * sizeof(uintptr_t);
+    plan.cpu = layer_place(config, at + kept, sizeof(slab_kept));
+    plan.ring = plan.cpu + (many ? config->ncpus * sizeof(slab_cpu) : 0);
+    plan.bytes = plan.ring + layer_ring_cap(config) * sizeof(void *);
+    return plan;
+}
+
+/* What lies around the struct: the leaves' table, the processors, what is kept, the ring. */
+static void layer_set_tables(loam_slabs *s, const layer_plan *plan, unsigned char *nothing,
+                             const loam_slab_config *config)
+{
+    unsigned char *cpu = (unsigned char *)s - plan->self + plan->cpu;
     loam_slab__leaf_clear(s, nothing, config->fresh);
     s->no_leaf = (uintptr_t)nothing;
-    for (uintptr_t i = 0; i < s->leaves; i++)
-        s->leaf[i] = s->no_leaf - i * SLAB_LEAF * SLAB_LINE;
-    unsigned char *at = (unsigned char *)(s->leaf + s->leaves);
+    layer_set_leaves(s, 0, s->leaves);
     if (slab_is_many(s)) {
-        at += (0 - (uintptr_t)at) & (SLAB_LINE - 1);
-        s->cpu = (slab_cpu *)(void *)at;
+        s->cpu = (slab_cpu *)(void *)cpu;
         if (!config->fresh)
             __builtin_memset(s->cpu, 0, s->ncpus * sizeof(slab_cpu));
-        at += s->ncpus * sizeof(slab_cpu);
     }
-    if (layer_kept_frames(config) != 0) {
-        at += (0 - (uintptr_t)at) & (SLAB_LINE - 1);
-        loam_slab__kept_start(s, at, config->fresh);
-        at += (s->ncpus + 1) * sizeof(slab_kept);
-    }
-    if (config->fresh) {
-        s->worn = (uint32_t *)(void *)at;
-        at += (size_t)s->leaves * (SLAB_LEAF / 8);
-    }
-    s->ring = (slab_ring){.block = (void **)(void *)at,
+    if (layer_kept_frames(config) != 0)
+        loam_slab__kept_start(s, cpu, config->fresh);
+    if (config->fresh)
+        s->worn = (uint32_t *)(void *)s - 1;
+    s->ring = (slab_ring){.block = (void **)(void *)(cpu - plan->cpu + plan->ring),
                           .cap = layer_ring_cap(config),
                           .limit = config->quarantine_bytes};
 }
@@ -178,14 +215,8 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
 {
     unsigned char *mem, *nothing;
     bool many = LOAM_PORT_MAX_CPUS > 1 && config->ncpus > 1;
-    uint64_t bytes = sizeof(loam_slabs) + leaves * sizeof(uintptr_t) +
-                     layer_ring_cap(config) * sizeof(void *) +
-                     (many ? config->ncpus * sizeof(slab_cpu) + SLAB_LINE : 0);
-    if (layer_kept_frames(config) != 0)
-        bytes += (config->ncpus + 1) * sizeof(slab_kept) + SLAB_LINE;
-    if (config->fresh)
-        bytes += leaves * (SLAB_LEAF / 8);
-    uint64_t npages = (bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
+    layer_plan plan = layer_plan_of(leaves, config);
+    uint64_t npages = (plan.bytes + LOAM_PAGE_SIZE - 1) >> LOAM_PAGE_SHIFT;
     loam_pfn pfn = layer_frames(zone, npages, &mem);
     loam_pfn leaf = mem != NULL ? layer_frames(zone, many ? 2 : 1, &nothing) : LOAM_NO_FRAME;
     if (mem == NULL || loam_pfn_is_none(leaf) || nothing == NULL) {
@@ -195,12 +226,14 @@ static loam_slabs *layer_alloc(loam_zone *zone, uint64_t leaves, const loam_slab
             loam_zone_free_slab(zone, pfn);
         return NULL;
     }
-    loam_slabs *s = (loam_slabs *)(void *)mem;
+    loam_slabs *s = (loam_slabs *)(void *)(mem + plan.self);
     __builtin_memset(s, 0, sizeof(*s));
-    s->leaves = (uint32_t)leaves;
+    s->leaves = s->all_leaves = (uint32_t)leaves;
+    if (config->part && leaves > LAYER_PART)
+        s->leaves = LAYER_PART;
     s->ncpus = config->ncpus;
     s->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);
-    layer_set_tables(s, nothing, config);
+    layer_set_tables(s, &plan, nothing, config);
     return s;
 }
 
@@ -234,6 +267,25 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
     layer_set_window(s, loam_zone_config_of(zone), lo, hi);
     layer_set_modes(s, config);
     return s;
+}
+
+uintptr_t loam_slabs_reach(const loam_slabs *s)
+{
+    /* pairs with the store in loam_slabs_extend */
+    uintptr_t leaves = loam_atomic_load(&s->leaves), whole = s->base + s->whole;
+    return leaves == s->all_leaves ? whole : s->base + (leaves << s->shift << SLAB_LEAF_BITS);
+}
+
+void loam_slabs_extend(loam_slabs *s)
+{
+    loam_irq irq = slab_lock(s);
+    if (s->leaves != s->all_leaves) {
+        layer_set_leaves(s, s->leaves, s->all_leaves);
+        loam_atomic_store(&s->leaves, s->all_leaves); /* pairs with the load in loam_slabs_reach */
+        /* no order: who has a block behind the old end got it later */
+        loam_atomic_ptr_store((void **)&s->len, (void *)s->whole);
+    }
+    slab_unlock(s, irq);
 }
 
 void loam_slabs_set_trace(loam_slabs *s, loam_trace *trace)

@@ -309,13 +309,14 @@ typedef struct slab_kept {
     uint32_t frames; /* [atomic] of all of them, written with the lock; others read it as a hint */
     uint32_t blocks; /* [kept] the lock above */
     uint32_t hand;   /* [kept] the list from which the next goes, when they are too many */
+    uint32_t begun;  /* [atomic] 1: the part is below kept_end */
     uint64_t lists;  /* [kept] bit i: list i has blocks */
     slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */
 } slab_kept;
 
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
-    uintptr_t len;    /* bytes of the window from there */
+    uintptr_t len;    /* [atomic] bytes of the window from there; grows once, with `leaves` */
     const bool *slow; /* true: every call takes the general path (modes, a trace that is on) */
     uintptr_t mask;   /* slab size - 1 */
     unsigned shift;   /* log2 of the slab size */
@@ -332,7 +333,9 @@ struct loam_slabs {
     slab_front nobody;    /* owns what is no slab; has no key */
     uint64_t none;        /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
-    uint32_t leaves;      /* entries of leaf[] */
+    uint32_t leaves;      /* [atomic] entries of leaf[] that lead somewhere */
+    uint32_t all_leaves;  /* [init] entries that there can be */
+    uintptr_t whole;      /* [init] len, with all of them */
     uintptr_t no_leaf;    /* the leaf of nothing; a real leaf when the window needs only one */
     uintptr_t align_max;  /* alignment on which addresses and frames agree, 0: every one */
     uint64_t rng;         /* [lock] of the random mode: fronts draw their first from it */
@@ -350,10 +353,15 @@ struct loam_slabs {
     loam_list large;
     uint32_t large_count;
     uint64_t refusals, failures;
-    slab_ring ring;       /* [lock] large blocks that wait */
-    uint32_t wait_bytes;  /* [init] bytes of slots that wait for each front, at most */
-    slab_kept *kept;      /* one for each processor and one for all others; NULL: none is kept */
-    uint32_t *worn;       /* [init] bit i [atomic]: piece i is worn, slab_worn.c; NULL: not known */
+    slab_ring ring;      /* [lock] large blocks that wait */
+    uint32_t wait_bytes; /* [init] bytes of slots that wait for each front, at most */
+    /* [init] of processor 0; those of the others, and one for all without a number, lie before it;
+     * NULL: none is kept */
+    slab_kept *kept;
+    /* [init] bit i [atomic]: piece i is worn, slab_worn.c; further words lie before the first; NULL:
+     * not known */
+    uint32_t *worn;
+    uint32_t kept_end;    /* [atomic] parts from here on keep nothing, and never did */
     uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */
     loam_zonelist zones;  /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;

@@ -310,8 +310,8 @@ void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks);
 /* Every processor's lock, for a copy of the whole; and back. */
 void loam_slab__kept_freeze(loam_slabs *s);
 void loam_slab__kept_thaw(loam_slabs *s);
-/* The parts of a layer that keeps, at this place; fresh: it reads 0. */
-void loam_slab__kept_start(loam_slabs *s, void *at, bool fresh);
+/* The parts of a layer that keeps, up to this place; fresh: it reads 0. */
+void loam_slab__kept_start(loam_slabs *s, void *end, bool fresh);
 /* Frames of this processor that are kept. */
 uint64_t loam_slab__kept_mine(const loam_slabs *s);
 /* S17; the descriptors are sound. */

@@ -19,7 +19,8 @@
  * RULES  S17  what is kept is large, waits, is on one list, that of its size; frames and blocks add
  *             up, and are within the limit; nothing else waits
  * LOCKS  One a processor, a leaf: others take it to make the blocks go (shrink, a fork). slab_lock
- *        comes before it, in a fork alone.
+ *        comes before it, in a fork alone. A processor's part counts from its first block on, which
+ *        slab_lock says: the pages of the others are nobody's, and a fork leaves them alone.
  * COST   take, keep: O(1): a lock that nobody else wants, and looks at eight blocks at most.
  * FROM   Bins of freed blocks, as every malloc has them; here they are bounded, and no link lies
  *        in the block.
@@ -108,10 +109,32 @@ static uint32_t kept_parts(const loam_slabs *s)
     return slab_is_many(s) ? s->ncpus + 1 : 1;
 }
 
+/* The parts lie backwards: the first one ends where those of slab_cpu begin. */
+static inline slab_kept *kept_part(const loam_slabs *s, uint32_t i)
+{
+    return s->kept - i;
+}
+
+/* Parts from here on were never used, and read 0. */
+static inline uint32_t kept_end(const loam_slabs *s)
+{
+    return loam_atomic_load(&s->kept_end); /* pairs with the store in kept_begin */
+}
+
+static LOAM_NOINLINE void kept_begin(loam_slabs *s, slab_kept *k)
+{
+    uint32_t end = (uint32_t)(s->kept - k) + 1;
+    loam_irq irq = slab_lock(s);
+    if (end > kept_end(s))
+        loam_atomic_store(&s->kept_end, end); /* pairs with the load in kept_end */
+    slab_unlock(s, irq);
+    loam_atomic_store(&k->begun, 1); /* no order: who misses it says the same again */
+}
+
 static inline slab_kept *kept_mine(const loam_slabs *s)
 {
     unsigned cpu = loam_port_cpu();
-    return &s->kept[!slab_is_many(s) ? 0 : cpu < s->ncpus ? cpu : s->ncpus];
+    return kept_part(s, !slab_is_many(s) ? 0 : cpu < s->ncpus ? cpu : s->ncpus);
 }
 
 static inline loam_irq kept_lock(const loam_slabs *s, slab_kept *k)
@@ -186,6 +209,8 @@ LOAM_INLINE bool kept_keep(loam_slabs *s, slab_desc *d)
     if (npages > most / 2)
         return false;
     slab_kept *k = kept_mine(s);
+    if (LOAM_UNLIKELY(loam_atomic_peek(&k->begun) == 0)) /* no order: as in kept_begin */
+        kept_begin(s, k);
     loam_irq irq = kept_lock(s, k);
     if (LOAM_UNLIKELY(kept_frames(k) > most - npages))
         return kept_push_crowded(s, k, d, irq);
@@ -268,8 +293,8 @@ bool loam_slab__kept_name(loam_slabs *s, slab_desc *d, unsigned char *base)
 bool loam_slab__kept_drop(loam_slabs *s, bool all)
 {
     bool any = false;
-    for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++) {
-        slab_kept *k = &s->kept[i];
+    for (uint32_t i = 0; i < kept_end(s); i++) {
+        slab_kept *k = kept_part(s, i);
         /* no order: what comes later may stay */
         if ((!all && k != kept_mine(s)) || loam_atomic_peek(&k->frames) == 0)
             continue;
@@ -289,8 +314,8 @@ uint64_t loam_slab__kept_mine(const loam_slabs *s)
 void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
 {
     *frames = *blocks = 0;
-    for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++) {
-        slab_kept *k = &s->kept[i];
+    for (uint32_t i = 0; i < kept_end(s); i++) {
+        slab_kept *k = kept_part(s, i);
         if (loam_atomic_peek(&k->frames) == 0) /* no order: others change it meanwhile, anyway */
             continue;
         loam_irq irq = kept_lock(s, k);
@@ -302,25 +327,25 @@ void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
 
 void loam_slab__kept_freeze(loam_slabs *s)
 {
-    for (uint32_t i = 0; s->kept != NULL && i < kept_parts(s); i++)
-        (void)kept_lock(s, &s->kept[i]);
+    for (uint32_t i = 0; i < kept_end(s); i++)
+        (void)kept_lock(s, kept_part(s, i));
 }
 
 void loam_slab__kept_thaw(loam_slabs *s)
 {
     loam_irq irq = loam_port_irq_save(); /* as it was: the layer's lock is held, too */
-    for (uint32_t i = s->kept != NULL ? kept_parts(s) : 0; i-- > 0;)
-        kept_unlock(s, &s->kept[i], irq);
+    for (uint32_t i = kept_end(s); i-- > 0;)
+        kept_unlock(s, kept_part(s, i), irq);
 }
 
-void loam_slab__kept_start(loam_slabs *s, void *at, bool fresh)
+void loam_slab__kept_start(loam_slabs *s, void *end, bool fresh)
 {
-    s->kept = at;
+    s->kept = (slab_kept *)end - 1;
     if (fresh)
         return;
-    __builtin_memset(s->kept, 0, kept_parts(s) * sizeof(slab_kept));
+    __builtin_memset(kept_part(s, kept_parts(s) - 1), 0, kept_parts(s) * sizeof(slab_kept));
     for (uint32_t i = 0; i < kept_parts(s); i++)
-        s->kept[i].lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);
+        kept_part(s, i)->lock = (loam_lock)LOAM_LOCK_OF(LOAM_RANK_OBJECTS);
 }
 
 /* ---- S17 ---- */
@@ -354,7 +379,9 @@ const char *loam_slab__check_kept(const loam_slabs *s)
     uint32_t total = 0;
     uintptr_t index = 0;
     for (uint32_t i = 0; i < kept_parts(s); i++) {
-        const char *bad = kept_check_part(s, &s->kept[i], &total);
+        const char *bad = kept_check_part(s, kept_part(s, i), &total);
+        if (bad == NULL && i >= kept_end(s) && kept_frames(kept_part(s, i)) != 0)
+            bad = "S17 a part that has blocks counts";
         if (bad != NULL)
             return bad;
     }

@@ -37,7 +37,7 @@ static bool worn_word(const loam_slabs *s, worn_span *span, uint32_t **word, uin
     uintptr_t n = span->n < 32 - at ? span->n : 32 - at;
     if (n == 0)
         return false;
-    *word = &s->worn[span->first >> 5];
+    *word = s->worn - (span->first >> 5);
     *bits = (uint32_t)loam_mask64((unsigned)n) << at;
     span->first += n;
     span->n -= n;

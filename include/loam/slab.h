@@ -90,6 +90,9 @@ typedef struct loam_slab_config {
      * they are touched: what belongs to processors that may never come is not written, and is not
      * in memory; nor are large blocks cleared that nobody had. */
     bool fresh;
+    /* The table of leaves begins with what its first frame has room for, some 1.6 GiB of window with
+     * slabs of 64 KiB: frames beyond that come into the zone after loam_slabs_extend alone. */
+    bool part;
     /* With `fresh`: a large block is about to be given out at [va, va + len), whole pages, and some
      * of it nobody had yet. Where memory that is free can move, such comes there, and pages that
      * would be new need not come. NULL: none moves.
@@ -226,6 +229,16 @@ void loam_slabs_serve(loam_slabs *slabs);
  *   cost        O(its slabs)      context   on the processor itself; twice is once
  */
 void loam_slabs_offline(loam_slabs *slabs);
+
+/* Up to which address, exclusive, objects may lie now: with `part` less than the window at first.
+ *   cost        O(1)              context   any
+ */
+uintptr_t loam_slabs_reach(const loam_slabs *slabs);
+
+/* From now on they may lie in all of the window.
+ *   cost        O(window / span of a leaf), once      context   any; two at once are one
+ */
+void loam_slabs_extend(loam_slabs *slabs);
 
 /* It is back, with an empty front. Processors start online. O(caches). */
 void loam_slabs_online(loam_slabs *slabs);

@@ -98,9 +98,11 @@ void last_look_at(loam_kmalloc *k)
 void last_look(void)
 {
     uint32_t n = loam_atomic_load(&loam__process.ranges);
+    bool guarded = (loam__process.slabs.modes & LOAM_SLAB_GUARD) != 0 || loam__conf.guard_pages;
+    if (!loam__conf.last_look || !guarded)
+        return;
     for (uint32_t i = 0; i < n && !threads_left_behind(); i++)
         last_look_at(loam__process.range[i].kmalloc);
-    if (loam__conf.last_look)
-        huge_last_look();
+    huge_last_look();
     heaps_each_kmalloc(last_look_at);
 }

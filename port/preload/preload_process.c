@@ -38,6 +38,20 @@ enum {
 #define GROW_MOST   (32 * MIB)
 #define RANGE_LEAST (16 * MIB)
 #define RANGE_SMALL (512 * MIB)
+#define RANGE_NEAR  (512 * MIB) /* no growth, and no few at once, is so much */
+
+/* ---- pages that are read only ---- */
+
+/* Where the system's pages are larger than these it says no, and they stay as they are. */
+static void process_seal(void *va, size_t len)
+{
+    (void)mprotect(va, len, PROT_READ);
+}
+
+static void process_open(void *va, size_t len)
+{
+    (void)mprotect(va, len, PROT_READ | PROT_WRITE);
+}
 
 /* ---- growth ---- */
 
@@ -49,10 +63,18 @@ static size_t range_missing(const loam_pages *pages, unsigned order)
     return (size_t)(loam_align_up(end, size) + size - end);
 }
 
-static loam_err range_ready(loam_pages *pages, loam_zone *zone, size_t bytes)
+/* Bytes of a zone's addresses that its users can have. */
+static size_t range_reach(const process_range *r, const loam_zone *zone)
+{
+    return zone != r->zone || r->slabs == NULL
+               ? SIZE_MAX
+               : loam_slabs_reach(r->slabs) - (uintptr_t)r->pages.base;
+}
+
+static loam_err range_ready(process_range *r, loam_pages *pages, loam_zone *zone, size_t bytes)
 {
     size_t before = pages->ready, step = (size_t)loam_align_up(bytes, LOAM_PAGES_STEP);
-    if (!limit_change(0, step))
+    if (range_reach(r, zone) < before + step || !limit_change(0, step))
         return LOAM_ENOMEM;
     loam_err err = loam_pages_grow(pages, bytes);
     if (err != LOAM_OK) {
@@ -72,12 +94,28 @@ static loam_err range_grow(process_range *r, loam_zone *zone, unsigned order)
     more = more < least ? least : more;
     bool some = zone == r->zone && loam_atomic_peek(&r->closed) != 0; /* no order: the lock's */
     bool opened = some && promise_open(r, order);
-    loam_err err = opened ? LOAM_OK : range_ready(pages, zone, more);
+    loam_err err = opened ? LOAM_OK : range_ready(r, pages, zone, more);
     if (err != LOAM_OK && more > least)
-        err = range_ready(pages, zone, least);
+        err = range_ready(r, pages, zone, least);
     if (err == LOAM_OK)
         (void)loam_atomic_add(&r->grown, 1); /* pairs with the load in process_grow */
     return err;
+}
+
+/* Before the range is ready to where its blocks may lie. */
+static void process_extend(process_range *r)
+{
+    process *self = &loam__process;
+    if (loam_slabs_reach(r->slabs) - (uintptr_t)r->pages.base >= r->pages.len)
+        return;
+    loam_irq irq = loam_lock_acquire(&self->lock);
+    loam_slabs_extend(r->slabs);
+    if (self->len != 0 && r == &self->range[0]) {
+        process_open(self, LOAM_PAGE_SIZE);
+        self->len = r->slabs->len;
+        process_seal(self, LOAM_PAGE_SIZE);
+    }
+    loam_lock_release(&self->lock, irq);
 }
 
 /* Does what the slabs keep make the block, or much of it? Then it goes before the range grows. */
@@ -104,7 +142,10 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
     bool enough =
         loam_atomic_peek(&r->grown) != seen && loam_zone_free_pages(zone) >> order >= GROW_ENOUGH;
     loam_err err = enough ? LOAM_OK : range_grow(r, zone, order);
+    bool near = range_reach(r, zone) - pages->ready < RANGE_NEAR && zone == r->zone;
     loam_lock_release(&r->lock, irq);
+    if (near)
+        process_extend(r);
     if (err == LOAM_OK)
         return true;
     uint64_t before = loam_zone_free_pages(zone);
@@ -113,19 +154,13 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
     return loam_zone_free_pages(zone) > before;
 }
 
-/* ---- pages that are read only ---- */
-
-/* Where the system's pages are larger than these it says no, and they stay as they are. */
-static void process_seal(void *va, size_t len)
-{
-    (void)mprotect(va, len, PROT_READ);
-}
+/* ---- ranges ---- */
 
 /* Lock held. The process's first page changes. */
 static void process_set_ranges(process *self, uint32_t ranges)
 {
     if (ranges > 1) /* sealed by now */
-        (void)mprotect(self, LOAM_PAGE_SIZE, PROT_READ | PROT_WRITE);
+        process_open(self, LOAM_PAGE_SIZE);
     loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
     const process_range *first = &self->range[0];
     if (!process_is_watched() && (self->slabs.modes == 0 || first->slabs->swift))
@@ -139,8 +174,6 @@ static void process_set_ranges(process *self, uint32_t ranges)
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));
 }
-
-/* ---- ranges ---- */
 
 /* Memory that pages which nobody can touch lie around; NULL: none. */
 static void *range_map_apart(size_t len, size_t page)
@@ -224,6 +257,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
     slabs.meta = r->own;
     slabs.seal = process_seal;
     slabs.fresh = true;
+    slabs.part = true;
     slabs.bring = slabs.modes == 0 ? process_bring : NULL; /* modes know what was where */
     r->slabs = loam_slabs_init(r->zone, &slabs);
     r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;

@@ -177,6 +177,28 @@ static void short_runs(tap *t)
     }
 }
 
+/* The tables of a process reach so far at first; blocks behind that are known, too. */
+static void beyond(tap *t)
+{
+    enum { BLOCKS = 2500 };
+    static unsigned char *block[BLOCKS];
+    uintptr_t least = UINTPTR_MAX, most = 0;
+    if (sizeof(void *) == 4)
+        return;
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        block[i] = alloc(MIB);
+        TAP_CHECK(t, block[i] != NULL && malloc_usable_size(block[i]) == MIB);
+        least = (uintptr_t)block[i] < least ? (uintptr_t)block[i] : least;
+        most = (uintptr_t)block[i] > most ? (uintptr_t)block[i] : most;
+    }
+    TAP_CHECK(t, most - least >= (BLOCKS - 1) * MIB);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        release(block[i]);
+    unsigned char *small = alloc(16);
+    TAP_CHECK(t, small != NULL);
+    release(small);
+}
+
 static const tap_case cases[] = {
     /* first: where huge pages were asked for a word is 2 MiB */
     {"calloc: megabytes: what nobody had is not touched, the rest is cleared", zeros},
@@ -184,6 +206,7 @@ static const tap_case cases[] = {
     {"calloc: after malloc_trim: zeros", zeros_after_trim},
     {"realloc: blocks that grow: old places are used again", growth},
     {"malloc: 20 MiB beside shorter free runs: their memory moves there", short_runs},
+    {"malloc: 2.5 GiB of blocks: found where the tables came later", beyond},
 };
 static const tap_suite suite = {"large_blocks", cases, LOAM_ARRAY_LEN(cases)};
 

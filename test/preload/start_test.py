@@ -18,7 +18,7 @@ LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 THREADS = 8
 
 # Pages beyond what the C library's malloc takes.
-ONE_MOST = 60      # of a process whose only thread took a block of twelve sizes
+ONE_MOST = 50      # of a process whose only thread took a block of twelve sizes
 THREAD_MOST = 16   # of each further thread that did
 FILE_MOST = 44     # of the library's file; more: tools/hot_order.py --write
 PROMISED_MOST = 12 << 20  # bytes that may be written, whether they are or not

@@ -376,9 +376,9 @@ static void rule(tap *t)
     start(t, "shift=14");
     unsigned char *p = frames(t, 140), *small = loam_kmalloc_alloc(ground.k, 64);
     GROUND_BREAKS(t, ground.slabs->worn[0], 0, "S18");
-    GROUND_BREAKS(t, ground.slabs->worn[1], 1, "S18"); /* pieces 33 and 34 of its 35 */
+    GROUND_BREAKS(t, ground.slabs->worn[-1], 1, "S18"); /* pieces 33 and 34 of its 35 */
     TAP_CHECK(t, small == at(140));
-    GROUND_BREAKS(t, ground.slabs->worn[1], 7, "S18"); /* 35 is the slab */
+    GROUND_BREAKS(t, ground.slabs->worn[-1], 7, "S18"); /* 35 is the slab */
     put(t, p);
     put(t, small);
 }
