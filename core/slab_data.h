@@ -187,6 +187,8 @@ typedef struct slab_front {
     uint32_t room;  /* [init] bytes from a block's first one to its seal */
     uint16_t span;  /* [init] bytes of a slab's free words */
     uint16_t slots; /* [init] as in loam_cache */
+    /* [own] slots that were taken singly, since the ring was empty: slab_swift.c */
+    uint16_t picked;
 } slab_front;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
                    offsetof(slab_front, face) == 2 * SLAB_LINE &&

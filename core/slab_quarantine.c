@@ -168,6 +168,7 @@ void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *vict
             loam_list_push(victims, &d->link);
     }
     f->ring_at = to;
+    f->picked = 0;
 }
 
 /* ---- large blocks ---- */

@@ -23,11 +23,13 @@
  *            ring    [ . . | drawn from | keep: nobody gets these | . . ]
  *                      ^ swift_add     ^ swift_spill: oldest        ^ the next that is freed
  *
- *        So a pair changes no free bit. When few slots are left to draw from, those of the current
- *        word that were out before come in at the old end; when they are many, half of them leave
- *        and are free. The ring is the front's, so that all that is in it is the processor's own:
- *        no owner is asked. The current word stays until it has nothing more; then it is the one
- *        into which a block came back last. Virgin slots are taken singly, when there is no other.
+ *        So a pair changes no free bit. A thread's first SWIFT_PICKS slots of a class come singly
+ *        out of the current word: who lives for a few blocks has no ring to fill and to empty. Then,
+ *        when few slots are left to draw from, those of the current word that were out before come
+ *        in at the old end; when they are many, half of them leave and are free. The ring is the
+ *        front's, so that all that is in it is the processor's own: no owner is asked. The current
+ *        word stays until it has nothing more; then it is the one into which a block came back
+ *        last. Virgin slots are taken singly, when there is no other.
  *
  *        How many bytes there are no branch asks up to SWIFT_SHORT, and behind that one a turn of
  *        128, by what the port has for it: of sizes that change a predictor learns nothing.
@@ -341,6 +343,25 @@ static bool swift_fill(loam_cache *c, slab_front *f)
     return f->waiting >= f->ready;
 }
 
+enum { SWIFT_PICKS = 32 }; /* blocks of a class after which the ring is worth to be filled */
+
+/* [own] A slot of the current word that was out before, past the ring; 0: there is none, or the
+ * time has come to fill the ring. */
+static uint64_t swift_pick(loam_cache *c, slab_front *f)
+{
+    if (f->picked >= SWIFT_PICKS || (*f->word == 0 && !loam_slab__next_word(c)))
+        return 0;
+    slab_desc *d = f->slab;
+    uint64_t *word = f->word, left = *word & ~swift_virgins(f, word);
+    if (left == 0)
+        return 0;
+    unsigned at = slab_random_bit(f, left), slot = 64 * (unsigned)(word - d->words) + at;
+    loam_atomic_poke64(word, *word & ~(1ULL << at)); /* no order: see slab_slot_is_free */
+    slab_head_of(d)->used++;
+    f->picked++;
+    return slab_wait_of(d->base + slot * (f->room + SLAB_GUARD_LEAD), slot);
+}
+
 /* [own] A virgin slot of the current word, which has one; it has its bytes. Restores irq. */
 static uint64_t swift_begin(const loam_slabs *s, slab_front *f, loam_irq irq)
 {
@@ -369,6 +390,11 @@ static uint64_t swift_slot(loam_cache *c)
     bool own = c->swift && !slab_is_shared(s, f); /* others write the shared one's */
     if (own && f->waiting >= f->ready)
         return swift_take(s, f, f->waiting, irq);
+    uint64_t slot = own ? swift_pick(c, f) : 0;
+    if (slot != 0) {
+        loam_port_irq_restore(irq);
+        return slot;
+    }
     if (own && swift_fill(c, f))
         return swift_take(s, f, f->waiting, irq);
     if (own && *f->word != 0)
