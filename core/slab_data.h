@@ -360,7 +360,7 @@ struct loam_slabs {
     /* [init] of processor 0; those of the others, and one for all without a number, lie before it;
      * NULL: none is kept */
     slab_kept *kept;
-    /* [init] bit i [atomic]: piece i is worn, slab_worn.c; further words lie before the first; NULL:
+    /* [init] bit i [atomic]: piece i is worn, slab_worn.c; more words lie before the first; NULL:
      * not known */
     uint32_t *worn;
     uint32_t kept_end;    /* [atomic] parts from here on keep nothing, and never did */

@@ -24,7 +24,7 @@
  *                      ^ swift_add     ^ swift_spill: oldest        ^ the next that is freed
  *
  *        So a pair changes no free bit. A thread's first SWIFT_PICKS slots of a class come singly
- *        out of the current word: who lives for a few blocks has no ring to fill and to empty. Then,
+ *        out of the current word: who lives for a few blocks has no ring to fill and empty. Then,
  *        when few slots are left to draw from, those of the current word that were out before come
  *        in at the old end; when they are many, half of them leave and are free. The ring is the
  *        front's, so that all that is in it is the processor's own: no owner is asked. The current

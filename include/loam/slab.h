@@ -90,7 +90,7 @@ typedef struct loam_slab_config {
      * they are touched: what belongs to processors that may never come is not written, and is not
      * in memory; nor are large blocks cleared that nobody had. */
     bool fresh;
-    /* The table of leaves begins with what its first frame has room for, some 1.6 GiB of window with
+    /* The table of leaves begins with what its first frame has room for, 1.6 GiB of window with
      * slabs of 64 KiB: frames beyond that come into the zone after loam_slabs_extend alone. */
     bool part;
     /* With `fresh`: a large block is about to be given out at [va, va + len), whole pages, and some

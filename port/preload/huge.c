@@ -25,6 +25,10 @@ enum { HUGE_FIRST = 256 /* entries of the first table: a few pages of them */ };
 
 enum { HUGE_GONE = 32 /* freed blocks that are remembered, for who frees them once more */ };
 
+/* Blocks between guard pages at a time: each is up to four mappings of the 65,530 that Linux lets a
+ * process have, and one more is the end of any mmap. Those beyond lie in a range, with magic. */
+enum { HUGE_GUARDED = 10000 };
+
 static struct {
     loam_lock lock;
     huge_block *block;          /* [lock] */
@@ -247,10 +251,21 @@ static size_t huge_need(size_t size, size_t align)
     return huge_pages(size) + around + huge_guard();
 }
 
+/* Are there so many guarded blocks that one which a range can hold has to lie there? */
+static bool huge_is_full(size_t size, size_t align)
+{
+    if (huge_guard() == 0 || size >= PROCESS_HUGE || align >= PROCESS_HUGE)
+        return false;
+    loam_irq irq = loam_lock_acquire(&huge.lock);
+    bool full = huge.live >= HUGE_GUARDED;
+    loam_lock_release(&huge.lock, irq);
+    return full;
+}
+
 void *huge_alloc(size_t size, size_t align)
 {
     huge_block b;
-    size_t all = huge_need(size, align);
+    size_t all = huge_is_full(size, align) ? SIZE_MAX : huge_need(size, align);
     bool kept = all != SIZE_MAX && huge_guard() != 0 && align <= LOAM_PAGE_SIZE;
     if (all == SIZE_MAX || ((!kept || !huge_again(size, &b)) && !huge_take(all, size, align, &b)))
         return NULL;

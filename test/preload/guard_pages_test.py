@@ -23,6 +23,7 @@ PROGRAM = r"""
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 enum { PAGE = 4096, KIB = 1024, MIB = 1024 * 1024, BLOCKS = 24 };
 typedef unsigned char byte;
 static byte *volatile p;
@@ -138,6 +139,27 @@ static void models(uint64_t seed, int n)
     for (int i = 0; i < n; i++)
         pthread_join(thread[i], NULL);
 }
+/* More of them at a time than a process may have mappings for; one byte behind the last one. */
+static void many(size_t size, ptrdiff_t at)
+{
+    enum { MANY = 40000, FREED = 300 };
+    static byte *block[MANY];
+    for (int i = 0; i < MANY; i++) {
+        block[i] = malloc(size);
+        if (block[i] == NULL)
+            fail("no memory");
+        block[i][0] = block[i][size - 1] = (byte)i;
+    }
+    block[MANY - 1][at] = (byte)(MANY - 1);
+    for (int i = 0; i < FREED; i++) {
+        byte *b = block[MANY / FREED * i + MANY / FREED - 1];
+        if (b[0] != b[size - 1])
+            fail("a block lost what was in it");
+        free(b);
+    }
+    free(block[MANY - 1]);
+    exit(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+}
 /* ---- single cases ---- */
 static void sparse(void)
 {
@@ -198,6 +220,8 @@ int main(int argc, char **argv)
         free(malloc(size));
     } else if (is(w, "sparse")) {
         sparse();
+    } else if (is(w, "many")) {
+        many(size, at);
     } else if (is(w, "again and again")) {
         for (int i = 0; i < 20; i++)
             free(memset(malloc(size), 1, size));
@@ -244,6 +268,8 @@ CASES = [
     ("written after free", ["late", 400 * K, 5], "S10 .*written after free"),
     ("written after free, where nobody was", ["late", 400 * K, 200 * K], "S10 .*written after"),
     ("3 MiB, written after free", ["late", 3 * M, 5], FAULTS),
+    ("40000 of them at a time", ["many", 130 * K, 5], FINE),
+    ("the last of 40000, behind it", ["many", 130 * K - 3, 130 * K - 3], "S9 .*after the block"),
 ]
 
 
