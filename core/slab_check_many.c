@@ -13,7 +13,8 @@
  *             where no slab is the remote line reads zero
  *        S14  remote bits are of slots, and in words that the summary names
  *        S15  what is gathered is in its place of the table, of slots, and its bytes are counted
- *        S16  a processor that is offline has no slab, nothing gathered, and its stack is closed
+ *        S16  a processor that is offline has nothing gathered, its stack is closed, and unless it
+ *             rests it has no slab
  * LOCKS  Nobody else inside.
  * COST   O(window / slab + words + processors).
  * FROM   -
@@ -143,11 +144,19 @@ static const char *many_gathered(const loam_slabs *s, const slab_cpu *cpu)
     return !any || adds_up ? NULL : "S15 what is gathered counts as held";
 }
 
+static bool many_rests(const loam_slabs *s, uint32_t cpu)
+{
+    uint32_t found = 0, n = loam_atomic_peek(&s->resting); /* no order: nobody else is inside */
+    for (uint32_t i = 0; i < n && i < SLAB_RESTERS; i++)
+        found += s->rester[i] == cpu;
+    return found == 1;
+}
+
 static const char *many_offline(const loam_slabs *s, uint32_t i)
 {
     const slab_cpu *cpu = &s->cpu[i];
-    bool closed = cpu->stack == SLAB_CLOSED;
-    if (closed != cpu->offline)
+    bool closed = cpu->stack == SLAB_CLOSED, rests = many_rests(s, i);
+    if (closed != cpu->offline || (rests && !closed))
         return "S16 the stack of a processor that is offline is closed, and no other";
     if (!cpu->offline)
         return NULL;
@@ -156,9 +165,10 @@ static const char *many_offline(const loam_slabs *s, uint32_t i)
         empty = empty && cpu->entry[n].tag == 0;
     for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         const slab_front *f = slab_own_front(LOAM_CONTAINER_OF(n, loam_cache, link), i);
-        empty = empty && (f == NULL || loam_atomic_peek(&f->slabs) == 0); /* no order: as above */
+        /* no order: as above */
+        empty = empty && (rests || f == NULL || loam_atomic_peek(&f->slabs) == 0);
     }
-    return empty ? NULL : "S16 a processor that is offline has no slab and nothing gathered";
+    return empty ? NULL : "S16 who is offline has nothing gathered, and no slab unless he rests";
 }
 
 const char *loam_slab__check_many(const loam_slabs *s)

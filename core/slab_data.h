@@ -28,6 +28,7 @@ enum {
     SLAB_WORDS = 64,       /* words a slab at most: `any` has a bit for each */
     SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
     SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
+    SLAB_RESTERS = 4,      /* processors that rest at a time */
     SLAB_TURNS = 2,        /* others are asked so often before memory is out */
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
     SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
@@ -324,16 +325,18 @@ struct loam_slabs {
     unsigned shift;   /* log2 of the slab size */
     unsigned modes;
     bool keep_empty;
-    bool lazy;            /* [init] a processor's front comes with its first block */
-    bool swift;           /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
-    uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
-    uint32_t parts;       /* processors with fronts of their own: ncpus, 0 instead of 1 */
-    loam_lock lock;       /* a leaf: nothing else is taken or called while it is held */
-    uint32_t births;      /* [lock] generation of the slab made last */
-    slab_cpu *cpu;        /* one for each processor, NULL with one */
-    bool always;          /* what `slow` points to unless only the trace decides */
-    slab_front nobody;    /* owns what is no slab; has no key */
-    uint64_t none;        /* 0: the current word of a front that has none */
+    bool lazy;        /* [init] a processor's front comes with its first block */
+    bool swift;       /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
+    uint32_t ncpus;   /* 1: no locks, no remote lines, no shared fronts */
+    uint32_t parts;   /* processors with fronts of their own: ncpus, 0 instead of 1 */
+    loam_lock lock;   /* a leaf: nothing else is taken or called while it is held */
+    uint32_t births;  /* [lock] generation of the slab made last */
+    uint32_t resting; /* [atomic] processors that rest, written with the lock; others: a hint */
+    uint32_t rester[SLAB_RESTERS]; /* [lock] which */
+    slab_cpu *cpu;                 /* one for each processor, NULL with one */
+    bool always;                   /* what `slow` points to unless only the trace decides */
+    slab_front nobody;             /* owns what is no slab; has no key */
+    uint64_t none;                 /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
     uint32_t leaves;      /* [atomic] entries of leaf[] that lead somewhere */
     uint32_t all_leaves;  /* [init] entries that there can be */

@@ -20,6 +20,9 @@
  *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
  *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
  *        with free slots, and answers 0. What is out stays where it is.
+ *        Resting: who leaves for one that comes soon, as a thread that ends, leaves its fronts as they
+ *        are, and they are behind the lock as the shared one is, until somebody has the number again;
+ *        others adopt from them, and take over what they free of. Few rest; who would be one more is offline.
  *        Offline: every slab goes to the shared front, an empty one only where that has none; then
  *        the stack is closed, in this order: who finds the stack closed finds the new owner. Frees
  *        that come later take the lock.
@@ -48,19 +51,31 @@ slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold)
     return &c->shared;
 }
 
+/* Is it the shared one, or of a processor that rests? Then it is behind the lock; without that, this
+ * is a hint. */
+static bool front_is_left(const loam_slabs *s, const slab_front *f)
+{
+    /* no order: it closes and opens under the lock */
+    return slab_is_shared(s, f) || loam_atomic_peek(&s->cpu[f->cpu].stack) == SLAB_CLOSED;
+}
+
+static bool front_is_mine(const loam_slabs *s, const slab_front *f)
+{
+    return !slab_is_shared(s, f) && f->cpu == loam_port_cpu() && !s->cpu[f->cpu].offline;
+}
+
 bool loam_slab__own(slab_desc *d, slab_hold *hold)
 {
     *hold = (slab_hold){loam_port_irq_save(), false};
     slab_front *f = slab_owner_of(d);
     loam_slabs *s = f->cache->slabs;
-    bool shared = slab_is_shared(s, f);
-    if (!slab_is_many(s) || (!shared && f->cpu == loam_port_cpu()))
+    if (!slab_is_many(s) || front_is_mine(s, f))
         return true;
     loam_port_irq_restore(hold->irq);
-    if (!shared)
+    if (!front_is_left(s, f))
         return false;
     *hold = (slab_hold){loam_lock_acquire(&s->lock), true};
-    if (slab_is_shared(s, slab_owner_of(d))) /* it changes under the lock alone */
+    if (front_is_left(s, slab_owner_of(d))) /* it changes under the lock alone */
         return true;
     loam_slab__leave(s, hold);
     return false;
@@ -117,7 +132,7 @@ slab_desc *loam_slab__emptied(slab_desc *d)
     slab_front *f = slab_owner_of(d);
     const loam_slabs *s = f->cache->slabs;
     slab_desc *victim = d;
-    if (s->keep_empty && !(slab_is_many(s) && slab_is_shared(s, f))) {
+    if (s->keep_empty && !(slab_is_many(s) && front_is_left(s, f))) {
         victim = f->empty;
         f->empty = d;
         if (victim == NULL || victim == d || slab_head_of(victim)->used != 0)
@@ -169,6 +184,19 @@ bool loam_slab__release_all(loam_list *victims)
     return any;
 }
 
+/* Lock held. The same of the shared front, and of those who rest. */
+static void front_drop_left(loam_cache *c, loam_list *victims)
+{
+    const loam_slabs *s = c->slabs;
+    uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
+    front_drop(&c->shared, victims);
+    for (uint32_t i = 0; i < n; i++) {
+        slab_front *f = slab_own_front(c, s->rester[i]);
+        if (f != NULL)
+            front_drop(f, victims);
+    }
+}
+
 bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
 {
     loam_list victims;
@@ -180,7 +208,7 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
             continue;
         front_drop(slab_front_here(each), &victims);
         if (slab_is_many(s))
-            front_drop(&each->shared, &victims);
+            front_drop_left(each, &victims);
     }
     slab_unlock(s, irq);
     return loam_slab__release_all(&victims);
@@ -208,25 +236,40 @@ static bool front_take(loam_slabs *s, slab_cpu *me)
     return (first | next) != 0;
 }
 
+/* Lock held. A front with free slots behind the lock, for this one; NULL: there is none. */
+static slab_front *front_to_adopt_from(loam_cache *c, const slab_front *f)
+{
+    const loam_slabs *s = c->slabs;
+    if (f != &c->shared && !loam_list_is_empty(&c->shared.partial))
+        return &c->shared;
+    uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
+    for (uint32_t i = 0; i < n; i++) {
+        slab_front *rests = slab_own_front(c, s->rester[i]);
+        if (rests != NULL && !loam_list_is_empty(&rests->partial))
+            return rests;
+    }
+    return NULL;
+}
+
 bool loam_slab__adopt(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
     /* no order: the lock comes before any of them is touched */
-    if (!slab_is_many(s) || loam_atomic_peek(&c->shared.slabs) == 0)
+    if (!slab_is_many(s) ||
+        (loam_atomic_peek(&c->shared.slabs) == 0 && loam_atomic_peek(&s->resting) == 0))
         return false;
     loam_irq irq = slab_lock(s);
-    slab_front *shared = &c->shared, *f = slab_front_here(c);
-    bool found = f != shared && !loam_list_is_empty(&shared->partial);
-    slab_desc *d = found ? LOAM_CONTAINER_OF(shared->partial.next, slab_desc, link) : NULL;
+    slab_front *f = slab_front_here(c), *from = front_to_adopt_from(c, f);
+    slab_desc *d = from != NULL ? LOAM_CONTAINER_OF(from->partial.next, slab_desc, link) : NULL;
     loam_list victims;
     loam_list_init(&victims);
-    if (found)
-        loam_slab__ring_empty(shared, d, &victims);
-    if (found && loam_list_is_empty(&victims)) /* else it was empty but for what waited, and goes */
+    if (from != NULL)
+        loam_slab__ring_empty(from, d, &victims);
+    if (from != NULL && loam_list_is_empty(&victims)) /* else all of it waited, and it goes */
         front_move(d, f);
     slab_unlock(s, irq);
     (void)loam_slab__release_all(&victims);
-    return found;
+    return from != NULL;
 }
 
 void loam_slab__take_over(slab_desc *d)
@@ -361,6 +404,17 @@ bool loam_slab__await(loam_slabs *s, unsigned turn)
 
 /* ---- processors come and go ---- */
 
+/* The stack is closed: what was on it is taken, by the lock, and what is kept goes. */
+static void front_left(loam_slabs *s, slab_cpu *me, uint32_t first)
+{
+    uint32_t taken = me->taken;
+    me->taken = 0;
+    loam_atomic_store(&me->asked, FRONT_CONTENT); /* no order: nobody waits for who is offline */
+    loam_slab__take_stack(s, taken);
+    loam_slab__take_stack(s, first);
+    (void)loam_slab__kept_drop(s, false);
+}
+
 void loam_slabs_offline(loam_slabs *s)
 {
     slab_cpu *me = front_cpu(s);
@@ -387,12 +441,46 @@ void loam_slabs_offline(loam_slabs *s)
     loam_slab__publish_all(s);
     /* Pairs with the load in remote_push: who finds it closed finds the new owners. Pairs with the
      * cas in remote_push: what was pushed before is taken. */
-    uint32_t first = loam_atomic_exchange(&me->stack, SLAB_CLOSED), taken = me->taken;
-    me->taken = 0;
-    loam_atomic_store(&me->asked, FRONT_CONTENT); /* no order: nobody waits for who is offline */
-    loam_slab__take_stack(s, taken);
-    loam_slab__take_stack(s, first);
-    (void)loam_slab__kept_drop(s, false);
+    front_left(s, me, loam_atomic_exchange(&me->stack, SLAB_CLOSED));
+}
+
+bool loam_slabs_rest(loam_slabs *s)
+{
+    slab_cpu *me = front_cpu(s);
+    if (me == NULL)
+        return false;
+    uint32_t first = 0;
+    loam_slab__publish_all(s);
+    loam_irq irq = slab_lock(s);
+    uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
+    bool rests = s->modes == 0 && n < SLAB_RESTERS;
+    if (rests) {
+        me->offline = true;
+        /* Pairs with the load in remote_push: who finds it closed takes the lock. Pairs with the
+         * cas in remote_push: what was pushed before is taken. */
+        first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
+        s->rester[n] = loam_port_cpu();
+        loam_atomic_store(&s->resting, n + 1); /* no order: as above */
+    }
+    slab_unlock(s, irq);
+    if (rests)
+        front_left(s, me, first);
+    else
+        loam_slabs_offline(s);
+    return rests;
+}
+
+/* Lock held. */
+static void front_rests_no_more(loam_slabs *s, uint32_t cpu)
+{
+    uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
+    for (uint32_t i = 0; i < n; i++) {
+        if (s->rester[i] != cpu)
+            continue;
+        s->rester[i] = s->rester[n - 1];
+        loam_atomic_store(&s->resting, n - 1); /* no order: as above */
+        return;
+    }
 }
 
 void loam_slabs_online(loam_slabs *s)
@@ -400,9 +488,10 @@ void loam_slabs_online(loam_slabs *s)
     unsigned cpu = loam_port_cpu();
     if (!slab_is_many(s) || cpu >= s->ncpus || !s->cpu[cpu].offline)
         return;
-    loam_atomic_store(&s->cpu[cpu].stack, 0); /* no order: it owns nothing before the lock */
     loam_irq irq = slab_lock(s);
-    s->cpu[cpu].offline = false; /* its fronts are in their places */
+    front_rests_no_more(s, cpu);
+    loam_atomic_store(&s->cpu[cpu].stack, 0); /* no order: who takes the lock looks again */
+    s->cpu[cpu].offline = false;              /* its fronts are in their places */
     slab_unlock(s, irq);
 }
 

@@ -252,6 +252,8 @@ static bool remote_take_end(loam_slabs *s, slab_desc *d)
     /* no order: only kill asks, which is this processor's, or behind the lock */
     (void)loam_atomic_add(&slab_remote_of(d)->state, (uint32_t)-SLAB_PIN);
     slab_desc *victim = slab_head_of(d)->used == 0 ? loam_slab__emptied(d) : NULL;
+    if (hold.locked && victim == NULL && s->modes == 0) /* nothing of it waits */
+        loam_slab__take_over(d);
     loam_slab__leave(s, &hold);
     if (victim != NULL)
         loam_slab__release(victim);
@@ -277,23 +279,26 @@ static bool remote_push(loam_slabs *s, slab_desc *d, uint32_t cpu)
 {
     uint32_t *stack = &s->cpu[cpu].stack, index = remote_index(s, d);
     for (;;) {
-        uint32_t top = loam_atomic_load(stack); /* pairs with the exchange in loam_slabs_offline */
+        /* pairs with the exchange in loam_slabs_offline, loam_slabs_rest */
+        uint32_t top = loam_atomic_load(stack);
         if (top == SLAB_CLOSED)
             return false;
         slab_remote_of(d)->next = top;
-        /* pairs with the exchange in front_take, loam_slab__take_next, loam_slabs_offline */
+        /* pairs with the exchange in front_take, loam_slab__take_next, loam_slabs_offline,
+         * loam_slabs_rest */
         if (loam_atomic_cas(stack, top, index))
             return true;
     }
 }
 
-/* Brings a queued slab that is on no stack to its owner, who may be the caller. */
+/* Brings a queued slab that is on no stack to its owner, who may be the caller; of an owner who rests
+ * the caller takes it. */
 static void remote_route(loam_slabs *s, slab_desc *d)
 {
     for (;;) {
         uint32_t cpu = slab_owner_of(d)->cpu;
         bool here = cpu == s->ncpus || cpu == loam_port_cpu();
-        if (here ? remote_take(s, d) : remote_push(s, d, cpu))
+        if ((!here && remote_push(s, d, cpu)) || remote_take(s, d))
             return;
     }
 }

@@ -230,6 +230,16 @@ void loam_slabs_serve(loam_slabs *slabs);
  */
 void loam_slabs_offline(loam_slabs *slabs);
 
+/* The same for one who comes again soon: its slabs stay where they are, behind the lock, until it is
+ * online again; others take them when they have none. Nobody has its number until then: a thread
+ * takes another before it calls on. false: it left as above, with modes, or as too many rest.
+ *   cost        O(what it gathered)      context   as above
+ */
+bool loam_slabs_rest(loam_slabs *slabs);
+
+/* It is back, with an empty front, or with what it left there. Processors start online. O(1). */
+void loam_slabs_online(loam_slabs *slabs);
+
 /* Up to which address, exclusive, objects may lie now: with `part` less than the window at first.
  *   cost        O(1)              context   any
  */
@@ -239,9 +249,6 @@ uintptr_t loam_slabs_reach(const loam_slabs *slabs);
  *   cost        O(window / span of a leaf), once      context   any; two at once are one
  */
 void loam_slabs_extend(loam_slabs *slabs);
-
-/* It is back, with an empty front. Processors start online. O(caches). */
-void loam_slabs_online(loam_slabs *slabs);
 
 /* As loam_zone_freeze and loam_zone_thaw, for the layer; before that of its zone, and after. A slab
  * that another processor was about to give a free back to is never given back in the copy. */

@@ -284,8 +284,9 @@ void heaps_thaw(void);
 
 /* ---- threads.c ---- */
 
-/* Gives this thread a processor number if one is left. Costs a comparison from then on. */
-void thread_begin(void);
+/* Gives this thread a processor number if one is left: this one, if its thread has ended and left its
+ * fronts as they were. Costs a comparison from then on. */
+void thread_begin(unsigned heir);
 /* Numbers that a fork has left without a thread. */
 uint32_t threads_abandoned(void);
 /* Is this the child of a process that had threads, which may have been inside of malloc? */

@@ -275,12 +275,20 @@ static bool free_large(void *p)
     return true;
 }
 
+/* The number whose front the block is of, or was: who frees first what another left has the rest of
+ * it mostly, too. */
+static unsigned owner_of(const process_range *r, const void *p)
+{
+    uintptr_t off = slab_off(r->slabs, p);
+    return off < r->slabs->len ? slab_owner_of(slab_desc_at(r->slabs, off))->cpu : PROCESS_NOBODY;
+}
+
 void process_free(void *p, const void *caller)
 {
     process_range *r = process_range_of(p);
     if (r != NULL) {
         if (!thread_has_begun()) /* who only frees gathers, too */
-            thread_begin();
+            thread_begin(owner_of(r, p));
         if (!kmalloc_put_any(r->kmalloc, p))
             (void)loam_kmalloc__free(r->kmalloc, p, caller);
         process_tick(r);

@@ -405,7 +405,7 @@ void *process_alloc(size_t size, size_t align, bool zero, const void *caller)
     if (loam_atomic_load(&loam__process.ranges) == 0 && !process_start())
         return NULL;
     if (!thread_has_begun())
-        thread_begin();
+        thread_begin(PROCESS_NOBODY);
     return process_is_watched() ? watch_alloc(size, align, zero, caller)
                                 : process_take(size, align, zero, caller);
 }

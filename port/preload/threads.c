@@ -7,6 +7,9 @@
  * MODEL      no number  -- first malloc -->  number n, fronts online  -- ends -->  ended
  *            (the shared front)              no lock in fast paths             (the shared front)
  *
+ *        Fronts of a thread that ends mostly stay as they are, for whoever has its number next: the
+ *        one that frees a block of theirs first, or the next that comes.
+ *
  *        A thread ends in the second round of its destructors: others may still free. What they
  *        free later goes through the shared front. Not in the last: a thread whose first block is
  *        asked for by a destructor has fewer rounds, and its number would never come back.
@@ -34,12 +37,14 @@
 #include <signal.h>
 #include <sys/single_threaded.h>
 
-enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2 };
+enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2, WARM = SLAB_RESTERS };
 _Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round, it ends");
 
 static struct {
     loam_lock lock;
     uint64_t taken[WORDS]; /* [lock] numbers of threads */
+    uint8_t warm[WARM];    /* [lock] those whose fronts rest */
+    unsigned warm_count;   /* [lock] */
     uint32_t count;        /* [atomic] of them, written with the lock held */
     uint32_t abandoned;    /* [lock] of them, those whose threads a fork has left behind */
     bool left_behind;      /* [init] of a child, while it is alone */
@@ -65,31 +70,56 @@ _Thread_local struct slab_front *thread_front[THREAD_FRONTS]
         NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12};
 _Static_assert(THREAD_FRONTS == 7 * 12, "all of them");
 
-static unsigned number_take(void)
+/* [lock] One of those whose fronts rest: `heir`, or who came last. PROCESS_NOBODY: none rests. */
+static unsigned number_warm(unsigned heir)
+{
+    unsigned n = threads.warm_count, at = n - 1;
+    if (n == 0)
+        return PROCESS_NOBODY;
+    for (unsigned i = 0; i < n; i++)
+        at = threads.warm[i] == heir ? i : at;
+    unsigned number = threads.warm[at];
+    threads.warm[at] = threads.warm[n - 1];
+    threads.warm_count = n - 1;
+    return number;
+}
+
+/* [lock] The lowest that nobody has. */
+static unsigned number_least(void)
+{
+    for (unsigned i = 0; i < WORDS; i++) {
+        if (~threads.taken[i] != 0)
+            return i * 64 + loam_ctz64(~threads.taken[i]);
+    }
+    return PROCESS_NOBODY;
+}
+
+static unsigned number_take(unsigned heir)
 {
     unsigned number = PROCESS_NOBODY;
     /* no order: a thread without one comes here with every slow call, and mostly in vain */
     if (loam_atomic_peek(&threads.count) >= loam__conf.arenas)
         return number;
     loam_irq irq = loam_lock_acquire(&threads.lock);
-    for (unsigned i = 0; i < WORDS && number == PROCESS_NOBODY; i++) {
-        if (~threads.taken[i] != 0) {
-            unsigned n = i * 64 + loam_ctz64(~threads.taken[i]);
-            if (n >= loam__conf.arenas)
-                break;
-            threads.taken[i] |= 1ULL << (n & 63);
-            (void)loam_atomic_add(&threads.count, 1); /* no order: a hint */
-            number = n;
-        }
+    number = number_warm(heir);
+    if (number == PROCESS_NOBODY)
+        number = number_least();
+    if (number < loam__conf.arenas) {
+        threads.taken[number / 64] |= 1ULL << (number & 63);
+        (void)loam_atomic_add(&threads.count, 1); /* no order: a hint */
+    } else {
+        number = PROCESS_NOBODY;
     }
     loam_lock_release(&threads.lock, irq);
     return number;
 }
 
-static void number_give(unsigned number)
+static void number_give(unsigned number, bool warm)
 {
     loam_irq irq = loam_lock_acquire(&threads.lock);
     threads.taken[number / 64] &= ~(1ULL << (number & 63));
+    if (warm && threads.warm_count < WARM)
+        threads.warm[threads.warm_count++] = (uint8_t)number;
     (void)loam_atomic_add(&threads.count, 0U - 1); /* no order: a hint */
     loam_lock_release(&threads.lock, irq);
 }
@@ -109,21 +139,26 @@ static void range_online(process_range *r)
     loam_slabs_online(r->slabs);
 }
 
-static void range_offline(process_range *r)
+/* Do its slabs stay for who has the number next? */
+static bool range_rest(process_range *r)
 {
-    loam_slabs_offline(r->slabs);
+    bool rests = loam_slabs_rest(r->slabs);
     loam_zone_offline(r->zone);
     if (r->own != NULL)
         loam_zone_offline(r->own);
+    return rests;
 }
 
 static void thread_leave(unsigned number)
 {
-    each_range(range_offline);
+    uint32_t n = loam_atomic_load(&loam__process.ranges);
+    bool warm = false;
+    for (uint32_t i = 0; i < n; i++)
+        warm = range_rest(&loam__process.range[i]) || warm;
     loam_hosted_set_cpu(PROCESS_NOBODY);
     for (unsigned i = 0; i < THREAD_FRONTS; i++) /* whoever has the number next has them */
         thread_front[i] = &thread_no_front;
-    number_give(number);
+    number_give(number, warm);
 }
 
 /* Destructors run in rounds, and others may allocate in theirs: this thread ends in the second. */
@@ -259,14 +294,14 @@ static void make_key(void)
         (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
-void thread_begin(void)
+void thread_begin(unsigned heir)
 {
     static _Thread_local bool begins __attribute__((tls_model("initial-exec")));
     if (has_ended || begins)
         return;
     begins = true; /* what follows may allocate: by the shared front */
     pthread_once(&threads.once, make_key);
-    unsigned number = threads.has_key ? number_take() : PROCESS_NOBODY;
+    unsigned number = threads.has_key ? number_take(heir) : PROCESS_NOBODY;
     if (number != PROCESS_NOBODY) {
         loam_hosted_set_cpu(number);
         each_range(range_online);

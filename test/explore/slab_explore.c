@@ -284,6 +284,29 @@ static void leave_and_return(void)
     loam_slabs_serve(slabs);
 }
 
+static void rest(void)
+{
+    EXPLORE_WANT(loam_slabs_rest(slabs));
+}
+
+static void rest_and_return(void)
+{
+    EXPLORE_WANT(loam_slabs_rest(slabs));
+    loam_slabs_online(slabs);
+    loam_slabs_serve(slabs);
+}
+
+/* What it takes may be of the slab that it left, unless somebody has taken that meanwhile. */
+static void rest_return_and_take(void)
+{
+    EXPLORE_WANT(loam_slabs_rest(slabs));
+    loam_slabs_online(slabs);
+    void *p = loam_cache_alloc(cache);
+    EXPLORE_WANT(p != NULL && (out[0] == 0 || p != object[0]) && (out[1] == 0 || p != object[1]));
+    EXPLORE_WANT(loam_cache_free(cache, p) == LOAM_OK);
+    loam_slabs_serve(slabs);
+}
+
 static void adopt(void)
 {
     void *p = loam_cache_alloc(cache);
@@ -312,6 +335,36 @@ static void offline(tap *t)
     script.name = "who told leaves with what it gathered";
     script.actor[0].run = serve_twice;
     script.actor[1].run = gather_and_leave;
+    explored(t, &script);
+}
+
+static void resting(tap *t)
+{
+    explore_script script = {.name = "the owner rests while it is told",
+                             .setup = setup_owner_busy,
+                             .finish = all_is_back,
+                             .actor = {{rest, 0, false}, {free_both, 1, false}}};
+    explored(t, &script);
+    script.name = "the owner rests and comes back while it is told";
+    script.actor[0].run = rest_and_return;
+    explored(t, &script);
+    script.name = "the owner rests, comes back and allocates while it is told";
+    script.actor[0].run = rest_return_and_take;
+    explored(t, &script);
+    script.name = "the owner rests and comes back, with store buffers";
+    script.actor[0].run = rest_and_return;
+    script.tso = true;
+    explored(t, &script);
+    script.tso = false;
+    script.name = "the owner rests, one tells, one adopts";
+    script.setup = setup_two_out;
+    script.switches = 2;
+    script.actor[0].run = rest;
+    script.actor[2].run = adopt;
+    script.actor[2].cpu = 2;
+    explored(t, &script);
+    script.name = "the owner rests and comes back, one tells, one adopts";
+    script.actor[0].run = rest_return_and_take;
     explored(t, &script);
 }
 
@@ -531,6 +584,7 @@ static const tap_case cases[] = {
     {"slab: the owner allocates and frees meanwhile: no slab goes early or never", owner_busy},
     {"slab: an object freed by two processors: refused once", double_free},
     {"slab: the owner leaves while it is told: each free arrives", offline},
+    {"slab: the owner rests while it is told: each free arrives", resting},
     {"slab: a slab changes hands while its frees are told: each arrives", hand_over},
     {"slab: all modes of a hardened process: nothing lost, refused once", swift_modes},
     {"slab: an owner without a slot takes slab by slab: nothing lost", out_of_slots},

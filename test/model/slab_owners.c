@@ -96,6 +96,84 @@ static void taken_over(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Its slabs stay its own, behind the lock, until it comes back; others take what they need. */
+static void rests(tap *t)
+{
+    void *p[40];
+    cpus_start(t, 3, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    for (unsigned i = 0; i < 40; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
+    serve(1); /* told to a stack that is going to close */
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_slabs_rest(cpus.slabs));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, slab_owner_of(desc_of(p[0]))->cpu, 0);
+    TAP_EQ(t, used(c), 39);
+    CPUS_ON(2);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[0]); /* not from a new slab */
+    TAP_EQ(t, slab_owner_of(desc_of(p[0]))->cpu, 2);
+    TAP_EQ(t, slabs(c), 10);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[5]), LOAM_OK);
+    serve(1); /* finds the stack closed, and takes the slab over */
+    TAP_EQ(t, slab_owner_of(desc_of(p[5]))->cpu, 1);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p[5]), LOAM_EINVAL));
+    CPUS_ON(3); /* nobody frees: the lock */
+    for (unsigned i = 8; i < 12; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, slabs(c), 9); /* nobody is there to want it again */
+    TAP_EQ(t, loam_cache_free(c, p[12]), LOAM_OK);
+    REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p[12]), LOAM_EINVAL));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(0);
+    loam_slabs_online(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, loam_cache_free(c, p[16]), LOAM_OK);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[16]);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[12]);
+    TAP_EQ(t, slabs(c), 9);
+}
+
+/* An empty slab of who rests goes when memory is short, and so many rest at a time. */
+static void few_rest(tap *t)
+{
+    cpus_start(t, SLAB_RESTERS + 1, 512, "shift=12");
+    loam_cache *c = things(t, 1000);
+    for (unsigned i = 0; i <= SLAB_RESTERS; i++) {
+        CPUS_ON(i);
+        TAP_EQ(t, loam_cache_free(c, loam_cache_alloc(c)), LOAM_OK);
+        TAP_EQ(t, slabs(c), i + 1);
+    }
+    for (unsigned i = 0; i <= SLAB_RESTERS; i++) {
+        CPUS_ON(i);
+        TAP_EQ(t, loam_slabs_rest(cpus.slabs), i < SLAB_RESTERS);
+        TAP_CHECK(t, !loam_slabs_rest(cpus.slabs));
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    }
+    BREAKS(t, cpus.slabs->rester[0], cpus.slabs->rester[1], "S16");
+    CPUS_ON(1);
+    loam_slabs_online(cpus.slabs);
+    BREAKS(t, cpus.slabs->rester[0], 1, "S16");
+    TAP_EQ(t, slabs(c), SLAB_RESTERS + 1);
+    (void)loam_slabs_shrink(cpus.slabs);
+    TAP_EQ(t, slabs(c), 0);
+    TAP_CHECK(t, loam_slabs_rest(cpus.slabs));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void modes_do_not_rest(tap *t)
+{
+    cpus_start(t, 2, 512, "shift=12,quarantine=4K");
+    loam_cache *c = things(t, 1000);
+    void *p = loam_cache_alloc(c);
+    TAP_CHECK(t, !loam_slabs_rest(cpus.slabs));
+    TAP_EQ(t, slab_owner_of(desc_of(p))->cpu, 2);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* Of each cache one empty slab stays behind for who comes next, unless memory is short. */
 static void empty_one_stays(tap *t)
 {
@@ -461,6 +539,9 @@ static const tap_case cases[] = {
     {"slabs_offline: its slabs are others', late frees arrive", leaves},
     {"slabs_offline: an empty slab stays, one a cache", empty_one_stays},
     {"slabs_offline: who frees what was left takes the slab over", taken_over},
+    {"slabs_rest: its slabs stay, others take what they need", rests},
+    {"slabs_rest: one more than may: offline; memory short: empty slabs go", few_rest},
+    {"slabs_rest: with modes: offline", modes_do_not_rest},
     {"slabs: a slab that moved on twice: bits find it", moved_on},
     {"slabs_serve: a slab that is another's by now: sent on", sent_on},
     {"cache_alloc: memory short: others asked, others give", asked},

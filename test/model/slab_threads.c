@@ -112,6 +112,22 @@ static void resize_one(worker *w)
     *p = q;
 }
 
+/* For a while; who rests frees as nobody meanwhile. */
+static void leave(worker *w)
+{
+    bool rests = random_of(w, 2) == 0 && loam_slabs_rest(cpus.slabs);
+    loam_slabs_offline(cpus.slabs);
+    loam_zone_drain(cpus.zone);
+    if (rests) {
+        CPUS_ON(THREADS);
+        if (w->count > 0)
+            give_back(w->own[--w->count]);
+        CPUS_ON(w->cpu);
+    }
+    if (rests || random_of(w, 2) == 0)
+        loam_slabs_online(cpus.slabs);
+}
+
 static void *work(void *arg)
 {
     worker *w = arg;
@@ -129,12 +145,8 @@ static void *work(void *arg)
             (what & 1) != 0 ? hand_one(w) : give_back(w->own[--w->count]);
         else
             take_one(w);
-        if (w->leaves && random_of(w, 500) == 0) {
-            loam_slabs_offline(cpus.slabs);
-            loam_zone_drain(cpus.zone);
-            if (random_of(w, 2) == 0)
-                loam_slabs_online(cpus.slabs);
-        }
+        if (w->leaves && random_of(w, 500) == 0)
+            leave(w);
     }
     while (w->count > 0)
         give_back(w->own[--w->count]);
