@@ -150,7 +150,7 @@ static void many(size_t size, ptrdiff_t at)
             fail("no memory");
         block[i][0] = block[i][size - 1] = (byte)i;
     }
-    block[MANY - 1][at] = (byte)(MANY - 1);
+    block[MANY - 1][at] ^= 0x40;
     for (int i = 0; i < FREED; i++) {
         byte *b = block[MANY / FREED * i + MANY / FREED - 1];
         if (b[0] != b[size - 1])
