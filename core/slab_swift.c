@@ -249,7 +249,7 @@ static slab_desc *swift_leave(const loam_slabs *s, slab_front *f, uint64_t old)
     uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
     loam_atomic_poke64(wait, *wait & ~bit); /* no order: hints for others */
     loam_atomic_poke64(word, w | bit);      /* no order: as above */
-    if (LOAM_UNLIKELY(*f->word == 0)) {
+    if (LOAM_UNLIKELY(*f->word == 0) && !slab_is_shared(s, f)) {
         f->word = word;
         f->slab = d;
     }

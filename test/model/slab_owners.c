@@ -164,6 +164,25 @@ static void few_rest(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* What waits in the shared ring and leaves it gives the shared front no current word: whoever is
+ * offline would take from it without the lock. */
+static void shared_ring_full(tap *t)
+{
+    void *p[200];
+    cpus_start(t, 2, 512, "shift=12,guard,quarantine,zero_free,random");
+    loam_cache *c = things(t, 200);
+    for (unsigned i = 0; i < 200; i++)
+        p[i] = loam_cache_alloc(c);
+    CPUS_ON(1);
+    for (unsigned i = 0; i < 200; i++)
+        TAP_EQ(t, i % 10 == 0 ? LOAM_OK : loam_cache_free(c, p[i]), LOAM_OK);
+    CPUS_ON(0);
+    loam_slabs_offline(cpus.slabs);
+    serve(1);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, used(c), 20);
+}
+
 static void modes_do_not_rest(tap *t)
 {
     cpus_start(t, 2, 512, "shift=12,quarantine=4K");
@@ -541,6 +560,7 @@ static const tap_case cases[] = {
     {"slabs_offline: who frees what was left takes the slab over", taken_over},
     {"slabs_rest: its slabs stay, others take what they need", rests},
     {"slabs_rest: one more than may: offline; memory short: empty slabs go", few_rest},
+    {"slabs_offline: the shared ring is full: no current word", shared_ring_full},
     {"slabs_rest: with modes: offline", modes_do_not_rest},
     {"slabs: a slab that moved on twice: bits find it", moved_on},
     {"slabs_serve: a slab that is another's by now: sent on", sent_on},
