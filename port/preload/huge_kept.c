@@ -18,7 +18,7 @@
  *        read nor written. Longer ones have larger pages, of which the rights change fast: they
  *        are closed meanwhile, and cleared when they are used again.
  *
- *        Memory: KEPT_BYTES, or a quarter of what is out if that is more.
+ *        Memory: KEPT_BYTES, or a third of what is out if that is more.
  *
  * LOCKS  One, around the ring; all else is done without it.
  * COST   To 2 MiB a system call at each end; longer two, and zeros. A new mapping and its faults
@@ -220,7 +220,7 @@ bool huge_keep(const huge_block *b, uint64_t out)
 {
     uintptr_t base = b->at - b->map + LOAM_PAGE_SIZE;
     kept_slot k = {base, b->at + b->len - base, b->held, false};
-    size_t most = out / 4 > KEPT_BYTES ? (size_t)(out / 4) : KEPT_BYTES;
+    size_t most = out / 3 > KEPT_BYTES ? (size_t)(out / 3) : KEPT_BYTES;
     bool open = k.room <= HUGE_KEPT_OPEN;
     if ((loam__watch & WATCH_VALGRIND) != 0 || k.held > most ||
         ((b->part || !open) && !kept_open((void *)base, k.room, open)))
