@@ -45,7 +45,11 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
     unsigned i = front_place(size);
     if (thread_front[i] == &thread_no_front && thread_has_begun()) {
         slab_front *own = slab_own_front(c, loam_port_cpu());
-        thread_front[i] = own != NULL ? own : &thread_no_front;
+        if (own != NULL) { /* who had the number before may have left it a word */
+            thread_front[i] = own;
+            if (slab_take_from(own, p))
+                return true;
+        }
     }
     return loam_slab__refill(c, p);
 }
