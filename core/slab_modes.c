@@ -171,11 +171,11 @@ static void guard_verify(const slab_place *at, const loam_slabs *s)
 
 /* ---- free slots ---- */
 
-/* Of whole pages. */
 static bool poison_differs(const loam_slabs *s, const unsigned char *p, size_t len)
 {
     uint64_t word = slab_poison_word(s);
-    return word == 0 ? !LOAM_PORT_READS_ZERO(p, len) : words_differ(p, len, word) != 0;
+    bool wide = word == 0 && len >= LOAM_WIDE_LEAST && (((uintptr_t)p | len) & 15) == 0;
+    return wide ? !LOAM_PORT_READS_ZERO(p, len) : words_differ(p, len, word) != 0;
 }
 
 static void poison_pages(const loam_slabs *s, unsigned char *p, size_t len)
@@ -191,7 +191,7 @@ bool loam_slab__poison_fault(const loam_slabs *s, const slab_desc *d, unsigned s
     if (d->kind == SLAB_LARGE)
         return poison_differs(s, d->base, slab_large_bytes(d));
     mode_area a = mode_room(d, slot);
-    return slab_poisons(slab_cache_of(d)) && words_differ(a.base, a.len, slab_poison_word(s)) != 0;
+    return slab_poisons(slab_cache_of(d)) && poison_differs(s, a.base, a.len);
 }
 
 bool loam_slab__seal_fault(const loam_slabs *s, const slab_desc *d, unsigned slot)
@@ -301,6 +301,17 @@ static void redress_rest(const loam_slabs *s, const slab_desc *d, const mode_are
         __builtin_memset(a->block + end, slab_poison_byte(s), was_end - end);
 }
 
+/* What lay behind its slack was nobody's since it was freed. */
+static void redress_verify(const loam_slabs *s, const slab_place *at, const mode_area *a,
+                           size_t old)
+{
+    size_t from = (slack_end(old, a->len - (size_t)(a->block - a->base)) + 7) & ~(size_t)7;
+    size_t to = a->size & ~(size_t)7;
+    if (to > from && slab_poisons(slab_cache_of(at->desc)) &&
+        words_differ(a->block + from, to - from, slab_poison_word(s)) != 0)
+        loam_slab__damage(RULE_POISON, "written after free", at);
+}
+
 static void redress_slot(const loam_slabs *s, const slab_place *at, const mode_area *a, size_t old,
                          const void *site)
 {
@@ -309,6 +320,7 @@ static void redress_slot(const loam_slabs *s, const slab_place *at, const mode_a
         *info = (slab_info){site, (uint32_t)a->size, 0};
     if (!slab_has_seals(s))
         return;
+    redress_verify(s, at, a, old);
     redress_rest(s, at->desc, a, old);
     mode_set_seal(a, mode_seal_of(s, a));
 }

@@ -96,10 +96,23 @@ SWIFT_INLINE uint64_t swift_slack_differs(uint64_t magic, unsigned char *p, size
 }
 _Static_assert(SEAL_SLACK == 2 * SWIFT_PAIR, "the slack is two pairs");
 
+/* Do the bytes of a long room read 0 that a block from `from` to `end`, with its magic, is to have?
+ * The others are looked at when somebody gets them. */
+LOAM_INLINE bool swift_given_reads_zero(const unsigned char *p, size_t room, size_t from,
+                                        size_t end)
+{
+    size_t to = (end + SEAL_SLACK + SWIFT_PAIR - 1) & ~(size_t)(SWIFT_PAIR - 1);
+    to = to > room ? room : to < LOAM_WIDE_LEAST ? LOAM_WIDE_LEAST : to;
+    from &= ~(size_t)(SWIFT_PAIR - 1);
+    from = from > to - LOAM_WIDE_LEAST ? to - LOAM_WIDE_LEAST : from;
+    return LOAM_PORT_READS_ZERO(p + from, to - from);
+}
+
 static bool swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size)
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
-    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) || !LOAM_PORT_READS_ZERO(p, room))
+    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) ||
+        !swift_given_reads_zero(p, room, 0, size))
         return false;
     swift_slack_put(magic, p, size, room);
     *seal = seal_of(magic, size, 0);
@@ -117,7 +130,9 @@ static bool swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, s
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
     seal_words says = seal_read(magic, *seal); /* of one that was aligned its pad is left */
-    bool zero = room > SWIFT_SHORT ? LOAM_PORT_READS_ZERO(p, room) : swift_all(p, room) == 0;
+    bool zero = room > SWIFT_SHORT
+                    ? swift_given_reads_zero(p, room, pad - swift_lead(pad), pad + size)
+                    : swift_all(p, room) == 0;
     if (!says.whole || says.out || *before != magic || !zero)
         return false;
     swift_slack_put(magic, p, pad + size, room);

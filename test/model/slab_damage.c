@@ -311,6 +311,13 @@ static void late_longer(void)
     write_until_found(1000, 1008);
 }
 
+/* Behind what a block has of its slot nobody looks until it grows over it. */
+static void late_grown(void)
+{
+    flip(900, 960);
+    block = loam_kmalloc_realloc(k, block, 1000);
+}
+
 typedef struct damage {
     const char *name, *options;
     void (*run)(void);
@@ -383,6 +390,8 @@ static const damage damages[] = {
      "written after free", "kmalloc-112", 112},
     {"all of hardened: behind a free block of 1000: at reuse", SWIFT, late_longer, "S10 ",
      "written after free", "kmalloc-1024", 1024},
+    {"all of hardened: far behind a block of 900: when it grows", SWIFT, late_grown, "S10 ",
+     "written after free", "kmalloc-1024", 900},
     {"quarantine: a large block written while waiting: no memory", "quarantine,owner",
      quarantine_without_memory, "S10 ", "written after free", "large", 50000},
 };
