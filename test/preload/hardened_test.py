@@ -358,6 +358,9 @@ def main():
             result = run([MATRIX], conf)
             tap.check(result[0] == 0, f"{conf}: every wrong free of hardened_free is told",
                       (result[1] + result[2]).splitlines()[:20])
+        result = run([os.path.join(ROOT, "build/preload/malloc_api")], "hardened")
+        tap.check(result[0] == 0, "hardened: the words of malloc's standards",
+                  [line for line in result[1].splitlines() if line[:2] != "ok"][:20])
         for word in WRONG:
             result = run([program, word], "")
             tap.check(stopped(result, "free"), f"{word}: one line, the end", [str(result)])

@@ -27,9 +27,12 @@ PROGRAM = r"""
 #include <stdlib.h>
 #include <string.h>
 static pthread_barrier_t all;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static void *one(void *arg)
 {
+    pthread_mutex_lock(&turn); /* two that share a front may both find it empty, and fill it */
     *(char *)malloc(7000) = 1;
+    pthread_mutex_unlock(&turn);
     pthread_barrier_wait(&all);
     pthread_barrier_wait(&all); /* nobody comes */
     return arg;
