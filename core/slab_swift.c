@@ -31,8 +31,9 @@
  *        word stays until it has nothing more; then it is the one into which a block came back
  *        last. Virgin slots are taken singly, when there is no other.
  *
- *        How many bytes there are no branch asks up to SWIFT_SHORT, and behind that one a turn of
- *        128, by what the port has for it: of sizes that change a predictor learns nothing.
+ *        How many bytes there are no branch asks up to SWIFT_SHORT, and then one a turn of as
+ *        many, or what the port has for more: of sizes that change a predictor learns nothing. A
+ *        port whose processors have wider registers compiles what is inlined for these, too.
  *
  * RULES  S9, S10 and S11 of slab_check.c.
  * LOCKS  None: interrupts off. The front is the processor's own.
@@ -40,106 +41,12 @@
  * FROM   slab_fast.h; canaries between the blocks: hardened_malloc.
  * NOT    Allocation from the shared front.
  */
-#include "slab_swift.h"
+#include "slab_swift_long.h"
 
-const unsigned char loam_slab__swift_last[2 * SWIFT_PAIR] = {
-    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-};
+const uint64_t loam_slab__swift_last[2 * SEAL_SLACK / sizeof(uint64_t)] = {
+    0, 0, 0, 0, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 
-/* ---- blocks that are longer ---- */
-
-_Static_assert((int)LOAM_WIDE_LEAST == (int)SWIFT_SHORT, "a room that is not short is long");
-
-LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
-{
-    if (LOAM_UNLIKELY(len < LOAM_WIDE_LEAST))
-        __builtin_memset(p, 0, len);
-    else
-        LOAM_PORT_CLEAR(p, len);
-}
-
-/* A pair of a block's slack, from a byte of the slack on, or up to the end of the room where there
- * is less. What lies there before the slack is not meant. */
-typedef struct swift_slack {
-    swift_any_pair *at;
-    const swift_any_pair *meant;
-    uint64_t magic; /* what either half of the slack reads */
-} swift_slack;
-
-LOAM_INLINE swift_slack swift_slack_pair(uint64_t magic, unsigned char *p, size_t from, size_t room,
-                                         size_t slack)
-{
-    size_t at = from < room - SWIFT_PAIR ? from : room - SWIFT_PAIR;
-    unsigned turn = 8 * (unsigned)(at & 7);
-    return (swift_slack){(swift_any_pair *)(void *)(p + at),
-                         swift_last(slack < SWIFT_PAIR ? slack : SWIFT_PAIR),
-                         magic >> turn | magic << (-turn & 63)};
-}
-
-SWIFT_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
-{
-    swift_slack one = swift_slack_pair(magic, p, size, room, room - size);
-    swift_slack two = swift_slack_pair(magic, p, size + SWIFT_PAIR, room, room - size);
-    *one.at = (swift_any_pair){one.magic, one.magic} & *one.meant;
-    *two.at = (swift_any_pair){two.magic, two.magic} & *two.meant;
-}
-
-SWIFT_INLINE uint64_t swift_slack_differs(uint64_t magic, unsigned char *p, size_t size,
-                                          size_t room)
-{
-    swift_slack one = swift_slack_pair(magic, p, size, room, room - size);
-    swift_slack two = swift_slack_pair(magic, p, size + SWIFT_PAIR, room, room - size);
-    swift_any_pair differs = ((*one.at ^ (swift_any_pair){one.magic, one.magic}) & *one.meant) |
-                             ((*two.at ^ (swift_any_pair){two.magic, two.magic}) & *two.meant);
-    return differs[0] | differs[1];
-}
-_Static_assert(SEAL_SLACK == 2 * SWIFT_PAIR, "the slack is two pairs");
-
-/* Do the bytes of a long room read 0 that a block from `from` to `end`, with its magic, is to have?
- * The others are looked at when somebody gets them. */
-LOAM_INLINE bool swift_given_reads_zero(const unsigned char *p, size_t room, size_t from,
-                                        size_t end)
-{
-    size_t to = (end + SEAL_SLACK + SWIFT_PAIR - 1) & ~(size_t)(SWIFT_PAIR - 1);
-    to = to > room ? room : to < LOAM_WIDE_LEAST ? LOAM_WIDE_LEAST : to;
-    from &= ~(size_t)(SWIFT_PAIR - 1);
-    from = from > to - LOAM_WIDE_LEAST ? to - LOAM_WIDE_LEAST : from;
-    return LOAM_PORT_READS_ZERO(p + from, to - from);
-}
-
-static bool swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size)
-{
-    uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
-    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) ||
-        !swift_given_reads_zero(p, room, 0, size))
-        return false;
-    swift_slack_put(magic, p, size, room);
-    *seal = seal_of(magic, size, 0);
-    return true;
-}
-
-static size_t swift_lead(size_t pad)
-{
-    return pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
-}
-
-/* The block `pad` bytes behind where the slot's others begin. */
-static bool swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, size_t size,
-                                size_t pad)
-{
-    uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
-    seal_words says = seal_read(magic, *seal); /* of one that was aligned its pad is left */
-    bool zero = room > SWIFT_SHORT
-                    ? swift_given_reads_zero(p, room, pad - swift_lead(pad), pad + size)
-                    : swift_all(p, room) == 0;
-    if (!says.whole || says.out || *before != magic || !zero)
-        return false;
-    swift_slack_put(magic, p, pad + size, room);
-    words_fill(p + pad - swift_lead(pad), swift_lead(pad), magic);
-    *seal = seal_of(magic, size, pad);
-    return true;
-}
+/* ---- blocks of any length ---- */
 
 static void *swift_damaged(const loam_slabs *s, uint64_t slot, size_t size, size_t align)
 {
@@ -149,72 +56,18 @@ static void *swift_damaged(const loam_slabs *s, uint64_t slot, size_t size, size
 void *loam_slab__swift_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size)
 {
     unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    bool clean = room > SWIFT_SHORT ? swift_dress_long(s->magic, p, room, size)
-                                    : swift_dress(s->magic, p, room, size);
+    bool clean = swift_is_short(room) ? swift_dress(s->magic, p, room, size)
+                                      : swift_dress_long(s->magic, p, room, size);
     return LOAM_LIKELY(clean) ? p : swift_damaged(s, slot, size, 0);
-}
-
-/* The bytes of a block that starts at p, in a room, with its magic: from `from` on, `len` of them;
- * none when the block is not as it should be. */
-typedef struct swift_span {
-    unsigned char *from;
-    size_t len;
-} swift_span;
-
-LOAM_INLINE swift_span swift_look(uint64_t magic, unsigned char *base, size_t room,
-                                  unsigned char *p)
-{
-    const swift_span none = {NULL, 0};
-    const uint64_t *seal = (const uint64_t *)(const void *)(base + room);
-    uint64_t says = loam_atomic_peek64(seal) ^ magic; /* no order: the cas asks again */
-    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), pad = (size_t)(p - base);
-    if (LOAM_UNLIKELY(says != seal_of(0, size, pad)) || LOAM_UNLIKELY(pad >= room) ||
-        LOAM_UNLIKELY(size - 1 >= room - pad) ||
-        LOAM_UNLIKELY(((uint64_t *)(void *)base)[-1] != magic))
-        return none;
-    uint64_t differ = swift_slack_differs(magic, base, pad + size, room);
-    if (LOAM_UNLIKELY(pad != 0))
-        differ |= words_differ(p - swift_lead(pad), swift_lead(pad), magic);
-    size_t end = slack_end(size, room - pad), lead = swift_lead(pad);
-    return LOAM_LIKELY(differ == 0) ? (swift_span){p - lead, lead + end} : none;
 }
 
 bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p)
 {
-    slab_front *f = slab_owner_of(d);
-    size_t room = f->room;
-    unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
-    swift_span at = swift_look(s->magic, base, room, p);
-    if (at.len == 0)
-        return false;
-    swift_clear_long(at.from, at.len);
-    *(uint64_t *)(void *)(base + room) = seal_of(s->magic, 0, (size_t)((unsigned char *)p - base));
-    loam_irq irq = loam_port_irq_save();
-    if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */
-        loam_port_irq_restore(irq);
-        return loam_slab__put_slot(d, slot);
-    }
-    uint64_t *wait = d->words + (slot >> 6) + f->span / sizeof(uint64_t);
-    loam_atomic_poke64(wait, *wait | 1ULL << (slot & 63)); /* no order: others only look */
-    swift_wait(f, slab_wait_of(base - SLAB_GUARD_LEAD, slot), irq);
-    return true;
+    return swift_put_long(s, d, slot, p, true);
 }
 
-/* The seal says from now on that no block is there; false: it did so already. Others ask it. */
-LOAM_INLINE bool swift_claim(uint64_t magic, unsigned char *base, size_t room, size_t pad)
-{
-    uint64_t *seal = (uint64_t *)(void *)(base + room);
-    uint64_t none = seal_of(magic, 0, pad);
-    uint32_t *half = (uint32_t *)(void *)seal, out = loam_atomic_peek(half); /* no order: the cas */
-    /* pairs with the cas in mode_claim, swift_claim of another free */
-    if (out == (uint32_t)none || !loam_atomic_cas(half, out, (uint32_t)none))
-        return false;
-    loam_atomic_poke64(seal, none); /* no order: what is told comes behind it */
-    return true;
-}
-
-/* Of a slab that another processor's front owns: as slab_put_far. */
-LOAM_INLINE bool swift_tell(loam_slabs *s, slab_desc *d, const slab_front *f, unsigned slot)
+/* As slab_put_far. */
+bool loam_slab__swift_tell(loam_slabs *s, slab_desc *d, const slab_front *f, unsigned slot)
 {
     loam_irq irq = loam_port_irq_save();
     slab_cpu *me = &s->cpu[loam_port_cpu()];
@@ -233,23 +86,10 @@ LOAM_INLINE bool swift_tell(loam_slabs *s, slab_desc *d, const slab_front *f, un
     return true;
 }
 
-/* The owner of the slab may change meanwhile, its cache does not while a block of it is out. What
- * is read of its front are lines that stay in this processor's cache while the owner works. */
 bool loam_slab__put_swift_far(loam_slabs *s, slab_desc *d, unsigned slot, void *p,
                               const void *owner)
 {
-    const slab_front *f = slab_owner_of(d);
-    const loam_cache *c = f->cache;
-    if (loam_port_cpu() >= s->ncpus || c == NULL || !c->swift || slot >= c->slots ||
-        owner != (c->owner != NULL ? c->owner : (const void *)c))
-        return false;
-    size_t room = c->stride - SLAB_GUARD_LEAD;
-    unsigned char *base = d->base + (size_t)slot * c->stride + SLAB_GUARD_LEAD;
-    swift_span at = swift_look(s->magic, base, room, p);
-    if (at.len == 0 || !swift_claim(s->magic, base, room, (size_t)((unsigned char *)p - base)))
-        return false;
-    swift_clear_long(at.from, at.len);
-    return swift_tell(s, d, f, slot);
+    return swift_put_far(s, d, slot, p, owner);
 }
 
 /* ---- the ring ---- */
@@ -459,6 +299,5 @@ bool loam_slab__swift_is_clean(const loam_slabs *s, const slab_desc *d, unsigned
     const unsigned char *p = slab_slot_base(d, slot) + SLAB_GUARD_LEAD;
     const uint64_t *seal = (const uint64_t *)(const void *)(p + room);
     uint64_t before = ((const uint64_t *)(const void *)p)[-1];
-    return ((*seal ^ s->magic) | (before ^ s->magic)) == 0 &&
-           (room > SWIFT_SHORT ? LOAM_PORT_READS_ZERO(p, room) : swift_all(p, room) == 0);
+    return ((*seal ^ s->magic) | (before ^ s->magic)) == 0 && swift_reads_zero(p, room);
 }

@@ -7,9 +7,15 @@
  */
 #include "slab_seal.h"
 
+/* Who has wider registers includes this file with SWIFT_UNIT, their bytes, and SWIFT_IS_ZERO. */
+#ifndef SWIFT_UNIT
+#define SWIFT_UNIT          16
+#define SWIFT_IS_ZERO(unit) (((unit)[0] | (unit)[1]) == 0)
+#endif
+
 enum {
-    SWIFT_PAIR = 16,  /* rooms and strides are multiples of it */
-    SWIFT_SHORT = 128 /* bytes of room up to which nothing depends on how many there are */
+    SWIFT_PAIR = 16,             /* rooms and strides are multiples of it */
+    SWIFT_SHORT = 8 * SWIFT_UNIT /* bytes up to which nothing depends on how many there are */
 };
 
 /* Where there are no registers for pairs they want stack: of a function of its own. */
@@ -19,18 +25,27 @@ enum {
 #define SWIFT_INLINE LOAM_NOINLINE __attribute__((unused)) static
 #endif
 
-typedef uint64_t __attribute__((vector_size(16), may_alias)) swift_pair;
-typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) swift_any_pair;
+typedef uint64_t __attribute__((vector_size(SWIFT_UNIT), aligned(SWIFT_PAIR), may_alias))
+swift_unit;
+typedef uint64_t __attribute__((vector_size(SWIFT_UNIT), aligned(1), may_alias)) swift_any_unit;
 
-/* Of the last 16 bytes of a room, the last n. */
-extern const unsigned char loam_slab__swift_last[2 * SWIFT_PAIR];
+/* Of the last 32 bytes of a room, the last n. */
+extern const uint64_t loam_slab__swift_last[2 * SEAL_SLACK / sizeof(uint64_t)];
 
-LOAM_INLINE const swift_any_pair *swift_last(size_t n)
+/* Of the last unit, the last n bytes. */
+LOAM_INLINE const swift_any_unit *swift_last(size_t n)
 {
-    return (const swift_any_pair *)(const void *)(loam_slab__swift_last + n);
+    const unsigned char *last = (const unsigned char *)loam_slab__swift_last;
+    return (const swift_any_unit *)(const void *)(last + SEAL_SLACK - SWIFT_UNIT + n);
 }
 
-/* A short room, four pairs from its first on and four from its last back; in a shorter one they
+/* Is there a unit, and are there no more than eight? */
+LOAM_INLINE bool swift_is_short(size_t room)
+{
+    return room - SWIFT_UNIT <= SWIFT_SHORT - SWIFT_UNIT;
+}
+
+/* A short room, four units from its first on and four from its last back; in a shorter one they
  * meet. Who does the same for every length has no branch that a predictor cannot learn. */
 typedef struct swift_short {
     size_t last, one, two, three; /* bytes */
@@ -38,30 +53,31 @@ typedef struct swift_short {
 
 LOAM_INLINE swift_short swift_cut(size_t room)
 {
-    size_t last = room - SWIFT_PAIR;
-    return (swift_short){last, last < 16 ? last : 16, last < 32 ? last : 32, last < 48 ? last : 48};
+    size_t last = room - SWIFT_UNIT, one = SWIFT_UNIT, two = 2 * one, three = 3 * one;
+    return (swift_short){last, last < one ? last : one, last < two ? last : two,
+                         last < three ? last : three};
 }
 
-/* Pairs are not returned: there may be no registers for them. */
-LOAM_INLINE const swift_pair *swift_at(const unsigned char *p, size_t at)
+/* Units are not returned: there may be no registers for them. */
+LOAM_INLINE const swift_unit *swift_at(const unsigned char *p, size_t at)
 {
-    return (const swift_pair *)(const void *)(p + at);
+    return (const swift_unit *)(const void *)(p + at);
 }
 
 LOAM_INLINE void swift_zero(unsigned char *p, size_t at)
 {
-    *(swift_pair *)(void *)(p + at) = (swift_pair){0, 0};
+    *(swift_unit *)(void *)(p + at) = (swift_unit){0};
 }
 
-/* Ors the pairs of a short room. */
-SWIFT_INLINE uint64_t swift_all(const unsigned char *p, size_t room)
+/* Does a short room read 0? */
+SWIFT_INLINE bool swift_short_is_zero(const unsigned char *p, size_t room)
 {
     swift_short c = swift_cut(room);
     const unsigned char *q = p + c.last;
-    swift_pair all = *swift_at(p, 0) | *swift_at(p, c.one) | *swift_at(p, c.two) |
+    swift_unit all = *swift_at(p, 0) | *swift_at(p, c.one) | *swift_at(p, c.two) |
                      *swift_at(p, c.three) | *swift_at(q, 0) | *swift_at(q, 0 - c.one) |
                      *swift_at(q, 0 - c.two) | *swift_at(q, 0 - c.three);
-    return all[0] | all[1];
+    return SWIFT_IS_ZERO(all);
 }
 
 /* Zeros for a short room. */
@@ -83,29 +99,29 @@ LOAM_INLINE void swift_clear(unsigned char *p, size_t room)
  * the magic before it are not as a free slot's. */
 SWIFT_INLINE bool swift_dress(uint64_t magic, unsigned char *p, size_t room, size_t size)
 {
-    uint64_t *seal = (uint64_t *)(void *)(p + room), all = swift_all(p, room);
-    uint64_t before = ((uint64_t *)(void *)p)[-1];
-    if (LOAM_UNLIKELY((all | ((*seal ^ magic) | (before ^ magic))) != 0))
+    uint64_t *seal = (uint64_t *)(void *)(p + room), before = ((uint64_t *)(void *)p)[-1];
+    size_t slack = room - size;
+    if (LOAM_UNLIKELY(((*seal ^ magic) | (before ^ magic)) != 0) ||
+        LOAM_UNLIKELY(!swift_short_is_zero(p, room)))
         return false;
     /* the bytes of the block read 0, so that it may be written as a whole */
-    *(swift_pair *)(void *)(p + room - SWIFT_PAIR) =
-        (swift_pair){magic, magic} & *swift_last(room - size);
+    *(swift_unit *)(void *)(p + room - SWIFT_UNIT) = ((swift_unit){0} ^ magic) & *swift_last(slack);
     *seal = seal_of(magic, size, 0);
     return true;
 }
 
-/* The block is as it should be: it is none any more, and reads 0; false: nothing has changed. */
+/* The block is as it should be: it is none any more, and reads 0; false: nothing has changed, and
+ * who looks longer knows. */
 SWIFT_INLINE bool swift_undress(uint64_t magic, unsigned char *p, size_t room)
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room);
     uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
     size_t size = (size_t)(says >> (32 + SEAL_SIZE)), slack = room - size;
-    if (LOAM_UNLIKELY(slack >= SWIFT_PAIR ||
+    if (LOAM_UNLIKELY(slack >= SWIFT_UNIT ||
                       ((says ^ seal_of(0, size, 0)) | (before ^ magic)) != 0))
         return false;
-    swift_pair last = *swift_at(p, room - SWIFT_PAIR);
-    last = (last ^ (swift_pair){magic, magic}) & *swift_last(slack);
-    if (LOAM_UNLIKELY((last[0] | last[1]) != 0))
+    swift_unit last = (*swift_at(p, room - SWIFT_UNIT) ^ magic) & *swift_last(slack);
+    if (LOAM_UNLIKELY(!SWIFT_IS_ZERO(last)))
         return false;
     swift_clear(p, room);
     *seal = magic;
@@ -175,7 +191,8 @@ LOAM_INLINE uint64_t swift_take(const loam_slabs *s, slab_front *f, uint32_t n, 
 
 /* A slot that was taken, of a front with such a room, becomes a block, short or long; what is not
  * as a free one is is told. */
-void *loam_slab__swift_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size);
+typedef void *swift_dress_fn(const loam_slabs *s, uint64_t slot, size_t room, size_t size);
+swift_dress_fn loam_slab__swift_dress;
 
 /* [own] */
 static inline bool swift_is_ready(const slab_front *f)
@@ -183,15 +200,18 @@ static inline bool swift_is_ready(const slab_front *f)
     return f->waiting >= f->ready;
 }
 
-/* Takes a slot of a front of this processor that is ready, for size bytes, 1 to the cache's. For
- * who has no interrupts. What is called is called last: mostly nothing has to be kept for later. */
-LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t size)
+/* Takes a slot of a front of this processor that is ready, for size bytes, 1 to the cache's; other:
+ * swift_dress of any slot, called last: mostly nothing has to be kept for later. For who has no
+ * interrupts. */
+LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t size,
+                                  swift_dress_fn *other)
 {
     uint64_t slot = swift_take(s, f, f->waiting, loam_port_irq_save());
     size_t room = f->room;
     unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    if (LOAM_UNLIKELY(room > SWIFT_SHORT) || LOAM_UNLIKELY(!swift_dress(s->magic, p, room, size)))
-        return loam_slab__swift_dress(s, slot, room, size);
+    if (LOAM_UNLIKELY(!swift_is_short(room)) ||
+        LOAM_UNLIKELY(!swift_dress(s->magic, p, room, size)))
+        return other(s, slot, room, size);
     return p;
 }
 
@@ -232,13 +252,10 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
     uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
     size_t room = f->room;
     bool easy = ((*word | *wait) & bit) == 0;
-    if (LOAM_UNLIKELY(room > SWIFT_SHORT || (uint32_t)x > d->bound)) {
+    if (LOAM_UNLIKELY(!swift_is_short(room)) || LOAM_UNLIKELY((uint32_t)x > d->bound) ||
+        LOAM_UNLIKELY(!easy) || LOAM_UNLIKELY(!swift_undress(s->magic, p, room))) {
         loam_port_irq_restore(irq);
         return easy ? SWIFT_PUT_LONG : SWIFT_PUT_REFUSED;
-    }
-    if (LOAM_UNLIKELY(!easy) || LOAM_UNLIKELY(!swift_undress(s->magic, p, room))) {
-        loam_port_irq_restore(irq);
-        return SWIFT_PUT_REFUSED;
     }
     loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
     swift_wait(f, slab_wait_of((unsigned char *)p - SLAB_GUARD_LEAD, slot), irq);

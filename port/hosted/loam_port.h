@@ -146,6 +146,7 @@ uint64_t loam_port_ticks(void); /* nanoseconds since an arbitrary start */
 #define LOAM_PORT_CLEAR(p, len)      loam_hosted_clear((p), (len))
 #define LOAM_PORT_WIDE_START()       loam_wide_start()
 void loam_wide_start(void); /* some tens of microseconds in a virtual machine */
+bool loam_wide_is_avx2(void);
 bool loam_hosted_reads_zero(const void *p, size_t len);
 void loam_hosted_clear(void *p, size_t len);
 #endif

@@ -51,6 +51,11 @@ void loam_wide_start(void)
     wide.lines = (b & bit_CLZERO) != 0;
 }
 
+bool loam_wide_is_avx2(void)
+{
+    return wide.avx2;
+}
+
 /* ---- 32 bytes a time ---- */
 
 typedef uint64_t __attribute__((vector_size(32), may_alias)) wide_four;

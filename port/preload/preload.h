@@ -67,6 +67,7 @@ typedef struct process {
      * watched (watch.h), or has modes: nothing there asks whether the layers are slow. */
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
     loam_kmalloc *swift;                     /* [atomic] the same where the layers are swift */
+    const struct hard_calls *hard;           /* [init] who has its blocks */
     loam_slabs *plain;                       /* [atomic] those of kmalloc */
     uintptr_t base, len;                     /* [atomic] their window; len 0: as kmalloc NULL */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
@@ -231,6 +232,23 @@ void free_for(void *p, const void *caller);
 void free_sized_for(void *p, size_t size, const void *caller);
 /* Is p aligned as its block is said to be? false: the caller was told. */
 bool alignment_fits(const void *p, size_t align, const void *caller);
+
+/* malloc and free where the layers are swift; hard_narrow is for every processor. */
+typedef struct hard_calls {
+    void *(*alloc)(const loam_kmalloc *k, size_t size, const void *caller);
+    void (*free)(const loam_kmalloc *k, void *p, const void *caller);
+} hard_calls;
+extern const hard_calls hard_narrow __attribute__((visibility("hidden")));
+/* What they leave: all that is not easy. */
+void *general_alloc(size_t size, const void *caller);
+void general_free(void *p, const void *caller);
+
+/* ---- hard_wide.c ---- */
+
+/* The same with wider registers; NULL: this processor has none. */
+const hard_calls *hard_wide(void);
+
+/* ---- preload_malloc.c ---- */
 
 /* Frees a block, or refuses it; those who watch are not told. */
 void process_free(void *p, const void *caller);

@@ -14,7 +14,7 @@
  * NOT    -
  */
 #define _GNU_SOURCE
-#include "../../core/kmalloc_impl.h"
+#include "hard_paths.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -22,18 +22,6 @@
 #include <stdlib.h>
 
 /* ---- allocation ---- */
-
-_Static_assert(THREAD_STEPS == KMALLOC_TABLE / KMALLOC_STEP, "the steps of kmalloc's table");
-_Static_assert(THREAD_FRONTS - THREAD_STEPS == KMALLOC_CLASSES - 20, "and all classes behind it");
-
-enum { FRONT_CLASSES = THREAD_FRONTS - KMALLOC_CLASSES }; /* the place of class 0, were it there */
-
-/* Of a size that a class holds. */
-LOAM_INLINE unsigned front_place(size_t size)
-{
-    return size <= KMALLOC_TABLE ? (unsigned)(size - 1) / KMALLOC_STEP
-                                 : FRONT_CLASSES + kmalloc_class(size);
-}
 
 /* A plain block of a class out of another word of the thread's front. */
 LOAM_INLINE bool next_alloc(size_t size, void **p)
@@ -90,7 +78,7 @@ static LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, cons
     return p;
 }
 
-static LOAM_NOINLINE void *none_or_large(size_t size, const void *caller)
+LOAM_NOINLINE void *general_alloc(size_t size, const void *caller)
 {
     void *p;
     const loam_kmalloc *k = loam__process.kmalloc;
@@ -104,12 +92,9 @@ static LOAM_NOINLINE void *none_or_large(size_t size, const void *caller)
     return slow_alloc(size, PROCESS_ALIGN, false, caller);
 }
 
-static LOAM_NOINLINE void *swift_or_none(const loam_kmalloc *k, size_t size, const void *caller)
+static void *narrow_alloc(const loam_kmalloc *k, size_t size, const void *caller)
 {
-    slab_front *face = size - 1 < KMALLOC_MAX ? thread_front[front_place(size)] : &thread_no_front;
-    if (LOAM_LIKELY(face != &thread_no_front) && LOAM_LIKELY(swift_is_ready(swift_front(face))))
-        return swift_take_from(k->slabs, swift_front(face), size);
-    return none_or_large(size, caller);
+    return hard_alloc(k, size, caller, loam_slab__swift_dress);
 }
 
 /* What the front has elsewhere, and what the first range keeps, is given out without a look at
@@ -117,13 +102,13 @@ static LOAM_NOINLINE void *swift_or_none(const loam_kmalloc *k, size_t size, con
 static LOAM_NOINLINE void *plain_or_large(size_t size, const void *caller)
 {
     void *p;
-    return LOAM_LIKELY(next_alloc(size, &p)) ? p : none_or_large(size, caller);
+    return LOAM_LIKELY(next_alloc(size, &p)) ? p : general_alloc(size, caller);
 }
 
 LOAM_INLINE void *next_or_large(size_t size, const void *caller)
 {
     const loam_kmalloc *k = loam__process.swift;
-    return k != NULL ? swift_or_none(k, size, caller) : plain_or_large(size, caller);
+    return k != NULL ? loam__process.hard->alloc(k, size, caller) : plain_or_large(size, caller);
 }
 
 LOAM_INLINE bool fast_alloc(size_t size, void **p)
@@ -301,7 +286,7 @@ void process_free(void *p, const void *caller)
     }
 }
 
-static LOAM_NOINLINE void slow_free(void *p, const void *caller)
+LOAM_NOINLINE void general_free(void *p, const void *caller)
 {
     int before = errno;
     if (p == NULL)
@@ -313,35 +298,26 @@ static LOAM_NOINLINE void slow_free(void *p, const void *caller)
     errno = before;
 }
 
-static LOAM_NOINLINE void swift_free_long(const loam_kmalloc *k, slab_desc *d, unsigned slot,
+static LOAM_NOINLINE void narrow_put_long(const loam_kmalloc *k, slab_desc *d, unsigned slot,
                                           void *p, const void *caller)
 {
     if (LOAM_UNLIKELY(!loam_slab__put_swift_long(k->slabs, d, slot, p)))
-        slow_free(p, caller);
+        general_free(p, caller);
 }
 
-static LOAM_NOINLINE void swift_free_far(const loam_kmalloc *k, slab_desc *d, unsigned slot,
+static LOAM_NOINLINE void narrow_put_far(const loam_kmalloc *k, slab_desc *d, unsigned slot,
                                          void *p, const void *caller)
 {
     if (LOAM_UNLIKELY(!loam_slab__put_swift_far(k->slabs, d, slot, p, k)))
-        slow_free(p, caller);
+        general_free(p, caller);
 }
 
-/* Where the modes are those of `hardened`. */
-static LOAM_NOINLINE void swift_free(const loam_kmalloc *k, void *p, const void *caller)
+static void narrow_free(const loam_kmalloc *k, void *p, const void *caller)
 {
-    slab_desc *d;
-    unsigned slot;
-    swift_put put = slab_put_swift(k->slabs, p, k, &d, &slot);
-    if (LOAM_LIKELY(put == SWIFT_PUT))
-        return;
-    if (put == SWIFT_PUT_LONG)
-        swift_free_long(k, d, slot, p, caller);
-    else if (put == SWIFT_PUT_FAR)
-        swift_free_far(k, d, slot, p, caller);
-    else
-        slow_free(p, caller);
+    hard_free(k, p, caller, narrow_put_long, narrow_put_far);
 }
+
+const hard_calls hard_narrow = {narrow_alloc, narrow_free};
 
 /* A block of another thread's front, a large one, and all else. */
 static LOAM_NOINLINE void plain_far_free(void *p, const slab_desc *far, const void *caller)
@@ -349,14 +325,14 @@ static LOAM_NOINLINE void plain_far_free(void *p, const slab_desc *far, const vo
     if (p == NULL)
         return;
     if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
-        slow_free(p, caller);
+        general_free(p, caller);
 }
 
 LOAM_INLINE void far_free(void *p, const slab_desc *far, const void *caller)
 {
     const loam_kmalloc *k = loam__process.swift;
     if (k != NULL)
-        swift_free(k, p, caller);
+        loam__process.hard->free(k, p, caller);
     else
         plain_far_free(p, far, caller);
 }
@@ -542,7 +518,7 @@ static void *move(void *p, size_t old, size_t size, const void *caller)
     if (q == NULL)
         return NULL;
     __builtin_memcpy(q, p, old < size ? old : size);
-    slow_free(p, caller);
+    general_free(p, caller);
     return q;
 }
 
@@ -595,7 +571,7 @@ LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
     if (p == NULL)
         return fast_alloc(size, &p) ? p : next_or_large(size, caller);
     if (size == 0) {
-        slow_free(p, caller);
+        general_free(p, caller);
         return NULL;
     }
     int before = errno;

@@ -163,6 +163,8 @@ static void process_set_ranges(process *self, uint32_t ranges)
         process_open(self, LOAM_PAGE_SIZE);
     loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
     const process_range *first = &self->range[0];
+    const hard_calls *wide = hard_wide();
+    self->hard = wide != NULL ? wide : &hard_narrow;
     if (!process_is_watched() && (self->slabs.modes == 0 || first->slabs->swift))
         loam_atomic_ptr_store((void **)(first->slabs->swift ? &self->swift : &self->kmalloc),
                               first->kmalloc);

@@ -306,6 +306,16 @@ static void late_seal(void)
     write_until_found(100, 112);
 }
 
+static void late_middle(void)
+{
+    write_until_found(400, 200);
+}
+
+static void late_tail(void)
+{
+    write_until_found(400, 399);
+}
+
 static void late_longer(void)
 {
     write_until_found(1000, 1008);
@@ -388,6 +398,10 @@ static const damage damages[] = {
      "written after free", "kmalloc-112", 112},
     {"all of hardened: behind a free slot: at reuse", SWIFT, late_seal, "S10 ",
      "written after free", "kmalloc-112", 112},
+    {"all of hardened: in the middle of a free block of 400: at reuse", SWIFT, late_middle, "S10 ",
+     "written after free", "kmalloc-448", 448},
+    {"all of hardened: the last byte of a free block of 400: at reuse", SWIFT, late_tail, "S10 ",
+     "written after free", "kmalloc-448", 448},
     {"all of hardened: behind a free block of 1000: at reuse", SWIFT, late_longer, "S10 ",
      "written after free", "kmalloc-1024", 1024},
     {"all of hardened: far behind a block of 900: when it grows", SWIFT, late_grown, "S10 ",

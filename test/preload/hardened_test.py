@@ -31,6 +31,9 @@ PROGRAM = r"""
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <unistd.h>
 static char *volatile p;
 static char data[64];
 static pthread_barrier_t told;
@@ -113,6 +116,26 @@ static void wrong_free(const char *w)
         elsewhere(size, 1);
     }
 }
+/* Does a child live that writes so much over a byte of a freed block? It reads 0 before. */
+static int survives(size_t size, long at, int value)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        freopen("/dev/null", "w", stderr);
+        p = memset(malloc(size), 0xff, size);
+        free(p);
+        for (size_t i = 0; i < size; i++)
+            if (p[i] != 0)
+                _exit(1);
+        p[at] = (char)value;
+        for (int i = 0; i < 4000; i++)
+            free(malloc(size - (size_t)i % 2));
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    return status != SIGABRT;
+}
 int main(int argc, char **argv)
 {
     const char *w = argv[1];
@@ -138,6 +161,10 @@ int main(int argc, char **argv)
         p[at] = 1;
         for (int i = 0; i < 20000; i++)
             free(malloc(size));
+    } else if (is(w, "sweep")) { /* the same of many bytes, and of blocks that were read back */
+        for (long i = 0; i < (long)size; i += 1 + (long)size / 17)
+            sum += survives(size, i, 1) + survives(size, (long)size - 1 - i, 1);
+        printf("%ld %ld\n", sum, survives(size, 0, 0));
     } else if (is(w, "grown")) { /* of 0 bytes, then of more and more */
         p = malloc(0);
         sum = (long)malloc_usable_size(p);
@@ -213,6 +240,10 @@ def stopped(result, words):
             re.search(words, errors) is not None)
 
 
+# Each way there is to look at a room: of a pair, short, of two to four turns, longer.
+SWEPT = (16, 32, 100, 240, 256, 300, 500, 640, 900, 1024, 1500, 5000)
+
+
 def writes(tap, program):
     """One byte too far, or too late: a line; where a page nobody can touch lies, the system's."""
     for size, cache in ((24, "kmalloc-"), (100, "kmalloc-"), (4000, "kmalloc-"),
@@ -231,6 +262,10 @@ def writes(tap, program):
         result = run([program, "late", str(size), str(size // 2)], "hardened")
         tap.check(stopped(result, f"S10 .*{cache}"),
                   f"hardened: {size} bytes, written after free: stopped", [str(result)])
+    for size in SWEPT:
+        result = run([program, "sweep", str(size)], "hardened")
+        tap.check(result == (0, "0 1\n", ""), f"hardened: {size} bytes, wherever one is written "
+                  "after free: stopped", [str(result)])
     for conf in ("hardened", "guard"):
         for word in ("write", "kept"):
             result = run([program, word, "0", "0"], conf)

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LOAM_SLAB_SWIFT_LONG_H
+#define LOAM_SLAB_SWIFT_LONG_H
+
+/* slab_swift_long.h - the same for blocks of any length, aligned ones, and those of others' slabs.
+ * For functions that are called, one for each width of a unit.
+ */
+#include "slab_swift.h"
+
+enum { SWIFT_TURN = 8 * SWIFT_UNIT }; /* bytes that are looked at, or cleared, with one branch */
+
+_Static_assert((int)SWIFT_TURN >= (int)LOAM_WIDE_LEAST, "a room that is not short is long");
+
+LOAM_INLINE void swift_or_turn(swift_unit *all, const unsigned char *p)
+{
+    enum { U = SWIFT_UNIT };
+    *all |=
+        ((*swift_at(p, 0) | *swift_at(p, U)) | (*swift_at(p, 2 * U) | *swift_at(p, 3 * U))) |
+        ((*swift_at(p, 4 * U) | *swift_at(p, 5 * U)) | (*swift_at(p, 6 * U) | *swift_at(p, 7 * U)));
+}
+
+/* len: a multiple of 16, a unit at least. */
+LOAM_INLINE bool swift_reads_zero(const unsigned char *p, size_t len)
+{
+    return swift_is_short(len) ? swift_short_is_zero(p, len) : LOAM_PORT_READS_ZERO(p, len);
+}
+
+/* Turns that a room of a turn to four has without its last one. Of the room alone, which is known
+ * long before the block's bytes are: a wrong guess is found while these are on their way. */
+LOAM_INLINE size_t swift_turns(size_t room)
+{
+    return (room - 1) / SWIFT_TURN;
+}
+
+LOAM_INLINE bool swift_is_mid(size_t room)
+{
+    return room - SWIFT_TURN - 1 < 3 * SWIFT_TURN;
+}
+
+/* Do the first `used` bytes of such a room read 0? They are more than its turns. */
+LOAM_INLINE bool swift_mid_is_zero(const unsigned char *p, size_t room, size_t used)
+{
+    swift_unit all = {0};
+    swift_or_turn(&all, p + used - SWIFT_TURN);
+    swift_or_turn(&all, p);
+    if (room > 2 * SWIFT_TURN) {
+        swift_or_turn(&all, p + SWIFT_TURN);
+        if (room > 3 * SWIFT_TURN)
+            swift_or_turn(&all, p + 2 * SWIFT_TURN);
+    }
+    return SWIFT_IS_ZERO(all);
+}
+
+/* From any address. */
+LOAM_INLINE void swift_clear_turn(unsigned char *p)
+{
+    swift_any_unit *v = (swift_any_unit *)(void *)p;
+    const swift_any_unit zero = {0};
+    v[0] = zero;
+    v[1] = zero;
+    v[2] = zero;
+    v[3] = zero;
+    v[4] = zero;
+    v[5] = zero;
+    v[6] = zero;
+    v[7] = zero;
+}
+
+LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
+{
+    if (LOAM_UNLIKELY(len < LOAM_WIDE_LEAST))
+        __builtin_memset(p, 0, len);
+    else
+        LOAM_PORT_CLEAR(p, len);
+}
+
+LOAM_INLINE void swift_clear_mid(unsigned char *p, size_t room, size_t used)
+{
+    swift_clear_turn(p);
+    if (room > 2 * SWIFT_TURN) {
+        swift_clear_turn(p + SWIFT_TURN);
+        if (room > 3 * SWIFT_TURN)
+            swift_clear_turn(p + 2 * SWIFT_TURN);
+    }
+    swift_clear_turn(p + used - SWIFT_TURN);
+}
+
+/* ---- slack ---- */
+
+/* A unit of a block's slack, from a byte of the slack on, or up to the end of the room where there
+ * is less. What lies there before the slack is not meant. */
+typedef struct swift_slack {
+    swift_any_unit *at;
+    const swift_any_unit *meant;
+    uint64_t magic; /* what each word of the slack reads */
+} swift_slack;
+
+LOAM_INLINE swift_slack swift_slack_unit(uint64_t magic, unsigned char *p, size_t from, size_t room,
+                                         size_t slack)
+{
+    size_t at = from < room - SWIFT_UNIT ? from : room - SWIFT_UNIT;
+    unsigned turn = 8 * (unsigned)(at & 7);
+    return (swift_slack){(swift_any_unit *)(void *)(p + at),
+                         swift_last(slack < SWIFT_UNIT ? slack : SWIFT_UNIT),
+                         magic >> turn | magic << (-turn & 63)};
+}
+
+/* A unit at least. */
+LOAM_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
+{
+    for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
+        swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);
+        *one.at = ((swift_any_unit){0} ^ one.magic) & *one.meant;
+    }
+}
+
+SWIFT_INLINE bool swift_slack_is_whole(uint64_t magic, unsigned char *p, size_t size, size_t room)
+{
+    swift_any_unit differs = {0};
+    for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
+        swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);
+        differs |= (*one.at ^ one.magic) & *one.meant;
+    }
+    return SWIFT_IS_ZERO(differs);
+}
+_Static_assert(SEAL_SLACK % SWIFT_UNIT == 0, "the slack is units");
+
+/* ---- allocation ---- */
+
+/* Bytes of a room that a block up to `end` has with its magic. The others are looked at when
+ * somebody gets them. */
+LOAM_INLINE size_t swift_used(size_t end, size_t room)
+{
+    return slack_end((end + SWIFT_PAIR - 1) & ~(size_t)(SWIFT_PAIR - 1), room);
+}
+
+LOAM_INLINE bool swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
+    size_t used = swift_used(size, room);
+    bool mid = swift_is_mid(room) && LOAM_LIKELY(used > swift_turns(room) * SWIFT_TURN);
+    if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) ||
+        LOAM_UNLIKELY(!(mid ? swift_mid_is_zero(p, room, used) : swift_reads_zero(p, used))))
+        return false;
+    swift_slack_put(magic, p, size, room);
+    *seal = seal_of(magic, size, 0);
+    return true;
+}
+
+LOAM_INLINE size_t swift_lead(size_t pad)
+{
+    return pad < SLAB_GUARD_MOST ? pad : SLAB_GUARD_MOST;
+}
+
+/* The block `pad` bytes behind where the slot's others begin. */
+LOAM_INLINE bool swift_dress_aligned(uint64_t magic, unsigned char *p, size_t room, size_t size,
+                                     size_t pad)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
+    seal_words says = seal_read(magic, *seal); /* of one that was aligned its pad is left */
+    size_t from = (pad - swift_lead(pad)) & ~(size_t)(SWIFT_PAIR - 1),
+           used = swift_used(pad + size, room);
+    if (!says.whole || says.out || *before != magic || !swift_reads_zero(p + from, used - from))
+        return false;
+    swift_slack_put(magic, p, pad + size, room);
+    words_fill(p + pad - swift_lead(pad), swift_lead(pad), magic);
+    *seal = seal_of(magic, size, pad);
+    return true;
+}
+
+/* ---- free ---- */
+
+/* The bytes of a block that starts at p, in a room, with its magic: from `from` on, `len` of them;
+ * none when the block is not as it should be. */
+typedef struct swift_span {
+    unsigned char *from;
+    size_t len;
+} swift_span;
+
+LOAM_INLINE swift_span swift_look(uint64_t magic, unsigned char *base, size_t room,
+                                  unsigned char *p)
+{
+    const swift_span none = {NULL, 0};
+    const uint64_t *seal = (const uint64_t *)(const void *)(base + room);
+    uint64_t says = loam_atomic_peek64(seal) ^ magic; /* no order: the cas asks again */
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), pad = (size_t)(p - base);
+    if (LOAM_UNLIKELY(says != seal_of(0, size, pad)) || LOAM_UNLIKELY(pad >= room) ||
+        LOAM_UNLIKELY(size - 1 >= room - pad) ||
+        LOAM_UNLIKELY(((uint64_t *)(void *)base)[-1] != magic))
+        return none;
+    bool whole = swift_slack_is_whole(magic, base, pad + size, room);
+    if (LOAM_UNLIKELY(pad != 0))
+        whole = whole && words_differ(p - swift_lead(pad), swift_lead(pad), magic) == 0;
+    size_t end = slack_end(size, room - pad), lead = swift_lead(pad);
+    return LOAM_LIKELY(whole) ? (swift_span){p - lead, lead + end} : none;
+}
+
+/* A block in a room is none any more, and its bytes read 0; false: nothing has changed. */
+LOAM_INLINE bool swift_undress_long(uint64_t magic, unsigned char *base, size_t room,
+                                    unsigned char *p)
+{
+    swift_span at = swift_look(magic, base, room, p);
+    if (at.len == 0)
+        return false;
+    bool mid = swift_is_mid(room) && LOAM_LIKELY(at.from == base);
+    if (mid && LOAM_LIKELY(at.len > swift_turns(room) * SWIFT_TURN))
+        swift_clear_mid(base, room, at.len);
+    else
+        swift_clear_long(at.from, at.len);
+    *(uint64_t *)(void *)(base + room) = seal_of(magic, 0, (size_t)(p - base));
+    return true;
+}
+
+/* A block of this processor's slabs. Its bytes are cleared with interrupts on. pairs: a short room
+ * was not tried yet. */
+LOAM_INLINE bool swift_put_long(const loam_slabs *s, slab_desc *d, unsigned slot, unsigned char *p,
+                                bool pairs)
+{
+    slab_front *f = slab_owner_of(d);
+    size_t room = f->room;
+    unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
+    bool done = pairs && swift_is_short(room) && p == base && swift_undress(s->magic, p, room);
+    if (!done && LOAM_UNLIKELY(!swift_undress_long(s->magic, base, room, p)))
+        return false;
+    loam_irq irq = loam_port_irq_save();
+    if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */
+        loam_port_irq_restore(irq);
+        return loam_slab__put_slot(d, slot);
+    }
+    uint64_t *wait = d->words + (slot >> 6) + f->span / sizeof(uint64_t);
+    loam_atomic_poke64(wait, *wait | 1ULL << (slot & 63)); /* no order: others only look */
+    swift_wait(f, slab_wait_of(base - SLAB_GUARD_LEAD, slot), irq);
+    return true;
+}
+
+/* The seal says from now on that no block is there; false: it did so already. Others ask it. */
+LOAM_INLINE bool swift_claim(uint64_t magic, unsigned char *base, size_t room, size_t pad)
+{
+    uint64_t *seal = (uint64_t *)(void *)(base + room);
+    uint64_t none = seal_of(magic, 0, pad);
+    uint32_t *half = (uint32_t *)(void *)seal, out = loam_atomic_peek(half); /* no order: the cas */
+    /* pairs with the cas in mode_claim, swift_claim of another free */
+    if (out == (uint32_t)none || !loam_atomic_cas(half, out, (uint32_t)none))
+        return false;
+    loam_atomic_poke64(seal, none); /* no order: what is told comes behind it */
+    return true;
+}
+
+/* A block out of a slab that another processor's front owns is free: its bytes are cleared. */
+bool loam_slab__swift_tell(loam_slabs *s, slab_desc *d, const slab_front *f, unsigned slot);
+
+/* A block of another's slabs. The owner of the slab may change meanwhile, its cache does not while
+ * a block of it is out. What is read of its front are lines that stay in this processor's cache
+ * while the owner works. */
+LOAM_INLINE bool swift_put_far(loam_slabs *s, slab_desc *d, unsigned slot, void *p,
+                               const void *owner)
+{
+    const slab_front *f = slab_owner_of(d);
+    const loam_cache *c = f->cache;
+    if (loam_port_cpu() >= s->ncpus || c == NULL || !c->swift || slot >= c->slots ||
+        owner != (c->owner != NULL ? c->owner : (const void *)c))
+        return false;
+    size_t room = c->stride - SLAB_GUARD_LEAD;
+    unsigned char *base = d->base + (size_t)slot * c->stride + SLAB_GUARD_LEAD;
+    swift_span at = swift_look(s->magic, base, room, p);
+    if (at.len == 0 || !swift_claim(s->magic, base, room, (size_t)((unsigned char *)p - base)))
+        return false;
+    swift_clear_long(at.from, at.len);
+    return loam_slab__swift_tell(s, d, f, slot);
+}
+
+#endif
