@@ -6,7 +6,7 @@
  *
  * MODEL  A cache has a front for each processor (lazy: for each that ever took a block of it) and,
  *        with several of them, a shared one behind the layer's lock. Slabs move only into and out
- *        of that one. A front stays as long as its cache: others may still read whose it is.
+ *        of that one, and out of those of who rests. A front stays as long as its cache: others may still read whose it is.
  *
  *            front 0     front 1     front 2        d.front says which; only the owner gives a
  *            d d d       d d         (offline)      slab up, only under the lock
@@ -20,9 +20,10 @@
  *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
  *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
  *        with free slots, and answers 0. What is out stays where it is.
- *        Resting: who leaves for one that comes soon, as a thread that ends, leaves its fronts as they
- *        are, and they are behind the lock as the shared one is, until somebody has the number again;
- *        others adopt from them, and take over what they free of. Few rest; who would be one more is offline.
+ *        Resting: who leaves for one that comes soon, as a thread that ends, leaves its fronts as
+ *        they are. They are behind the lock, as the shared one is, until somebody has the number
+ *        again; others adopt from them, and take over what they free of. Few rest; who would be
+ *        one more is offline.
  *        Offline: every slab goes to the shared front, an empty one only where that has none; then
  *        the stack is closed, in this order: who finds the stack closed finds the new owner. Frees
  *        that come later take the lock.
@@ -51,8 +52,8 @@ slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold)
     return &c->shared;
 }
 
-/* Is it the shared one, or of a processor that rests? Then it is behind the lock; without that, this
- * is a hint. */
+/* Is it the shared one, or of a processor that rests? Then it is behind the lock; without that,
+ * this is a hint. */
 static bool front_is_left(const loam_slabs *s, const slab_front *f)
 {
     /* no order: it closes and opens under the lock */

@@ -291,8 +291,8 @@ static bool remote_push(loam_slabs *s, slab_desc *d, uint32_t cpu)
     }
 }
 
-/* Brings a queued slab that is on no stack to its owner, who may be the caller; of an owner who rests
- * the caller takes it. */
+/* Brings a queued slab that is on no stack to its owner, who may be the caller; of an owner who
+ * rests the caller takes it. */
 static void remote_route(loam_slabs *s, slab_desc *d)
 {
     for (;;) {

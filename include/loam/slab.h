@@ -230,8 +230,8 @@ void loam_slabs_serve(loam_slabs *slabs);
  */
 void loam_slabs_offline(loam_slabs *slabs);
 
-/* The same for one who comes again soon: its slabs stay where they are, behind the lock, until it is
- * online again; others take them when they have none. Nobody has its number until then: a thread
+/* The same for one who comes again soon: its slabs stay where they are, behind the lock, until it
+ * is online again; others take them when they have none. Nobody has its number until then: a thread
  * takes another before it calls on. false: it left as above, with modes, or as too many rest.
  *   cost        O(what it gathered)      context   as above
  */

@@ -302,8 +302,8 @@ void heaps_thaw(void);
 
 /* ---- threads.c ---- */
 
-/* Gives this thread a processor number if one is left: this one, if its thread has ended and left its
- * fronts as they were. Costs a comparison from then on. */
+/* Gives this thread a processor number if one is left: this one, if its thread has ended and left
+ * its fronts as they were. Costs a comparison from then on. */
 void thread_begin(unsigned heir);
 /* Numbers that a fork has left without a thread. */
 uint32_t threads_abandoned(void);
