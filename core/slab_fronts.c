@@ -6,7 +6,8 @@
  *
  * MODEL  A cache has a front for each processor (lazy: for each that ever took a block of it) and,
  *        with several of them, a shared one behind the layer's lock. Slabs move only into and out
- *        of that one, and out of those of who rests. A front stays as long as its cache: others may still read whose it is.
+ *        of that one, and out of those of who rests. A front stays as long as its cache: others may
+ *        still read whose it is.
  *
  *            front 0     front 1     front 2        d.front says which; only the owner gives a
  *            d d d       d d         (offline)      slab up, only under the lock
