@@ -159,9 +159,27 @@ static void step_wrong(tap *t)
     TAP_EQ(t, tap_caught(t), 2);
 }
 
+/* Others call while it rests, and who has no number. */
+static void step_rest(tap *t)
+{
+    unsigned cpu = loam_port_cpu();
+    bool rests = loam_slabs_rest(cpus.slabs);
+    for (unsigned i = 0; i < 8 && rests; i++) {
+        CPUS_ON((cpu + 1 + (unsigned)tap_below(t, cpus.n)) % (cpus.n + 1));
+        if (tap_below(t, 2) == 0 || out == 0)
+            step_alloc(t);
+        else
+            step_free(t);
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    }
+    CPUS_ON(cpu);
+    if (rests)
+        loam_slabs_online(cpus.slabs);
+}
+
 static void step_processor(tap *t)
 {
-    switch (tap_below(t, 4)) {
+    switch (tap_below(t, 5)) {
     case 0:
         loam_slabs_offline(cpus.slabs);
         break;
@@ -170,6 +188,9 @@ static void step_processor(tap *t)
         break;
     case 2:
         loam_slabs_serve(cpus.slabs);
+        break;
+    case 3:
+        step_rest(t);
         break;
     default:
         loam_slabs_online(cpus.slabs);
