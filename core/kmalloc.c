@@ -245,16 +245,26 @@ void *loam_kmalloc__move(loam_kmalloc *k, void *p, size_t old, size_t size, cons
     return q;
 }
 
+static void *kmalloc_move_to(loam_kmalloc *k, void *p, const slab_place *from, size_t size,
+                             const void *site)
+{
+    if (size > k->max && loam_slab__large_carries(k->slabs, from->desc, size))
+        return loam_slab__large_grow(k->slabs, from->desc, size, site);
+    return loam_kmalloc__move(k, p, loam_slab__usable(from), size, site);
+}
+
 /* Where freed large blocks are kept frames may be spared for a while: a large block that grows once
  * grows again, and gets a quarter more, so that all its moves copy five times its bytes at most. */
-static void *kmalloc_move_on(loam_kmalloc *k, void *p, size_t old, size_t size, const void *site)
+static void *kmalloc_move_on(loam_kmalloc *k, void *p, const slab_place *from, size_t size,
+                             const void *site)
 {
+    size_t old = loam_slab__usable(from);
     loam_slabs *s = k->slabs;
     slab_place at;
     bool spare = s->kept != NULL && size > old && size - old < old / 4 && size > k->max;
-    void *q = spare ? loam_kmalloc__move(k, p, old, size + size / 4, site) : NULL;
+    void *q = spare ? kmalloc_move_to(k, p, from, size + size / 4, site) : NULL;
     if (q == NULL)
-        return loam_kmalloc__move(k, p, old, size, site);
+        return kmalloc_move_to(k, p, from, size, site);
     if (loam_slab__find(s, q, k, NULL, &at) == SLAB_FINE)
         loam_slab__redress(s, &at, size, site);
     return q;
@@ -284,7 +294,7 @@ void *loam_kmalloc__realloc(loam_kmalloc *k, void *p, size_t size, const void *s
     if (at.desc->kind == SLAB_LARGE && size > k->max && (size > room || size <= room / 2) &&
         loam_slab__large_resize(s, at.desc, size))
         room = kmalloc_room(s, &at);
-    void *q = kmalloc_stays(room, old, size) ? NULL : kmalloc_move_on(k, p, old, size, site);
+    void *q = kmalloc_stays(room, old, size) ? NULL : kmalloc_move_on(k, p, &at, size, site);
     if (q != NULL || size > room)
         return q;
     loam_slab__redress(s, &at, size, site); /* stays: a block can always become smaller */

@@ -130,7 +130,39 @@ static unsigned char *slab_first_frames(loam_cache *c)
     return base != NULL ? base : loam_slab__kept_slab(s);
 }
 
-/* Frames for one more: what is kept goes before pages come that are not there yet. */
+enum {
+    WORN_LOOKS = 4, /* at free blocks of an order */
+    WORN_MOST = 18  /* order at which free blocks are cut */
+};
+
+/* A slab's frames at the start of a free block; NULL: they have no memory, or somebody has them. */
+static unsigned char *slab_take_worn(const loam_slabs *s, loam_pfn at, uint64_t npages)
+{
+    unsigned char *va = (unsigned char *)s->base + ((at.v - s->first_frame) << LOAM_PAGE_SHIFT);
+    if (!loam_slab__is_worn(s, va, s->mask + 1) ||
+        loam_zone_alloc_at(s->zones.zone[0], at, npages, LOAM_ZONE_SLAB | LOAM_ZONE_ATOMIC) !=
+            LOAM_OK)
+        return NULL;
+    LOAM_PORT_NOTE_SHOW(va, (size_t)npages << LOAM_PAGE_SHIFT);
+    return va;
+}
+
+/* Free frames that have their memory, where those that come first have none; NULL: none is near. */
+static unsigned char *slab_worn_frames(const loam_slabs *s, uint64_t npages)
+{
+    loam_zone *zone = s->zones.zone[0];
+    unsigned char *va = NULL;
+    for (unsigned order = loam_log2_floor(npages); order <= WORN_MOST && va == NULL; order++) {
+        loam_pfn at = loam_zone_next_free(zone, order, WORN_MOST, loam_pfn_of(0));
+        for (unsigned n = 0; n < WORN_LOOKS && va == NULL && !loam_pfn_is_none(at); n++) {
+            va = slab_take_worn(s, at, npages);
+            at = loam_zone_next_free(zone, order, WORN_MOST, loam_pfn_of(at.v + 1));
+        }
+    }
+    return va;
+}
+
+/* Frames for one more: what is free, or kept, goes before pages come that are not there yet. */
 static unsigned char *slab_more_frames(loam_slabs *s)
 {
     uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
@@ -138,12 +170,15 @@ static unsigned char *slab_more_frames(loam_slabs *s)
     if (base != NULL)
         return base;
     base = loam_slab__frames_alloc(s, npages);
-    if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1) ||
-        loam_slab__kept_mine(s) < npages)
+    if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1))
+        return base;
+    if (loam_slab__kept_mine(s) >= npages)
+        (void)loam_slab__kept_drop(s, false);
+    unsigned char *worn = slab_worn_frames(s, npages);
+    if (worn == NULL)
         return base;
     loam_slab__frames_free(s, base);
-    (void)loam_slab__kept_drop(s, false);
-    return loam_slab__frames_alloc(s, npages);
+    return worn;
 }
 
 /* false: no memory, all given back. */

@@ -319,7 +319,7 @@ typedef struct slab_kept {
 
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
-    uintptr_t len;    /* [atomic] bytes of the window from there; grows once, with `leaves` */
+    uintptr_t len;    /* bytes of the window from there; grows once: loam_slabs_extend */
     const bool *slow; /* true: every call takes the general path (modes, a trace that is on) */
     uintptr_t mask;   /* slab size - 1 */
     unsigned shift;   /* log2 of the slab size */
@@ -338,7 +338,7 @@ struct loam_slabs {
     slab_front nobody;             /* owns what is no slab; has no key */
     uint64_t none;                 /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
-    uint32_t leaves;      /* [atomic] entries of leaf[] that lead somewhere */
+    uint32_t leaves;      /* entries of leaf[] that lead somewhere; grows with len */
     uint32_t all_leaves;  /* [init] entries that there can be */
     uintptr_t whole;      /* [init] len, with all of them */
     uintptr_t no_leaf;    /* the leaf of nothing; a real leaf when the window needs only one */
@@ -350,7 +350,9 @@ struct loam_slabs {
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
     void (*seal)(void *va, size_t len);                     /* [init] or NULL */
     bool (*bring)(loam_slabs *slabs, void *va, size_t len); /* [init] or NULL */
-    loam_list caches;                                       /* in order of creation */
+    loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from,
+                               size_t len); /* [init] or NULL */
+    loam_list caches;                       /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */
     loam_list lines_full;

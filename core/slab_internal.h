@@ -277,6 +277,10 @@ void loam_slab__large_release(loam_slabs *s, slab_desc *d);
 unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d);
 /* Gives the frames back; the block is claimed. */
 void loam_slab__large_give_back(loam_slabs *s, slab_desc *d);
+/* Is it a large block whose memory may move as it grows to so many bytes? */
+bool loam_slab__large_carries(const loam_slabs *s, const slab_desc *d, size_t size);
+/* It gets a place of so many bytes; NULL: no memory, and all is as before. */
+void *loam_slab__large_grow(loam_slabs *s, slab_desc *d, size_t size, const void *site);
 /* A large block that is the caller's has room for so many bytes, in place, where blocks are kept:
  * when it grows for some more besides; false: it has not. */
 bool loam_slab__large_resize(loam_slabs *s, slab_desc *d, size_t size);

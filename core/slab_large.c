@@ -18,6 +18,12 @@
  *            frames   |used|free 16 |free 8 |used|          | free 32         |
  *                          ^ 20 of them here                ^ not here
  *
+ *        A block that grows and finds no room behind it gets a new place; where the port can do
+ *        that its pages go there, and nothing is copied, nor in memory twice:
+ *
+ *            before   | block: pages | others |  new place: no pages yet     |
+ *            after    | free         | others |  pages of old  |             |
+ *
  * RULES  K3 and K4 of kmalloc.c.
  * LOCKS  slab_lock while the list of large blocks changes. A block that is freed is claimed first,
  *        by one cas: of two frees at once one is refused.
@@ -57,7 +63,9 @@ typedef struct large_wish {
     const void *owner, *site;
     size_t size, align, lead;
     uint64_t npages;
-    bool zero; /* it is to read 0 */
+    bool zero;       /* it is to read 0 */
+    slab_desc *from; /* the block that grows, or NULL */
+    bool came;       /* its memory came along, and it waits */
 } large_wish;
 
 /* ---- the lowest free frames that are enough ---- */
@@ -66,7 +74,8 @@ enum {
     LARGE_FITTED = 64,     /* frames from which on they are looked for */
     LARGE_LOOKS = 8,       /* free blocks of an order that are looked at */
     LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
-    LARGE_MOST = 18        /* order at which free blocks are cut */
+    LARGE_MOST = 18,       /* order at which free blocks are cut */
+    LARGE_CARRIED = 32     /* frames from which on a block's memory moves with it */
 };
 
 /* Where a block of so many frames can begin in the run of free ones around this frame; `none` if
@@ -160,16 +169,41 @@ static bool large_bring(loam_slabs *s, const large_wish *wish, unsigned char *ba
     return !wanted || loam_slab__is_worn(s, base, len) || s->bring(s, base, len);
 }
 
-static slab_desc *large_build(loam_slabs *s, const large_wish *wish, unsigned char **base)
+/* The old block is claimed first: who frees it meanwhile is refused. false: the frames are lost. */
+static bool large_carry(loam_slabs *s, large_wish *wish, unsigned char *base)
+{
+    slab_desc *from = wish->from;
+    size_t len = slab_large_bytes(from);
+    if (loam_slab__is_worn(s, base, len) || !loam_slab__large_claim(from, from->base))
+        return true;
+    loam_slab_carried done =
+        s->carry(s, base, (size_t)wish->npages << LOAM_PAGE_SHIFT, from->base, len);
+    wish->came = done == LOAM_SLAB_CARRIED;
+    if (!wish->came)
+        slab_large_give_out(from, from->owner, slab_large_size(from), from->site);
+    return done != LOAM_SLAB_LOST;
+}
+
+/* Memory comes from where it is free, or from the block that grows. false: the frames are lost. */
+static bool large_fill(loam_slabs *s, large_wish *wish, unsigned char *base)
+{
+    if (wish->from != NULL && !large_carry(s, wish, base))
+        return false;
+    return wish->came || large_bring(s, wish, base);
+}
+
+static slab_desc *large_build(loam_slabs *s, large_wish *wish, unsigned char **base)
 {
     *base = large_worn(s, wish);
-    if (*base == NULL || !large_bring(s, wish, *base))
+    if (*base == NULL)
         return NULL;
     slab_desc *d = loam_slab__desc_make(s, *base + wish->lead);
     if (d == NULL) {
         loam_slab__frames_free(s, *base);
         return NULL;
     }
+    if (!large_fill(s, wish, *base))
+        return NULL;
     if (wish->zero)
         loam_slab__wear_zero(s, *base + wish->lead, wish->size);
     loam_slab__wear(s, *base, (size_t)wish->npages << LOAM_PAGE_SHIFT);
@@ -186,7 +220,7 @@ static void large_give_out(slab_desc *d, const large_wish *wish)
     slab_large_give_out(d, wish->owner, wish->size, wish->site);
 }
 
-static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
+static slab_desc *large_new(loam_slabs *s, large_wish *wish)
 {
     unsigned char *base;
     loam_irq irq = slab_lock(s);
@@ -208,7 +242,7 @@ static slab_desc *large_new(loam_slabs *s, const large_wish *wish)
     return d;
 }
 
-static slab_desc *large_obtain(loam_slabs *s, const large_wish *wish)
+static slab_desc *large_obtain(loam_slabs *s, large_wish *wish)
 {
     slab_desc *d =
         s->kept != NULL && wish->align <= s->mask ? loam_slab__kept_take(s, wish->npages) : NULL;
@@ -268,6 +302,40 @@ void *loam_slab__large_zeroed(loam_slabs *s, const void *owner, size_t size, siz
     wish.zero = s->modes == 0; /* with modes something may be written when it is dressed */
     void *p = large_alloc(s, &wish);
     return p != NULL && !wish.zero ? __builtin_memset(p, 0, size) : p;
+}
+
+/* Without memory: nobody keeps it. */
+static void large_drop_carried(loam_slabs *s, slab_desc *d)
+{
+    size_t len = slab_large_bytes(d);
+    loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, slab_large_block(d), slab_large_size(d));
+    unsigned char *base = loam_slab__large_forget(s, d);
+    loam_slab__wear_not(s, base, len);
+    loam_slab__frames_free(s, base);
+}
+
+bool loam_slab__large_carries(const loam_slabs *s, const slab_desc *d, size_t size)
+{
+    return s->carry != NULL && d->kind == SLAB_LARGE && d->npages >= LARGE_CARRIED &&
+           size > slab_large_bytes(d);
+}
+
+void *loam_slab__large_grow(loam_slabs *s, slab_desc *d, size_t size, const void *site)
+{
+    void *p = slab_large_block(d);
+    size_t len = slab_large_size(d);
+    const void *owner = d->owner;
+    large_wish wish = {.owner = owner, .site = site, .size = size, .align = 1, .from = d};
+    void *q = large_alloc(s, &wish);
+    if (q == NULL)
+        return NULL;
+    if (wish.came) {
+        large_drop_carried(s, d);
+        return q;
+    }
+    __builtin_memcpy(q, p, len);
+    (void)loam_slab__free(s, p, owner, NULL, site);
+    return q;
 }
 
 void loam_slab__large_release(loam_slabs *s, slab_desc *d)

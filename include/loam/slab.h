@@ -51,6 +51,13 @@ typedef enum loam_slab_mode {
 
 typedef struct loam_slabs loam_slabs; /* an object layer over one zone */
 
+/* What became of the memory of a block that grows. */
+typedef enum loam_slab_carried {
+    LOAM_SLAB_STAYED,  /* it is where it was */
+    LOAM_SLAB_CARRIED, /* it is in the new place, and the old one reads 0 */
+    LOAM_SLAB_LOST     /* it is where it was, and the new place cannot be reached any more */
+} loam_slab_carried;
+
 typedef struct loam_slab_config {
     /* slab size 2^shift bytes, 12 .. 16; 0: by free RAM: 12 below 2 MiB, 14 below 128 MiB, else
      * 16 */
@@ -99,6 +106,11 @@ typedef struct loam_slab_config {
      *   returns     false: nothing can be reached at these addresses any more
      *   context     that of the allocation; no lock of the layer is held */
     bool (*bring)(loam_slabs *slabs, void *va, size_t len);
+    /* With `fresh`: a large block grows, and gets a new place, [to, to + room), of which some nobody
+     * had yet. What it holds, [from, from + len), may move there, pages and all. NULL: it is copied.
+     *   returns     LOAM_SLAB_STAYED: all is as before, and `to` may read anything
+     *   context     that of the realloc; no lock of the layer is held */
+    loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from, size_t len);
     loam_trace *trace; /* or NULL */
 } loam_slab_config;
 

@@ -141,7 +141,46 @@ loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
     return pages_are_there(to, len) ? LOAM_PAGES_MOVED : LOAM_PAGES_LOST;
 }
 
+/* The pages go back; where not even that can be they are copied: `from` is still mapped. */
+static void pages_return(void *from, void *way, size_t len, size_t room)
+{
+    if (room > len)
+        munmap((char *)way + len, room - len);
+    if (mremap(way, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, from) == from)
+        return;
+    (void)pages_are_there(from, len);
+    __builtin_memcpy(from, way, len);
+    munmap(way, len);
+}
+
+loam_pages_moved loam_pages_carry(void *to, size_t room, void *from, size_t len)
+{
+    if (madvise(from, loam_pages_page(), MADV_COLD) != 0) /* as above */
+        return LOAM_PAGES_REFUSED;
+    void *way = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    if (way == MAP_FAILED)
+        return errno == EFAULT || errno == EINVAL ? LOAM_PAGES_APART : LOAM_PAGES_REFUSED;
+    void *wide = mremap(way, len, room, MREMAP_MAYMOVE);
+    if (wide == MAP_FAILED) /* then it is two mappings, and stays where it is the next time */
+        room = len;
+    else
+        way = wide;
+    if (mremap(way, room, room, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+        return LOAM_PAGES_MOVED;
+    pages_return(from, way, len, room);
+    return pages_are_there(to, room) ? LOAM_PAGES_REFUSED : LOAM_PAGES_LOST;
+}
+
 #else
+
+loam_pages_moved loam_pages_carry(void *to, size_t room, void *from, size_t len)
+{
+    (void)to;
+    (void)room;
+    (void)from;
+    (void)len;
+    return LOAM_PAGES_REFUSED;
+}
 
 loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
 {

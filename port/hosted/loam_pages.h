@@ -96,6 +96,14 @@ typedef enum loam_pages_moved {
  */
 loam_pages_moved loam_pages_move(void *to, void *from, size_t len);
 
+/* The same of what a block holds, which is to have more room: all of [to, to + room), ready pages,
+ * becomes one mapping, so that it can move again; what follows the first len bytes reads 0.
+ *   len         whole pages, at most room
+ *   on error    what was at `from` is there; at `to` anything may be
+ *   cost        three or four system calls
+ */
+loam_pages_moved loam_pages_carry(void *to, size_t room, void *from, size_t len);
+
 /* Ends the range; nothing of it may be used any more. */
 void loam_pages_release(loam_pages *pages);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bring.c - memory that is free moves to where a block is made.
+/* bring.c - memory moves to where a block is made.
  *
  * WHAT   A long block finds free addresses in a row where nobody had memory yet, while elsewhere
  *        free frames still have theirs, in runs that are too short. Their pages move under the
@@ -9,6 +9,8 @@
  *
  *            before   | out | worn, free | out | worn, free |  new block: no pages yet |
  *            after    | out | free       | out | free       |  ^^^^^^^^^^^^^^^^^^^^    |
+ *
+ *        A block that grows and moves takes its pages along, and its new place is one mapping.
  *
  *        Each move leaves a mapping with a past of its own, which the system does not join with its
  *        neighbours again, and of which a process may have some 65,000: so only long runs move, and
@@ -53,15 +55,29 @@ static size_t bring_gap(bring_wish *w)
     return len;
 }
 
-/* What came in pieces by earlier moves goes in units, as it came. Bytes that came; 0: none. */
+static bool bring_may(void)
+{
+    return loam_atomic_peek(&moves) < BRING_MOVES; /* no order: a bound */
+}
+
+/* What is refused is so from now on; what lies in pieces costs a look. */
+static void bring_count(loam_pages_moved moved)
+{
+    bool none = moved == LOAM_PAGES_REFUSED || moved == LOAM_PAGES_LOST;
+    (void)loam_atomic_add(&moves, none ? BRING_MOVES : 1); /* no order: a bound */
+}
+
+/* What came in pieces by earlier moves goes in units, as it came; a unit that is none goes back to
+ * the system, and new pages come. Bytes that came; 0: none. */
 static size_t bring_move(bring_wish *w, unsigned char *from, size_t len)
 {
     loam_pages_moved moved = loam_pages_move(w->at, from, len);
     if (moved == LOAM_PAGES_APART && len > BRING_UNIT)
         moved = loam_pages_move(w->at, from, len = BRING_UNIT);
     w->lost = moved == LOAM_PAGES_LOST;
-    /* no order: a bound; what is refused is so from now on */
-    (void)loam_atomic_add(&moves, moved == LOAM_PAGES_MOVED ? 1 : BRING_MOVES);
+    bring_count(moved);
+    if (moved == LOAM_PAGES_APART)
+        return loam_pages_give_back(&w->r->pages, from, len) ? len : 0;
     return moved == LOAM_PAGES_MOVED ? len : 0;
 }
 
@@ -71,7 +87,7 @@ static size_t bring_run(bring_wish *w, unsigned char *from, size_t most)
     loam_slabs *s = w->r->slabs;
     loam_pfn first = loam_pa_to_pfn(loam_pa_of((uintptr_t)from));
     size_t gap = bring_gap(w), len = gap < most ? gap : most;
-    if (len == 0 || loam_atomic_peek(&moves) >= BRING_MOVES) /* no order: a bound */
+    if (len == 0 || !bring_may())
         return 0;
     if (!loam_slab__is_worn(s, from, len) ||
         loam_zone_alloc_at(w->r->zone, first, len >> LOAM_PAGE_SHIFT, LOAM_ZONE_ATOMIC) != LOAM_OK)
@@ -114,4 +130,16 @@ bool process_bring(loam_slabs *slabs, void *va, size_t len)
         }
     }
     return !w.lost;
+}
+
+loam_slab_carried process_carry(loam_slabs *slabs, void *to, size_t room, void *from, size_t len)
+{
+    (void)slabs;
+    if (!bring_may())
+        return LOAM_SLAB_STAYED;
+    loam_pages_moved moved = loam_pages_carry(to, room, from, len);
+    bring_count(moved);
+    return moved == LOAM_PAGES_MOVED  ? LOAM_SLAB_CARRIED
+           : moved == LOAM_PAGES_LOST ? LOAM_SLAB_LOST
+                                      : LOAM_SLAB_STAYED;
 }

@@ -287,6 +287,8 @@ bool promise_open(process_range *r, unsigned order);
 
 /* As loam_slab_config.bring. */
 bool process_bring(loam_slabs *slabs, void *va, size_t len);
+/* As loam_slab_config.carry. */
+loam_slab_carried process_carry(loam_slabs *slabs, void *to, size_t room, void *from, size_t len);
 
 /* ---- heaps.c ---- */
 

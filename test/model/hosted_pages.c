@@ -222,11 +222,37 @@ static void moves(tap *t)
     loam_pages_release(&pages);
 }
 
+/* What a block holds, to a place with more room, which is one mapping then: it moves once more. */
+static void carries(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 12 * MIB), LOAM_OK);
+    unsigned char *from = pages.base + MIB, *to = pages.base + 5 * MIB;
+    unsigned char *last = pages.base + 8 * MIB;
+    __builtin_memset(pages.base, 7, 3 * MIB);
+    to[2 * MIB - 1] = 9; /* of somebody before */
+    if (loam_pages_carry(to, 2 * MIB, from, MIB) == LOAM_PAGES_APART) {
+        tap_note(t, "the system cannot");
+    } else {
+        TAP_CHECK(t, to[0] == 7 && to[MIB - 1] == 7 && to[MIB] == 0 && to[2 * MIB - 1] == 0);
+        TAP_CHECK(t, to[-1] == 0 && to[2 * MIB] == 0);
+        TAP_CHECK(t, from[-1] == 7 && from[0] == 0 && from[MIB - 1] == 0 && from[MIB] == 7);
+        to[2 * MIB - 1] = 8;
+        TAP_EQ(t, loam_pages_carry(last, 3 * MIB, to, 2 * MIB), LOAM_PAGES_MOVED);
+        TAP_CHECK(t, last[0] == 7 && last[2 * MIB - 1] == 8 && last[3 * MIB - 1] == 0);
+        TAP_CHECK(t, to[0] == 0 && to[2 * MIB - 1] == 0);
+        TAP_EQ(t, loam_pages_carry(from, 3 * MIB, to + MIB, 2 * MIB), LOAM_PAGES_APART);
+        TAP_CHECK(t, last[0] == 7 && to[MIB] == 0);
+    }
+    loam_pages_release(&pages);
+}
+
 static const tap_case cases[] = {
     {"hosted_pages: bad arguments: refused, no range", arguments},
     {"hosted_pages: grows in steps to the end, reads 0", grows},
     {"hosted_pages: gives whole pages back, and no others", gives_back},
     {"hosted_pages: moves memory, and leaves none behind", moves},
+    {"hosted_pages: carries what a block holds to more room, again and again", carries},
     {"hosted_pages: closed: nobody touches it; opened again: reads 0", closes},
     {"hosted_pages: told to refuse: refuses", refuses},
     {"hosted_pages: limits of the system", limits},

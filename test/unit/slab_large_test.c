@@ -32,6 +32,29 @@ static struct {
     bool (*with)(loam_slabs *, void *, size_t); /* NULL: nobody is asked */
 } brought;
 
+static struct {
+    unsigned calls;
+    void *to, *from;
+    size_t room, len;
+    loam_slab_carried answer;
+    bool asked; /* false: nobody is */
+} carried;
+
+static loam_slab_carried carry(loam_slabs *slabs, void *to, size_t room, void *from, size_t len)
+{
+    carried.calls += slabs == ground.slabs;
+    carried.to = to;
+    carried.room = room;
+    carried.from = from;
+    carried.len = len;
+    if (carried.answer == LOAM_SLAB_CARRIED) {
+        __builtin_memcpy(to, from, len);
+        __builtin_memset((char *)to + len, 0, room - len);
+        __builtin_memset(from, 0, len);
+    }
+    return carried.answer;
+}
+
 /* What nobody had reads FILL here, so that a test sees who writes it. */
 static void start(tap *t, const char *options)
 {
@@ -42,6 +65,7 @@ static void start(tap *t, const char *options)
     ground.config.meta = own_zone(t);
     ground.config.fresh = true;
     ground.config.bring = brought.with;
+    ground.config.carry = carried.asked ? carry : NULL;
     ground.slabs = loam_slabs_init(ground.zone, &ground.config);
     ground.k = ground.slabs != NULL ? loam_kmalloc_init(ground.slabs) : NULL;
     TAP_CHECK(t, ground.k != NULL);
@@ -371,6 +395,48 @@ static void memory_is_brought(tap *t)
     brought.with = NULL;
 }
 
+/* A block of 40 frames that grows to 80, and cannot where it is; the old place is nobody's then. */
+static unsigned char *grown(tap *t, loam_slab_carried answer)
+{
+    carried.answer = answer;
+    carried.calls = brought.calls = 0;
+    start(t, "shift=14,keep_large=1M");
+    unsigned char *p = frames(t, 40), *wall = frames(t, 8);
+    p[0] = 5;
+    p[40 * FRAME - 1] = 6;
+    unsigned char *q = loam_kmalloc_realloc(ground.k, p, (size_t)80 * FRAME);
+    TAP_CHECK(t, q != NULL && q != p && wall != NULL);
+    TAP_CHECK(t, carried.calls == 1 && carried.to == q && carried.from == p);
+    TAP_CHECK(t, carried.len == 40 * FRAME && carried.room == 80 * FRAME);
+    TAP_CHECK(t, q[0] == 5 && q[40 * FRAME - 1] == 6);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
+    TAP_EQ(t, loam_slab__has_worn(ground.slabs, p, 40 * FRAME), answer == LOAM_SLAB_STAYED);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    return q;
+}
+
+/* A block of 32 frames and more that grows to where nobody had memory yet: the port is asked to
+ * move what it holds, and no more comes; else it is copied. */
+static void memory_is_carried(tap *t)
+{
+    carried.asked = true;
+    brought.with = bring;
+    brought.lost = false;
+    put(t, grown(t, LOAM_SLAB_CARRIED));
+    TAP_EQ(t, brought.calls, 0);
+    put(t, grown(t, LOAM_SLAB_STAYED));
+    TAP_EQ(t, brought.calls, 1);
+    carried.answer = LOAM_SLAB_LOST;
+    start(t, "shift=14,keep_large=1M");
+    unsigned char *p = frames(t, 40), *wall = frames(t, 8);
+    p[40 * FRAME - 1] = 3;
+    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, (size_t)300 * FRAME) == NULL);
+    TAP_CHECK(t, wall != NULL && p[40 * FRAME - 1] == 3);
+    put(t, p);
+    carried.asked = false;
+    brought.with = NULL;
+}
+
 static void rule(tap *t)
 {
     start(t, "shift=14");
@@ -398,6 +464,7 @@ static const tap_case cases[] = {
     {"slab: a class begins where it was, unless others have it", former_places},
     {"slab: a class that filled its slab begins at the lowest place", former_and_full},
     {"slab_large: memory is brought to a long block where nobody had any", memory_is_brought},
+    {"slab_large: a long block that grows takes its memory along", memory_is_carried},
     {"slab_worn: a bit changed: S18", rule},
 };
 TAP_SUITE(slab_large_test, cases);
