@@ -262,4 +262,28 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
     return SWIFT_PUT;
 }
 
+/* Bytes of a block of this owner, of this processor's slabs and not aligned, whose bits and seal say
+ * that it is out; 0: not so easy. *room: of its slot. */
+LOAM_INLINE size_t swift_size(const loam_slabs *s, const void *p, const void *owner, size_t *room)
+{
+    uintptr_t off = slab_off(s, p);
+    if (LOAM_UNLIKELY(off >= s->len))
+        return 0;
+    const slab_desc *d = slab_desc_at(s, off);
+    uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip, says = 0;
+    uint32_t slot = (uint32_t)(x >> 32);
+    loam_irq irq = loam_port_irq_save();
+    const slab_front *f = slab_owner_of(d);
+    if (slab_is_here(d) && f->swift_key == (uintptr_t)owner && slot < f->slots &&
+        (uint32_t)x <= d->bound) {
+        const uint64_t *word = d->words + (slot >> 6), *wait = word + f->span / sizeof(uint64_t);
+        *room = f->room;
+        if (((*word | *wait) >> (slot & 63) & 1) == 0)
+            says = *(const uint64_t *)(const void *)((const unsigned char *)p + *room) ^ s->magic;
+    }
+    loam_port_irq_restore(irq);
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE));
+    return size != 0 && says == seal_of(0, size, 0) && size <= *room ? size : 0;
+}
+
 #endif

@@ -145,6 +145,10 @@ int main(int argc, char **argv)
         p = malloc(size);
         p[at] ^= 0x40;
         free(p);
+    } else if (is(w, "moved")) { /* the same, and it moves to another class */
+        p = malloc(size);
+        p[at] ^= 0x40;
+        p = realloc(p, 3 * size);
     } else if (is(w, "kept")) { /* the same, and no free; threads that go on meanwhile */
         pthread_t thread;
         for (int i = argc > 4 ? atoi(argv[4]) : 0; i > 0; i--)
@@ -262,6 +266,10 @@ def writes(tap, program):
         result = run([program, "late", str(size), str(size // 2)], "hardened")
         tap.check(stopped(result, f"S10 .*{cache}"),
                   f"hardened: {size} bytes, written after free: stopped", [str(result)])
+    for size, at in ((24, 24), (24, -1), (100, 100), (300, -1), (1000, 1000), (3000, 3000)):
+        result = run([program, "moved", str(size), str(at)], "hardened")
+        tap.check(stopped(result, "S9 .*kmalloc-"), f"hardened: {size} bytes, one written at {at}, "
+                  "moved by realloc: stopped", [str(result)])
     for size in SWEPT:
         result = run([program, "sweep", str(size)], "hardened")
         tap.check(result == (0, "0 1\n", ""), f"hardened: {size} bytes, wherever one is written "
