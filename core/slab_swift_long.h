@@ -7,6 +7,47 @@
  */
 #include "slab_swift.h"
 
+/* ---- a room of 16 bytes: no unit, where these are wider ---- */
+
+typedef uint64_t __attribute__((aligned(1), may_alias)) swift_any_word;
+
+/* Of the last two words, the last n bytes. */
+LOAM_INLINE const swift_any_word *swift_last_pair(size_t n)
+{
+    const unsigned char *last = (const unsigned char *)loam_slab__swift_last;
+    return (const swift_any_word *)(const void *)(last + SEAL_SLACK - SWIFT_PAIR + n);
+}
+
+/* As swift_dress. */
+LOAM_INLINE bool swift_dress_pair(uint64_t magic, uint64_t *w, size_t size)
+{
+    const swift_any_word *meant = swift_last_pair(SWIFT_PAIR - size);
+    if (LOAM_UNLIKELY((w[0] | w[1] | (w[-1] ^ magic) | (w[2] ^ magic)) != 0))
+        return false;
+    w[0] = magic & meant[0];
+    w[1] = magic & meant[1];
+    w[2] = seal_of(magic, size, 0);
+    return true;
+}
+
+/* As swift_undress. */
+LOAM_INLINE bool swift_undress_pair(uint64_t magic, uint64_t *w)
+{
+    uint64_t says = w[2] ^ magic;
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE));
+    if (LOAM_UNLIKELY(size - 1 >= SWIFT_PAIR ||
+                      ((says ^ seal_of(0, size, 0)) | (w[-1] ^ magic)) != 0))
+        return false;
+    const swift_any_word *meant = swift_last_pair(SWIFT_PAIR - size);
+    if (LOAM_UNLIKELY((((w[0] ^ magic) & meant[0]) | ((w[1] ^ magic) & meant[1])) != 0))
+        return false;
+    w[0] = w[1] = 0;
+    w[2] = magic;
+    return true;
+}
+
+/* ---- turns ---- */
+
 enum { SWIFT_TURN = 8 * SWIFT_UNIT }; /* bytes that are looked at, or cleared, with one branch */
 
 _Static_assert((int)SWIFT_TURN >= (int)LOAM_WIDE_LEAST, "a room that is not short is long");
@@ -211,16 +252,20 @@ LOAM_INLINE bool swift_undress_long(uint64_t magic, unsigned char *base, size_t 
     return true;
 }
 
-/* A block of this processor's slabs. Its bytes are cleared with interrupts on. pairs: a short room
- * was not tried yet. */
+/* A block of this processor's slabs. Its bytes are cleared with interrupts on. again: a short room
+ * was tried before. */
 LOAM_INLINE bool swift_put_long(const loam_slabs *s, slab_desc *d, unsigned slot, unsigned char *p,
-                                bool pairs)
+                                bool again)
 {
     slab_front *f = slab_owner_of(d);
     size_t room = f->room;
     unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
-    bool done = pairs && swift_is_short(room) && p == base && swift_undress(s->magic, p, room);
-    if (!done && LOAM_UNLIKELY(!swift_undress_long(s->magic, base, room, p)))
+    bool done = false;
+    if (room == SWIFT_PAIR)
+        done = p == base && swift_undress_pair(s->magic, (uint64_t *)(void *)p);
+    else if (!again && swift_is_short(room) && p == base)
+        done = swift_undress(s->magic, p, room);
+    if (!done && (room < SWIFT_UNIT || LOAM_UNLIKELY(!swift_undress_long(s->magic, base, room, p))))
         return false;
     loam_irq irq = loam_port_irq_save();
     if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */

@@ -27,31 +27,23 @@ typedef long long __attribute__((vector_size(32))) wide_bits;
 
 #include "hard_paths.h"
 
-/* A room that is no unit is for slab_swift.c. */
 static LOAM_NOINLINE void *wide_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size)
 {
     unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    if (room > SWIFT_SHORT && LOAM_LIKELY(swift_dress_long(s->magic, p, room, size)))
-        return p;
-    return loam_slab__swift_dress(s, slot, room, size);
-}
-
-static LOAM_NOINLINE void wide_put_pair(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
-                                        const void *caller)
-{
-    if (LOAM_UNLIKELY(!loam_slab__put_swift_long(k->slabs, d, slot, p)))
-        general_free(p, caller);
+    bool clean = room > SWIFT_SHORT  ? swift_dress_long(s->magic, p, room, size)
+                 : room < SWIFT_UNIT ? swift_dress_pair(s->magic, (uint64_t *)(void *)p, size)
+                                     : false;
+    return LOAM_LIKELY(clean) ? p : loam_slab__swift_dress(s, slot, room, size);
 }
 
 static LOAM_NOINLINE void wide_put_long(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
                                         const void *caller)
 {
-    if (slab_owner_of(d)->room < SWIFT_UNIT)
-        wide_put_pair(k, d, slot, p, caller);
-    else if (LOAM_UNLIKELY(!swift_put_long(k->slabs, d, slot, p, false)))
+    if (LOAM_UNLIKELY(!swift_put_long(k->slabs, d, slot, p, true)))
         general_free(p, caller);
 }
 
+/* A room that is no unit is for slab_swift.c. */
 static LOAM_NOINLINE void wide_put_far(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
                                        const void *caller)
 {
