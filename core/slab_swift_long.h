@@ -79,7 +79,7 @@ LOAM_INLINE bool swift_is_mid(size_t room)
 }
 
 /* Do the first `used` bytes of such a room read 0? They are more than its turns. */
-LOAM_INLINE bool swift_mid_is_zero(const unsigned char *p, size_t room, size_t used)
+SWIFT_INLINE bool swift_mid_is_zero(const unsigned char *p, size_t room, size_t used)
 {
     swift_unit all = {0};
     swift_or_turn(&all, p + used - SWIFT_TURN);
@@ -147,7 +147,7 @@ LOAM_INLINE swift_slack swift_slack_unit(uint64_t magic, unsigned char *p, size_
 }
 
 /* A unit at least. */
-LOAM_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
+SWIFT_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
 {
     for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
         swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);

@@ -20,8 +20,15 @@ enum { LOAM_WIDE_LEAST = 128 };
 typedef uint64_t __attribute__((vector_size(16), may_alias)) loam_wide_pair;
 typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) loam_wide_any;
 
+/* Where there are no registers for pairs they want stack: of a function of its own. */
+#if UINTPTR_MAX > UINT32_MAX
+#define LOAM_WIDE_INLINE static inline
+#else
+#define LOAM_WIDE_INLINE LOAM_NOINLINE __attribute__((unused)) static
+#endif
+
 /* The last turn of eight pairs meets the one before. */
-static inline bool loam_wide_reads_zero(const void *p, size_t len)
+LOAM_WIDE_INLINE bool loam_wide_reads_zero(const void *p, size_t len)
 {
     const loam_wide_pair *v = p, *last = v + len / sizeof(*v) - 8;
     loam_wide_pair all = {0, 0};
