@@ -44,8 +44,9 @@ static inline void slab_point(slab_front *f, slab_desc *d, uint64_t *word)
 {
     if (slab_is_shared(f->cache->slabs, f))
         return;
-    f->word = word;
     f->slab = d;
+    if (!f->cache->stacked) /* there a request without a stack's slot is for a refill */
+        f->word = word;
 }
 
 /* [own] The front's word; when it is another, any of the slab that has a bit. */
@@ -119,9 +120,9 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
     loam_list_init(&victims);
     if (!loam_slab__own(d, &hold))
         return loam_slab__gather(s, d, c, slot);
-    bool waits = slab_owner_of(d)->ring_cap != 0;
-    bool out = !slab_bit(d->words, slot) && !(waits && slab_bit(slab_waits(d), slot));
-    if (hold.locked && out && waits) /* where its blocks will wait */
+    bool waits = c->stacked || slab_owner_of(d)->ring_cap != 0;
+    bool out = !slab_bit(d->words, slot) && !(slab_has_waits(c) && slab_bit(slab_waits(d), slot));
+    if (hold.locked && out && waits) /* where its blocks will wait, or while one is out surely */
         loam_slab__take_over(d);
     if (out)
         loam_slab__put_own(d, slot, &victims);
@@ -148,6 +149,21 @@ static bool slab_put_block(loam_slabs *s, const slab_place *at, const void *p)
     return loam_slab__put_slot(at->desc, at->slot);
 }
 
+/* A block of `base` that waits on a stack of this processor's from now on, or is free, as the stack
+ * is full; false: it is none, or none there, and nothing has changed. */
+static bool slab_put_stacked(loam_slabs *s, void *p, uintptr_t off, const void *base)
+{
+    slab_desc *d = slab_desc_at(s, off);
+    loam_irq irq = loam_port_irq_save();
+    bool ours = slab_is_stacked_here(d) && !s->cpu[loam_port_cpu()].offline &&
+                slab_owner_of(d)->key == (uintptr_t)base;
+    slab_put put = ours ? slab_stack_put(d, p) : SLAB_PUT_REFUSED;
+    if (put == SLAB_PUT_SETTLE)
+        return loam_slab__settle(d, d->words, irq) == LOAM_OK;
+    loam_port_irq_restore(irq);
+    return put == SLAB_PUT;
+}
+
 loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *cache,
                          const void *caller)
 {
@@ -157,6 +173,8 @@ loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *
     uintptr_t off = slab_off(s, p);
     const void *base = cache != NULL ? (const void *)cache : owner;
     if (s->swift && !loam_trace_is_on(s->trace) && loam_slab__put_swift(s, p, base))
+        return LOAM_OK;
+    if (s->stacks && !*s->slow && off < s->len && slab_put_stacked(s, p, off, base))
         return LOAM_OK;
     if (LOAM_PORT_MAX_CPUS > 1 && !*s->slow && off < s->len &&
         slab_put_far(s, off, base, slab_desc_at(s, off)))
@@ -321,13 +339,36 @@ LOAM_INLINE bool slab_turn_to(slab_front *f, bool fresh)
     return true;
 }
 
+/* [own] Slots of words of this processor's own front come onto its stack, until there are not few;
+ * of new words if `fresh` says so, and then of one alone; one is taken. false: there are none. */
+static bool slab_stack_fill(slab_front *f, bool fresh, void **object)
+{
+    uint64_t *word;
+    slab_stack *k = slab_stack_at(f);
+    for (slab_desc *d; slab_stack_depth(k) < k->few; f->slab = d, fresh = false) {
+        d = slab_find_word(f, &word);
+        if (d == NULL || (!fresh && slab_is_new_word(d, word)))
+            break;
+        loam_slab__verify(f, d, word);
+        slab_begin_word(d, word);
+        loam_slab__stack_add(f, d);
+    }
+    if (!slab_stack_take(k, object))
+        return false;
+    LOAM_PORT_NOTE_ALLOC(f->cache, *object, f->cache->size, f->cache->ctor != NULL);
+    return true;
+}
+
 /* Out of what this processor's own front has; of a new word if `fresh` says so. */
 LOAM_INLINE bool slab_refill_here(loam_cache *c, bool fresh, void **object)
 {
     loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_front_here(c);
-    bool taken =
-        !slab_is_shared(c->slabs, f) && slab_turn_to(f, fresh) && slab_take_from(f, object);
+    bool taken = !slab_is_shared(c->slabs, f);
+    if (taken && c->stacked)
+        taken = slab_stack_fill(f, fresh, object);
+    else if (taken)
+        taken = slab_turn_to(f, fresh) && slab_take_from(f, object);
     loam_port_irq_restore(irq);
     return taken;
 }

@@ -126,6 +126,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->keep_empty = config->keep_empty;
     s->kept_frames = layer_kept_frames(config);
     s->lazy = config->lazy;
+    s->stacks = config->stacks && config->modes == 0 && slab_is_many(s) && SLAB_STACKED != 0;
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
         s->modes |= LOAM_SLAB_POISON;
     s->swift =
@@ -353,6 +354,7 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->ctx = ctx;
     c->swift = s->swift && ctor == NULL && lead == SLAB_GUARD_LEAD &&
                stride % SLAB_GUARD_LEAD == 0 && loam_slab__ring_cap(s, stride) != 0;
+    c->stacked = s->stacks && stride > SLAB_STACK_FROM && c->slots <= 64;
     if (!loam_slab__start_fronts(c)) {
         loam_slab__meta_free(s, c, bytes);
         return NULL;

@@ -22,8 +22,8 @@
  *        S8   a cache's slots and stride fit the slab and the object
  *        S9   the bytes around a block hold their magic (guard)
  *        S10  freed bytes hold the poison (poison, quarantine)
- *        S11  what waits in quarantine is marked so, in its ring, and its bytes add up; a slot's
- *             seal agrees with its bits
+ *        S11  what waits in quarantine, or on a stack, is marked so, in its ring, and its bytes add
+ *             up; a slot's seal agrees with its bits
  *        S12  a front is what its place says: of this cache, of this processor, for these frees;
  *             each processor finds its own, or the shared one
  *        S13 to S16, of many processors: slab_check_many.c
@@ -108,7 +108,7 @@ static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
     slab_place at = {d, slot};
     slab_block b = loam_slab__block(d, slot);
     bool free = slab_slot_is_free(d, slot), shadow = slab_has_shadow(s);
-    bool waits = shadow && slab_bit(slab_waits(d), slot);
+    bool waits = slab_has_waits(slab_cache_of(d)) && slab_bit(slab_waits(d), slot);
     bool virgin = shadow && slab_is_virgin(d, slot);
     if (free ? waits : virgin)
         return "S11 a slot is free, waits, or is out; a virgin one is free";
@@ -130,7 +130,8 @@ static const char *check_slab(const loam_slabs *s, slab_desc *d, uintptr_t index
     const char *bad = check_slab_desc(s, d, index);
     if (bad == NULL)
         bad = check_slab_words(d);
-    for (unsigned i = 0; bad == NULL && s->modes != 0 && i < slab_cache_of(d)->slots; i++)
+    for (unsigned i = 0; bad == NULL && (s->modes != 0 || s->stacks) && i < slab_cache_of(d)->slots;
+         i++)
         bad = check_slot(s, d, i);
     return bad;
 }
@@ -382,6 +383,12 @@ static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t
     return NULL;
 }
 
+static const char *check_waits(const loam_slabs *s, slab_front *f, uint64_t *waiting)
+{
+    const char *bad = check_ring(s, f, waiting);
+    return bad == NULL && f->cache->stacked ? loam_slab__check_stack(f, waiting) : bad;
+}
+
 /* Slots of all slabs that are marked so. */
 static uint64_t check_waiting(const loam_slabs *s)
 {
@@ -400,8 +407,8 @@ static const char *check_rings(loam_slabs *s)
         const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
         bad = check_ring(s, &c->shared, &waiting);
         for (uint32_t i = 0; i < s->parts && bad == NULL; i++)
-            bad =
-                slab_own_front(c, i) != NULL ? check_ring(s, slab_own_front(c, i), &waiting) : NULL;
+            bad = slab_own_front(c, i) != NULL ? check_waits(s, slab_own_front(c, i), &waiting)
+                                               : NULL;
     }
     return bad != NULL || waiting == 0 ? bad : "S11 what waits is in a ring";
 }

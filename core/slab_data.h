@@ -22,16 +22,18 @@
 #include "loam/zone.h"
 
 enum {
-    SLAB_LINE = 64,        /* bytes: descriptors, words and fronts come in whole cache lines */
-    SLAB_LEAF = 64,        /* descriptors a leaf */
-    SLAB_LEAF_BITS = 6,    /* log2 of it */
-    SLAB_WORDS = 64,       /* words a slab at most: `any` has a bit for each */
-    SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
-    SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
-    SLAB_RESTERS = 4,      /* processors that rest at a time */
-    SLAB_TURNS = 2,        /* others are asked so often before memory is out */
-    SLAB_GATHER = 64,      /* words whose frees a processor gathers */
-    SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
+    SLAB_LINE = 64,         /* bytes: descriptors, words and fronts come in whole cache lines */
+    SLAB_LEAF = 64,         /* descriptors a leaf */
+    SLAB_LEAF_BITS = 6,     /* log2 of it */
+    SLAB_WORDS = 64,        /* words a slab at most: `any` has a bit for each */
+    SLAB_FRAME_LINES = 63,  /* lines a metadata frame, after its header */
+    SLAB_OWN_HALVES = 10,   /* halves of remote words in the remote line: of 320 slots */
+    SLAB_RESTERS = 4,       /* processors that rest at a time */
+    SLAB_TURNS = 2,         /* others are asked so often before memory is out */
+    SLAB_GATHER = 64,       /* words whose frees a processor gathers */
+    SLAB_FORMER = 8,        /* places of its former slabs that a cache knows */
+    SLAB_STACK_FROM = 1024, /* in a layer with stacks longer slots have them */
+    SLAB_STACKED = LOAM_PORT_MAX_CPUS <= 128 ? 128 : 0, /* in slab_desc.cpu: there are stacks */
     SLAB_NO_CPU = 255,     /* slab_desc.cpu of what no processor frees without being asked */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
     SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
@@ -64,8 +66,8 @@ typedef struct slab_desc {
         uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
         uint32_t npages; /* [init] large: frames */
     };
-    /* [atomic] slots: processor of the front that owns it, changes with `front`; SLAB_NO_CPU: it is
-     * the shared one of many, or there are no slots */
+    /* [atomic] slots: processor of the front that owns it, and SLAB_STACKED if it has a stack; changes
+     * with `front`; SLAB_NO_CPU: it is the shared one of many, or there are no slots */
     uint8_t cpu;
     uint8_t nothing;     /* 0 */
     uint8_t kind;        /* [lock] slab_kind */
@@ -191,6 +193,23 @@ typedef struct slab_front {
     /* [own] slots that were taken singly, since the ring was empty: slab_swift.c */
     uint16_t picked;
 } slab_front;
+
+/* A slot that waits on a stack. */
+typedef struct slab_held {
+    void *at;       /* its first byte; NULL below the first: the stack is empty */
+    uint64_t where; /* slab_held_where: the bit that says so */
+} slab_held;
+
+/* What follows the two lines of a processor's own front, of a cache with stacks: slots that it
+ * freed, or took out of a word, for its next requests. */
+typedef struct slab_stack {
+    _Alignas(64) slab_held *top; /* [cpu] pushed last; face of a front without a stack */
+    slab_held *limit;            /* [init] top of a stack that is full */
+    uint32_t batch;              /* [init] slots that come from words at a time, at most */
+    uint32_t few;                /* [init] with fewer another word is looked for */
+    uint64_t nothing;            /* 0 */
+    slab_held held[];            /* [cpu] the first is none */
+} slab_stack;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
                    offsetof(slab_front, face) == 2 * SLAB_LINE &&
                    sizeof(slab_front) == 3 * SLAB_LINE && offsetof(slab_front, word) == 0,
@@ -213,6 +232,7 @@ struct loam_cache {
     loam_ctor_fn *ctor;
     void *ctx;
     uint32_t lead; /* bytes of seal and magic before an object of default alignment */
+    bool stacked;  /* [init] its fronts but the shared one have stacks */
     bool swift;    /* [init] loam_slab__take_swift gives out its objects */
     /* [cpu] whom each processor uses: its own, or the shared one's. An own one stays in its place
      * for good; while its processor is offline it has neither word nor slab, and slab_front_here is
@@ -326,6 +346,7 @@ struct loam_slabs {
     unsigned modes;
     bool keep_empty;
     bool lazy;        /* [init] a processor's front comes with its first block */
+    bool stacks;      /* [init] no modes, many processors: caches of long slots have stacks */
     bool swift;       /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
     uint32_t ncpus;   /* 1: no locks, no remote lines, no shared fronts */
     uint32_t parts;   /* processors with fronts of their own: ncpus, 0 instead of 1 */

@@ -84,10 +84,18 @@ static inline bool slab_is_here(const slab_desc *d)
     return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
 }
 
+/* The same, of a cache with stacks: then the paths for all others find it elsewhere. */
+static inline bool slab_is_stacked_here(const slab_desc *d)
+{
+    return SLAB_STACKED != 0 &&
+           loam_atomic_byte_peek(&d->cpu) == (loam_port_cpu() | (unsigned)SLAB_STACKED);
+}
+
 /* slab_desc.cpu of a front's slabs. */
 static inline uint8_t slab_cpu_of(const loam_slabs *s, const slab_front *f)
 {
-    return slab_is_many(s) && f->cpu == s->ncpus ? SLAB_NO_CPU : (uint8_t)f->cpu;
+    unsigned stacked = f->cache->stacked ? SLAB_STACKED : 0;
+    return slab_is_many(s) && f->cpu == s->ncpus ? SLAB_NO_CPU : (uint8_t)(f->cpu | stacked);
 }
 
 /* Under the lock, which keeps out all others that write it. */
@@ -219,6 +227,40 @@ static inline bool slab_has_seals(const loam_slabs *s)
 static inline bool slab_has_shadow(const loam_slabs *s)
 {
     return (s->modes & SLAB_SHADOW_MODES) != 0;
+}
+
+/* Is there a word of slots that wait for each word? */
+static inline bool slab_has_waits(const loam_cache *c)
+{
+    return c->stacked || slab_has_shadow(c->slabs);
+}
+
+/* Where the stack of a front is, if it has one. */
+static inline slab_stack *slab_stack_at(slab_front *f)
+{
+    return (slab_stack *)(void *)((unsigned char *)f + offsetof(slab_front, face));
+}
+
+static inline bool slab_has_stack(const slab_front *f)
+{
+    return f->cache->stacked && f->cpu != f->cache->slabs->ncpus;
+}
+
+/* Which word says that a slot waits on a stack, and which bit. */
+static inline uint64_t slab_held_where(const uint64_t *wait, unsigned slot)
+{
+    return (uint64_t)(uintptr_t)wait << 6 | (slot & 63);
+}
+
+static inline uint64_t *slab_held_word(const slab_held *held)
+{
+    return (uint64_t *)(uintptr_t)((int64_t)held->where >> 6);
+}
+
+/* [own] Slots that wait there. */
+static inline uint32_t slab_stack_depth(const slab_stack *k)
+{
+    return (uint32_t)(k->top - k->held);
 }
 
 /* Bit set: the slot was freed and waits in its front's ring; its free bit is clear. */

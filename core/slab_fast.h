@@ -5,7 +5,7 @@
 /* slab_fast.h - the ways of most allocations and frees, inlined where they are called: nothing is
  * divided, no lock is taken, no instruction is locked.
  */
-#include "slab_internal.h"
+#include "slab_stack.h"
 
 /* ---- of this processor's own slabs: nothing is called ---- */
 
@@ -31,13 +31,12 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
     return slab_take_from(slab_front_of(c), object);
 }
 
-typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE } slab_put;
-
 /* Frees the slot that starts at off, unless it is none, or free already, or not of a slab that this
  * processor owns and that belongs to `base`, a loam_kmalloc or a cache: then nothing has changed.
  * sole: of many processors, and all of the layer's objects belong to one: nobody asks whose they
  * are, for a processor's own slabs alone have its number. *desc: what the address's descriptor is.
- * SETTLE: done, and *desc and *at are for loam_slab__settle. Interrupts are off, off is inside the
+ * SETTLE: done, and *desc and *at are for loam_slab__settle. STACKED: sole, *desc is for
+ * slab_stack_put; nothing has changed. Interrupts are off, off is inside the
  * window. */
 LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole, const void *base,
                                    slab_desc **desc, uint64_t **at)
@@ -45,8 +44,9 @@ LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole
     slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
     slab_front *f = slab_owner_of(d);
-    if (LOAM_UNLIKELY(!slab_is_here(d) || (!sole && f->key != (uintptr_t)base) ||
-                      (uint32_t)x > f->bound))
+    if (LOAM_UNLIKELY(!slab_is_here(d)))
+        return sole && slab_is_stacked_here(d) ? SLAB_PUT_STACKED : SLAB_PUT_REFUSED;
+    if (LOAM_UNLIKELY((!sole && f->key != (uintptr_t)base) || (uint32_t)x > f->bound))
         return SLAB_PUT_REFUSED;
     uint32_t slot = (uint32_t)(x >> 32);
     slab_head *head = slab_head_of(d);
@@ -96,7 +96,8 @@ static inline bool slab_put_far(loam_slabs *s, uintptr_t off, const void *base, 
     const slab_front *f = slab_owner_of(d);
     loam_irq irq = loam_port_irq_save();
     unsigned cpu = loam_port_cpu();
-    if (LOAM_UNLIKELY(slab_is_here(d) || f->told_key != (uintptr_t)base || cpu >= s->ncpus ||
+    if (LOAM_UNLIKELY(slab_is_here(d) || slab_is_stacked_here(d) ||
+                      f->told_key != (uintptr_t)base || cpu >= s->ncpus ||
                       (uint32_t)x > d->bound)) {
         loam_port_irq_restore(irq);
         return false;

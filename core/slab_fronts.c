@@ -282,7 +282,7 @@ void loam_slab__take_over(slab_desc *d)
     loam_list_init(&none);
     if (!slab_is_many(c->slabs) || f == &c->shared)
         return;
-    loam_slab__ring_empty(&c->shared, d, &none);
+    loam_slab__ring_empty(slab_owner_of(d), d, &none);
     front_move(d, f);
 }
 
@@ -499,7 +499,8 @@ void loam_slabs_online(loam_slabs *s)
 
 static size_t front_bytes(const loam_cache *c)
 {
-    return slab_front_size(c->slabs) + loam_slab__ring_cap(c->slabs, c->stride) * sizeof(uint64_t);
+    return slab_front_size(c->slabs) + loam_slab__ring_cap(c->slabs, c->stride) * sizeof(uint64_t) +
+           loam_slab__stack_bytes(c);
 }
 
 /* The front of a processor; of slabs->ncpus: the shared one. All of it reads 0, its ring behind it,
@@ -520,6 +521,8 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
         f->rng = drawn;
         loam_slab__ring_start(f);
     }
+    if (slab_has_stack(f))
+        loam_slab__stack_start(f);
     loam_list_init(&f->partial);
     loam_list_init(&f->full);
 }

@@ -161,6 +161,26 @@ bool loam_slab__visit(loam_slabs *s, slab_visit *v);
 /* Ends a walk early. */
 void loam_slab__visit_end(loam_slabs *s, slab_visit *v);
 
+/* What became of a free on a fast path: slab_fast.h, slab_stack.h. */
+typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE, SLAB_PUT_STACKED } slab_put;
+
+/* ---- slab_stack.c: of caches that are stacked ---- */
+
+/* Bytes of a front's stack. */
+size_t loam_slab__stack_bytes(const loam_cache *c);
+/* A front's stack, which is empty. */
+void loam_slab__stack_start(slab_front *f);
+/* [own] Free slots of a slab of the front's, lowest on top, as many as come at a time. */
+void loam_slab__stack_add(slab_front *f, slab_desc *d);
+/* [own] All that waits there is free, or what waits of one slab (not NULL); slabs that are to go
+ * join the list. */
+void loam_slab__stack_empty(slab_front *f, const slab_desc *only, loam_list *victims);
+/* Bytes of an object that is out, starts at off, inside the window, and is of a slab of this
+ * processor's and a cache that is stacked; 0: there is none such. Interrupts are off. */
+size_t loam_slab__stack_room(const loam_slabs *s, uintptr_t off);
+/* S11 of a front; *waiting: less the slots on it. */
+const char *loam_slab__check_stack(slab_front *f, uint64_t *waiting);
+
 /* ---- slab_build.c ---- */
 
 /* A new slab, and its first slot, which so nobody else can take; false: no memory. */

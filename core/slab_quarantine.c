@@ -87,7 +87,8 @@ static slab_desc *ring_free(slab_desc *d, unsigned slot)
     bool shared = slab_is_shared(f->cache->slabs, f);
     loam_atomic_poke64(word, *word | 1ULL << (slot & 63)); /* no order: see slab_slot_is_free */
     slab_head_of(d)->used--;
-    if (!shared && (f->ring_cap == 0 || *f->word == 0)) { /* what has waited comes round later */
+    if (!shared && !f->cache->stacked &&
+        (f->ring_cap == 0 || *f->word == 0)) { /* what has waited comes round later */
         f->word = word;
         f->slab = d;
     }
@@ -151,6 +152,8 @@ void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *vict
 {
     const loam_slabs *s = f->cache->slabs;
     uint32_t count = f->ring_cap != 0 ? f->waiting : 0;
+    if (slab_has_stack(f))
+        loam_slab__stack_empty(f, only, victims);
     if (count == 0)
         return;
     uint32_t from = ring_oldest(f), to = from;
@@ -238,6 +241,13 @@ static uint32_t ring_holds(const slab_front *f)
     return f->ring_cap != 0 ? loam_atomic_peek(&f->waiting) : 0;
 }
 
+/* Lock held. The stack of a front that rests, or NULL. */
+static void quarantine_empty_left(slab_front *f, loam_list *victims)
+{
+    if (f != NULL)
+        loam_slab__ring_empty(f, NULL, victims);
+}
+
 static bool quarantine_empty_slots(loam_slabs *s)
 {
     bool any = false;
@@ -247,9 +257,11 @@ static bool quarantine_empty_slots(loam_slabs *s)
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
         slab_front *f = slab_front_here(c);
-        any = any || ring_holds(f) || ring_holds(&c->shared);
+        any = any || slab_has_stack(f) || ring_holds(f) || ring_holds(&c->shared);
         loam_slab__ring_empty(f, NULL, &victims);
         loam_slab__ring_empty(&c->shared, NULL, &victims);
+        for (uint32_t i = 0; i < loam_atomic_peek(&s->resting); i++) /* no order: the lock */
+            quarantine_empty_left(slab_own_front(c, s->rester[i]), &victims);
     }
     slab_unlock(s, irq);
     (void)loam_slab__release_all(&victims);
@@ -258,7 +270,7 @@ static bool quarantine_empty_slots(loam_slabs *s)
 
 bool loam_slab__quarantine_empty(loam_slabs *s)
 {
-    if ((s->modes & LOAM_SLAB_QUARANTINE) == 0)
+    if ((s->modes & LOAM_SLAB_QUARANTINE) == 0 && !s->stacks)
         return false;
     bool any = large_empty(s);
     return quarantine_empty_slots(s) || any;
@@ -280,7 +292,7 @@ uint32_t loam_slab__waiting(const slab_desc *d)
 {
     const loam_cache *c = slab_cache_of(d);
     uint32_t count = 0;
-    for (unsigned i = 0; slab_has_shadow(c->slabs) && i < slab_word_count(c); i++)
+    for (unsigned i = 0; slab_has_waits(c) && i < slab_word_count(c); i++)
         count += loam_popcount64(loam_atomic_peek64(&slab_waits(d)[i])); /* no order: as above */
     return count;
 }

@@ -190,10 +190,12 @@ static uint64_t remote_merge_waiting(slab_desc *d, unsigned word, uint64_t bits,
 /* [own] Bits become free slots; returns those that were free already. */
 static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
 {
-    uint64_t had = d->words[word], fresh = bits & ~had;
+    uint64_t free = d->words[word];
+    uint64_t had = slab_cache_of(d)->stacked ? free | slab_waits(d)[word] : free;
+    uint64_t fresh = bits & ~had;
     if (fresh == 0)
         return bits;
-    loam_atomic_poke64(&d->words[word], had | fresh); /* no order: see slab_slot_is_free */
+    loam_atomic_poke64(&d->words[word], free | fresh); /* no order: see slab_slot_is_free */
     slab_head *head = slab_head_of(d);
     head->used -= loam_popcount64(fresh);
     bool was_full = head->any == 0;
@@ -247,8 +249,12 @@ static bool remote_take_words(loam_slabs *s, slab_desc *d)
 static bool remote_take_end(loam_slabs *s, slab_desc *d)
 {
     slab_hold hold;
+    loam_list none; /* it is pinned */
+    loam_list_init(&none);
     if (!loam_slab__own(d, &hold))
         return false;
+    if (hold.locked && slab_cache_of(d)->stacked)
+        loam_slab__ring_empty(slab_owner_of(d), d, &none);
     /* no order: only kill asks, which is this processor's, or behind the lock */
     (void)loam_atomic_add(&slab_remote_of(d)->state, (uint32_t)-SLAB_PIN);
     slab_desc *victim = slab_head_of(d)->used == 0 ? loam_slab__emptied(d) : NULL;
@@ -362,7 +368,7 @@ static void remote_publish(loam_slabs *s, const slab_gathered *e)
     uint64_t bits = e->bits & slab_full_word(slab_cache_of(d), word);
     /* Freed by the owner, too? no order: what is out reads 0. */
     uint64_t free = loam_atomic_peek64(&d->words[word]) & bits;
-    if (slab_has_shadow(s)) /* no order: as above */
+    if (slab_has_waits(slab_cache_of(d))) /* no order: as above */
         free |= loam_atomic_peek64(&slab_waits(d)[word]) & bits;
     uint64_t twice = free | remote_or(r, word, bits & ~free);
     if (LOAM_UNLIKELY(twice != 0))

@@ -18,6 +18,7 @@ enum { CPUS_MAX = 4, CPUS_FRAMES = 4096, CPUS_PA = 0x1000000, CPUS_META = 1 << 2
 static struct cpus {
     unsigned n, waits; /* processors; calls of `wait` that may still hope */
     bool lazy;         /* of the next layer: fronts come late */
+    bool stacks;       /* the same: long slots wait on stacks */
     loam_zone *zone;
     loam_slabs *slabs;
     loam_kmalloc *k;
@@ -89,6 +90,7 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
     TAP_EQ(t, loam_slab_config_parse(&c, options, &bad), LOAM_OK);
     c.ncpus = n;
     c.lazy = cpus.lazy;
+    c.stacks = cpus.stacks;
     cpus.slabs = loam_slabs_init(cpus.zone, &c);
     cpus.k = cpus.slabs != NULL ? loam_kmalloc_init(cpus.slabs) : NULL;
     TAP_CHECK(t, cpus.refuse_at != 0 || cpus.k != NULL);

@@ -83,6 +83,10 @@ typedef struct loam_slab_config {
      * the cache, so that none waits for memory later. Leaves of descriptors stay, too, once made:
      * 8 KiB for 64 slabs; so a wrong free beside a trim reads descriptors, whatever it frees. */
     bool lazy;
+    /* Objects of 1 KiB and more that a processor freed wait on a stack of its front, 32 KiB of them
+     * and 8 at least for each cache, for its next requests. Without modes alone, and for many
+     * processors; trades memory for time. */
+    bool stacks;
     /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
      * their linear maps differ by as much as in its own. Copied; NULL: none. */
     const loam_zonelist *fallback;

@@ -292,6 +292,7 @@ static void process_configure(void)
     self->slabs.ncpus = PROCESS_CPUS;
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
     self->slabs.keep_large = 4 * MIB;
+    self->slabs.stacks = true;
     conf_read();
     if (self->slabs.modes != 0 || loam__conf.guard_pages)
         LOAM_PORT_WIDE_START();

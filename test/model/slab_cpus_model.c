@@ -316,6 +316,21 @@ static void two_keep_and_are_short(tap *t)
     play(t, 2, 512, "shift=16,keep_large=256K");
 }
 
+static void three_with_stacks(tap *t)
+{
+    cpus.stacks = true;
+    play(t, 3, 2048, "shift=14,keep_large=512K");
+    play(t, 2, 1024, "shift=16,keep_empty=no");
+    cpus.stacks = false;
+}
+
+static void four_with_stacks_are_short(tap *t)
+{
+    cpus.stacks = true;
+    play(t, 4, 300, "shift=13");
+    cpus.stacks = false;
+}
+
 static const tap_case cases[] = {
     {"slab cpus: two processors: as the list says", two_with_room},
     {"slab cpus: four processors, slabs of 64 KiB: as the list says", four_with_room},
@@ -326,6 +341,8 @@ static const tap_case cases[] = {
     {"slab cpus: three processors, random, poison: as the list says", three_random},
     {"slab cpus: three processors, large blocks kept: as the list says", three_keep_large},
     {"slab cpus: the same, little memory: no is true", two_keep_and_are_short},
+    {"slab cpus: long slots on stacks: as the list says", three_with_stacks},
+    {"slab cpus: the same, little memory: no is true, nothing lost", four_with_stacks_are_short},
 };
 TAP_SUITE(slab_cpus_model, cases);
 

@@ -256,6 +256,14 @@ static void keep_large(tap *t)
     run(t, 4096, "shift=14,keep_large=256K", true, true);
 }
 
+static void with_stacks(tap *t)
+{
+    cpus.lazy = cpus.stacks = true;
+    run(t, 4096, "shift=14,keep_large=256K", true, true);
+    run(t, 180, "shift=13", true, false);
+    cpus.lazy = cpus.stacks = false;
+}
+
 static const tap_case cases[] = {
     {"slab threads: blocks handed over and back: nothing lost", handed_over},
     {"slab threads: processors come and go, large blocks: nothing lost", coming_and_going},
@@ -265,6 +273,7 @@ static const tap_case cases[] = {
     {"slab threads: guard, quarantine, owner: nothing lost", with_modes},
     {"slab threads: all modes of a hardened process: nothing lost", with_swift_modes},
     {"slab threads: large blocks kept: nothing lost", keep_large},
+    {"slab threads: long slots on stacks: nothing lost", with_stacks},
 };
 TAP_SUITE(slab_threads, cases);
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_stacks.c - long slots that wait on a stack of their processor's front: which comes next, what
+ * is refused, when they leave; and their rules, broken. */
+#include "../../core/slab_stack.h"
+#include "slab_told.h"
+
+static loam_cache *start(tap *t, size_t size, const char *options)
+{
+    cpus.stacks = true;
+    cpus_start(t, 3, 1024, options);
+    cpus.stacks = false;
+    loam_cache *c = things(t, size);
+    TAP_CHECK(t, c->stacked == (size > SLAB_STACK_FROM));
+    return c;
+}
+
+static slab_stack *stack_of(loam_cache *c)
+{
+    return slab_stack_at(c->front[loam_port_cpu()]);
+}
+
+static bool free_word_has(const void *p)
+{
+    slab_desc *d = desc_of(p);
+    return (d->words[0] >> (((uintptr_t)p - (uintptr_t)d->base) / slab_cache_of(d)->stride) & 1) !=
+           0;
+}
+
+static void last_is_first(tap *t)
+{
+    loam_cache *c = start(t, 2048, "shift=16");
+    void *p[6];
+    for (unsigned i = 0; i < 6; i++)
+        p[i] = loam_cache_alloc(c);
+    TAP_CHECK(t, (uintptr_t)p[1] - (uintptr_t)p[0] == 2048); /* lowest first */
+    TAP_EQ(t, loam_cache_free(c, p[2]), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
+    TAP_CHECK(t, !free_word_has(p[0]) && !free_word_has(p[2]));
+    TAP_EQ(t, used(c), 4);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[0]);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[2]);
+    TAP_EQ(t, used(c), 6);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void full_and_empty(tap *t)
+{
+    enum { SLOTS = 64 };
+    void *p[SLOTS];
+    loam_cache *c = start(t, 4096, "shift=16");
+    for (unsigned i = 0; i < SLOTS; i++)
+        p[i] = loam_cache_alloc(c);
+    slab_stack *k = stack_of(c);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    }
+    TAP_CHECK(t, k->top == k->limit);
+    TAP_CHECK(t, free_word_has(p[SLOTS - 1])); /* there was no room for it */
+    TAP_EQ(t, used(c), 0);
+    loam_cache_shrink(c);
+    TAP_CHECK(t, k->top == k->held);
+    TAP_EQ(t, slabs(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void refused(tap *t)
+{
+    loam_cache *c = start(t, 3000, "shift=15"), *other = things(t, 2000);
+    unsigned char *p = loam_cache_alloc(c);
+    REFUSED(t, 1, "free to the wrong cache", loam_cache_free(other, p));
+    REFUSED(t, 1, "inner free", loam_cache_free(c, p + 16));
+    REFUSED(t, 0, "", loam_cache_free(c, p));
+    REFUSED(t, 1, "double free", loam_cache_free(c, p)); /* it waits */
+    CPUS_ON(1);
+    REFUSED(t, 1, "double free, found when processors met",
+            loam_cache_free(c, p) == LOAM_OK ? serve(1) : (void)0);
+    CPUS_ON(0);
+    loam_cache_shrink(c);
+    REFUSED(t, 1, "double free", loam_cache_free(c, p)); /* its slab went */
+}
+
+/* What others free is free in its slab; who leaves leaves nothing on a stack. */
+static void handed_on(tap *t)
+{
+    loam_cache *c = start(t, 5000, "shift=16");
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *r = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    serve(1);
+    serve(0);
+    TAP_CHECK(t, free_word_has(q) && !free_word_has(p));
+    TAP_EQ(t, used(c), 1);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(0);
+    loam_slabs_offline(cpus.slabs);
+    TAP_CHECK(t, free_word_has(p));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, r), LOAM_OK); /* of the shared front, which has none */
+    TAP_EQ(t, used(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* Who rests keeps its stack; a slab that another takes over, or adopts, takes its slots along. */
+static void rested(tap *t)
+{
+    loam_cache *c = start(t, 5000, "shift=16");
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *r = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_CHECK(t, loam_slabs_rest(cpus.slabs));
+    TAP_CHECK(t, !free_word_has(p));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+    serve(1);
+    TAP_CHECK(t, slab_owner_of(desc_of(p))->cpu == 1 && free_word_has(p));
+    TAP_EQ(t, used(c), 1);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    p = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_CHECK(t, loam_slabs_rest(cpus.slabs));
+    CPUS_ON(2);
+    TAP_EQ(t, slab_owner_of(desc_of(loam_cache_alloc(c)))->cpu, 2);
+    TAP_EQ(t, slabs(c), 1);
+    TAP_EQ(t, loam_cache_free(c, r), LOAM_OK);
+    TAP_EQ(t, used(c), 1);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(1);
+    loam_slabs_online(cpus.slabs);
+    TAP_EQ(t, slab_owner_of(desc_of(loam_cache_alloc(c)))->cpu, 1);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(2);
+    loam_slabs_offline(cpus.slabs);
+    CPUS_ON(0);
+    loam_slabs_online(cpus.slabs);
+    p = loam_cache_alloc(c);
+    TAP_CHECK(t, loam_cache_free(c, p) == LOAM_OK && loam_slabs_rest(cpus.slabs));
+    CPUS_ON(1);
+    loam_slabs_shrink(cpus.slabs); /* what waits there goes, too */
+    TAP_EQ(t, used(c), 2);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void rules(tap *t)
+{
+    const char *full = "S11 a stack is within its capacity";
+    const char *marked = "S11 what a stack holds is a slot of its front's that waits";
+    loam_cache *c = start(t, 2048, "shift=16");
+    void *p = loam_cache_alloc(c);
+    slab_stack *k = stack_of(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    slab_held *top = k->top, was = *top;
+    top->where ^= 1;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
+    *top = (slab_held){(char *)was.at + 16, was.where};
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
+    *top = was;
+    *slab_held_word(top) &= ~(1ULL << (was.where & 63));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
+    *slab_held_word(top) |= 1ULL << (was.where & 63);
+    k->top--;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), "S11 what waits is in a ring");
+    k->top = k->limit + 1;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), full);
+    k->top = top;
+    k->held[0].at = p;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), full);
+    k->held[0].at = NULL;
+    desc_of(p)->words[0] |= 1ULL << (was.where & 63);
+    slab_head_of(desc_of(p))->used--;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs),
+             "S11 a slot is free, waits, or is out; a virgin one is free");
+    desc_of(p)->words[0] &= ~(1ULL << (was.where & 63));
+    slab_head_of(desc_of(p))->used++;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* Short slots, one processor and modes have none. */
+static void without(tap *t)
+{
+    loam_cache *c = start(t, 1024, "shift=16");
+    void *p = loam_cache_alloc(c);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_CHECK(t, free_word_has(p));
+    cpus.stacks = true;
+    cpus_start(t, 3, 1024, "shift=16,guard");
+    TAP_CHECK(t, !cpus.slabs->stacks);
+    cpus_start(t, 1, 1024, "shift=16");
+    TAP_CHECK(t, !cpus.slabs->stacks);
+    cpus.stacks = false;
+}
+
+static const tap_case cases[] = {
+    {"slab stacks: what was freed last comes first", last_is_first},
+    {"slab stacks: full: free in its slab; memory is short: empty", full_and_empty},
+    {"slab stacks: freed twice, elsewhere, inside: refused", refused},
+    {"slab stacks: others free, a processor leaves: nothing waits that is not its own", handed_on},
+    {"slab stacks: a processor rests: others have its slabs, and no slot waits elsewhere", rested},
+    {"slab stacks: each rule, broken: named", rules},
+    {"slab stacks: short slots, modes, one processor: none", without},
+};
+TAP_SUITE(slab_stacks, cases);
+
+int main(int argc, char **argv)
+{
+    return cpus_main(&tap_suite_slab_stacks, argc, argv);
+}
