@@ -260,7 +260,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
     slabs.seal = process_seal;
     slabs.fresh = true;
     slabs.part = true;
-    slabs.carry = process_carry;
+    slabs.carry = slabs.modes == 0 ? process_carry : NULL; /* zero would clear what came along */
     slabs.bring = slabs.modes == 0 ? process_bring : NULL; /* modes know what was where */
     r->slabs = loam_slabs_init(r->zone, &slabs);
     r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;
