@@ -66,8 +66,8 @@ typedef struct slab_desc {
         uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
         uint32_t npages; /* [init] large: frames */
     };
-    /* [atomic] slots: processor of the front that owns it, and SLAB_STACKED if it has a stack; changes
-     * with `front`; SLAB_NO_CPU: it is the shared one of many, or there are no slots */
+    /* [atomic] slots: processor of the front that owns it, and SLAB_STACKED if it has a stack;
+     * changes with `front`; SLAB_NO_CPU: it is the shared one of many, or there are no slots */
     uint8_t cpu;
     uint8_t nothing;     /* 0 */
     uint8_t kind;        /* [lock] slab_kind */

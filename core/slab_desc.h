@@ -84,7 +84,8 @@ static inline bool slab_is_here(const slab_desc *d)
     return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
 }
 
-/* The same, of a cache with stacks: then the paths for all others find it elsewhere. */
+/* The same, of a cache with stacks: then the paths for all others find it elsewhere. no order: as
+ * above. */
 static inline bool slab_is_stacked_here(const slab_desc *d)
 {
     return SLAB_STACKED != 0 &&

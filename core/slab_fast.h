@@ -36,8 +36,7 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
  * sole: of many processors, and all of the layer's objects belong to one: nobody asks whose they
  * are, for a processor's own slabs alone have its number. *desc: what the address's descriptor is.
  * SETTLE: done, and *desc and *at are for loam_slab__settle. STACKED: sole, *desc is for
- * slab_stack_put; nothing has changed. Interrupts are off, off is inside the
- * window. */
+ * slab_stack_put; nothing has changed. Interrupts are off, off is inside the window. */
 LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole, const void *base,
                                    slab_desc **desc, uint64_t **at)
 {

@@ -21,14 +21,14 @@
  *        told at once, wherever the slot is. For its slab a slot that is held is out. What was
  *        pushed last comes first: it is in the caches still.
  *
- *        An entry says where its slot starts and where its bit is: alloc reads no descriptor. A slab
- *        of such a cache says so in its descriptor, which free reads anyway.
+ *        An entry says where its slot starts and where its bit is: alloc reads no descriptor. A
+ *        slab of such a cache says so in its descriptor, which free reads anyway.
  *
  * RULES  S11 of slab_check.c.
  * LOCKS  As the front, which owns the slabs: the stack is emptied before these move, when memory is
  *        short, and when pages would come that are not there yet.
- * COST   alloc + free of a class: some 70 instructions on x86-64. A slot that comes: some 20. Space:
- *        16 bytes an entry, 8 a slab, and slots that wait.
+ * COST   alloc + free of a class: some 70 instructions on x86-64. A slot that comes: some 20.
+ *        Space: 16 bytes an entry, 8 a slab, and slots that wait.
  * FROM   Magazines: Bonwick and Adams; thread caches: tcmalloc.
  * NOT    Modes, layers of one processor, short slots: 64 of them to a word are mostly enough.
  *        Blocks that others freed: they are free in their slabs.

@@ -23,8 +23,8 @@ LOAM_INLINE bool slab_stack_take(slab_stack *k, void **object)
 }
 
 /* The slot that starts at p, an address of a slab of this processor's and a cache that is stacked,
- * waits from now on. REFUSED: there is none, or it does so already, or is free. SETTLE: it is free, as the stack is full, and
- * loam_slab__settle has the rest. Interrupts are off. */
+ * waits from now on. REFUSED: there is none, or it does so already, or is free. SETTLE: it is free,
+ * as the stack is full, and loam_slab__settle has the rest. Interrupts are off. */
 LOAM_INLINE slab_put slab_stack_put(slab_desc *d, void *p)
 {
     uint64_t x = (uint64_t)(uint32_t)((uintptr_t)p - (uintptr_t)d->base) * d->recip;

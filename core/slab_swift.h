@@ -262,8 +262,8 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
     return SWIFT_PUT;
 }
 
-/* Bytes of a block of this owner, of this processor's slabs and not aligned, whose bits and seal say
- * that it is out; 0: not so easy. *room: of its slot. */
+/* Bytes of a block of this owner, of this processor's slabs and not aligned, whose bits and seal
+ * say that it is out; 0: not so easy. *room: of its slot. */
 LOAM_INLINE size_t swift_size(const loam_slabs *s, const void *p, const void *owner, size_t *room)
 {
     uintptr_t off = slab_off(s, p);

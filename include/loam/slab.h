@@ -110,8 +110,9 @@ typedef struct loam_slab_config {
      *   returns     false: nothing can be reached at these addresses any more
      *   context     that of the allocation; no lock of the layer is held */
     bool (*bring)(loam_slabs *slabs, void *va, size_t len);
-    /* With `fresh`: a large block grows, and gets a new place, [to, to + room), of which some nobody
-     * had yet. What it holds, [from, from + len), may move there, pages and all. NULL: it is copied.
+    /* With `fresh`: a large block grows, and gets a new place, [to, to + room), of which some
+     * nobody had yet. What it holds, [from, from + len), may move there, pages and all. NULL: it is
+     * copied.
      *   returns     LOAM_SLAB_STAYED: all is as before, and `to` may read anything
      *   context     that of the realloc; no lock of the layer is held */
     loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from, size_t len);

@@ -31,7 +31,7 @@ LOAM_INLINE void *hard_alloc(const loam_kmalloc *k, size_t size, const void *cal
     return general_alloc(size, caller);
 }
 
-/* What slab_put_swift says is not so easy; called last, so that mostly nothing is kept for later. */
+/* What slab_put_swift says is not so easy; called last, so that mostly nothing is kept. */
 typedef void hard_put_fn(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
                          const void *caller);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_stacks.c - long slots that wait on a stack of their processor's front: which comes next, what
- * is refused, when they leave; and their rules, broken. */
+/* slab_stacks.c - long slots that wait on a stack of their processor's front: which comes next,
+ * what is refused, when they leave; and their rules, broken. */
 #include "../../core/slab_stack.h"
 #include "slab_told.h"
 
