@@ -325,18 +325,26 @@ static bool slab_get_surely(loam_cache *c, slab_place *at)
     return false;
 }
 
-/* [own] A word of this processor's own front becomes the current one; a new one if `fresh` says so.
- */
+/* [own] A word of this processor's own front that has free slots, and its slab; a new one if
+ * `fresh` says so. NULL: there is none. */
+LOAM_INLINE slab_desc *slab_next_word(slab_front *f, bool fresh, uint64_t **word)
+{
+    slab_desc *d = slab_find_word(f, word);
+    if (d == NULL || (!fresh && slab_is_new_word(d, *word)))
+        return NULL;
+    loam_slab__verify(f, d, *word);
+    slab_begin_word(d, *word);
+    return d;
+}
+
+/* [own] Such a word becomes the current one. */
 LOAM_INLINE bool slab_turn_to(slab_front *f, bool fresh)
 {
     uint64_t *word;
-    slab_desc *d = slab_find_word(f, &word);
-    if (d == NULL || (!fresh && slab_is_new_word(d, word)))
-        return false;
-    loam_slab__verify(f, d, word);
-    slab_begin_word(d, word);
-    slab_point(f, d, word);
-    return true;
+    slab_desc *d = slab_next_word(f, fresh, &word);
+    if (d != NULL)
+        slab_point(f, d, word);
+    return d != NULL;
 }
 
 /* [own] Slots of words of this processor's own front come onto its stack, until there are not few;
@@ -346,11 +354,9 @@ static bool slab_stack_fill(slab_front *f, bool fresh, void **object)
     uint64_t *word;
     slab_stack *k = slab_stack_at(f);
     for (slab_desc *d; slab_stack_depth(k) < k->few; f->slab = d, fresh = false) {
-        d = slab_find_word(f, &word);
-        if (d == NULL || (!fresh && slab_is_new_word(d, word)))
+        d = slab_next_word(f, fresh, &word);
+        if (d == NULL)
             break;
-        loam_slab__verify(f, d, word);
-        slab_begin_word(d, word);
         loam_slab__stack_add(f, d);
     }
     if (!slab_stack_take(k, object))

@@ -58,6 +58,7 @@ static void full_and_empty(tap *t)
     }
     TAP_CHECK(t, k->top == k->limit);
     TAP_CHECK(t, free_word_has(p[SLOTS - 1])); /* there was no room for it */
+    REFUSED(t, 1, "double free", loam_cache_free(c, p[SLOTS - 1]));
     TAP_EQ(t, used(c), 0);
     loam_cache_shrink(c);
     TAP_CHECK(t, k->top == k->held);
@@ -77,6 +78,13 @@ static void refused(tap *t)
     REFUSED(t, 1, "double free, found when processors met",
             loam_cache_free(c, p) == LOAM_OK ? serve(1) : (void)0);
     CPUS_ON(0);
+    unsigned char *q = loam_cache_alloc(c);
+    CPUS_ON(1);
+    REFUSED(t, 0, "", loam_cache_free(c, q));
+    serve(1); /* it is told, and its owner has not looked yet */
+    CPUS_ON(0);
+    REFUSED(t, 0, "", loam_cache_free(c, q));
+    REFUSED(t, 1, "double free, found when processors met", serve(0));
     loam_cache_shrink(c);
     REFUSED(t, 1, "double free", loam_cache_free(c, p)); /* its slab went */
 }
@@ -144,6 +152,31 @@ static void rested(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Of two slabs one is taken over: what waits of the other stays. */
+static void one_of_two(tap *t)
+{
+    enum { SLOTS = 26 }; /* two slabs whole */
+    void *p[SLOTS];
+    loam_cache *c = start(t, 5000, "shift=16");
+    for (unsigned i = 0; i < SLOTS; i++)
+        p[i] = loam_cache_alloc(c);
+    TAP_CHECK(t, desc_of(p[0]) != desc_of(p[SLOTS - 1]));
+    for (unsigned i = 0; i < 3; i++) {
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+        TAP_EQ(t, loam_cache_free(c, p[SLOTS - 1 - i]), LOAM_OK);
+    }
+    slab_stack *k = stack_of(c);
+    TAP_EQ(t, k->top - k->held, 6);
+    TAP_CHECK(t, loam_slabs_rest(cpus.slabs));
+    CPUS_ON(1);
+    TAP_EQ(t, loam_cache_free(c, p[4]), LOAM_OK);
+    serve(1);
+    TAP_EQ(t, slab_owner_of(desc_of(p[0]))->cpu, 1);
+    TAP_EQ(t, k->top - k->held, 3);
+    TAP_CHECK(t, free_word_has(p[0]) && !free_word_has(p[SLOTS - 1]));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 static void rules(tap *t)
 {
     const char *full = "S11 a stack is within its capacity";
@@ -199,6 +232,7 @@ static const tap_case cases[] = {
     {"slab stacks: freed twice, elsewhere, inside: refused", refused},
     {"slab stacks: others free, a processor leaves: nothing waits that is not its own", handed_on},
     {"slab stacks: a processor rests: others have its slabs, and no slot waits elsewhere", rested},
+    {"slab stacks: one of two slabs is taken over: the other's slots wait on", one_of_two},
     {"slab stacks: each rule, broken: named", rules},
     {"slab stacks: short slots, modes, one processor: none", without},
 };
