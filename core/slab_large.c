@@ -136,10 +136,13 @@ static unsigned char *large_frames(loam_slabs *s, const large_wish *wish)
     return base != NULL ? base : loam_slab__frames_alloc(s, wish->npages);
 }
 
-/* A block that is looked for lies among what is out alone: what this processor keeps, and its empty
- * slabs, go first, or they would leave holes of their sizes where nothing long fits any more. */
+/* A block that is looked for lies among what is out alone: what this processor keeps, what waits
+ * for it, and its empty slabs go first, or they would leave holes of their sizes where nothing long
+ * fits any more. */
 static unsigned char *large_low(loam_slabs *s, const large_wish *wish)
 {
+    if (s->stacks)
+        (void)loam_slab__quarantine_empty(s);
     (void)loam_slab__drop_empty(s, NULL);
     (void)loam_slab__kept_drop(s, false);
     return large_frames(s, wish);

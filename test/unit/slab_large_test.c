@@ -55,6 +55,8 @@ static loam_slab_carried carry(loam_slabs *slabs, void *to, size_t room, void *f
     return carried.answer;
 }
 
+static bool stacked; /* of two processors, whose long slots wait on stacks */
+
 /* What nobody had reads FILL here, so that a test sees who writes it. */
 static void start(tap *t, const char *options)
 {
@@ -66,6 +68,8 @@ static void start(tap *t, const char *options)
     ground.config.fresh = true;
     ground.config.bring = brought.with;
     ground.config.carry = carried.asked ? carry : NULL;
+    ground.config.stacks = stacked;
+    ground.config.ncpus = stacked && LOAM_PORT_MAX_CPUS > 1 ? 2 : 1;
     ground.slabs = loam_slabs_init(ground.zone, &ground.config);
     ground.k = ground.slabs != NULL ? loam_kmalloc_init(ground.slabs) : NULL;
     TAP_CHECK(t, ground.k != NULL);
@@ -319,6 +323,23 @@ static void empty_before_new(tap *t)
     TAP_CHECK(t, frames(t, 160) == at(0)); /* worn, but for the last */
 }
 
+/* So does a slab of which all slots wait on a stack. */
+static void stacks_before_new(tap *t)
+{
+    stacked = true;
+    start(t, "shift=14,keep_large=1M");
+    stacked = false;
+    unsigned char *p = frames(t, 100), *slot[4];
+    for (unsigned i = 0; i < 4; i++)
+        slot[i] = loam_kmalloc_alloc(ground.k, 4000);
+    TAP_CHECK(t, p == at(0) && slot[0] == at(100));
+    for (unsigned i = 0; i < 4; i++)
+        put(t, slot[i]);
+    put(t, p);
+    TAP_CHECK(t, frames(t, 150) == at(0));
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 /* Or before a long block is placed: it would come to lie behind them, and leave a hole. */
 static void long_ones_lie_low(tap *t)
 {
@@ -460,6 +481,7 @@ static const tap_case cases[] = {
     {"slab_worn: pieces that lie in a run whole are worn no more", unworn},
     {"slab_kept: goes before frames that nobody had", kept_before_new},
     {"slab_large: empty slabs go before frames that nobody had", empty_before_new},
+    {"slab_large: slabs whose slots wait on a stack: the same", stacks_before_new},
     {"slab_large: what is kept goes before a long block is placed", long_ones_lie_low},
     {"slab: a class begins where it was, unless others have it", former_places},
     {"slab: a class that filled its slab begins at the lowest place", former_and_full},
