@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* uart16550.c - the serial ports of a PC, polled out, by interrupt in.
  *
- * Turning the queues on empties them: what was typed ahead is fetched before, until the line falls
- * silent, and given out first. Where that is too much, the port does without queues, and nothing is
- * lost.
+ * Turning the queues on empties them. Where something was typed ahead, the port does without: the
+ * first byte waits in it, which holds up the sender where it can (QEMU does), and nothing is lost.
  * Source: the PC16550D data sheet. */
 #include "uart16550.h"
 #include "io.h"
@@ -26,15 +25,8 @@ enum {
     LSR_RX_READY = 1 << 0,
     LSR_TX_ROOM = 1 << 5,
     LSR_TX_IDLE = 1 << 6,
-    DIVISOR_115200 = 1, /* 1.8432 MHz / (16 x 115200) */
-
-    AHEAD = 256,
-    SILENCE = 50000 /* readings of a register, a microsecond or so each */
+    DIVISOR_115200 = 1 /* 1.8432 MHz / (16 x 115200) */
 };
-
-/* Typed before init: of the one port that is the console. */
-static char ahead[AHEAD];
-static unsigned ahead_count, ahead_read;
 
 static uint8_t get(uintptr_t base, unsigned reg)
 {
@@ -56,26 +48,10 @@ bool uart16550_is_there(uintptr_t base)
     return true;
 }
 
-/* false: it goes on and on. */
-static bool fetch_ahead(uintptr_t base)
-{
-    unsigned silent = 0;
-    while (silent++ < SILENCE && ahead_count < AHEAD) {
-        if ((get(base, LSR) & LSR_RX_READY) != 0) {
-            ahead[ahead_count++] = (char)get(base, DATA);
-            silent = 0;
-        } else if (ahead_count == 0) {
-            return true; /* nobody types */
-        }
-    }
-    return ahead_count < AHEAD;
-}
-
 static void uart16550_init(uintptr_t base)
 {
-    ahead_count = ahead_read = 0;
     set(base, LCR, LCR_8BITS); /* DATA is data, whatever was here before */
-    if (fetch_ahead(base))
+    if ((get(base, LSR) & LSR_RX_READY) == 0)
         set(base, FCR, FCR_ON | FCR_RX_AT_8);
     set(base, IER, 0);
     set(base, LCR, LCR_DIVISOR);
@@ -95,10 +71,6 @@ static void uart16550_put(uintptr_t base, char c)
 
 static bool uart16550_get(uintptr_t base, char *c)
 {
-    if (ahead_read < ahead_count) {
-        *c = ahead[ahead_read++];
-        return true;
-    }
     if ((get(base, LSR) & LSR_RX_READY) == 0)
         return false;
     *c = (char)get(base, DATA);
