@@ -291,6 +291,7 @@ static void rules(tap *t)
     GROUND_BREAKS(t, d->large, SLAB_LARGE_OUT, "S17");
     GROUND_BREAKS(t, out->large, 0, "S17");
     GROUND_BREAKS(t, ground.slabs->kept_frames, 40, "S17");
+    GROUND_BREAKS(t, ground.slabs->kept_end, 0, "S17"); /* a fork would leave the part alone */
     put(t, r);
 }
 

@@ -458,6 +458,29 @@ static void memory_is_carried(tap *t)
     brought.with = NULL;
 }
 
+/* A mode writes into a block as it is made, or asks what was there: nothing comes along, whatever
+ * the port could do, and what the block holds is copied. */
+static void modes_carry_nothing(tap *t)
+{
+    static const char *const modes[] = {"zero",  "zero_free", "poison",   "quarantine=64K",
+                                        "owner", "guard",     "hardened", "random"};
+    carried.asked = true;
+    carried.answer = LOAM_SLAB_CARRIED;
+    carried.calls = 0;
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        start(t, modes[i]);
+        unsigned char *p = frames(t, 40), *wall = frames(t, 8);
+        p[0] = 5;
+        p[40 * FRAME - 1] = 6;
+        unsigned char *q = loam_kmalloc_realloc(ground.k, p, (size_t)80 * FRAME);
+        TAP_CHECK(t, q != NULL && q != p && wall != NULL && carried.calls == 0);
+        TAP_CHECK(t, q[0] == 5 && q[40 * FRAME - 1] == 6);
+        put(t, q);
+        put(t, wall);
+    }
+    carried.asked = false;
+}
+
 static void rule(tap *t)
 {
     start(t, "shift=14");
@@ -487,6 +510,7 @@ static const tap_case cases[] = {
     {"slab: a class that filled its slab begins at the lowest place", former_and_full},
     {"slab_large: memory is brought to a long block where nobody had any", memory_is_brought},
     {"slab_large: a long block that grows takes its memory along", memory_is_carried},
+    {"slab_large: with a mode a long block that grows is copied", modes_carry_nothing},
     {"slab_worn: a bit changed: S18", rule},
 };
 TAP_SUITE(slab_large_test, cases);
