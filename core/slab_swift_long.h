@@ -95,16 +95,8 @@ SWIFT_INLINE bool swift_mid_is_zero(const unsigned char *p, size_t room, size_t 
 /* From any address. */
 LOAM_INLINE void swift_clear_turn(unsigned char *p)
 {
-    swift_any_unit *v = (swift_any_unit *)(void *)p;
     const swift_any_unit zero = {0};
-    v[0] = zero;
-    v[1] = zero;
-    v[2] = zero;
-    v[3] = zero;
-    v[4] = zero;
-    v[5] = zero;
-    v[6] = zero;
-    v[7] = zero;
+    LOAM_WIDE_CLEAR_TURN((swift_any_unit *)(void *)p, zero);
 }
 
 LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
