@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 struct iovec;
+struct slab_desc;
 
 #ifndef LOAM_HOSTED_FIRST_CPU
 #define LOAM_HOSTED_FIRST_CPU 63 /* mk/preload.mk builds the port with it */
@@ -224,38 +225,52 @@ process_range *process_range_of(const void *p);
 
 /* ---- preload_malloc.c ---- */
 
-/* malloc, aligned_alloc (NULL also where align is no power of two), free, free_sized for those who
- * have a caller of their own. */
+/* malloc and aligned_alloc (NULL also where align is no power of two) for those who have a caller
+ * of their own. */
 void *malloc_for(size_t size, const void *caller);
 void *aligned_for(size_t align, size_t size, const void *caller);
+/* What plain_paths.h leaves, and what that leaves; the last: all that is not easy. */
+void *plain_alloc(size_t size, const void *caller);
+void *general_alloc(size_t size, const void *caller);
+void *slow_alloc(size_t size, size_t align, bool zero, const void *caller);
+
+/* ---- preload_free.c ---- */
+
+/* free and free_sized for those who have a caller of their own. */
 void free_for(void *p, const void *caller);
 void free_sized_for(void *p, size_t size, const void *caller);
 /* Is p aligned as its block is said to be? false: the caller was told. */
 bool alignment_fits(const void *p, size_t align, const void *caller);
-
-/* malloc and free where the layers are swift; hard_narrow is for every processor. */
-typedef struct hard_calls {
-    void *(*alloc)(const loam_kmalloc *k, size_t size, const void *caller);
-    void (*free)(const loam_kmalloc *k, void *p, const void *caller);
-} hard_calls;
-extern const hard_calls hard_narrow __attribute__((visibility("hidden")));
-/* What they leave: all that is not easy. */
-void *general_alloc(size_t size, const void *caller);
+/* What plain_paths.h leaves: a block of a class with stacks, of the thread's own; another thread's
+ * (of the slab far, if it is a slot) or a large one. */
+void plain_free_stacked(void *p, struct slab_desc *d, const void *caller);
+void plain_free(void *p, const struct slab_desc *far, const void *caller);
+/* All that is not easy. */
 void general_free(void *p, const void *caller);
-
-/* ---- hard_wide.c ---- */
-
-/* The same with wider registers; NULL: this processor has none. */
-const hard_calls *hard_wide(void);
-
-/* ---- preload_malloc.c ---- */
-
 /* Frees a block, or refuses it; those who watch are not told. */
 void process_free(void *p, const void *caller);
+/* Tells of an address outside of every range that is no huge block. */
+void process_foreign(const void *p, bool freeing, const void *caller);
+
+/* ---- preload_realloc.c ---- */
+
 /* Bytes that may be used; 0 after misuse. */
 size_t process_size(const void *p, const void *caller);
 /* The same; 0, and no word, where no block is out. */
 size_t process_usable(const void *p);
+
+/* ---- hard_narrow.c, hard_wide.c ---- */
+
+/* malloc and free where the layers are swift. */
+typedef struct hard_calls {
+    void *(*alloc)(const loam_kmalloc *k, size_t size, const void *caller);
+    void (*free)(const loam_kmalloc *k, void *p, const void *caller);
+} hard_calls;
+
+/* For every processor. */
+extern const hard_calls hard_narrow __attribute__((visibility("hidden")));
+/* With wider registers; NULL: this processor has none. */
+const hard_calls *hard_wide(void);
 
 /* ---- limit.c ---- */
 
@@ -344,16 +359,6 @@ void *huge_realloc(void *p, size_t size);
 /* Takes the table's lock, for a fork; gives it back. */
 void huge_freeze(void);
 void huge_thaw(void);
-
-/* ---- huge_kept.c: only with guard pages ---- */
-
-/* What is kept goes back to the system, all of it, or what was kept the last time, too; did any? */
-bool huge_drop_kept(bool all);
-void huge_kept_freeze(void);
-void huge_kept_thaw(void);
-
-/* ---- huge.c ---- */
-
 /* Bytes and blocks that are out; most bytes at a time. */
 void huge_sums(uint64_t *bytes, uint64_t *blocks, uint64_t *peak);
 /* Every block that is out; the table's lock is held meanwhile. */
@@ -361,5 +366,12 @@ typedef void huge_fn(void *ctx, void *p, size_t len);
 void huge_each(huge_fn *fn, void *ctx);
 /* An overrun of one that is out ends the process: last_look.c. */
 void huge_last_look(void);
+
+/* ---- huge_kept.c: only with guard pages ---- */
+
+/* What is kept goes back to the system, all of it, or what was kept the last time, too; did any? */
+bool huge_drop_kept(bool all);
+void huge_kept_freeze(void);
+void huge_kept_thaw(void);
 
 #endif
