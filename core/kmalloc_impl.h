@@ -103,7 +103,7 @@ LOAM_INLINE slab_put kmalloc_put_plain(const loam_kmalloc *k, const void *p, sla
     const loam_slabs *s = k->slabs;
     uintptr_t off = slab_off(s, p);
     *d = NULL;
-    if (LOAM_UNLIKELY(off >= s->len))
+    if (LOAM_UNLIKELY(off >= slab_len(s)))
         return SLAB_PUT_REFUSED;
     *irq = loam_port_irq_save();
     slab_put put = slab_put_fast(s, off, false, k, d, word);
@@ -126,7 +126,7 @@ LOAM_INLINE size_t kmalloc_room_plain(const loam_kmalloc *k, const void *p)
 {
     const loam_slabs *s = k->slabs;
     uintptr_t off = slab_off(s, p);
-    if (off >= s->len)
+    if (off >= slab_len(s))
         return 0;
     loam_irq irq = loam_port_irq_save();
     size_t room = slab_room_fast(s, off, k);

@@ -174,9 +174,9 @@ loam_err loam_slab__free(loam_slabs *s, void *p, const void *owner, loam_cache *
     const void *base = cache != NULL ? (const void *)cache : owner;
     if (s->swift && !loam_trace_is_on(s->trace) && loam_slab__put_swift(s, p, base))
         return LOAM_OK;
-    if (s->stacks && !*s->slow && off < s->len && slab_put_stacked(s, p, off, base))
+    if (s->stacks && !*s->slow && off < slab_len(s) && slab_put_stacked(s, p, off, base))
         return LOAM_OK;
-    if (LOAM_PORT_MAX_CPUS > 1 && !*s->slow && off < s->len &&
+    if (LOAM_PORT_MAX_CPUS > 1 && !*s->slow && off < slab_len(s) &&
         slab_put_far(s, off, base, slab_desc_at(s, off)))
         return LOAM_OK;
     slab_fault fault = loam_slab__find(s, p, owner, cache, &at);
@@ -189,7 +189,7 @@ loam_err loam_cache_free(loam_cache *c, void *object)
 {
     loam_slabs *s = c->slabs;
     uintptr_t off = slab_off(s, object);
-    if (LOAM_LIKELY(off < s->len && !*s->slow)) {
+    if (LOAM_LIKELY(off < slab_len(s) && !*s->slow)) {
         slab_desc *d;
         uint64_t *word;
         loam_irq irq = loam_port_irq_save();

@@ -106,15 +106,20 @@ static uint32_t layer_kept_frames(const loam_slab_config *config)
     return frames < SLAB_KEPT_MOST ? frames : SLAB_KEPT_MOST;
 }
 
+static void layer_set_len(loam_slabs *s, uintptr_t len)
+{
+    /* no order: who has a block behind the old end got it later */
+    loam_atomic_ptr_store((void **)&s->len, (void *)len);
+}
+
 static void layer_set_window(loam_slabs *s, const loam_zone_config *z, uint64_t lo, uint64_t hi)
 {
     uintptr_t skew = layer_skew(z);
     s->align_max = skew & (0 - skew);
     s->base = (uintptr_t)lo + skew;
     s->whole = (uintptr_t)(hi - lo);
-    s->len = (uintptr_t)s->leaves << s->shift << SLAB_LEAF_BITS;
-    if (s->len > s->whole || s->leaves == s->all_leaves)
-        s->len = s->whole;
+    uintptr_t part = (uintptr_t)s->leaves << s->shift << SLAB_LEAF_BITS;
+    layer_set_len(s, part > s->whole || s->leaves == s->all_leaves ? s->whole : part);
     s->first_frame = lo >> LOAM_PAGE_SHIFT;
 }
 
@@ -283,9 +288,9 @@ void loam_slabs_extend(loam_slabs *s)
     loam_irq irq = slab_lock(s);
     if (s->leaves != s->all_leaves) {
         layer_set_leaves(s, s->leaves, s->all_leaves);
-        loam_atomic_store(&s->leaves, s->all_leaves); /* pairs with the load in loam_slabs_reach */
-        /* no order: who has a block behind the old end got it later */
-        loam_atomic_ptr_store((void **)&s->len, (void *)s->whole);
+        /* pairs with the loads in loam_slabs_reach, loam_slab__next, remote_is_index */
+        loam_atomic_store(&s->leaves, s->all_leaves);
+        layer_set_len(s, s->whole);
     }
     slab_unlock(s, irq);
 }

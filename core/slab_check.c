@@ -139,9 +139,10 @@ static const char *check_slab(const loam_slabs *s, slab_desc *d, uintptr_t index
 bool loam_slab__large_is_sound(const loam_slabs *s, const slab_desc *d, uintptr_t index)
 {
     uintptr_t off = slab_off(s, d->base), len = slab_large_bytes(d);
-    bool inside = off < s->len && d->npages <= s->len >> LOAM_PAGE_SHIFT && len <= s->len - off;
+    bool inside = off < slab_len(s) && d->npages <= slab_len(s) >> LOAM_PAGE_SHIFT &&
+                  len <= slab_len(s) - off;
     bool placed =
-        slab_large_lead(d) <= s->len && slab_off(s, slab_large_block(d)) >> s->shift == index;
+        slab_large_lead(d) <= slab_len(s) && slab_off(s, slab_large_block(d)) >> s->shift == index;
     bool sized = slab_large_was_slab(d) ||
                  (slab_large_size(d) != 0 && slab_large_size(d) <= loam_slab__large_room(s, d));
     return inside && placed && sized && check_is_slab_frame(s, off);
@@ -183,7 +184,7 @@ static bool check_is_desc_of(const loam_slabs *s, const slab_front *f, const loa
     if (!check_in_window(s, node))
         return false;
     const slab_desc *d = LOAM_CONTAINER_OF(node, slab_desc, link);
-    return d->kind == SLAB_SLOTS && slab_owner_of(d) == f && slab_off(s, d->base) < s->len &&
+    return d->kind == SLAB_SLOTS && slab_owner_of(d) == f && slab_off(s, d->base) < slab_len(s) &&
            slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
@@ -347,7 +348,7 @@ static const char *check_large_ring(loam_slabs *s, const slab_ring *r)
     for (uint32_t i = 0; i < r->count; i++) {
         uint32_t at = r->head + i;
         const void *p = r->block[at >= r->cap ? at - r->cap : at];
-        if (slab_off(s, p) >= s->len)
+        if (slab_off(s, p) >= slab_len(s))
             return "S11 what waits is a block";
         const slab_desc *d = slab_desc_at(s, slab_off(s, p));
         if (d->kind != SLAB_LARGE || slab_large_block(d) != p || slab_large_is_out(d))
@@ -371,7 +372,7 @@ static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t
     for (uint32_t i = 1; i <= count; i++) {
         uint64_t wait = f->ring[f->ring_at >= i ? f->ring_at - i : f->ring_at + cap - i];
         const unsigned char *base = slab_wait_base(wait);
-        if (slab_off(s, base) >= s->len)
+        if (slab_off(s, base) >= slab_len(s))
             return "S11 what waits is a block";
         const slab_desc *d = slab_wait_desc(s, wait);
         unsigned slot = slab_wait_slot(wait);

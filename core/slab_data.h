@@ -339,7 +339,7 @@ typedef struct slab_kept {
 
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
-    uintptr_t len;    /* bytes of the window from there; grows once: loam_slabs_extend */
+    uintptr_t len;    /* [atomic] bytes of the window from there: slab_len; grows once */
     const bool *slow; /* true: every call takes the general path (modes, a trace that is on) */
     uintptr_t mask;   /* slab size - 1 */
     unsigned shift;   /* log2 of the slab size */

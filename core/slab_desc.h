@@ -12,10 +12,17 @@ static inline uintptr_t slab_off(const loam_slabs *s, const void *p)
     return (uintptr_t)p - s->base;
 }
 
+/* Bytes of the window. */
+static inline uintptr_t slab_len(const loam_slabs *s)
+{
+    /* no order: who has a block behind the old end got it later than layer_set_len stored */
+    return (uintptr_t)loam_atomic_ptr_peek((void *const *)&s->len);
+}
+
 /* May something of the layer's own lie there? */
 static inline bool slab_holds(const loam_slabs *s, const void *p)
 {
-    return slab_off(s, p) < s->len ||
+    return slab_off(s, p) < slab_len(s) ||
            (uintptr_t)p - (uintptr_t)s->meta_map.va < (uintptr_t)s->meta_map.len;
 }
 

@@ -93,7 +93,7 @@ slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, cons
 {
     *at = (slab_place){NULL, 0};
     uintptr_t off = slab_off(s, p);
-    if (off >= s->len)
+    if (off >= slab_len(s))
         return SLAB_IS_FOREIGN;
     slab_desc *d = slab_desc_at(s, off);
     bool slots = d->kind == SLAB_SLOTS; /* asked once: a block that is freed twice goes meanwhile */
@@ -108,7 +108,7 @@ slab_fault loam_slab__find(loam_slabs *s, const void *p, const void *owner, cons
 loam_cache *loam_cache_of(loam_slabs *s, const void *object)
 {
     uintptr_t off = slab_off(s, object);
-    if (off >= s->len)
+    if (off >= slab_len(s))
         return NULL;
     const slab_desc *d = slab_desc_at(s, off);
     return d->kind == SLAB_SLOTS ? slab_cache_of(d) : NULL;
@@ -140,7 +140,7 @@ const char *loam_slab__rule_at_risk(slab_fault fault)
 static const char *find_frame_state(const loam_slabs *s, const void *p)
 {
     uintptr_t off = slab_off(s, p);
-    if (off >= s->len)
+    if (off >= slab_len(s))
         return "outside";
     return loam_frame_state_name(loam_slab__frame_state(s, off));
 }
@@ -192,7 +192,8 @@ void loam_slab__verify(const slab_front *f, const slab_desc *d, const uint64_t *
     const loam_cache *c = f->cache;
     const loam_slabs *s = c->slabs;
     uintptr_t off = slab_off(s, d->base), i = (uintptr_t)(word - d->words);
-    if (d->kind != SLAB_SLOTS || off >= s->len || (off & s->mask) != 0 || slab_desc_at(s, off) != d)
+    if (d->kind != SLAB_SLOTS || off >= slab_len(s) || (off & s->mask) != 0 ||
+        slab_desc_at(s, off) != d)
         find_broken(c, d->base, "S1 a slab's descriptor lies where its address leads");
     if (d->recip != c->recip)
         find_broken(c, d->base, "S2 the reciprocal is that of the stride");
@@ -218,7 +219,7 @@ void loam_slab__verify_wait(const slab_front *f, uint64_t wait)
     const loam_cache *c = f->cache;
     const unsigned char *base = slab_wait_base(wait);
     unsigned slot = slab_wait_slot(wait);
-    bool inside = slab_off(c->slabs, base) < c->slabs->len;
+    bool inside = slab_off(c->slabs, base) < slab_len(c->slabs);
     const slab_desc *d = inside ? slab_wait_desc(c->slabs, wait) : NULL;
     if (d == NULL || d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= c->slots ||
         slab_slot_base(d, slot) != base || !slab_bit(slab_waits(d), slot))
@@ -278,11 +279,11 @@ size_t loam_slab__usable(const slab_place *at)
 
 slab_desc *loam_slab__next(const loam_slabs *s, uintptr_t *index)
 {
-    uintptr_t end = (uintptr_t)s->leaves << SLAB_LEAF_BITS;
-    while (*index < end) {
+    uintptr_t leaves = loam_atomic_load(&s->leaves); /* pairs with the store in loam_slabs_extend */
+    while (*index < leaves << SLAB_LEAF_BITS) {
         uintptr_t i = *index, leaf = s->leaf[i >> SLAB_LEAF_BITS];
         bool missing =
-            s->leaves > 1 && leaf + (i & ~(uintptr_t)(SLAB_LEAF - 1)) * SLAB_LINE == s->no_leaf;
+            leaves > 1 && leaf + (i & ~(uintptr_t)(SLAB_LEAF - 1)) * SLAB_LINE == s->no_leaf;
         if (missing) {
             *index = (i | (SLAB_LEAF - 1)) + 1;
             continue;

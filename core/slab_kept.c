@@ -354,7 +354,7 @@ static bool kept_is_sound(const loam_slabs *s, const slab_desc *d, unsigned i)
 {
     return slab_holds(s, d) && ((uintptr_t)d & (SLAB_LINE - 1)) == 0 && d->kind == SLAB_LARGE &&
            !slab_large_is_out(d) && d->npages != 0 && kept_list(d->npages) == i &&
-           slab_off(s, d->base) < s->len && slab_desc_at(s, slab_off(s, d->base)) == d;
+           slab_off(s, d->base) < slab_len(s) && slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
 static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint32_t *total)

@@ -55,7 +55,7 @@ static uint64_t large_npages(const loam_slabs *s, size_t size, size_t align, siz
     if (npages < least)
         npages = least;
     /* more than there is, whatever goes */
-    return npages <= s->len >> LOAM_PAGE_SHIFT && npages <= UINT32_MAX ? npages : 0;
+    return npages <= slab_len(s) >> LOAM_PAGE_SHIFT && npages <= UINT32_MAX ? npages : 0;
 }
 
 /* What is asked for. */

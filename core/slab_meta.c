@@ -47,8 +47,8 @@ static unsigned char *meta_va(const loam_slabs *s, const loam_zone *zone, loam_p
                               uint64_t npages)
 {
     unsigned char *va = loam_pfn_is_none(pfn) ? NULL : loam_zone_to_va(zone, pfn);
-    bool inside = va != NULL && slab_off(s, va) < s->len &&
-                  npages <= (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT;
+    bool inside = va != NULL && slab_off(s, va) < slab_len(s) &&
+                  npages <= (slab_len(s) - slab_off(s, va)) >> LOAM_PAGE_SHIFT;
     return inside ? va : NULL;
 }
 
@@ -139,7 +139,7 @@ bool loam_slab__own_is_ours(const loam_slabs *s, const void *va)
 bool loam_slab__frames_resize(loam_slabs *s, void *va, uint64_t was, uint64_t npages)
 {
     loam_pfn pfn = meta_pfn(s, va);
-    if (npages > (s->len - slab_off(s, va)) >> LOAM_PAGE_SHIFT ||
+    if (npages > (slab_len(s) - slab_off(s, va)) >> LOAM_PAGE_SHIFT ||
         loam_zone_resize(meta_zone_of(s, pfn), pfn, was, npages, LOAM_ZONE_SLAB) != LOAM_OK)
         return false;
     if (npages > was)

@@ -58,7 +58,8 @@ static uint32_t remote_index(const loam_slabs *s, const slab_desc *d)
 /* Of a slab, or of where one was? What a descriptor said that changed meanwhile may be anything. */
 static bool remote_is_index(const loam_slabs *s, uint32_t index)
 {
-    return index - 1 < (uintptr_t)s->leaves << SLAB_LEAF_BITS;
+    uintptr_t leaves = loam_atomic_load(&s->leaves); /* pairs with the store in loam_slabs_extend */
+    return index - 1 < leaves << SLAB_LEAF_BITS;
 }
 
 static slab_desc *remote_desc(const loam_slabs *s, uint32_t index)

@@ -138,7 +138,7 @@ const char *loam_slab__check_stack(slab_front *f, uint64_t *waiting)
         return "S11 a stack is within its capacity";
     for (const slab_held *held = k->held + 1; held <= k->top; held++) {
         unsigned slot;
-        bool inside = slab_off(s, held->at) < s->len;
+        bool inside = slab_off(s, held->at) < slab_len(s);
         const slab_desc *d = inside ? stack_desc(s, held, &slot) : NULL;
         if (d == NULL || d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= c->slots ||
             slab_slot_base(d, slot) != held->at || slab_held_word(held) != slab_waits(d) ||

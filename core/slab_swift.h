@@ -233,7 +233,7 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
                                      slab_desc **desc, unsigned *at)
 {
     uintptr_t off = slab_off(s, p);
-    if (LOAM_UNLIKELY(off >= s->len))
+    if (LOAM_UNLIKELY(off >= slab_len(s)))
         return SWIFT_PUT_REFUSED;
     slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip;
@@ -267,7 +267,7 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
 LOAM_INLINE size_t swift_size(const loam_slabs *s, const void *p, const void *owner, size_t *room)
 {
     uintptr_t off = slab_off(s, p);
-    if (LOAM_UNLIKELY(off >= s->len))
+    if (LOAM_UNLIKELY(off >= slab_len(s)))
         return 0;
     const slab_desc *d = slab_desc_at(s, off);
     uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip, says = 0;

@@ -14,11 +14,13 @@
 #include "tap_host.h"
 
 enum { CPUS_MAX = 4, CPUS_FRAMES = 4096, CPUS_PA = 0x1000000, CPUS_META = 1 << 20 };
+enum { CPUS_SPAN = 128 << 20 }; /* of the arena; what nobody touches is no memory */
 
 static struct cpus {
     unsigned n, waits; /* processors; calls of `wait` that may still hope */
     bool lazy;         /* of the next layer: fronts come late */
     bool stacks;       /* the same: long slots wait on stacks */
+    uint64_t span;     /* the same: bytes of addresses, the layer's table of them in part; or 0 */
     loam_zone *zone;
     loam_slabs *slabs;
     loam_kmalloc *k;
@@ -72,9 +74,10 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
     loam_slab_config c;
     loam_span ram = {CPUS_PA, frames << LOAM_PAGE_SHIFT};
     if (cpus.arena == NULL) {
-        cpus.arena = aligned_alloc(CPUS_PA, (size_t)CPUS_FRAMES << LOAM_PAGE_SHIFT);
+        cpus.arena = aligned_alloc(CPUS_PA, CPUS_SPAN);
         cpus.meta = aligned_alloc(64, CPUS_META);
     }
+    ram.len = cpus.span != 0 ? cpus.span : ram.len;
     CPUS_ON(0);
     cpus.slabs = NULL;
     cpus.n = n;
@@ -91,6 +94,7 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
     c.ncpus = n;
     c.lazy = cpus.lazy;
     c.stacks = cpus.stacks;
+    c.part = cpus.span != 0;
     cpus.slabs = loam_slabs_init(cpus.zone, &c);
     cpus.k = cpus.slabs != NULL ? loam_kmalloc_init(cpus.slabs) : NULL;
     TAP_CHECK(t, cpus.refuse_at != 0 || cpus.k != NULL);

@@ -51,7 +51,7 @@ static bool free_large(void *p)
 {
     process_range *r = &loam__process.range[0];
     const loam_kmalloc *k = loam__process.kmalloc;
-    if (k == NULL || slab_off(k->slabs, p) >= k->slabs->len ||
+    if (k == NULL || slab_off(k->slabs, p) >= slab_len(k->slabs) ||
         !loam_slab__large_put(k->slabs, slab_off(k->slabs, p), k))
         return false;
     process_tick(r);
@@ -63,7 +63,8 @@ static bool free_large(void *p)
 static unsigned owner_of(const process_range *r, const void *p)
 {
     uintptr_t off = slab_off(r->slabs, p);
-    return off < r->slabs->len ? slab_owner_of(slab_desc_at(r->slabs, off))->cpu : PROCESS_NOBODY;
+    return off < slab_len(r->slabs) ? slab_owner_of(slab_desc_at(r->slabs, off))->cpu
+                                    : PROCESS_NOBODY;
 }
 
 void process_free(void *p, const void *caller)

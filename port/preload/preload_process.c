@@ -112,7 +112,7 @@ static void process_extend(process_range *r)
     loam_slabs_extend(r->slabs);
     if (self->len != 0 && r == &self->range[0]) {
         process_open(self, LOAM_PAGE_SIZE);
-        self->len = r->slabs->len;
+        self->len = slab_len(r->slabs);
         process_seal(self, LOAM_PAGE_SIZE);
     }
     loam_lock_release(&self->lock, irq);
@@ -171,7 +171,7 @@ static void process_set_ranges(process *self, uint32_t ranges)
     if (self->kmalloc != NULL) { /* no order: nobody has a block before */
         loam_atomic_ptr_store((void **)&self->plain, first->slabs);
         self->base = first->slabs->base;
-        self->len = first->slabs->len;
+        self->len = slab_len(first->slabs);
     }
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));

@@ -9,7 +9,7 @@
 
 #include "slab_cpus.h"
 
-enum { THREADS = 3, SLOTS = 96, HANDS = 64 };
+enum { THREADS = 3, SLOTS = 96, HANDS = 64, FURTHER = 1024 };
 
 /* A place where one thread leaves a block for another. */
 typedef struct hand {
@@ -24,6 +24,7 @@ typedef struct worker {
     unsigned cpu, steps;
     uint64_t rng;
     bool leaves, large; /* goes offline at times; asks for large blocks, too */
+    bool extends;       /* more of the window, and memory there, when half is done */
     unsigned char *own[SLOTS];
     unsigned count;
 } worker;
@@ -128,6 +129,15 @@ static void leave(worker *w)
         loam_slabs_online(cpus.slabs);
 }
 
+/* The window's other part, and memory at its end, for who comes short. */
+static void extend(void)
+{
+    uint64_t end = (CPUS_PA + cpus.span) >> LOAM_PAGE_SHIFT;
+    loam_slabs_extend(cpus.slabs);
+    if (loam_zone_add(cpus.zone, loam_pfn_of(end - FURTHER), FURTHER) != LOAM_OK)
+        loam_atomic_add(&faults, 1);
+}
+
 static void *work(void *arg)
 {
     worker *w = arg;
@@ -147,6 +157,8 @@ static void *work(void *arg)
             take_one(w);
         if (w->leaves && random_of(w, 500) == 0)
             leave(w);
+        if (w->extends && i == w->steps / 2)
+            extend();
     }
     while (w->count > 0)
         give_back(w->own[--w->count]);
@@ -190,6 +202,7 @@ static void run(tap *t, uint64_t frames, const char *options, bool leaves, bool 
         workers[i] = (worker){.cpu = i, .steps = steps, .rng = tap_rand(t) | 1};
         workers[i].leaves = leaves;
         workers[i].large = large;
+        workers[i].extends = i == 0 && cpus.span != 0;
         TAP_EQ(t, pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++)
@@ -203,7 +216,7 @@ static void run(tap *t, uint64_t frames, const char *options, bool leaves, bool 
     loam_kmalloc_stats stats;
     TAP_EQ(t, faults, 0);
     TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
-    TAP_EQ(t, pages_and_own(), before);
+    TAP_EQ(t, pages_and_own(), before + (cpus.span != 0 ? FURTHER : 0));
     loam_kmalloc_stat(cpus.k, &stats);
     TAP_EQ(t, stats.used_blocks, 0);
     TAP_EQ(t, stats.refusals, 0);
@@ -264,6 +277,15 @@ static void with_stacks(tap *t)
     cpus.lazy = cpus.stacks = false;
 }
 
+/* 180 frames are too few for what is out at a time; 1024 more come in the middle. */
+static void window_grows(tap *t)
+{
+    cpus.span = CPUS_SPAN;
+    run(t, 180, "shift=12,keep_empty=no", true, true);
+    run(t, 180, "shift=12,hardened", true, false);
+    cpus.span = 0;
+}
+
 static const tap_case cases[] = {
     {"slab threads: blocks handed over and back: nothing lost", handed_over},
     {"slab threads: processors come and go, large blocks: nothing lost", coming_and_going},
@@ -274,6 +296,7 @@ static const tap_case cases[] = {
     {"slab threads: all modes of a hardened process: nothing lost", with_swift_modes},
     {"slab threads: large blocks kept: nothing lost", keep_large},
     {"slab threads: long slots on stacks: nothing lost", with_stacks},
+    {"slab threads: the window grows meanwhile: nothing lost", window_grows},
 };
 TAP_SUITE(slab_threads, cases);
 
