@@ -15,42 +15,22 @@
  *        The layers are those of one processor: no fronts for others, so what is free is known to
  *        the page, and a heap of 256 KiB has room for blocks. Inside, each thread is processor 0.
  *        docs/decisions/0007-named-heaps.md has the figures that chose these layers.
- * LOCKS  heaps.lock: which records are used. A record's lock: all else of it; nobody else is in its
+ * LOCKS  the table's: which records are used. A record's lock: all else of it; nobody else is in its
  *        layers. Order: table, then record. Reports are told with none held.
  * COST   190 instructions a pair of small blocks: 90 and 100, the lock's two locked ones included.
  * FROM   Private heaps as of Windows and of mimalloc.
  * NOT    Fronts for threads; giving pages back before the heap is destroyed.
  */
 #define _GNU_SOURCE
-#include "../../core/kmalloc_impl.h"
-#include "watch.h"
-
-#include "loam/process_heap.h"
+#include "heaps.h"
 
 #include <sys/mman.h>
 
-typedef struct heap_record {
-    loam_lock lock;
-    uint32_t generation;   /* [lock] of the heap here; 0: none was ever */
-    bool used;             /* [table] */
-    loam_kmalloc *kmalloc; /* [lock] NULL: no heap */
-    loam_zone *zone;
-    unsigned char *base;
-    void *meta;
-    size_t limit, meta_len;
-    char name[LOAM_PROCESS_HEAP_NAME];
-} heap_record;
-
-static struct {
-    loam_lock lock;
-    uint32_t generations; /* [lock] */
-    uint32_t records;     /* [lock] the first so many were used */
-    heap_record record[LOAM_PROCESS_HEAPS];
-} heaps = {.lock = LOAM_LOCK_INIT};
+heap_table loam__heaps = {.lock = LOAM_LOCK_INIT};
 
 /* ---- misuse ---- */
 
-static LOAM_NOINLINE void refuse_handle(loam_process_heap heap, const void *caller)
+LOAM_NOINLINE void heap_refuse(loam_process_heap heap, const void *caller)
 {
     loam_report report = {.unit = "heap",
                           .what = "use of a heap that is none",
@@ -59,36 +39,6 @@ static LOAM_NOINLINE void refuse_handle(loam_process_heap heap, const void *call
                           .state = heap.generation == 0 ? "never created" : "destroyed",
                           .caller = caller};
     loam_port_misuse(&report);
-}
-
-/* ---- in and out ---- */
-
-typedef struct heap_stay {
-    heap_record *heap;
-    unsigned cpu; /* the thread's own */
-} heap_stay;
-
-/* The record with its lock, or NULL after a report. */
-LOAM_INLINE heap_record *heap_enter(loam_process_heap heap, heap_stay *stay, const void *caller)
-{
-    heap_record *h = heap.slot < LOAM_PROCESS_HEAPS ? &heaps.record[heap.slot] : NULL;
-    if (h != NULL) {
-        (void)loam_lock_acquire(&h->lock);
-        if (LOAM_LIKELY(h->kmalloc != NULL && h->generation == heap.generation)) {
-            *stay = (heap_stay){h, loam_port_cpu()};
-            loam_hosted_set_cpu(0); /* the layers' only one */
-            return h;
-        }
-        loam_lock_release(&h->lock, loam_port_irq_save());
-    }
-    refuse_handle(heap, caller);
-    return NULL;
-}
-
-LOAM_INLINE void heap_leave(const heap_stay *stay)
-{
-    loam_hosted_set_cpu(stay->cpu);
-    loam_lock_release(&stay->heap->lock, loam_port_irq_save());
 }
 
 /* ---- create, destroy ---- */
@@ -160,25 +110,25 @@ static void heap_unmap(unsigned char *base, size_t limit, void *meta, size_t met
 static heap_record *heap_take_record(uint32_t *generation)
 {
     heap_record *h = NULL;
-    loam_irq irq = loam_lock_acquire(&heaps.lock);
+    loam_irq irq = loam_lock_acquire(&loam__heaps.lock);
     for (uint32_t i = 0; i < LOAM_PROCESS_HEAPS && h == NULL; i++)
-        if (!heaps.record[i].used) {
-            h = &heaps.record[i];
+        if (!loam__heaps.record[i].used) {
+            h = &loam__heaps.record[i];
             h->used = true;
-            heaps.records = heaps.records > i ? heaps.records : i + 1;
+            loam__heaps.records = loam__heaps.records > i ? loam__heaps.records : i + 1;
         }
-    if (++heaps.generations == 0)
-        heaps.generations = 1;
-    *generation = heaps.generations;
-    loam_lock_release(&heaps.lock, irq);
+    if (++loam__heaps.generations == 0)
+        loam__heaps.generations = 1;
+    *generation = loam__heaps.generations;
+    loam_lock_release(&loam__heaps.lock, irq);
     return h;
 }
 
 static void heap_give_record(heap_record *h)
 {
-    loam_irq irq = loam_lock_acquire(&heaps.lock);
+    loam_irq irq = loam_lock_acquire(&loam__heaps.lock);
     h->used = false;
-    loam_lock_release(&heaps.lock, irq);
+    loam_lock_release(&loam__heaps.lock, irq);
 }
 
 static void heap_set_name(heap_record *h, const char *name)
@@ -213,7 +163,7 @@ PRELOAD_EXPORT loam_err loam_process_heap_create(loam_process_heap *heap, const 
     bool made = h->kmalloc != NULL;
     if (made) {
         h->generation = generation;
-        *heap = (loam_process_heap){(uint32_t)(h - heaps.record), generation};
+        *heap = (loam_process_heap){(uint32_t)(h - loam__heaps.record), generation};
     } else {
         heap_unmap(h->base, h->limit, h->meta, h->meta_len);
     }
@@ -406,124 +356,18 @@ PRELOAD_EXPORT void *loam_process_heap_realloc(loam_process_heap heap, void *p, 
                                 : heap_resize(heap, p, size, caller);
 }
 
-/* ---- views ---- */
-
-/* Lock held. */
-static void heap_figures(const heap_record *h, loam_process_heap_stats *stats)
-{
-    loam_zone_stats z;
-    loam_kmalloc_stats k;
-    loam_zone_stat(h->zone, &z);
-    loam_kmalloc_stat(h->kmalloc, &k);
-    *stats = (loam_process_heap_stats){
-        .limit = h->limit,
-        .used = k.used_bytes,
-        .blocks = k.used_blocks,
-        .free = z.free << LOAM_PAGE_SHIFT,
-        .low_water = z.low_water << LOAM_PAGE_SHIFT,
-        .largest = z.largest < 0 ? 0 : (uint64_t)LOAM_PAGE_SIZE << z.largest,
-        .metadata = h->meta_len,
-        .failures = k.failures,
-        .refusals = k.refusals,
-    };
-    __builtin_memcpy(stats->name, h->name, sizeof(stats->name));
-}
-
-PRELOAD_EXPORT loam_err loam_process_heap_stat(loam_process_heap heap,
-                                               loam_process_heap_stats *stats)
-{
-    heap_stay stay;
-    heap_record *h = heap_enter(heap, &stay, __builtin_return_address(0));
-    if (h == NULL)
-        return LOAM_EINVAL;
-    heap_figures(h, stats);
-    heap_leave(&stay);
-    return LOAM_OK;
-}
-
-/* The heap in a slot, or all 0. */
-static loam_process_heap heap_at(uint32_t slot)
-{
-    heap_record *h = &heaps.record[slot];
-    loam_irq irq = loam_lock_acquire(&h->lock);
-    loam_process_heap heap = {slot, h->kmalloc != NULL ? h->generation : 0};
-    loam_lock_release(&h->lock, irq);
-    return heap;
-}
-
-static uint32_t heap_slots(void)
-{
-    loam_irq irq = loam_lock_acquire(&heaps.lock);
-    uint32_t n = heaps.records;
-    loam_lock_release(&heaps.lock, irq);
-    return n;
-}
-
-PRELOAD_EXPORT void loam_process_heap_each(loam_process_heap_fn *fn, void *ctx)
-{
-    uint32_t n = heap_slots();
-    for (uint32_t i = 0; i < n; i++) {
-        loam_process_heap_stats stats;
-        loam_process_heap heap = heap_at(i);
-        if (heap.generation == 0 || loam_process_heap_stat(heap, &stats) != LOAM_OK)
-            continue;
-        if (!fn(ctx, heap, &stats))
-            return;
-    }
-}
-
-void heaps_each_block(loam_kmalloc_fn *fn, void *ctx)
-{
-    uint32_t n = heap_slots();
-    for (uint32_t i = 0; i < n; i++) {
-        heap_record *h = &heaps.record[i];
-        loam_irq irq = loam_lock_acquire(&h->lock);
-        if (h->kmalloc != NULL)
-            loam_kmalloc_each(h->kmalloc, fn, ctx);
-        loam_lock_release(&h->lock, irq);
-    }
-}
-
-void heaps_each_kmalloc(void (*fn)(loam_kmalloc *k))
-{
-    uint32_t n = last_look_is_stuck(&heaps.lock) ? 0 : heap_slots();
-    for (uint32_t i = 0; i < n; i++) {
-        heap_record *h = &heaps.record[i];
-        if (last_look_is_stuck(&h->lock))
-            continue;
-        loam_irq irq = loam_lock_acquire(&h->lock);
-        if (h->kmalloc != NULL)
-            fn(h->kmalloc);
-        loam_lock_release(&h->lock, irq);
-    }
-}
-
-const char *heaps_name_of(const void *p)
-{
-    const char *name = NULL;
-    uint32_t n = heap_slots();
-    for (uint32_t i = 0; i < n && name == NULL; i++) {
-        heap_record *h = &heaps.record[i];
-        loam_irq irq = loam_lock_acquire(&h->lock);
-        if (h->kmalloc != NULL && (uintptr_t)p - (uintptr_t)h->base < h->limit)
-            name = h->name;
-        loam_lock_release(&h->lock, irq);
-    }
-    return name;
-}
-
 /* ---- forks ---- */
 
 void heaps_freeze(void)
 {
-    (void)loam_lock_acquire(&heaps.lock);
-    for (uint32_t i = 0; i < heaps.records; i++)
-        (void)loam_lock_acquire(&heaps.record[i].lock);
+    (void)loam_lock_acquire(&loam__heaps.lock);
+    for (uint32_t i = 0; i < loam__heaps.records; i++)
+        (void)loam_lock_acquire(&loam__heaps.record[i].lock);
 }
 
 void heaps_thaw(void)
 {
-    for (uint32_t i = 0; i < heaps.records; i++)
-        loam_lock_release(&heaps.record[i].lock, loam_port_irq_save());
-    loam_lock_release(&heaps.lock, loam_port_irq_save());
+    for (uint32_t i = 0; i < loam__heaps.records; i++)
+        loam_lock_release(&loam__heaps.record[i].lock, loam_port_irq_save());
+    loam_lock_release(&loam__heaps.lock, loam_port_irq_save());
 }

@@ -307,15 +307,18 @@ loam_slab_carried process_carry(loam_slabs *slabs, void *to, size_t room, void *
 
 /* ---- heaps.c ---- */
 
+/* Takes every lock of the named heaps, for a fork; gives them back. */
+void heaps_freeze(void);
+void heaps_thaw(void);
+
+/* ---- heaps_view.c ---- */
+
 /* Every block of every named heap that is out. */
 void heaps_each_block(loam_kmalloc_fn *fn, void *ctx);
 /* Every named heap's kmalloc, with its lock held; not of one whose lock is stuck (last_look.c). */
 void heaps_each_kmalloc(void (*fn)(loam_kmalloc *k));
 /* The name of the heap whose addresses these are, or NULL. */
 const char *heaps_name_of(const void *p);
-/* Takes every lock of the named heaps, for a fork; gives them back. */
-void heaps_freeze(void);
-void heaps_thaw(void);
 
 /* ---- threads.c ---- */
 
