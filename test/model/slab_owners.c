@@ -25,13 +25,20 @@ static void pinned(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
-static void leaves(tap *t)
+/* Of three processors the first has them, four to a slab. */
+static loam_cache *forty(tap *t, void *p[40])
 {
-    void *p[40];
     cpus_start(t, 3, 512, "shift=12");
     loam_cache *c = things(t, 1000);
     for (unsigned i = 0; i < 40; i++)
         p[i] = loam_cache_alloc(c);
+    return c;
+}
+
+static void leaves(tap *t)
+{
+    void *p[40];
+    loam_cache *c = forty(t, p);
     CPUS_ON(1);
     TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
     TAP_EQ(t, loam_cache_free(c, p[5]), LOAM_OK);
@@ -100,10 +107,7 @@ static void taken_over(tap *t)
 static void rests(tap *t)
 {
     void *p[40];
-    cpus_start(t, 3, 512, "shift=12");
-    loam_cache *c = things(t, 1000);
-    for (unsigned i = 0; i < 40; i++)
-        p[i] = loam_cache_alloc(c);
+    loam_cache *c = forty(t, p);
     CPUS_ON(1);
     TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
     serve(1); /* told to a stack that is going to close */
