@@ -36,7 +36,7 @@ enum {
     GROW_ENOUGH = 8 /* so many blocks as are wanted, free after another grew it */
 };
 #define GROW_MOST   (32 * MIB)
-#define RANGE_LEAST (16 * MIB)
+#define RANGE_LEAST (8 * MIB)
 #define RANGE_SMALL (512 * MIB)
 #define RANGE_NEAR  (512 * MIB) /* no growth, and no few at once, is so much */
 
@@ -239,7 +239,7 @@ static void range_make_own(process_range *r)
         loam_pages_release(&r->own_pages);
 }
 
-/* Reserves addresses, down to 16 MiB or what a block needs, and builds the layers over them. */
+/* Reserves addresses, down to 8 MiB or what a block needs, and builds the layers over them. */
 static bool range_make(process_range *r, size_t want, size_t least)
 {
     r->lock = (loam_lock)LOAM_LOCK_INIT;

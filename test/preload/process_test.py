@@ -464,6 +464,12 @@ def limits(tap, folder):
               "no address is left: NULL each time, and what is wrong is said once",
               [str(done.returncode), done.stdout, done.stderr])
     fills(tap, program, "ulimit -v: the same", 256 * MIB, limits=[(resource.RLIMIT_AS, 256 * MIB)])
+    for conf in ("", "hardened"):
+        done = run(["bash", "-c", "for i in {1..2000}; do :; done; echo $i"], conf=conf,
+                   limits=[(resource.RLIMIT_AS, 20 * MIB)])
+        tap.check((done.returncode, done.stdout, done.stderr) == (0, "2000\n", ""),
+                  f"ulimit -v: 20 MiB are enough for a shell, {conf or 'default'}",
+                  [str(done.returncode), done.stdout, done.stderr])
     program, _ = build(folder, "promises", PROMISES, "-pthread")
     for name, how in (("RLIMIT_DATA", {"limits": [(resource.RLIMIT_DATA, 100 * MIB)]}),
                       ("RLIMIT_DATA, hardened", {"limits": [(resource.RLIMIT_DATA, 140 * MIB)],
