@@ -312,9 +312,11 @@ static inline unsigned slab_gather_at(const slab_desc *d, unsigned word)
 }
 
 /* What a processor has beside its fronts. */
+enum { SLAB_CONTENT, SLAB_ASKED, SLAB_GIVING }; /* slab_cpu.asked */
+
 typedef struct slab_cpu {
     _Alignas(64) uint32_t stack; /* [atomic] index + 1 of the slab queued last; 0; SLAB_CLOSED */
-    uint32_t asked;              /* [atomic] 1: memory is short elsewhere */
+    uint32_t asked;              /* [atomic] SLAB_ASKED: memory is short elsewhere */
     /* [cpu] bytes that may still be gathered before all is told; slab_room: nothing is */
     _Alignas(64) uint32_t room;
     uint32_t taken;                   /* [cpu] as stack: of one that was taken, what is left */

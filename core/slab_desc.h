@@ -63,6 +63,13 @@ static inline bool slab_is_many(const loam_slabs *s)
     return LOAM_PORT_MAX_CPUS > 1 && s->ncpus > 1;
 }
 
+/* This processor's part, while it is online; else NULL. */
+static inline slab_cpu *slab_cpu_here(const loam_slabs *s)
+{
+    unsigned cpu = loam_port_cpu();
+    return slab_is_many(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
+}
+
 /* A processor's own front, or NULL: it uses the shared one, or that is all there is. */
 static inline slab_front *slab_own_front(const loam_cache *c, uint32_t cpu)
 {
@@ -81,7 +88,8 @@ static inline slab_front *slab_front_here(loam_cache *c)
  * be out of date, and they find out at the stack or under the lock. */
 static inline slab_front *slab_owner_of(const slab_desc *d)
 {
-    /* pairs with the store in slab_fill_desc, front_move: a front may be younger than the slab */
+    /* pairs with the store in slab_fill_desc, loam_slab__move: a front may be younger than the
+     * slab */
     return loam_atomic_ptr_load(&d->front);
 }
 

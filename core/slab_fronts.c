@@ -2,7 +2,7 @@
 /* slab_fronts.c - who owns which slab: fronts, and how slabs go from one to another.
  *
  * WHAT   Each processor allocates from slabs of its own. This file says when a caller may touch a
- *        slab, and moves slabs where they are of use: memory is short, a processor leaves.
+ *        slab, and moves slabs where they are of use.
  *
  * MODEL  A cache has a front for each processor (lazy: for each that ever took a block of it) and,
  *        with several of them, a shared one behind the layer's lock. Slabs move only into and out
@@ -21,20 +21,14 @@
  *        Shortage: nobody reaches into another's front. Who is short asks (cpu.asked = 1); the
  *        owner, when it comes by, publishes, takes, returns empty slabs and hands over all slabs
  *        with free slots, and answers 0. What is out stays where it is.
- *        Resting: who leaves for one that comes soon, as a thread that ends, leaves its fronts as
- *        they are. They are behind the lock, as the shared one is, until somebody has the number
- *        again; others adopt from them, and take over what they free of. Few rest; who would be
- *        one more is offline.
- *        Offline: every slab goes to the shared front, an empty one only where that has none; then
- *        the stack is closed, in this order: who finds the stack closed finds the new owner. Frees
- *        that come later take the lock.
+ *        A processor that leaves: slab_online.c.
  *        What waits in quarantine is of the front's own slabs: it leaves before they move.
  *
  * RULES  S5, S12 and S16 of slab_check.c.
  * LOCKS  The layer's lock for moves and for the shared front; it is a leaf: the zone is not asked
  *        under it. A processor's own front: interrupts off.
- * COST   enter, own: a few instructions, or the lock. adopt: O(1). offline: O(caches + its slabs).
- * FROM   Heaps of threads that end: Hoard's global heap; adoption: mimalloc's abandoned pages.
+ * COST   enter, own: a few instructions, or the lock. adopt: O(1).
+ * FROM   Adoption: mimalloc's abandoned pages.
  * NOT    Balance: a front keeps its free slots until somebody asks.
  */
 #include "slab_internal.h"
@@ -106,8 +100,7 @@ static void front_detach(slab_desc *d)
     }
 }
 
-/* Lock held, both fronts the caller's. */
-static void front_move(slab_desc *d, slab_front *to)
+void loam_slab__move(slab_desc *d, slab_front *to)
 {
     slab_front *from = slab_owner_of(d);
     front_detach(d);
@@ -151,27 +144,14 @@ static void front_drop(slab_front *f, loam_list *victims)
         loam_list_push(victims, &d->link);
 }
 
-/* Lock held. The slabs of a list go to the shared front, empty ones back. */
-static void front_hand_over(loam_list *list, slab_front *shared, loam_list *victims)
+void loam_slab__hand_over(loam_list *list, slab_front *shared, loam_list *victims)
 {
     while (!loam_list_is_empty(list)) {
         slab_desc *d = LOAM_CONTAINER_OF(list->next, slab_desc, link);
         if (slab_head_of(d)->used == 0 && front_give_up(d))
             loam_list_push(victims, &d->link);
         else
-            front_move(d, shared);
-    }
-}
-
-/* Lock held. The empty slab that a front keeps stays for who comes in its place, one a cache. */
-static void front_leave_empty(slab_front *f, slab_front *shared)
-{
-    slab_desc *d = f->empty;
-    /* no order: counts, under the lock */
-    bool stays = f->cache->slabs->keep_empty && loam_atomic_peek(&shared->slabs) == 0;
-    if (d != NULL && stays) {
-        front_move(d, shared);
-        shared->empty = d;
+            loam_slab__move(d, shared);
     }
 }
 
@@ -218,13 +198,6 @@ bool loam_slab__drop_empty(loam_slabs *s, loam_cache *c)
 
 /* ---- what a processor does for others ---- */
 
-/* This processor's part, while it is online. */
-static slab_cpu *front_cpu(const loam_slabs *s)
-{
-    unsigned cpu = loam_port_cpu();
-    return slab_is_many(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
-}
-
 static bool front_take(loam_slabs *s, slab_cpu *me)
 {
     loam_irq irq = loam_port_irq_save();
@@ -268,7 +241,7 @@ bool loam_slab__adopt(loam_cache *c)
     if (from != NULL)
         loam_slab__ring_empty(from, d, &victims);
     if (from != NULL && loam_list_is_empty(&victims)) /* else all of it waited, and it goes */
-        front_move(d, f);
+        loam_slab__move(d, f);
     slab_unlock(s, irq);
     (void)loam_slab__release_all(&victims);
     return from != NULL;
@@ -283,17 +256,15 @@ void loam_slab__take_over(slab_desc *d)
     if (!slab_is_many(c->slabs) || f == &c->shared)
         return;
     loam_slab__ring_empty(slab_owner_of(d), d, &none);
-    front_move(d, f);
+    loam_slab__move(d, f);
 }
-
-enum { FRONT_CONTENT, FRONT_ASKED, FRONT_GIVING }; /* slab_cpu.asked */
 
 /* Memory is short elsewhere: all that can be spared. */
 static void front_give(loam_slabs *s, slab_cpu *me)
 {
     loam_list victims;
     loam_list_init(&victims);
-    loam_atomic_store(&me->asked, FRONT_GIVING); /* no order: asked from here on, it gives again */
+    loam_atomic_store(&me->asked, SLAB_GIVING); /* no order: asked from here on, it gives again */
     (void)loam_slab__quarantine_empty(s);
     loam_slab__publish_all(s);
     (void)front_take(s, me);
@@ -304,28 +275,28 @@ static void front_give(loam_slabs *s, slab_cpu *me)
         if (f == shared)
             continue;
         loam_slab__ring_empty(f, NULL, &victims); /* what waits is of its own slabs */
-        front_hand_over(&f->partial, shared, &victims);
+        loam_slab__hand_over(&f->partial, shared, &victims);
     }
     slab_unlock(s, irq);
     bool any = loam_slab__release_all(&victims);
     for (unsigned i = 0; any && i < s->zones.count; i++)
         loam_zone_drain(s->zones.zone[i]);
     /* pairs with the load in front_all_gave: what was given is there */
-    (void)loam_atomic_cas(&me->asked, FRONT_GIVING, FRONT_CONTENT);
+    (void)loam_atomic_cas(&me->asked, SLAB_GIVING, SLAB_CONTENT);
 }
 
 bool loam_slab__take_for(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
     loam_irq irq = loam_port_irq_save();
-    const slab_cpu *me = front_cpu(s);
+    const slab_cpu *me = slab_cpu_here(s);
     /* no order: who takes looks again */
     bool none = me == NULL || (me->taken == 0 && loam_atomic_peek(&me->stack) == 0);
     loam_port_irq_restore(irq);
     if (none)
         return false;
     /* no order: a wish, nothing hangs on it */
-    bool found = false, more = loam_atomic_peek(&me->asked) != FRONT_ASKED;
+    bool found = false, more = loam_atomic_peek(&me->asked) != SLAB_ASKED;
     while (more && !found) {
         const slab_desc *d = loam_slab__take_next(s);
         more = d != NULL;
@@ -338,27 +309,27 @@ bool loam_slab__take_for(loam_cache *c)
 
 bool loam_slab__more_for(loam_cache *c)
 {
-    const slab_cpu *me = front_cpu(c->slabs);
+    const slab_cpu *me = slab_cpu_here(c->slabs);
     if (loam_slab__take_for(c))
         return true;
     /* no order: a wish */
-    return me != NULL && loam_atomic_peek(&me->asked) != FRONT_ASKED && loam_slab__adopt(c);
+    return me != NULL && loam_atomic_peek(&me->asked) != SLAB_ASKED && loam_slab__adopt(c);
 }
 
 bool loam_slab__look(loam_slabs *s)
 {
-    slab_cpu *me = front_cpu(s);
+    slab_cpu *me = slab_cpu_here(s);
     if (me == NULL)
         return false;
     bool taken = front_take(s, me);
-    if (loam_atomic_peek(&me->asked) == FRONT_ASKED) /* no order: a wish, nothing hangs on it */
+    if (loam_atomic_peek(&me->asked) == SLAB_ASKED) /* no order: a wish, nothing hangs on it */
         front_give(s, me);
     return taken;
 }
 
 void loam_slabs_serve(loam_slabs *s)
 {
-    slab_cpu *me = front_cpu(s);
+    slab_cpu *me = slab_cpu_here(s);
     /* no order: beside this processor only its interrupts write it */
     if (me != NULL && loam_atomic_peek(&me->room) != slab_room(s))
         loam_slab__publish_all(s);
@@ -373,7 +344,7 @@ void loam_slab__ask(loam_slabs *s)
         slab_cpu *cpu = &s->cpu[i];
         bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
         if (online && i != loam_port_cpu())
-            loam_atomic_store(&cpu->asked, FRONT_ASKED); /* no order: a wish */
+            loam_atomic_store(&cpu->asked, SLAB_ASKED); /* no order: a wish */
     }
 }
 
@@ -383,7 +354,7 @@ static bool front_all_gave(const loam_slabs *s)
         const slab_cpu *cpu = &s->cpu[i];
         bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
         /* pairs with the cas in front_give */
-        if (online && i != loam_port_cpu() && loam_atomic_load(&cpu->asked) != FRONT_CONTENT)
+        if (online && i != loam_port_cpu() && loam_atomic_load(&cpu->asked) != SLAB_CONTENT)
             return false;
     }
     return true;
@@ -404,98 +375,7 @@ bool loam_slab__await(loam_slabs *s, unsigned turn)
     return true;
 }
 
-/* ---- processors come and go ---- */
-
-/* The stack is closed: what was on it is taken, by the lock, and what is kept goes. */
-static void front_left(loam_slabs *s, slab_cpu *me, uint32_t first)
-{
-    uint32_t taken = me->taken;
-    me->taken = 0;
-    loam_atomic_store(&me->asked, FRONT_CONTENT); /* no order: nobody waits for who is offline */
-    loam_slab__take_stack(s, taken);
-    loam_slab__take_stack(s, first);
-    (void)loam_slab__kept_drop(s, false);
-}
-
-void loam_slabs_offline(loam_slabs *s)
-{
-    slab_cpu *me = front_cpu(s);
-    if (me == NULL)
-        return;
-    unsigned cpu = loam_port_cpu();
-    loam_list victims;
-    loam_list_init(&victims);
-    (void)loam_slab__quarantine_empty(s);
-    loam_irq irq = slab_lock(s);
-    me->offline = true;
-    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
-        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        slab_front *f = slab_own_front(c, cpu), *shared = &c->shared;
-        if (f == NULL)
-            continue;
-        loam_slab__ring_empty(f, NULL, &victims);
-        front_leave_empty(f, shared);
-        front_hand_over(&f->partial, shared, &victims);
-        front_hand_over(&f->full, shared, &victims);
-    }
-    slab_unlock(s, irq);
-    (void)loam_slab__release_all(&victims);
-    loam_slab__publish_all(s);
-    /* Pairs with the load in remote_push: who finds it closed finds the new owners. Pairs with the
-     * cas in remote_push: what was pushed before is taken. */
-    front_left(s, me, loam_atomic_exchange(&me->stack, SLAB_CLOSED));
-}
-
-bool loam_slabs_rest(loam_slabs *s)
-{
-    slab_cpu *me = front_cpu(s);
-    if (me == NULL)
-        return false;
-    uint32_t first = 0;
-    loam_slab__publish_all(s);
-    loam_irq irq = slab_lock(s);
-    uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
-    bool rests = s->modes == 0 && n < SLAB_RESTERS;
-    if (rests) {
-        me->offline = true;
-        /* Pairs with the load in remote_push: who finds it closed takes the lock. Pairs with the
-         * cas in remote_push: what was pushed before is taken. */
-        first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
-        s->rester[n] = loam_port_cpu();
-        loam_atomic_store(&s->resting, n + 1); /* no order: as above */
-    }
-    slab_unlock(s, irq);
-    if (rests)
-        front_left(s, me, first);
-    else
-        loam_slabs_offline(s);
-    return rests;
-}
-
-/* Lock held. */
-static void front_rests_no_more(loam_slabs *s, uint32_t cpu)
-{
-    uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
-    for (uint32_t i = 0; i < n; i++) {
-        if (s->rester[i] != cpu)
-            continue;
-        s->rester[i] = s->rester[n - 1];
-        loam_atomic_store(&s->resting, n - 1); /* no order: as above */
-        return;
-    }
-}
-
-void loam_slabs_online(loam_slabs *s)
-{
-    unsigned cpu = loam_port_cpu();
-    if (!slab_is_many(s) || cpu >= s->ncpus || !s->cpu[cpu].offline)
-        return;
-    loam_irq irq = slab_lock(s);
-    front_rests_no_more(s, cpu);
-    loam_atomic_store(&s->cpu[cpu].stack, 0); /* no order: who takes the lock looks again */
-    s->cpu[cpu].offline = false;              /* its fronts are in their places */
-    slab_unlock(s, irq);
-}
+/* ---- fronts are made ---- */
 
 static size_t front_bytes(const loam_cache *c)
 {
@@ -566,7 +446,7 @@ bool loam_slab__start_fronts(loam_cache *c)
 void loam_slab__make_front(loam_cache *c)
 {
     unsigned cpu = loam_port_cpu();
-    if (front_cpu(c->slabs) != NULL && slab_own_front(c, cpu) == NULL)
+    if (slab_cpu_here(c->slabs) != NULL && slab_own_front(c, cpu) == NULL)
         front_make(c, cpu);
 }
 
@@ -579,17 +459,4 @@ void loam_slab__end_fronts(loam_cache *c)
         if (own != NULL)
             loam_slab__meta_free(s, own, front_bytes(c));
     }
-}
-
-loam_irq loam_slabs_freeze(loam_slabs *s)
-{
-    loam_irq irq = slab_lock(s);
-    loam_slab__kept_freeze(s);
-    return irq;
-}
-
-void loam_slabs_thaw(loam_slabs *s, loam_irq irq)
-{
-    loam_slab__kept_thaw(s);
-    slab_unlock(s, irq);
 }

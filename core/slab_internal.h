@@ -47,6 +47,10 @@ slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold);
 /* The front of a slab that is alive; false: it is another processor's, and nothing is held. */
 bool loam_slab__own(slab_desc *d, slab_hold *hold);
 void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
+/* Lock held, both fronts the caller's. The slab changes its owner. */
+void loam_slab__move(slab_desc *d, slab_front *to);
+/* Lock held. The slabs of a list go to the shared front, empty ones back. */
+void loam_slab__hand_over(loam_list *list, slab_front *shared, loam_list *victims);
 /* Gives back slabs that are off their lists and dead; were there any? */
 bool loam_slab__release_all(loam_list *victims);
 /* Gives back the empty slabs that this processor and the shared front keep, of a cache or of all

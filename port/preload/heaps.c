@@ -15,7 +15,7 @@
  *        The layers are those of one processor: no fronts for others, so what is free is known to
  *        the page, and a heap of 256 KiB has room for blocks. Inside, each thread is processor 0.
  *        docs/decisions/0007-named-heaps.md has the figures that chose these layers.
- * LOCKS  the table's: which records are used. A record's lock: all else of it; nobody else is in its
+ * LOCKS  The table's: which records are used. A record's: all else of it; nobody else is in its
  *        layers. Order: table, then record. Reports are told with none held.
  * COST   190 instructions a pair of small blocks: 90 and 100, the lock's two locked ones included.
  * FROM   Private heaps as of Windows and of mimalloc.

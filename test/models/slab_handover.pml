@@ -162,7 +162,7 @@ proctype leaver()
     byte s, f;
     bool done, locked;
     lock(LEAVER, 0);
-    store(LEAVER, FRONT, SHARED); /* front_move */
+    store(LEAVER, FRONT, SHARED); /* loam_slab__move */
     unlock(LEAVER, 0);
 #ifdef KEEP_OPEN
     exchange(LEAVER, STACK(LEAVER), 0, s);
