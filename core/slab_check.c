@@ -243,7 +243,7 @@ static const char *check_place(const loam_cache *c, const slab_front *f, uint32_
     uintptr_t base = (uintptr_t)(c->owner != NULL ? c->owner : c);
     if (!check_in_window(s, f) || f->cpu != cpu || f->key != (shared ? 0 : base) ||
         f->told_key != (slab_is_many(s) && !slab_has_seals(s) ? f->key : 0) ||
-        f->stride != c->stride || f->told_stride != c->stride || f->cache != c ||
+        f->stride != c->stride || f->told_stride != slab_told_stride(c->stride) || f->cache != c ||
         f->bound != slab_bound(c->stride, c->slots))
         return "S12 a front is what its place says";
     *slabs -= check_count(f);

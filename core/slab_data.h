@@ -31,6 +31,7 @@ enum {
     SLAB_RESTERS = 4,       /* processors that rest at a time */
     SLAB_TURNS = 2,         /* others are asked so often before memory is out */
     SLAB_GATHER = 64,       /* words whose frees a processor gathers */
+    SLAB_TOLD_MOST = 4096,  /* bytes that one free counts at most among them */
     SLAB_FORMER = 8,        /* places of its former slabs that a cache knows */
     SLAB_STACK_FROM = 1024, /* in a layer with stacks longer slots have them */
     SLAB_STACKED = LOAM_PORT_MAX_CPUS <= 128 ? 128 : 0, /* in slab_desc.cpu: there are stacks */
@@ -170,7 +171,7 @@ typedef struct slab_front {
     _Alignas(64) uintptr_t
         told_key;         /* [init] the same as key; 0 in a layer of one processor, or with seals */
     loam_cache *cache;    /* [init] */
-    uint32_t told_stride; /* [init] the same as stride */
+    uint32_t told_stride; /* [init] slab_told_stride */
     uint32_t cpu;         /* [init] processor; the layer's ncpus: the shared one */
     slab_desc *empty;     /* [own] the last slab that was seen to become empty, or NULL */
     uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */

@@ -394,7 +394,8 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->key = shared ? 0 : c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c;
     f->told_key = slab_is_many(s) && !slab_has_seals(s) ? f->key : 0; /* seals change first */
     f->cache = c;
-    f->stride = f->told_stride = c->stride;
+    f->stride = c->stride;
+    f->told_stride = slab_told_stride(c->stride);
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
     f->word = &s->none;
     if (s->modes != 0) {

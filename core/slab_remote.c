@@ -390,7 +390,7 @@ uint32_t loam_slab__gathered_bytes(const loam_slabs *s, const slab_gathered *e)
     const loam_cache *c = slab_cache_of(d);
     if (c == NULL || (d->tag | word) != e->tag)
         return 0;
-    return loam_popcount64(e->bits & slab_full_word(c, word)) * c->stride;
+    return loam_popcount64(e->bits & slab_full_word(c, word)) * slab_told_stride(c->stride);
 }
 
 /* [cpu] An entry leaves the table, if it is one. */
@@ -400,6 +400,14 @@ static slab_gathered remote_take_out(const loam_slabs *s, slab_cpu *me, slab_gat
     at->tag = 0;
     me->room += loam_slab__gathered_bytes(s, &e);
     return e;
+}
+
+/* [cpu] The next entry from i on; SLAB_GATHER: there is none. */
+static unsigned remote_next(const slab_cpu *me, unsigned i)
+{
+    while (i < SLAB_GATHER && me->entry[i].tag == 0)
+        i++;
+    return i;
 }
 
 /* [cpu] All has left the table: no double free counts any longer. */
@@ -420,6 +428,7 @@ void loam_slab__publish_all(loam_slabs *s)
         loam_irq irq = loam_port_irq_save();
         slab_cpu *me = loam_port_cpu() < s->ncpus ? &s->cpu[loam_port_cpu()] : NULL;
         any = me != NULL && me->room != slab_room(s);
+        i = any ? remote_next(me, i) : i;
         if (any && i < SLAB_GATHER)
             e = remote_take_out(s, me, &me->entry[i]);
         else if (any)
@@ -444,7 +453,7 @@ static bool remote_put(const loam_slabs *s, slab_cpu *me, const slab_desc *d, co
     if ((at->bits & e->bits) != 0)
         return false;
     at->bits |= e->bits;
-    me->room -= c->stride;
+    me->room -= slab_told_stride(c->stride);
     if (at->bits == UINT64_MAX && old->tag == 0)
         *old = remote_take_out(s, me, at);
     return true;
