@@ -113,9 +113,8 @@ static bool huge_enter(huge_block b)
     return room;
 }
 
-/* Takes the block out of the table: from here on it is the caller's alone. *out: bytes that others
- * have. */
-static bool huge_leave(const void *p, huge_block *b, uint64_t *out)
+/* Takes the block out of the table: from here on it is the caller's alone. *load: of the others. */
+static bool huge_leave(const void *p, huge_block *b, huge_load *load)
 {
     loam_irq irq = loam_lock_acquire(&huge.lock);
     huge_block *found = huge_find((uintptr_t)p);
@@ -127,7 +126,7 @@ static bool huge_leave(const void *p, huge_block *b, uint64_t *out)
         huge.gone[huge.gone_next++ % HUGE_GONE] = *b;
         loam_atomic_store(&huge.left, 1); /* no order: a hint */
     }
-    *out = huge.bytes;
+    *load = (huge_load){huge.bytes, huge.peak};
     loam_lock_release(&huge.lock, irq);
     return found != NULL;
 }
@@ -284,11 +283,11 @@ size_t huge_size(const void *p)
 bool huge_free(void *p)
 {
     huge_block b;
-    uint64_t out;
-    if (!huge_leave(p, &b, &out))
+    huge_load load;
+    if (!huge_leave(p, &b, &load))
         return false;
     huge_verify(&b);
-    if (huge_guard() == 0 || !huge_keep(&b, out))
+    if (huge_guard() == 0 || !huge_keep(&b, load))
         huge_unmap(&b);
     return true;
 }

@@ -14,6 +14,11 @@ typedef struct huge_block {
     bool part;       /* with guard pages: of what lies between these some is closed, too */
 } huge_block;
 
+/* Bytes of the blocks that are out: now; at the most so far. */
+typedef struct huge_load {
+    uint64_t out, peak;
+} huge_load;
+
 enum { HUGE_MAGIC = 128 /* most bytes of it on either side of a block between guard pages */ };
 
 /* Blocks of slots up to here read 0, and can be touched, while they are kept. */
@@ -33,6 +38,9 @@ static inline size_t huge_around_of(size_t align)
 
 /* ---- huge_guard.c: with guard pages ---- */
 
+/* Addresses that nobody can touch, with a guard on either side; the end is such that large pages
+ * fit before it, of `large` bytes, 0 for none. What is too much behind it goes. NULL: no memory. */
+char *huge_guard_reserve(size_t room, size_t large, uintptr_t *end);
 /* Maps a block between its guards; false: no memory. */
 bool huge_guard_map(size_t size, size_t align, huge_block *b);
 /* Opens the last bytes of a slot for a block of len bytes up to `end`, with some more in front
@@ -49,8 +57,8 @@ void *huge_guard_move(huge_block *b, size_t len);
 
 /* ---- huge_kept.c: with guard pages ---- */
 
-/* Keeps a freed block, with `out` bytes still out; false: it is too long, and as it was. */
-bool huge_keep(const huge_block *b, uint64_t out);
+/* Keeps a freed block, with so much still out; false: it is too long, and as it was. */
+bool huge_keep(const huge_block *b, huge_load load);
 /* One that is kept, which reads 0, for so many bytes; false: none. */
 bool huge_again(size_t size, huge_block *b);
 

@@ -34,9 +34,7 @@ static size_t guard_room(size_t len, size_t align)
                                          : len + huge_around_of(align);
 }
 
-/* Addresses that nobody can touch, with a guard on either side; the end is such that large pages
- * fit before it. What is too much behind it goes. */
-static char *guard_reserve(size_t room, size_t large, uintptr_t *end)
+char *huge_guard_reserve(size_t room, size_t large, uintptr_t *end)
 {
     size_t all = room + 2 * LOAM_PAGE_SIZE + (large != 0 ? large - LOAM_PAGE_SIZE : 0);
     char *map = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -77,7 +75,7 @@ bool huge_guard_map(size_t size, size_t align, huge_block *b)
     size_t len = huge_pages(size), room = guard_room(len, align);
     bool large = room != len && align <= LOAM_PAGE_SIZE;
     uintptr_t end;
-    char *map = guard_reserve(room, large ? HUGE_LARGE_PAGE : 0, &end);
+    char *map = huge_guard_reserve(room, large ? HUGE_LARGE_PAGE : 0, &end);
     if (map == NULL)
         return false;
     uintptr_t from = (uintptr_t)map + LOAM_PAGE_SIZE;
@@ -153,6 +151,17 @@ bool huge_guard_stay(huge_block *b, size_t size)
     return true;
 }
 
+/* The block's memory is several mappings, which cannot move at once: its bytes are copied, and the
+ * memory goes. */
+static bool guard_copy(const huge_block *b, void *to, size_t len)
+{
+    if (mprotect(to, len, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    __builtin_memcpy(to, (const void *)b->at, b->size < len ? b->size : len);
+    munmap((void *)b->at, b->len);
+    return true;
+}
+
 void *huge_guard_move(huge_block *b, size_t len)
 {
     size_t all = len + 2 * LOAM_PAGE_SIZE;
@@ -162,7 +171,8 @@ void *huge_guard_move(huge_block *b, size_t len)
     if (to == MAP_FAILED)
         return NULL;
     void *at = to + LOAM_PAGE_SIZE;
-    if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED) {
+    if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED &&
+        !guard_copy(b, at, len)) {
         munmap(to, all);
         return NULL;
     }

@@ -13,12 +13,20 @@
  *                    [ nobody can touch ............................ ]         longer
  *            again   [guard][ ............ magic | block .......... ][guard]
  *
+ *        A long slot whose block needs more memory than there is in it gets that of the others that
+ *        are kept, oldest first: pages move, 2 MiB at a time, and none come anew.
+ *
+ *            oldest  [ closed ........ | xxxxxxx | yyyyyyyyyyyyyyyyyy ]
+ *                                           v mremap
+ *            again   [guard][ never ..][ xxxxxxx | zzzzzzzzzzzzzzzzzz ][guard]
+ *
  *        To 2 MiB: when the block is freed, the pages that it touched are cleared, and they are
  *        looked at when it is used again; the system knows which. What nobody touched is neither
  *        read nor written. Longer ones have larger pages, of which the rights change fast: they
  *        are closed meanwhile, and cleared when they are used again.
  *
- *        Memory: KEPT_BYTES, or a third of what is out if that is more.
+ *        Memory: KEPT_BYTES; or more, as much as is out, while both together are no more than was
+ *        out at the most.
  *
  * LOCKS  One, around the ring; all else is done without it.
  * COST   To 2 MiB a system call at each end; longer two, and zeros. A new mapping and its faults
@@ -216,11 +224,18 @@ static bool kept_open(void *p, size_t len, bool open)
     return mprotect(p, len, open ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
 }
 
-bool huge_keep(const huge_block *b, uint64_t out)
+/* Bytes of memory that may be kept. */
+static size_t kept_most(huge_load load)
+{
+    uint64_t most = load.peak - load.out < load.out ? load.peak - load.out : load.out;
+    return most > KEPT_BYTES ? (size_t)most : KEPT_BYTES;
+}
+
+bool huge_keep(const huge_block *b, huge_load load)
 {
     uintptr_t base = b->at - b->map + LOAM_PAGE_SIZE;
     kept_slot k = {base, b->at + b->len - base, b->held, false};
-    size_t most = out / 3 > KEPT_BYTES ? (size_t)(out / 3) : KEPT_BYTES;
+    size_t most = kept_most(load);
     bool open = k.room <= HUGE_KEPT_OPEN;
     if ((loam__watch & WATCH_VALGRIND) != 0 || k.held > most ||
         ((b->part || !open) && !kept_open((void *)base, k.room, open)))
@@ -246,16 +261,112 @@ static void kept_verify(uintptr_t at, size_t len, size_t size)
         loam_port_corrupt(&report);
 }
 
-/* A long slot's end for a block: what may be another's there reads 0 again, and of what lies in
- * front no more than half as much keeps its memory. */
+/* Memory that can move by large pages. */
+static bool kept_is_movable(const kept_slot *k)
+{
+    return k->room > HUGE_KEPT_OPEN && k->held % HUGE_LARGE_PAGE == 0 &&
+           (k->base + k->room) % HUGE_LARGE_PAGE == 0;
+}
+
+/* The oldest slot with such memory. */
+static kept_slot kept_oldest_movable(void)
+{
+    kept_slot k = {0};
+    loam_irq irq = loam_lock_acquire(&kept.lock);
+    unsigned i = 0;
+    while (i < kept.count && !(kept.slot[i].held != 0 && kept_is_movable(&kept.slot[i])))
+        i++;
+    if (i < kept.count)
+        k = kept_remove(i);
+    loam_lock_release(&kept.lock, irq);
+    return k;
+}
+
+#ifdef MREMAP_DONTUNMAP /* since Linux 5.7: the addresses stay where they are, without memory */
+
+/* Large pages go from one place that is closed to another; false: there may be no place there any
+ * more. Locked memory is not advised: what came in its place would not be locked. Of less than a
+ * large page the advice would split it. */
+static bool kept_carry(uintptr_t from, uintptr_t to, size_t len)
+{
+    void *was = (void *)from, *at = (void *)to;
+    int how = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+    return madvise(was, HUGE_LARGE_PAGE, MADV_COLD) == 0 && mremap(was, len, len, how, at) == at;
+}
+
+#else
+
+static bool kept_carry(uintptr_t from, uintptr_t to, size_t len)
+{
+    (void)from;
+    (void)to;
+    (void)len;
+    return false;
+}
+
+#endif
+
+/* So much memory up to `end` comes from other slots, as far as they have it: bytes of it, closed. */
+static size_t kept_bring(uintptr_t end, size_t want)
+{
+    size_t came = 0, len;
+    for (bool more = true; more && came < want; came += more ? len : 0) {
+        kept_slot k = kept_oldest_movable();
+        len = k.held < want - came ? k.held : want - came;
+        more = k.base != 0 && kept_carry(k.base + k.room - k.held, end - came - len, len);
+        k.held -= more ? len : 0;
+        if (k.base != 0 && (!more || k.held == 0))
+            kept_unmap(k);
+        else if (more)
+            kept_push(k, SIZE_MAX);
+    }
+    return came;
+}
+
+/* Memory in front of a slot's last bytes becomes that of a slot of its own; false: it is too little
+ * for that, or cannot move. */
+static bool kept_spare(const kept_slot *k, size_t open)
+{
+    size_t len = k->held - open;
+    uintptr_t end;
+    if (len <= HUGE_KEPT_OPEN || !kept_is_movable(k) || loam__conf.limit != 0)
+        return false;
+    char *map = huge_guard_reserve(len, HUGE_LARGE_PAGE, &end);
+    if (map == NULL)
+        return false;
+    uintptr_t base = (uintptr_t)map + LOAM_PAGE_SIZE;
+    kept_slot spare = {base, end - base, len, false};
+    bool moved = kept_carry(k->base + k->room - k->held, end - len, len);
+    if (moved)
+        kept_push(spare, SIZE_MAX);
+    else
+        kept_unmap(spare);
+    return moved;
+}
+
+/* Of a slot that is opened for so many bytes those are in memory that are returned; 0: they cannot
+ * be opened. */
+static size_t kept_complete(const kept_slot *k, size_t open)
+{
+    uintptr_t end = k->base + k->room;
+    if (k->held >= open || !kept_is_movable(k) || open % HUGE_LARGE_PAGE != 0)
+        return k->held < open ? k->held : open;
+    size_t came = kept_bring(end - k->held, open - k->held);
+    return kept_open((void *)(end - open), open, true) ? k->held + came : 0;
+}
+
+/* A long slot's end for a block: what may be another's there reads 0 again, and what lies in front
+ * is another slot's, or no more than half as much. */
 static bool kept_reopen(const kept_slot *k, huge_block *b)
 {
     uintptr_t end = k->base + k->room;
     if (!huge_guard_open(end, b->len, k->room, b))
         return false;
-    size_t open = b->held, old = k->held < open ? k->held : open;
+    size_t open = b->held, old = kept_complete(k, open);
+    if (old == 0 && k->held != 0)
+        return false;
     bool much = k->held > 2 * open;
-    if (k->held > open &&
+    if (k->held > open && !kept_spare(k, open) &&
         (!much || madvise((void *)(end - k->held), k->held - open, MADV_DONTNEED) != 0))
         b->held = k->held;
     LOAM_PORT_CLEAR((void *)(end - old), old);

@@ -160,6 +160,30 @@ static void many(size_t size, ptrdiff_t at)
     free(block[MANY - 1]);
     exit(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
 }
+/* Long blocks, whose memory goes from one to another: read 0 at first, and keep a number a page. */
+static void carried(uint64_t seed)
+{
+    enum { LONG = 6 };
+    static byte *block[LONG];
+    static size_t pages[LONG];
+    model m = {.state = seed};
+    for (int i = 0; i < 300; i++) {
+        int k = draw(&m, LONG), grows = block[k] != NULL && draw(&m, 4) == 0;
+        size_t n = 600 + draw(&m, grows ? 9000 : 6500), old = grows ? pages[k] : 0;
+        if (!grows)
+            free(block[k]);
+        byte *q = grows ? realloc(block[k], n * PAGE) : malloc(n * PAGE);
+        if (q == NULL)
+            fail("no memory");
+        for (size_t at = 0; at < n; at++)
+            if ((grows ? at < old : 1) && *(uint32_t *)(q + at * PAGE) != (grows ? at + k : 0))
+                fail("a page is not what it was");
+        for (size_t at = 0; at < n; at++)
+            *(uint32_t *)(q + at * PAGE) = at + k;
+        block[k] = q;
+        pages[k] = n;
+    }
+}
 /* ---- single cases ---- */
 static void sparse(void)
 {
@@ -218,6 +242,8 @@ int main(int argc, char **argv)
         free(p = malloc(size));
         p[at] = 1;
         free(malloc(size));
+    } else if (is(w, "carried")) {
+        carried(size);
     } else if (is(w, "sparse")) {
         sparse();
     } else if (is(w, "many")) {
@@ -291,6 +317,10 @@ def main():
         code, out, _ = run(program, ["sparse"], "hardened")
         tap.check(code == 0 and int(out) < 6000, "hardened: blocks touched at their ends: what "
                   "lies between takes no memory", [out])
+        for conf in ("hardened", "hardened,limit=512M", "hardened,huge_from=0"):
+            result = run(program, ["carried", SEED], conf)
+            tap.check(result == (0, "", ""), f"{conf}: SEED={SEED}: long blocks, whose memory goes "
+                      "from one to another, keep what is in them", [str(result)])
         if shutil.which("valgrind") is not None:
             result = run(program, ["again and again", 300 * K], "hardened", VALGRIND)
             tap.check(result == (0, "", ""), "hardened: under Valgrind freed blocks are not read",
