@@ -2,6 +2,7 @@
 /* loam_pages.c - a range of addresses from the operating system. The header has the picture. */
 #define _GNU_SOURCE
 #include "loam_pages.h"
+#include "loam/port.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -84,6 +85,19 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
     loam_err err = pages_ready(pages, pages->base + pages->ready, step);
     pages->ready += err == LOAM_OK ? step : 0;
     return err;
+}
+
+void loam_pages_cut(loam_pages *pages, size_t len)
+{
+    size_t keep = pages->ready;
+    if (len > keep)
+        keep = (size_t)loam_align_down(len, LOAM_PAGES_STEP);
+    char *from = (char *)pages->base + keep + loam_pages_page();
+    char *end = (char *)pages->map + pages->mapped;
+    if (keep >= pages->len || munmap(from, (size_t)(end - from)) != 0)
+        return;
+    pages->mapped -= (size_t)(end - from);
+    loam_atomic_ptr_store((void **)&pages->len, (void *)keep); /* no order: a bound that sinks */
 }
 
 bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)

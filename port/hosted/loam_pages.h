@@ -54,6 +54,12 @@ loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool h
  */
 loam_err loam_pages_grow(loam_pages *pages, size_t bytes);
 
+/* Gives back the addresses behind the first `len` bytes, or behind what is ready if that is more;
+ * a page that nobody can touch still follows.
+ *   cost        a system call
+ */
+void loam_pages_cut(loam_pages *pages, size_t len);
+
 /* Gives the memory of whole pages inside [at, at + len) back to the system; they stay ready, and
  * read 0 when they are touched again.
  *   returns     true: all of the bytes read 0 now. false: the system refused, as for locked memory,

@@ -220,6 +220,10 @@ void *process_alloc(size_t size, size_t align, bool zero, const void *caller);
 /* The same of a process that has started, and without telling those who watch. */
 void *process_take(size_t size, size_t align, bool zero, const void *caller);
 
+/* The process may have so many bytes of addresses from now on: what its ranges reserve goes back,
+ * but for a quarter of that, and what is ready. */
+void process_cut(size_t limit);
+
 /* The range in which an address lies, or NULL. */
 process_range *process_range_of(const void *p);
 

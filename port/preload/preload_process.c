@@ -267,6 +267,24 @@ static bool range_make(process_range *r, size_t want, size_t least)
     return r->kmalloc != NULL;
 }
 
+/* A range's own addresses are the part of it that a new one of that length would have. */
+static void range_cut(process_range *r, size_t len)
+{
+    loam_irq irq = loam_lock_acquire(&r->lock);
+    loam_pages_cut(&r->pages, len);
+    if (r->own != NULL)
+        loam_pages_cut(&r->own_pages, range_own(r));
+    loam_lock_release(&r->lock, irq);
+}
+
+void process_cut(size_t limit)
+{
+    /* pairs with the store in process_set_ranges */
+    uint32_t n = loam_atomic_load(&loam__process.ranges);
+    for (uint32_t i = 0; i < n; i++)
+        range_cut(&loam__process.range[i], limit / 4);
+}
+
 process_range *process_range_of(const void *p)
 {
     /* pairs with the store in process_set_ranges */

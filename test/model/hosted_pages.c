@@ -222,6 +222,25 @@ static void moves(tap *t)
     loam_pages_release(&pages);
 }
 
+/* Addresses behind what is kept are anybody's again; what is ready stays, and ends in a page that
+ * nobody can touch. */
+static void cuts(tap *t)
+{
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_grow(&pages, 4 * MIB), LOAM_OK);
+    loam_pages_cut(&pages, 20 * MIB);
+    TAP_EQ(t, pages.len, 16 * MIB);
+    loam_pages_cut(&pages, 9 * MIB);
+    TAP_EQ(t, pages.len, 8 * MIB);
+    TAP_CHECK(t, mincore(pages.base + 8 * MIB, 4096, &(unsigned char){0}) == 0);
+    TAP_CHECK(t, mincore(pages.base + 8 * MIB + loam_pages_page(), 4096, &(unsigned char){0}) != 0);
+    loam_pages_cut(&pages, 0);
+    TAP_EQ(t, pages.len, 4 * MIB);
+    TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_EFULL);
+    pages.base[4 * MIB - 1] = 1;
+    loam_pages_release(&pages);
+}
+
 /* What a block holds, to a place with more room, which is one mapping then: it moves once more. */
 static void carries(tap *t)
 {
@@ -251,6 +270,7 @@ static const tap_case cases[] = {
     {"hosted_pages: bad arguments: refused, no range", arguments},
     {"hosted_pages: grows in steps to the end, reads 0", grows},
     {"hosted_pages: gives whole pages back, and no others", gives_back},
+    {"hosted_pages: cut: addresses behind go back, what is ready stays", cuts},
     {"hosted_pages: moves memory, and leaves none behind", moves},
     {"hosted_pages: carries what a block holds to more room, again and again", carries},
     {"hosted_pages: closed: nobody touches it; opened again: reads 0", closes},

@@ -440,6 +440,73 @@ int main(int argc, char **argv)
 """
 
 
+# A program limits its addresses after its first block: then it has so many, malloc and all others
+# together, and a block mapped where reserved addresses were is freed as any other.
+FEWER = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+static void *nothing(void *arg) { return arg; }
+static size_t fill(size_t size)
+{
+    void **last = NULL, **p;
+    size_t sum = 0;
+    for (; sum < (size_t)1 << 30 && (p = malloc(size)) != NULL; sum += size) {
+        memset(p, 1, size);
+        *p = last;
+        last = p;
+    }
+    for (; last != NULL; last = p) {
+        p = *last;
+        free(last);
+    }
+    return sum >> 20;
+}
+int main(int argc, char **argv)
+{
+    struct rlimit limit = {(rlim_t)300 << 20, RLIM_INFINITY}, was;
+    struct rlimit wrong = {(rlim_t)300 << 20, (rlim_t)200 << 20};
+    char *kept = strdup("kept");
+    pthread_t thread;
+    if (setrlimit(RLIMIT_AS, &wrong) == 0 || errno != EINVAL)
+        puts("a limit above the most");
+    if (argc > 1 ? prlimit(0, RLIMIT_AS, &limit, &was) : setrlimit(RLIMIT_AS, &limit))
+        perror("limit");
+    if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
+        puts("no thread");
+    void *map = mmap(NULL, 100 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        puts("no addresses");
+    munmap(map, 100 << 20);
+    for (int i = 0; i < 2; i++)
+        printf("%zu %zu %zu\n", fill(1000), fill(100000), fill(20 << 20));
+    puts(kept);
+    free(kept);
+    limit.rlim_cur = RLIM_INFINITY;
+    setrlimit(RLIMIT_AS, &limit);
+    printf("%zu\n", fill(50 << 20));
+    return 0;
+}
+"""
+
+
+def fewer(tap, folder):
+    program, _ = build(folder, "fewer", FEWER, "-pthread")
+    for conf, more in (("", ()), ("", ("prlimit",)), ("hardened", ()), ("huge_from=0", ())):
+        done = run([program, *more], conf=conf)
+        lines = done.stdout.splitlines()
+        sums = [int(word) for line in lines[:2] for word in line.split() if word.isdigit()]
+        tap.check((done.returncode, done.stderr, lines[2:]) == (0, "", ["kept", "1050"]) and
+                  len(sums) == 6 and min(sums) >= 110 and max(sums) < 300,
+                  f"RLIMIT_AS set in the middle: {conf or 'default'} {' '.join(more)}",
+                  [done.stdout, done.stderr, str(done.returncode)])
+
+
 def large(tap, folder):
     """Ranges take a quarter of the addresses each, and a block half of a range is the only one in
     it: large ones have to find what ranges leave."""
@@ -470,6 +537,7 @@ def limits(tap, folder):
         tap.check((done.returncode, done.stdout, done.stderr) == (0, "2000\n", ""),
                   f"ulimit -v: 20 MiB are enough for a shell, {conf or 'default'}",
                   [str(done.returncode), done.stdout, done.stderr])
+    fewer(tap, folder)
     program, _ = build(folder, "promises", PROMISES, "-pthread")
     for name, how in (("RLIMIT_DATA", {"limits": [(resource.RLIMIT_DATA, 100 * MIB)]}),
                       ("RLIMIT_DATA, hardened", {"limits": [(resource.RLIMIT_DATA, 140 * MIB)],
