@@ -91,10 +91,10 @@ static void *resize(void *p, size_t size, const void *caller)
     if (old == 0 && (r == NULL || !process_place_of(r, p, &at))) /* not a block without bytes */
         return NULL;
     void *q = r == NULL && size >= process_huge_from() ? huge_realloc(p, size) : NULL;
-    bool must = r == NULL && size >= PROCESS_HUGE; /* a copy would want as much again */
-    if (q == NULL && must && promise_close_all())
+    if (q == NULL && r == NULL && size >= PROCESS_HUGE && promise_close_all())
         q = huge_realloc(p, size);
-    return q != NULL || must ? q : move(p, old, size, caller);
+    /* mremap moves no block that has become several mappings: somebody locked or advised a part */
+    return q != NULL ? q : move(p, old, size, caller);
 }
 
 /* A plain block of this thread's becomes one of this size. NULL: not so easy, and nothing has

@@ -177,6 +177,25 @@ static void short_runs(tap *t)
     }
 }
 
+/* Somebody advises a part of a block, which is several mappings from then on: mremap refuses them.
+ */
+static void apart(tap *t)
+{
+    for (size_t size = 5 * MIB; size <= 40 * MIB; size += 35 * MIB) {
+        unsigned char *block = alloc(size);
+        TAP_CHECK(t, block != NULL);
+        memset(block, 4, size);
+        uintptr_t page = ((uintptr_t)block + MIB) & ~(uintptr_t)(MIB - 1);
+        TAP_EQ(t, madvise((void *)page, MIB, MADV_DONTDUMP), 0);
+        unsigned char *more = resize(block, 2 * size);
+        TAP_CHECK(t, more != NULL && more[0] == 4 && more[size - 1] == 4);
+        memset(more, 5, 2 * size);
+        block = resize(more, 3 * size / 2);
+        TAP_CHECK(t, block != NULL && block[0] == 5 && block[3 * size / 2 - 1] == 5);
+        release(block);
+    }
+}
+
 /* The tables of a process reach so far at first; blocks behind that are known, too. */
 static void beyond(tap *t)
 {
@@ -206,6 +225,7 @@ static const tap_case cases[] = {
     {"calloc: after malloc_trim: zeros", zeros_after_trim},
     {"realloc: blocks that grow: old places are used again", growth},
     {"malloc: 20 MiB beside shorter free runs: their memory moves there", short_runs},
+    {"realloc: a block that is several mappings by now: copied", apart},
     {"malloc: 2.5 GiB of blocks: found where the tables came later", beyond},
 };
 static const tap_suite suite = {"large_blocks", cases, LOAM_ARRAY_LEN(cases)};
