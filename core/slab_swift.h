@@ -128,6 +128,142 @@ SWIFT_INLINE bool swift_undress(uint64_t magic, unsigned char *p, size_t room)
     return true;
 }
 
+/* ---- turns ---- */
+
+enum { SWIFT_TURN = 8 * SWIFT_UNIT }; /* bytes that are looked at, or cleared, with one branch */
+
+_Static_assert((int)SWIFT_TURN >= (int)LOAM_WIDE_LEAST, "a room that is not short is long");
+
+LOAM_INLINE void swift_or_turn(swift_unit *all, const unsigned char *p)
+{
+    enum { U = SWIFT_UNIT };
+    *all |=
+        ((*swift_at(p, 0) | *swift_at(p, U)) | (*swift_at(p, 2 * U) | *swift_at(p, 3 * U))) |
+        ((*swift_at(p, 4 * U) | *swift_at(p, 5 * U)) | (*swift_at(p, 6 * U) | *swift_at(p, 7 * U)));
+}
+
+/* Turns that a room of a turn to four has without its last one. Of the room alone, which is known
+ * long before the block's bytes are: a wrong guess is found while these are on their way. */
+LOAM_INLINE size_t swift_turns(size_t room)
+{
+    return (room - 1) / SWIFT_TURN;
+}
+
+LOAM_INLINE bool swift_is_mid(size_t room)
+{
+    return room - SWIFT_TURN - 1 < 3 * SWIFT_TURN;
+}
+
+/* Do the first `used` bytes of such a room read 0? They are more than its turns. */
+SWIFT_INLINE bool swift_mid_is_zero(const unsigned char *p, size_t room, size_t used)
+{
+    swift_unit all = {0};
+    swift_or_turn(&all, p + used - SWIFT_TURN);
+    swift_or_turn(&all, p);
+    if (room > 2 * SWIFT_TURN) {
+        swift_or_turn(&all, p + SWIFT_TURN);
+        if (room > 3 * SWIFT_TURN)
+            swift_or_turn(&all, p + 2 * SWIFT_TURN);
+    }
+    return SWIFT_IS_ZERO(all);
+}
+
+/* From any address. */
+LOAM_INLINE void swift_clear_turn(unsigned char *p)
+{
+    const swift_any_unit zero = {0};
+    LOAM_WIDE_CLEAR_TURN((swift_any_unit *)(void *)p, zero);
+}
+
+LOAM_INLINE void swift_clear_mid(unsigned char *p, size_t room, size_t used)
+{
+    swift_clear_turn(p);
+    if (room > 2 * SWIFT_TURN) {
+        swift_clear_turn(p + SWIFT_TURN);
+        if (room > 3 * SWIFT_TURN)
+            swift_clear_turn(p + 2 * SWIFT_TURN);
+    }
+    swift_clear_turn(p + used - SWIFT_TURN);
+}
+
+/* ---- slack ---- */
+
+/* A unit of a block's slack, from a byte of the slack on, or up to the end of the room where there
+ * is less. What lies there before the slack is not meant. */
+typedef struct swift_slack {
+    swift_any_unit *at;
+    const swift_any_unit *meant;
+    uint64_t magic; /* what each word of the slack reads */
+} swift_slack;
+
+LOAM_INLINE swift_slack swift_slack_unit(uint64_t magic, unsigned char *p, size_t from, size_t room,
+                                         size_t slack)
+{
+    size_t at = from < room - SWIFT_UNIT ? from : room - SWIFT_UNIT;
+    unsigned turn = 8 * (unsigned)(at & 7);
+    return (swift_slack){(swift_any_unit *)(void *)(p + at),
+                         swift_last(slack < SWIFT_UNIT ? slack : SWIFT_UNIT),
+                         magic >> turn | magic << (-turn & 63)};
+}
+
+/* A unit at least. */
+SWIFT_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
+{
+    for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
+        swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);
+        *one.at = ((swift_any_unit){0} ^ one.magic) & *one.meant;
+    }
+}
+
+SWIFT_INLINE bool swift_slack_is_whole(uint64_t magic, unsigned char *p, size_t size, size_t room)
+{
+    swift_any_unit differs = {0};
+    for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
+        swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);
+        differs |= (*one.at ^ one.magic) & *one.meant;
+    }
+    return SWIFT_IS_ZERO(differs);
+}
+_Static_assert(SEAL_SLACK % SWIFT_UNIT == 0, "the slack is units");
+
+/* Bytes of a room that a block up to `end` has with its magic. The others are looked at when
+ * somebody gets them. */
+LOAM_INLINE size_t swift_used(size_t end, size_t room)
+{
+    return slack_end((end + SWIFT_PAIR - 1) & ~(size_t)(SWIFT_PAIR - 1), room);
+}
+
+/* ---- rooms of a turn to four ---- */
+
+/* As swift_dress. */
+LOAM_INLINE bool swift_dress_mid(uint64_t magic, unsigned char *p, size_t room, size_t size)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room), before = ((uint64_t *)(void *)p)[-1];
+    size_t used = swift_used(size, room);
+    if (LOAM_UNLIKELY(((*seal ^ magic) | (before ^ magic)) != 0) ||
+        LOAM_UNLIKELY(used <= swift_turns(room) * SWIFT_TURN) ||
+        LOAM_UNLIKELY(!swift_mid_is_zero(p, room, used)))
+        return false;
+    swift_slack_put(magic, p, size, room);
+    *seal = seal_of(magic, size, 0);
+    return true;
+}
+
+/* As swift_undress. */
+LOAM_INLINE bool swift_undress_mid(uint64_t magic, unsigned char *p, size_t room)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room);
+    uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), end = slack_end(size, room);
+    if (LOAM_UNLIKELY(((says ^ seal_of(0, size, 0)) | (before ^ magic)) != 0) ||
+        LOAM_UNLIKELY(size > room || end <= swift_turns(room) * SWIFT_TURN) ||
+        LOAM_UNLIKELY(!swift_slack_is_whole(magic, p, size, room)))
+        return false;
+    swift_clear_mid(p, room, end);
+    *seal = magic;
+    return true;
+}
+
 /* ---- the ring ---- */
 
 /* What a thread may keep of a front in the place of the front itself: the paths of slab_fast.h find
@@ -209,10 +345,10 @@ LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t siz
     uint64_t slot = swift_take(s, f, f->waiting, loam_port_irq_save());
     size_t room = f->room;
     unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    if (LOAM_UNLIKELY(!swift_is_short(room)) ||
-        LOAM_UNLIKELY(!swift_dress(s->magic, p, room, size)))
-        return other(s, slot, room, size);
-    return p;
+    bool clean = swift_is_short(room) ? swift_dress(s->magic, p, room, size)
+                 : swift_is_mid(room) ? swift_dress_mid(s->magic, p, room, size)
+                                      : false;
+    return LOAM_LIKELY(clean) ? p : other(s, slot, room, size);
 }
 
 typedef enum swift_put {
@@ -252,8 +388,12 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
     uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
     size_t room = f->room;
     bool easy = ((*word | *wait) & bit) == 0;
-    if (LOAM_UNLIKELY(!swift_is_short(room)) || LOAM_UNLIKELY((uint32_t)x > d->bound) ||
-        LOAM_UNLIKELY(!easy) || LOAM_UNLIKELY(!swift_undress(s->magic, p, room))) {
+    bool done = false;
+    if (LOAM_LIKELY(easy) && LOAM_LIKELY((uint32_t)x <= d->bound))
+        done = swift_is_short(room) ? swift_undress(s->magic, p, room)
+               : swift_is_mid(room) ? swift_undress_mid(s->magic, p, room)
+                                    : false;
+    if (LOAM_UNLIKELY(!done)) {
         loam_port_irq_restore(irq);
         return easy ? SWIFT_PUT_LONG : SWIFT_PUT_REFUSED;
     }

@@ -46,57 +46,12 @@ LOAM_INLINE bool swift_undress_pair(uint64_t magic, uint64_t *w)
     return true;
 }
 
-/* ---- turns ---- */
-
-enum { SWIFT_TURN = 8 * SWIFT_UNIT }; /* bytes that are looked at, or cleared, with one branch */
-
-_Static_assert((int)SWIFT_TURN >= (int)LOAM_WIDE_LEAST, "a room that is not short is long");
-
-LOAM_INLINE void swift_or_turn(swift_unit *all, const unsigned char *p)
-{
-    enum { U = SWIFT_UNIT };
-    *all |=
-        ((*swift_at(p, 0) | *swift_at(p, U)) | (*swift_at(p, 2 * U) | *swift_at(p, 3 * U))) |
-        ((*swift_at(p, 4 * U) | *swift_at(p, 5 * U)) | (*swift_at(p, 6 * U) | *swift_at(p, 7 * U)));
-}
+/* ---- any length ---- */
 
 /* len: a multiple of 16, a unit at least. */
 LOAM_INLINE bool swift_reads_zero(const unsigned char *p, size_t len)
 {
     return swift_is_short(len) ? swift_short_is_zero(p, len) : LOAM_PORT_READS_ZERO(p, len);
-}
-
-/* Turns that a room of a turn to four has without its last one. Of the room alone, which is known
- * long before the block's bytes are: a wrong guess is found while these are on their way. */
-LOAM_INLINE size_t swift_turns(size_t room)
-{
-    return (room - 1) / SWIFT_TURN;
-}
-
-LOAM_INLINE bool swift_is_mid(size_t room)
-{
-    return room - SWIFT_TURN - 1 < 3 * SWIFT_TURN;
-}
-
-/* Do the first `used` bytes of such a room read 0? They are more than its turns. */
-SWIFT_INLINE bool swift_mid_is_zero(const unsigned char *p, size_t room, size_t used)
-{
-    swift_unit all = {0};
-    swift_or_turn(&all, p + used - SWIFT_TURN);
-    swift_or_turn(&all, p);
-    if (room > 2 * SWIFT_TURN) {
-        swift_or_turn(&all, p + SWIFT_TURN);
-        if (room > 3 * SWIFT_TURN)
-            swift_or_turn(&all, p + 2 * SWIFT_TURN);
-    }
-    return SWIFT_IS_ZERO(all);
-}
-
-/* From any address. */
-LOAM_INLINE void swift_clear_turn(unsigned char *p)
-{
-    const swift_any_unit zero = {0};
-    LOAM_WIDE_CLEAR_TURN((swift_any_unit *)(void *)p, zero);
 }
 
 LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
@@ -107,65 +62,7 @@ LOAM_INLINE void swift_clear_long(unsigned char *p, size_t len)
         LOAM_PORT_CLEAR(p, len);
 }
 
-LOAM_INLINE void swift_clear_mid(unsigned char *p, size_t room, size_t used)
-{
-    swift_clear_turn(p);
-    if (room > 2 * SWIFT_TURN) {
-        swift_clear_turn(p + SWIFT_TURN);
-        if (room > 3 * SWIFT_TURN)
-            swift_clear_turn(p + 2 * SWIFT_TURN);
-    }
-    swift_clear_turn(p + used - SWIFT_TURN);
-}
-
-/* ---- slack ---- */
-
-/* A unit of a block's slack, from a byte of the slack on, or up to the end of the room where there
- * is less. What lies there before the slack is not meant. */
-typedef struct swift_slack {
-    swift_any_unit *at;
-    const swift_any_unit *meant;
-    uint64_t magic; /* what each word of the slack reads */
-} swift_slack;
-
-LOAM_INLINE swift_slack swift_slack_unit(uint64_t magic, unsigned char *p, size_t from, size_t room,
-                                         size_t slack)
-{
-    size_t at = from < room - SWIFT_UNIT ? from : room - SWIFT_UNIT;
-    unsigned turn = 8 * (unsigned)(at & 7);
-    return (swift_slack){(swift_any_unit *)(void *)(p + at),
-                         swift_last(slack < SWIFT_UNIT ? slack : SWIFT_UNIT),
-                         magic >> turn | magic << (-turn & 63)};
-}
-
-/* A unit at least. */
-SWIFT_INLINE void swift_slack_put(uint64_t magic, unsigned char *p, size_t size, size_t room)
-{
-    for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
-        swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);
-        *one.at = ((swift_any_unit){0} ^ one.magic) & *one.meant;
-    }
-}
-
-SWIFT_INLINE bool swift_slack_is_whole(uint64_t magic, unsigned char *p, size_t size, size_t room)
-{
-    swift_any_unit differs = {0};
-    for (size_t i = 0; i < SEAL_SLACK; i += SWIFT_UNIT) {
-        swift_slack one = swift_slack_unit(magic, p, size + i, room, room - size);
-        differs |= (*one.at ^ one.magic) & *one.meant;
-    }
-    return SWIFT_IS_ZERO(differs);
-}
-_Static_assert(SEAL_SLACK % SWIFT_UNIT == 0, "the slack is units");
-
 /* ---- allocation ---- */
-
-/* Bytes of a room that a block up to `end` has with its magic. The others are looked at when
- * somebody gets them. */
-LOAM_INLINE size_t swift_used(size_t end, size_t room)
-{
-    return slack_end((end + SWIFT_PAIR - 1) & ~(size_t)(SWIFT_PAIR - 1), room);
-}
 
 LOAM_INLINE bool swift_dress_long(uint64_t magic, unsigned char *p, size_t room, size_t size)
 {
