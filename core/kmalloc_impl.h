@@ -106,7 +106,7 @@ LOAM_INLINE slab_put kmalloc_put_plain(const loam_kmalloc *k, const void *p, sla
     if (LOAM_UNLIKELY(off >= slab_len(s)))
         return SLAB_PUT_REFUSED;
     *irq = loam_port_irq_save();
-    slab_put put = slab_put_fast(s, off, false, k, d, word);
+    slab_put put = slab_put_fast(s, off, k, d, word);
     if (LOAM_LIKELY(put != SLAB_PUT_SETTLE))
         loam_port_irq_restore(*irq);
     return put;

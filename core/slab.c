@@ -44,9 +44,7 @@ static inline void slab_point(slab_front *f, slab_desc *d, uint64_t *word)
 {
     if (slab_is_shared(f->cache->slabs, f))
         return;
-    f->slab = d;
-    if (!f->cache->stacked) /* there a request without a stack's slot is for a refill */
-        f->word = word;
+    slab_set_current(f, d, word);
 }
 
 /* [own] The front's word; when it is another, any of the slab that has a bit. */
@@ -149,17 +147,18 @@ static bool slab_put_block(loam_slabs *s, const slab_place *at, const void *p)
     return loam_slab__put_slot(at->desc, at->slot);
 }
 
-/* A block of `base` that waits on a stack of this processor's from now on, or is free, as the stack
- * is full; false: it is none, or none there, and nothing has changed. */
+/* A block of `base`, of a slab of this processor's and a cache with stacks; false: it is none, and
+ * nothing has changed. */
 static bool slab_put_stacked(loam_slabs *s, void *p, uintptr_t off, const void *base)
 {
     slab_desc *d = slab_desc_at(s, off);
+    uint64_t *word;
     loam_irq irq = loam_port_irq_save();
-    bool ours = slab_is_stacked_here(d) && !s->cpu[loam_port_cpu()].offline &&
-                slab_owner_of(d)->key == (uintptr_t)base;
-    slab_put put = ours ? slab_stack_put(d, p) : SLAB_PUT_REFUSED;
+    bool ours = (slab_is_stacked_here(d) || slab_is_here(d)) && !s->cpu[loam_port_cpu()].offline &&
+                slab_owner_of(d)->told_key == (uintptr_t)base;
+    slab_put put = ours ? slab_stack_put(s, p, off, &d, &word) : SLAB_PUT_REFUSED;
     if (put == SLAB_PUT_SETTLE)
-        return loam_slab__settle(d, d->words, irq) == LOAM_OK;
+        return loam_slab__settle(d, word, irq) == LOAM_OK;
     loam_port_irq_restore(irq);
     return put == SLAB_PUT;
 }
@@ -193,7 +192,7 @@ loam_err loam_cache_free(loam_cache *c, void *object)
         slab_desc *d;
         uint64_t *word;
         loam_irq irq = loam_port_irq_save();
-        slab_put put = slab_put_fast(s, off, false, c, &d, &word);
+        slab_put put = slab_put_fast(s, off, c, &d, &word);
         if (put == SLAB_PUT_SETTLE)
             return loam_slab__settle(d, word, irq);
         loam_port_irq_restore(irq);
@@ -261,10 +260,10 @@ static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **
  * with *word, a word with a free slot; or NULL. */
 LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
-    *word = f->word;
+    *word = slab_word_of(f);
+    slab_desc *d = slab_current(f);
     if (**word != 0)
-        return f->slab;
-    slab_desc *d = f->slab;
+        return d;
     if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(d)) != NULL &&
         LOAM_LIKELY(!slab_is_new_word(d, *word)))
         return d;
@@ -286,7 +285,7 @@ static bool slab_try(loam_cache *c, slab_place *at)
     slab_hold hold;
     uint64_t *word;
     slab_front *f = loam_slab__enter(c, &hold);
-    slab_desc *d = slab_find_word(f, &word);
+    slab_desc *d = slab_find_word(f, &word); /* nothing is on the stack: a refill was first */
     if (d != NULL) {
         loam_slab__verify(f, d, word);
         *at = (slab_place){d, loam_slab__take(f, d, word)};
@@ -347,22 +346,26 @@ LOAM_INLINE bool slab_turn_to(slab_front *f, bool fresh)
     return d != NULL;
 }
 
-/* [own] Slots of words of this processor's own front come onto its stack, until there are not few;
- * of new words if `fresh` says so, and then of one alone; one is taken. false: there are none. */
+/* [own] What waits on the stack of this processor's own front, or in its current word. Else another
+ * word becomes the current one or, with a stack that is on, slots of words come onto it, until
+ * there are not few; of new words if `fresh` says so, and then of one alone. false: there are none.
+ */
 static bool slab_stack_fill(slab_front *f, bool fresh, void **object)
 {
     uint64_t *word;
     slab_stack *k = slab_stack_at(f);
-    for (slab_desc *d; slab_stack_depth(k) < k->few; f->slab = d, fresh = false) {
-        d = slab_next_word(f, fresh, &word);
-        if (d == NULL)
-            break;
-        loam_slab__stack_add(f, d);
-    }
-    if (!slab_stack_take(k, object))
+    if (slab_stack_take(k, object))
+        return true;
+    slab_desc *d = slab_next_word(f, fresh, &word);
+    if (d == NULL)
         return false;
-    LOAM_PORT_NOTE_ALLOC(f->cache, *object, f->cache->size, f->cache->ctor != NULL);
-    return true;
+    loam_slab__stack_judge(f, *word);
+    slab_point(f, d, word);
+    while (d != NULL && k->on) {
+        loam_slab__stack_add(f, d, word);
+        d = slab_stack_depth(k) < k->few ? slab_next_word(f, false, &word) : NULL;
+    }
+    return slab_stack_take(k, object);
 }
 
 /* Out of what this processor's own front has; of a new word if `fresh` says so. */
@@ -375,6 +378,8 @@ LOAM_INLINE bool slab_refill_here(loam_cache *c, bool fresh, void **object)
         taken = slab_stack_fill(f, fresh, object);
     else if (taken)
         taken = slab_turn_to(f, fresh) && slab_take_from(f, object);
+    if (taken && c->stacked)
+        LOAM_PORT_NOTE_ALLOC(c, *object, c->size, c->ctor != NULL);
     loam_port_irq_restore(irq);
     return taken;
 }

@@ -29,7 +29,7 @@ static size_t slab_word_bytes(const loam_cache *c)
 {
     const loam_slabs *s = c->slabs;
     bool shadow = slab_has_shadow(s), info = (s->modes & LOAM_SLAB_OWNER) != 0;
-    size_t arrays = shadow ? 3 : slab_has_waits(c) ? 2 : 1;
+    size_t arrays = shadow ? 3 : 1;
     size_t words = sizeof(slab_head) + arrays * slab_word_count(c) * sizeof(uint64_t);
     if (c->slots <= SLAB_INNER_SLOTS && !slab_has_waits(c) && !info)
         return 0;
@@ -66,8 +66,6 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
     loam_atomic_ptr_store(&d->front, f); /* pairs with the load in slab_owner_of */
     if (slab_has_shadow(s))
         loam_slab__slab_comes(d);
-    if (c->stacked) /* no order: as above */
-        loam_atomic_poke64(slab_waits(d), 0);
     if ((s->modes & LOAM_SLAB_OWNER) != 0)
         __builtin_memset(slab_info_of(d, 0), 0, c->slots * sizeof(slab_info));
     if (slab_is_many(s))

@@ -359,7 +359,7 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->ctx = ctx;
     c->swift = s->swift && ctor == NULL && lead == SLAB_GUARD_LEAD &&
                stride % SLAB_GUARD_LEAD == 0 && loam_slab__ring_cap(s, stride) != 0;
-    c->stacked = s->stacks && stride > SLAB_STACK_FROM && c->slots <= 64;
+    c->stacked = s->stacks;
     if (!loam_slab__start_fronts(c)) {
         loam_slab__meta_free(s, c, bytes);
         return NULL;

@@ -12,8 +12,10 @@
  *
  * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads
  *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride); so is its bound
- *        S3   no bit is set beyond the last slot; used is the number of clear bits
- *        S4   a word with a free slot has its bit in `any`, and `any` has no bit beyond the words;
+ *        S3   no bit is set beyond the last slot; used is the number of clear bits, and of slots that
+ *             wait on a stack
+ *        S4   a word with a free slot, but for those, has its bit in `any`, which has none beyond the
+ *             words;
  *             words that were not begun are whole
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
  *             the front's `empty`, or queued; the current word is in the front's slab
@@ -23,7 +25,7 @@
  *        S9   the bytes around a block hold their magic (guard)
  *        S10  freed bytes hold the poison (poison, quarantine)
  *        S11  what waits in quarantine, or on a stack, is marked so, in its ring, and its bytes add
- *             up; a slot's seal agrees with its bits
+ *             up; a slot's seal agrees with its bits; a stack that is off is empty
  *        S12  a front is what its place says: of this cache, of this processor, for these frees;
  *             each processor finds its own, or the shared one
  *        S13 to S16, of many processors: slab_check_many.c
@@ -91,16 +93,19 @@ static const char *check_slab_words(const slab_desc *d)
         return "S4 any has no bit beyond the words";
     if (head->begun > n)
         return "S4 no more words were begun than there are";
+    uint32_t hidden = 0;
     for (unsigned i = 0; i < n; i++) {
         if ((d->words[i] & ~slab_full_word(c, i)) != 0)
             return "S3 no bit is set beyond the last slot";
-        if (d->words[i] != 0 && (head->any >> i & 1) == 0)
-            return "S4 a word with a free slot has its bit in any";
+        if ((head->any >> i & 1) == 0)
+            hidden += loam_popcount64(d->words[i]);
         if (i >= head->begun && d->words[i] != slab_full_word(c, i))
             return "S4 a word that was not begun is whole";
         out -= loam_popcount64(d->words[i]);
     }
-    return out == head->used ? NULL : "S3 used is the number of slots out";
+    if (head->used < out || (head->used != out && !slab_has_stack(slab_owner_of(d))))
+        return "S3 used is the number of slots out";
+    return hidden <= head->used - out ? NULL : "S4 a word with a free slot has its bit in any";
 }
 
 static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
@@ -130,8 +135,7 @@ static const char *check_slab(const loam_slabs *s, slab_desc *d, uintptr_t index
     const char *bad = check_slab_desc(s, d, index);
     if (bad == NULL)
         bad = check_slab_words(d);
-    for (unsigned i = 0; bad == NULL && (s->modes != 0 || s->stacks) && i < slab_cache_of(d)->slots;
-         i++)
+    for (unsigned i = 0; bad == NULL && s->modes != 0 && i < slab_cache_of(d)->slots; i++)
         bad = check_slot(s, d, i);
     return bad;
 }
@@ -226,11 +230,12 @@ static const char *check_front(const loam_cache *c, const slab_front *f)
         return bad;
     if (count != check_count(f))
         return "S5 a front's lists hold its slabs";
-    if (f->word == &s->none)
+    const uint64_t *word = slab_word_of(f);
+    if (word == &s->none)
         return s->none == 0 ? NULL : "S5 the word of a front without a slab is 0";
-    const slab_desc *d = f->slab;
-    bool inside = d != NULL && check_is_desc_of(s, f, &d->link) && f->word >= d->words &&
-                  f->word < d->words + slab_word_count(c) && !slab_is_shared(s, f);
+    const slab_desc *d = slab_current(f);
+    bool inside = d != NULL && check_is_desc_of(s, f, &d->link) && word >= d->words &&
+                  word < d->words + slab_word_count(c) && !slab_is_shared(s, f);
     return inside ? NULL : "S5 the current word is one of the front's slab";
 }
 
@@ -241,8 +246,9 @@ static const char *check_place(const loam_cache *c, const slab_front *f, uint32_
     const loam_slabs *s = c->slabs;
     bool shared = slab_is_many(s) && cpu == s->ncpus;
     uintptr_t base = (uintptr_t)(c->owner != NULL ? c->owner : c);
-    if (!check_in_window(s, f) || f->cpu != cpu || f->key != (shared ? 0 : base) ||
-        f->told_key != (slab_is_many(s) && !slab_has_seals(s) ? f->key : 0) ||
+    uintptr_t key = shared ? 0 : base;
+    if (!check_in_window(s, f) || f->cpu != cpu || f->key != (c->stacked ? 0 : key) ||
+        f->told_key != (slab_is_many(s) && !slab_has_seals(s) ? key : 0) ||
         f->stride != c->stride || f->told_stride != slab_told_stride(c->stride) || f->cache != c ||
         f->bound != slab_bound(c->stride, c->slots))
         return "S12 a front is what its place says";
@@ -396,7 +402,7 @@ static uint64_t check_waiting(const loam_slabs *s)
     uint64_t waiting = 0;
     uintptr_t index = 0;
     for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index))
-        waiting += d->kind == SLAB_SLOTS ? loam_slab__waiting(d) : 0;
+        waiting += d->kind == SLAB_SLOTS ? loam_slab__waiting(d) + loam_slab__stacked(d) : 0;
     return waiting;
 }
 

@@ -22,18 +22,17 @@
 #include "loam/zone.h"
 
 enum {
-    SLAB_LINE = 64,         /* bytes: descriptors, words and fronts come in whole cache lines */
-    SLAB_LEAF = 64,         /* descriptors a leaf */
-    SLAB_LEAF_BITS = 6,     /* log2 of it */
-    SLAB_WORDS = 64,        /* words a slab at most: `any` has a bit for each */
-    SLAB_FRAME_LINES = 63,  /* lines a metadata frame, after its header */
-    SLAB_OWN_HALVES = 10,   /* halves of remote words in the remote line: of 320 slots */
-    SLAB_RESTERS = 4,       /* processors that rest at a time */
-    SLAB_TURNS = 2,         /* others are asked so often before memory is out */
-    SLAB_GATHER = 64,       /* words whose frees a processor gathers */
-    SLAB_TOLD_MOST = 4096,  /* bytes that one free counts at most among them */
-    SLAB_FORMER = 8,        /* places of its former slabs that a cache knows */
-    SLAB_STACK_FROM = 1024, /* in a layer with stacks longer slots have them */
+    SLAB_LINE = 64,        /* bytes: descriptors, words and fronts come in whole cache lines */
+    SLAB_LEAF = 64,        /* descriptors a leaf */
+    SLAB_LEAF_BITS = 6,    /* log2 of it */
+    SLAB_WORDS = 64,       /* words a slab at most: `any` has a bit for each */
+    SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
+    SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
+    SLAB_RESTERS = 4,      /* processors that rest at a time */
+    SLAB_TURNS = 2,        /* others are asked so often before memory is out */
+    SLAB_GATHER = 64,      /* words whose frees a processor gathers */
+    SLAB_TOLD_MOST = 4096, /* bytes that one free counts at most among them */
+    SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
     SLAB_STACKED = LOAM_PORT_MAX_CPUS <= 128 ? 128 : 0, /* in slab_desc.cpu: there are stacks */
     SLAB_NO_CPU = 255,     /* slab_desc.cpu of what no processor frees without being asked */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
@@ -67,7 +66,7 @@ typedef struct slab_desc {
         uint32_t recip;  /* [init] slots: ceil(2^32 / stride) */
         uint32_t npages; /* [init] large: frames */
     };
-    /* [atomic] slots: processor of the front that owns it, and SLAB_STACKED if it has a stack;
+    /* [atomic] slots: processor of the front that owns it, and SLAB_STACKED if its stack is on;
      * changes with `front`; SLAB_NO_CPU: it is the shared one of many, or there are no slots */
     uint8_t cpu;
     uint8_t nothing;     /* 0 */
@@ -162,15 +161,16 @@ typedef struct slab_info {
 typedef struct slab_front {
     _Alignas(64) uint64_t *word; /* [cpu] current free word; the layer's zero word for none */
     slab_desc *slab;             /* [cpu] the slab of the current word */
-    uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's: 0 */
+    uintptr_t key;     /* [init] the address of the loam_kmalloc or cache; the shared one's, and of
+                          caches with stacks: 0 */
     uint32_t bound;    /* [init] what a slot's offset leaves at most in the low half: slab_bound */
     uint32_t stride;   /* [init] as in loam_cache */
     loam_list partial; /* [own] slabs with any != 0 */
     loam_list full;    /* [own] slabs with any == 0 */
     /* what others read who free */
     _Alignas(64) uintptr_t
-        told_key;         /* [init] the same as key; 0 in a layer of one processor, or with seals */
-    loam_cache *cache;    /* [init] */
+        told_key;      /* [init] that address, too; 0 in a layer of one processor, or with seals */
+    loam_cache *cache; /* [init] */
     uint32_t told_stride; /* [init] slab_told_stride */
     uint32_t cpu;         /* [init] processor; the layer's ncpus: the shared one */
     slab_desc *empty;     /* [own] the last slab that was seen to become empty, or NULL */
@@ -198,17 +198,24 @@ typedef struct slab_front {
 /* A slot that waits on a stack. */
 typedef struct slab_held {
     void *at;       /* its first byte; NULL below the first: the stack is empty */
-    uint64_t where; /* slab_held_where: the bit that says so */
+    uint64_t where; /* slab_held_where: its bit */
 } slab_held;
 
-/* What follows the two lines of a processor's own front, of a cache with stacks: slots that it
- * freed, or took out of a word, for its next requests. */
+/* What follows the two lines of a processor's own front, of a cache with stacks: what its requests
+ * and frees want of it, whether slots wait or not. */
 typedef struct slab_stack {
-    _Alignas(64) slab_held *top; /* [cpu] pushed last; face of a front without a stack */
+    _Alignas(64) uint64_t *word; /* [cpu] current free word, the layer's zero word for none;
+                                    face of a front without a stack */
+    slab_desc *slab;             /* [cpu] its slab; on: NULL, or there is no stack at all */
+    slab_held *top;              /* [cpu] pushed last */
     slab_held *limit;            /* [init] top of a stack that is full */
-    uint32_t batch;              /* [init] slots that come from words at a time, at most */
-    uint32_t few;                /* [init] with fewer another word is looked for */
-    uint64_t nothing;            /* 0 */
+    uint32_t stride;             /* [init] as in loam_cache */
+    uint16_t batch;              /* [init] slots that come from words at a time, at most */
+    uint16_t few;                /* [init] with fewer another word is looked for */
+    uint32_t misses;             /* [own] since the last look: slab_stack.c */
+    uint32_t pushes;             /* [own] */
+    uint32_t patience;           /* [own] */
+    bool on;                     /* [own] what is freed waits; then there is no current word */
     slab_held held[];            /* [cpu] the first is none */
 } slab_stack;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
@@ -349,7 +356,7 @@ struct loam_slabs {
     unsigned modes;
     bool keep_empty;
     bool lazy;        /* [init] a processor's front comes with its first block */
-    bool stacks;      /* [init] no modes, many processors: caches of long slots have stacks */
+    bool stacks;      /* [init] no modes, many processors: fronts have stacks */
     bool swift;       /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
     uint32_t ncpus;   /* 1: no locks, no remote lines, no shared fronts */
     uint32_t parts;   /* processors with fronts of their own: ncpus, 0 instead of 1 */

@@ -99,8 +99,7 @@ static inline bool slab_is_here(const slab_desc *d)
     return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
 }
 
-/* The same, of a cache with stacks: then the paths for all others find it elsewhere. no order: as
- * above. */
+/* The same, where the front's stack is on. no order: as above. */
 static inline bool slab_is_stacked_here(const slab_desc *d)
 {
     return SLAB_STACKED != 0 &&
@@ -110,8 +109,10 @@ static inline bool slab_is_stacked_here(const slab_desc *d)
 /* slab_desc.cpu of a front's slabs. */
 static inline uint8_t slab_cpu_of(const loam_slabs *s, const slab_front *f)
 {
-    unsigned stacked = f->cache->stacked ? SLAB_STACKED : 0;
-    return slab_is_many(s) && f->cpu == s->ncpus ? SLAB_NO_CPU : (uint8_t)(f->cpu | stacked);
+    const slab_stack *k = (const slab_stack *)(const void *)&f->face;
+    if (slab_is_many(s) && f->cpu == s->ncpus)
+        return SLAB_NO_CPU;
+    return (uint8_t)(f->cpu | (f->cache->stacked && k->on ? SLAB_STACKED : 0));
 }
 
 /* Under the lock, which keeps out all others that write it. */
@@ -255,7 +256,7 @@ static inline bool slab_has_shadow(const loam_slabs *s)
 /* Is there a word of slots that wait for each word? */
 static inline bool slab_has_waits(const loam_cache *c)
 {
-    return c->stacked || slab_has_shadow(c->slabs);
+    return slab_has_shadow(c->slabs);
 }
 
 /* Where the stack of a front is, if it has one. */
@@ -269,15 +270,52 @@ static inline bool slab_has_stack(const slab_front *f)
     return f->cache->stacked && f->cpu != f->cache->slabs->ncpus;
 }
 
-/* Which word says that a slot waits on a stack, and which bit. */
-static inline uint64_t slab_held_where(const uint64_t *wait, unsigned slot)
+/* A slot's word, and which slot it is: its lower six bits say which bit. */
+static inline uint64_t slab_held_where(const uint64_t *word, unsigned slot)
 {
-    return (uint64_t)(uintptr_t)wait << 6 | (slot & 63);
+    return (uint64_t)(uintptr_t)word << 16 | slot;
 }
 
-static inline uint64_t *slab_held_word(const slab_held *held)
+static inline uint64_t *slab_held_word(uint64_t where)
 {
-    return (uint64_t *)(uintptr_t)((int64_t)held->where >> 6);
+    return (uint64_t *)(uintptr_t)((int64_t)where >> 16);
+}
+
+static inline unsigned slab_held_slot(uint64_t where)
+{
+    return (unsigned)where & 0xffff;
+}
+
+/* [own] Is there a stack, and does what is freed wait there? */
+static inline bool slab_stack_is_on(const slab_front *f)
+{
+    return slab_has_stack(f) && ((const slab_stack *)(const void *)&f->face)->on;
+}
+
+/* [own] The current word of a front, and the slab where the search for the next one begins. */
+static inline uint64_t *slab_word_of(const slab_front *f)
+{
+    return slab_has_stack(f) ? ((const slab_stack *)(const void *)&f->face)->word : f->word;
+}
+
+static inline slab_desc *slab_current(const slab_front *f)
+{
+    bool below = slab_has_stack(f) && !slab_stack_is_on(f);
+    return below ? ((const slab_stack *)(const void *)&f->face)->slab : f->slab;
+}
+
+/* [own] A front whose stack is on has no current word. */
+static inline void slab_set_current(slab_front *f, slab_desc *d, uint64_t *word)
+{
+    if (!slab_has_stack(f)) {
+        f->word = word;
+        f->slab = d;
+    } else if (slab_stack_at(f)->on) {
+        f->slab = d;
+    } else {
+        slab_stack_at(f)->word = word;
+        slab_stack_at(f)->slab = d;
+    }
 }
 
 /* [own] Slots that wait there. */

@@ -32,20 +32,16 @@ static inline bool slab_take_fast(loam_cache *c, void **object)
 }
 
 /* Frees the slot that starts at off, unless it is none, or free already, or not of a slab that this
- * processor owns and that belongs to `base`, a loam_kmalloc or a cache: then nothing has changed.
- * sole: of many processors, and all of the layer's objects belong to one: nobody asks whose they
- * are, for a processor's own slabs alone have its number. *desc: what the address's descriptor is.
- * SETTLE: done, and *desc and *at are for loam_slab__settle. STACKED: sole, *desc is for
- * slab_stack_put; nothing has changed. Interrupts are off, off is inside the window. */
-LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole, const void *base,
+ * processor owns and that belongs to `base`, a loam_kmalloc or a cache without stacks: then nothing
+ * has changed. *desc: what the address's descriptor is. SETTLE: done, and *desc and *at are for
+ * loam_slab__settle. Interrupts are off, off is inside the window. */
+LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, const void *base,
                                    slab_desc **desc, uint64_t **at)
 {
     slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
     slab_front *f = slab_owner_of(d);
-    if (LOAM_UNLIKELY(!slab_is_here(d)))
-        return sole && slab_is_stacked_here(d) ? SLAB_PUT_STACKED : SLAB_PUT_REFUSED;
-    if (LOAM_UNLIKELY((!sole && f->key != (uintptr_t)base) || (uint32_t)x > f->bound))
+    if (LOAM_UNLIKELY(!slab_is_here(d) || f->key != (uintptr_t)base || (uint32_t)x > f->bound))
         return SLAB_PUT_REFUSED;
     uint32_t slot = (uint32_t)(x >> 32);
     slab_head *head = slab_head_of(d);
@@ -61,12 +57,7 @@ LOAM_INLINE slab_put slab_put_fast(const loam_slabs *s, uintptr_t off, bool sole
     bool empty = --head->used == 0; /* the first question: it is one with the subtraction */
     if (LOAM_UNLIKELY(empty && f->empty != d))
         return SLAB_PUT_SETTLE;
-    uint64_t any = sole ? head->any : w;
-    if (LOAM_UNLIKELY(any == 0))
-        return SLAB_PUT_SETTLE;
-    if (sole) /* was it set? chance decides that in a heap that is nearly full, and nothing asks */
-        head->any = any | 1ULL << (slot >> 6);
-    return SLAB_PUT;
+    return LOAM_UNLIKELY(w == 0) ? SLAB_PUT_SETTLE : SLAB_PUT;
 }
 
 /* Bytes of the object that is out and starts at off, of a slab that this processor owns and that

@@ -63,7 +63,7 @@ static slab_fault find_state(const loam_slabs *s, const slab_place *at, const sl
     if (slab_slot_is_free(d, at->slot) || loam_slab__is_told(s, d, at->slot))
         return SLAB_IS_FREE;
     if (slab_has_waits(c) && slab_bit(slab_waits(d), at->slot))
-        return c->stacked ? SLAB_IS_FREE : SLAB_IS_WAITING;
+        return SLAB_IS_WAITING;
     return b->out ? SLAB_FINE : SLAB_IS_FREE;
 }
 

@@ -94,10 +94,8 @@ static void front_detach(slab_desc *d)
     loam_list_remove(&d->link);
     if (f->empty == d)
         f->empty = NULL;
-    if (f->slab == d) {
-        f->slab = NULL;
-        f->word = &f->cache->slabs->none;
-    }
+    if (slab_current(f) == d)
+        slab_set_current(f, NULL, &f->cache->slabs->none);
 }
 
 void loam_slab__move(slab_desc *d, slab_front *to)
@@ -391,8 +389,9 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     bool shared = slab_is_many(s) && cpu == s->ncpus;
     uint64_t drawn = loam_slab__random(&s->rng) << 1 | 1;
     f->cpu = cpu;
-    f->key = shared ? 0 : c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c;
-    f->told_key = slab_is_many(s) && !slab_has_seals(s) ? f->key : 0; /* seals change first */
+    uintptr_t key = shared ? 0 : c->owner != NULL ? (uintptr_t)c->owner : (uintptr_t)c;
+    f->key = c->stacked ? 0 : key;
+    f->told_key = slab_is_many(s) && !slab_has_seals(s) ? key : 0; /* seals change first */
     f->cache = c;
     f->stride = c->stride;
     f->told_stride = slab_told_stride(c->stride);

@@ -166,7 +166,7 @@ bool loam_slab__visit(loam_slabs *s, slab_visit *v);
 void loam_slab__visit_end(loam_slabs *s, slab_visit *v);
 
 /* What became of a free on a fast path: slab_fast.h, slab_stack.h. */
-typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE, SLAB_PUT_STACKED } slab_put;
+typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE } slab_put;
 
 /* ---- slab_stack.c: of caches that are stacked ---- */
 
@@ -174,14 +174,17 @@ typedef enum slab_put { SLAB_PUT, SLAB_PUT_REFUSED, SLAB_PUT_SETTLE, SLAB_PUT_ST
 size_t loam_slab__stack_bytes(const loam_cache *c);
 /* A front's stack, which is empty. */
 void loam_slab__stack_start(slab_front *f);
-/* [own] Free slots of a slab of the front's, lowest on top, as many as come at a time. */
-void loam_slab__stack_add(slab_front *f, slab_desc *d);
+/* [own] The free slots of a word, none of which waits, come onto the stack, which is on: lowest on
+ * top, and as many as come at a time. */
+void loam_slab__stack_add(slab_front *f, slab_desc *d, uint64_t *word);
+/* [own] A request found nothing, and goes on in this word: from time to time the stack is on from
+ * now on, or no longer. */
+void loam_slab__stack_judge(slab_front *f, uint64_t word);
 /* [own] All that waits there is free, or what waits of one slab (not NULL); slabs that are to go
  * join the list. */
 void loam_slab__stack_empty(slab_front *f, const slab_desc *only, loam_list *victims);
-/* Bytes of an object that is out, starts at off, inside the window, and is of a slab of this
- * processor's and a cache that is stacked; 0: there is none such. Interrupts are off. */
-size_t loam_slab__stack_room(const loam_slabs *s, uintptr_t off);
+/* Slots of a slab that wait on the stack of its front. */
+uint32_t loam_slab__stacked(const slab_desc *d);
 /* S11 of a front; *waiting: less the slots on it. */
 const char *loam_slab__check_stack(slab_front *f, uint64_t *waiting);
 

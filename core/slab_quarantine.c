@@ -87,11 +87,9 @@ static slab_desc *ring_free(slab_desc *d, unsigned slot)
     bool shared = slab_is_shared(f->cache->slabs, f);
     loam_atomic_poke64(word, *word | 1ULL << (slot & 63)); /* no order: see slab_slot_is_free */
     slab_head_of(d)->used--;
-    if (!shared && !f->cache->stacked &&
-        (f->ring_cap == 0 || *f->word == 0)) { /* what has waited comes round later */
-        f->word = word;
-        f->slab = d;
-    }
+    if (!shared &&
+        (f->ring_cap == 0 || *slab_word_of(f) == 0)) /* what has waited comes round later */
+        slab_set_current(f, d, word);
     return loam_slab__settled(d, word);
 }
 

@@ -192,8 +192,7 @@ static uint64_t remote_merge_waiting(slab_desc *d, unsigned word, uint64_t bits,
 static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
 {
     uint64_t free = d->words[word];
-    uint64_t had = slab_cache_of(d)->stacked ? free | slab_waits(d)[word] : free;
-    uint64_t fresh = bits & ~had;
+    uint64_t fresh = bits & ~free;
     if (fresh == 0)
         return bits;
     loam_atomic_poke64(&d->words[word], free | fresh); /* no order: see slab_slot_is_free */
@@ -203,7 +202,7 @@ static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
     head->any |= 1ULL << word;
     if (was_full)
         slab_list(d);
-    return bits & had;
+    return bits & free;
 }
 
 /* The words named in half i of the summary, until somebody else owns the slab: those that are left

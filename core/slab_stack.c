@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_stack.c - long slots at hand for a processor's next requests.
+/* slab_stack.c - slots at hand for a processor's next requests.
  *
- * WHAT   A slab has one word of long slots, and in a heap that is nearly full a free one or two of
- *        them: every other request would turn to another slab, a search that no predictor learns.
- *        With a stack between most requests and frees touch neither lists nor slabs.
+ * WHAT   In a heap that is nearly full a word has a free slot or two, and every other request would
+ *        turn to another: a search that no predictor learns. With a stack between most requests and
+ *        frees touch neither lists nor other slabs. Where rows of blocks come and go words are the
+ *        better stack, and it is off.
  *
  * MODEL  free pushes, alloc pops; when nothing is there, slots come from slabs, several at a time;
  *        when it is full, what is freed is free in its slab, as in a cache without stacks.
@@ -13,43 +14,52 @@
  *               |  full                        | empty: lowest slots
  *               '------> free words of slabs --'
  *
- *            out      free bit 0   waiting bit 0
- *            held     free bit 0   waiting bit 1      a slot of the front's own slabs
- *            free     free bit 1   waiting bit 0
+ *            out   free bit 0          free   free bit 1, and its slab does not count it as out
+ *            held  free bit 1, but its slab counts it as out: that stays while one of it waits
  *
- *        The bits are the truth: free asks both and sets one, alloc clears it. So a double free is
- *        told at once, wherever the slot is. For its slab a slot that is held is out. What was
- *        pushed last comes first: it is in the caches still.
+ *        The bit is the truth: free sets it, alloc clears it. So a double free is told at once,
+ *        wherever the slot is. Words are asked for slots only while nothing waits, when each bit is
+ *        one that anybody may have; then `any` need not know of what waits. What was pushed last
+ *        comes first: it is in the caches still. An entry says where its slot starts and where its
+ *        bit is: alloc reads no descriptor. Each slab's descriptor, which free reads anyway, says
+ *        whether the stack of its front is on.
  *
- *        An entry says where its slot starts and where its bit is: alloc reads no descriptor. A
- *        slab of such a cache says so in its descriptor, which free reads anyway.
+ *        Long slots, of which a slab has a word or less, always have it on. A front of short ones
+ *        tries it when requests have turned to so many words with few free slots, and gives it up
+ *        when it was full or empty too often; then it waits four times as long.
  *
- * RULES  S11 of slab_check.c.
- * LOCKS  As the front, which owns the slabs: the stack is emptied before these move, when memory is
- *        short, and when pages would come that are not there yet.
+ * RULES  S3, S4 and S11 of slab_check.c.
+ * LOCKS  As the front, which owns the slabs: the stack is emptied before these move, and when
+ *        memory is short. Turning on or off: the layer's, as the descriptors say so.
  * COST   alloc + free of a class: some 70 instructions on x86-64. A slot that comes: some 20.
- *        Space: 16 bytes an entry, 8 a slab, and slots that wait.
+ *        Turning: O(slabs of the front). Space: 16 bytes an entry, and slots that wait.
  * FROM   Magazines: Bonwick and Adams; thread caches: tcmalloc.
- * NOT    Modes, layers of one processor, short slots: 64 of them to a word are mostly enough.
- *        Blocks that others freed: they are free in their slabs.
+ * NOT    Modes, layers of one processor. Blocks that others freed: they are free in their slabs.
  */
 #include "slab_stack.h"
 
 enum {
-    STACK_BYTES = 32768, /* of slots that wait, .. */
-    STACK_LEAST = 8,     /* .. but so many may */
-    STACK_FEW = 4        /* a part of it: with less another word is looked for */
+    STACK_BYTES = 32768,  /* of slots that wait, .. */
+    STACK_LEAST = 8,      /* .. but so many may, .. */
+    STACK_MOST = 32,      /* .. and no more than these */
+    STACK_FEW = 4,        /* a part of it: with less another word is looked for */
+    STACK_LONG = 63,      /* so many slots a slab has of long ones, whose stack is always on */
+    STACK_LOOK = 32,      /* times that it was empty or full: then it is asked if .. */
+    STACK_WORTH = 8,      /* .. it had so many slots for each, else it is off */
+    STACK_PART = 16,      /* a word with more free slots is one of a row */
+    STACK_TRIAL = 64,     /* other words that a front of short ones turns to before it is on, .. */
+    STACK_PATIENT = 65536 /* .. four times as many for each time that it was not worth it */
 };
 
 static uint32_t stack_cap(const loam_cache *c)
 {
     uint32_t n = STACK_BYTES / c->stride;
-    return n < STACK_LEAST ? STACK_LEAST : n;
+    return n < STACK_LEAST ? STACK_LEAST : n > STACK_MOST ? STACK_MOST : n;
 }
 
 size_t loam_slab__stack_bytes(const loam_cache *c)
 {
-    return c->stacked ? sizeof(slab_stack) + (stack_cap(c) + 1) * sizeof(slab_held) : 0;
+    return c->stacked ? offsetof(slab_stack, held) + (stack_cap(c) + 1) * sizeof(slab_held) : 0;
 }
 
 void loam_slab__stack_start(slab_front *f)
@@ -59,44 +69,79 @@ void loam_slab__stack_start(slab_front *f)
     k->held[0] = (slab_held){NULL, 0};
     k->top = k->held;
     k->limit = k->held + cap;
-    k->batch = cap / 2;
-    k->few = cap / STACK_FEW;
+    k->word = f->word;
+    k->slab = NULL;
+    k->stride = f->stride;
+    k->batch = (uint16_t)(cap / 2);
+    k->few = (uint16_t)(cap / STACK_FEW);
+    k->patience = STACK_TRIAL;
+    k->on = f->cache->slots <= STACK_LONG;
 }
 
-void loam_slab__stack_add(slab_front *f, slab_desc *d)
+void loam_slab__stack_add(slab_front *f, slab_desc *d, uint64_t *word)
 {
     slab_stack *k = slab_stack_at(f);
-    uint64_t *wait = slab_waits(d), left = *d->words, taken = 0;
+    slab_head *head = slab_head_of(d);
+    unsigned i = (unsigned)(word - d->words);
+    uint64_t left = *word, taken = 0;
     uint32_t n = 0;
     for (; n < k->batch && left != 0; n++, left &= left - 1)
         taken |= left & (0 - left);
-    slab_head_of(d)->used += n;
-    loam_atomic_poke64(d->words, left);      /* no order: see slab_slot_is_free */
-    loam_atomic_poke64(wait, *wait | taken); /* no order: as above */
+    head->used += n;
+    if (left == 0)
+        head->any &= ~(1ULL << i);
+    if (head->any == 0)
+        slab_list(d);
     slab_held *top = k->top += n;
     for (; taken != 0; taken &= taken - 1, top--) {
-        unsigned slot = loam_ctz64(taken);
-        *top = (slab_held){d->base + (size_t)slot * f->stride, slab_held_where(wait, slot)};
+        unsigned slot = i * 64 + loam_ctz64(taken);
+        *top = (slab_held){d->base + (size_t)slot * f->stride, slab_held_where(word, slot)};
     }
 }
 
-/* The slab of a slot that waits, and which slot it is. */
-static slab_desc *stack_desc(const loam_slabs *s, const slab_held *held, unsigned *slot)
+/* [own] */
+static void stack_turn_list(const loam_slabs *s, const slab_front *f, const loam_list *head)
 {
-    *slot = (unsigned)held->where & 63;
-    return slab_desc_at(s, slab_off(s, held->at));
+    for (const loam_list *n = head->next; n != head; n = n->next)
+        slab_set_cpu(LOAM_CONTAINER_OF(n, slab_desc, link), slab_cpu_of(s, f));
+}
+
+/* [own] Nothing waits. Each slab says how its slots are freed. */
+static void stack_turn(slab_front *f, bool on)
+{
+    loam_slabs *s = f->cache->slabs;
+    slab_stack *k = slab_stack_at(f);
+    loam_irq irq = slab_lock(s);
+    f->slab = NULL;
+    k->slab = NULL;
+    k->word = &s->none;
+    k->on = on;
+    stack_turn_list(s, f, &f->partial);
+    stack_turn_list(s, f, &f->full);
+    slab_unlock(s, irq);
+}
+
+void loam_slab__stack_judge(slab_front *f, uint64_t word)
+{
+    slab_stack *k = slab_stack_at(f);
+    k->misses += k->on || loam_popcount64(word) <= STACK_PART;
+    if (k->misses < (k->on ? STACK_LOOK : k->patience))
+        return;
+    if (!k->on) {
+        stack_turn(f, true);
+    } else if (f->cache->slots > STACK_LONG && k->pushes < STACK_WORTH * k->misses) {
+        k->patience *= k->patience < STACK_PATIENT ? 4 : 1;
+        stack_turn(f, false);
+    }
+    k->misses = k->pushes = 0;
 }
 
 /* [own] A slot that waits is free; the slab that is to go now, or NULL. */
 static slab_desc *stack_leave(const loam_slabs *s, const slab_held *held)
 {
-    unsigned slot;
-    slab_desc *d = stack_desc(s, held, &slot);
-    uint64_t *wait = slab_held_word(held), *word = d->words, bit = 1ULL << slot;
-    loam_atomic_poke64(wait, *wait & ~bit); /* no order: see slab_slot_is_free */
-    loam_atomic_poke64(word, *word | bit);  /* no order: as above */
+    slab_desc *d = slab_desc_at(s, slab_off(s, held->at));
     slab_head_of(d)->used--;
-    return loam_slab__settled(d, word);
+    return loam_slab__settled(d, slab_held_word(held->where));
 }
 
 void loam_slab__stack_empty(slab_front *f, const slab_desc *only, loam_list *victims)
@@ -104,9 +149,8 @@ void loam_slab__stack_empty(slab_front *f, const slab_desc *only, loam_list *vic
     const loam_slabs *s = f->cache->slabs;
     slab_stack *k = slab_stack_at(f);
     slab_held *to = k->held;
-    unsigned slot;
     for (slab_held *held = k->held + 1; held <= k->top; held++) {
-        if (only != NULL && stack_desc(s, held, &slot) != only) {
+        if (only != NULL && slab_desc_at(s, slab_off(s, held->at)) != only) {
             *++to = *held;
             continue;
         }
@@ -117,32 +161,44 @@ void loam_slab__stack_empty(slab_front *f, const slab_desc *only, loam_list *vic
     k->top = to;
 }
 
-size_t loam_slab__stack_room(const loam_slabs *s, uintptr_t off)
+uint32_t loam_slab__stacked(const slab_desc *d)
 {
-    const slab_desc *d = slab_desc_at(s, off);
-    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
-    const slab_front *f = slab_owner_of(d);
-    if (!slab_is_stacked_here(d) || (uint32_t)x > f->bound)
-        return 0;
-    uint64_t idle = d->words[0] | *slab_waits(d);
-    return (idle >> (x >> 32 & 63) & 1) != 0 ? 0 : f->stride;
+    const loam_cache *c = slab_cache_of(d);
+    uint32_t out = c->slots;
+    for (unsigned i = 0; i < slab_word_count(c); i++)
+        out -= loam_popcount64(loam_atomic_peek64(&d->words[i])); /* no order: nobody is inside */
+    return slab_head_of(d)->used - out;
+}
+
+/* Is it a free slot of a slab of the front's, and none of those before it? */
+static bool stack_is_held(slab_front *f, const slab_held *held)
+{
+    const loam_cache *c = f->cache;
+    const loam_slabs *s = c->slabs;
+    uintptr_t off = slab_off(s, held->at);
+    const slab_desc *d = off < slab_len(s) ? slab_desc_at(s, off) : NULL;
+    unsigned slot = slab_held_slot(held->where);
+    if (d == NULL || d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= c->slots ||
+        slab_slot_base(d, slot) != held->at ||
+        slab_held_word(held->where) != d->words + (slot >> 6) || !slab_slot_is_free(d, slot))
+        return false;
+    for (const slab_held *other = slab_stack_at(f)->held + 1; other < held; other++) {
+        if (other->at == held->at)
+            return false;
+    }
+    return true;
 }
 
 const char *loam_slab__check_stack(slab_front *f, uint64_t *waiting)
 {
-    const loam_cache *c = f->cache;
-    const loam_slabs *s = c->slabs;
     slab_stack *k = slab_stack_at(f);
-    if (k->limit != k->held + stack_cap(c) || k->top < k->held || k->top > k->limit ||
-        k->held[0].at != NULL)
+    if (k->limit != k->held + stack_cap(f->cache) || k->top < k->held || k->top > k->limit ||
+        k->held[0].at != NULL || k->stride != f->stride)
         return "S11 a stack is within its capacity";
+    if (k->on ? k->word != &f->cache->slabs->none || k->slab != NULL : k->top != k->held)
+        return "S11 a stack that is not on is empty, one that is has no word";
     for (const slab_held *held = k->held + 1; held <= k->top; held++) {
-        unsigned slot;
-        bool inside = slab_off(s, held->at) < slab_len(s);
-        const slab_desc *d = inside ? stack_desc(s, held, &slot) : NULL;
-        if (d == NULL || d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= c->slots ||
-            slab_slot_base(d, slot) != held->at || slab_held_word(held) != slab_waits(d) ||
-            !slab_bit(slab_waits(d), slot))
+        if (!stack_is_held(f, held))
             return "S11 what a stack holds is a slot of its front's that waits";
     }
     *waiting -= slab_stack_depth(k);

@@ -266,14 +266,14 @@ LOAM_INLINE bool swift_undress_mid(uint64_t magic, unsigned char *p, size_t room
 
 /* ---- the ring ---- */
 
-/* What a thread may keep of a front in the place of the front itself: the paths of slab_fast.h find
- * no word there. */
-static inline slab_front *swift_face(slab_front *f)
+/* What a thread may keep of a front in the place of a stack: the paths of slab_stack.h find no slot
+ * there. */
+static inline slab_stack *swift_face(slab_front *f)
 {
-    return (slab_front *)(void *)&f->face;
+    return (slab_stack *)(void *)&f->face;
 }
 
-static inline slab_front *swift_front(slab_front *face)
+static inline slab_front *swift_front(slab_stack *face)
 {
     return LOAM_CONTAINER_OF((uint64_t **)(void *)face, slab_front, face);
 }

@@ -83,9 +83,10 @@ typedef struct loam_slab_config {
      * the cache, so that none waits for memory later. Leaves of descriptors stay, too, once made:
      * 8 KiB for 64 slabs; so a wrong free beside a trim reads descriptors, whatever it frees. */
     bool lazy;
-    /* Objects of 1 KiB and more that a processor freed wait on a stack of its front, 32 KiB of them
-     * and 8 at least for each cache, for its next requests. Without modes alone, and for many
-     * processors; trades memory for time. */
+    /* Objects that a processor freed wait on a stack of its front for its next requests, for each
+     * cache 32 KiB of them, 8 at least and 32 at most; those of which a slab has more than 63 while
+     * they come and go in no order. Without modes alone, and for many processors; trades memory for
+     * time. */
     bool stacks;
     /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
      * their linear maps differ by as much as in its own. Copied; NULL: none. */

@@ -25,8 +25,8 @@ LOAM_INLINE unsigned front_place(size_t size)
 LOAM_INLINE void *hard_alloc(const loam_kmalloc *k, size_t size, const void *caller,
                              swift_dress_fn *dress)
 {
-    slab_front *face = size - 1 < KMALLOC_MAX ? thread_front[front_place(size)] : &thread_no_front;
-    if (LOAM_LIKELY(face != &thread_no_front) && LOAM_LIKELY(swift_is_ready(swift_front(face))))
+    slab_stack *face = size - 1 < KMALLOC_MAX ? thread_stack[front_place(size)] : &thread_no_stack;
+    if (LOAM_LIKELY(face != &thread_no_stack) && LOAM_LIKELY(swift_is_ready(swift_front(face))))
         return swift_take_from(k->slabs, swift_front(face), size, dress);
     return general_alloc(size, caller);
 }

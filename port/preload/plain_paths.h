@@ -14,18 +14,15 @@ static inline bool process_place_of(const process_range *r, const void *p, slab_
     return loam_slab__find(r->slabs, p, r->kmalloc, NULL, at) == SLAB_FINE;
 }
 
-/* Of classes beyond the table the thread keeps the stack of the front in its place. */
+/* Long slots wait on stacks that are always on. */
 LOAM_INLINE bool fast_alloc(size_t size, void **p)
 {
     if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE))
-        return LOAM_LIKELY(slab_take_from(thread_front[(size - 1) / KMALLOC_STEP], p));
+        return LOAM_LIKELY(slab_stack_take(thread_stack[(size - 1) / KMALLOC_STEP], p));
     if (size - 1 >= KMALLOC_MAX)
         return false;
-    slab_front *face = thread_front[FRONT_CLASSES + kmalloc_class(size)];
-    return LOAM_LIKELY(slab_stack_take((slab_stack *)(void *)face, p));
+    return LOAM_LIKELY(slab_stack_pop(thread_stack[FRONT_CLASSES + kmalloc_class(size)], p));
 }
-_Static_assert((int)SLAB_STACK_FROM == (int)KMALLOC_TABLE,
-               "their classes, and no others, have stacks");
 
 /* A plain block of a class out of another word of the thread's front. */
 LOAM_INLINE bool next_alloc(size_t size, void **p)
@@ -35,10 +32,10 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
         return false;
     loam_cache *c = k->cache[kmalloc_class(size)];
     unsigned i = front_place(size);
-    if (thread_front[i] == &thread_no_front && thread_has_begun()) {
+    if (thread_stack[i] == &thread_no_stack && thread_has_begun()) {
         slab_front *own = slab_own_front(c, loam_port_cpu());
-        if (own != NULL && c->stacked == (size > KMALLOC_TABLE)) {
-            thread_front[i] = c->stacked ? (slab_front *)(void *)slab_stack_at(own) : own;
+        if (own != NULL && c->stacked) {
+            thread_stack[i] = slab_stack_at(own);
             if (fast_alloc(size, p)) /* who had the number before may have left it a slot */
                 return true;
         }
@@ -52,21 +49,28 @@ LOAM_INLINE void *next_or_large(size_t size, const void *caller)
     return k != NULL ? loam__process.hard->alloc(k, size, caller) : plain_alloc(size, caller);
 }
 
-LOAM_INLINE bool fast_free(void *p, slab_desc **far, const void *caller)
+/* As slab_stack_put, of any address; REFUSED: *d is its descriptor, or NULL. SETTLE: the caller
+ * passes the rest to loam_slab__settle. */
+LOAM_INLINE slab_put fast_put(void *p, slab_desc **d, uint64_t **word, loam_irq *irq)
+{
+    uintptr_t off = (uintptr_t)p - loam__process.base;
+    *d = NULL;
+    if (LOAM_UNLIKELY(off >= loam__process.len))
+        return SLAB_PUT_REFUSED;
+    *irq = loam_port_irq_save();
+    slab_put put = slab_stack_put(loam__process.plain, p, off, d, word);
+    if (LOAM_LIKELY(put != SLAB_PUT_SETTLE))
+        loam_port_irq_restore(*irq);
+    return put;
+}
+
+LOAM_INLINE bool fast_free(void *p, slab_desc **far)
 {
     uint64_t *word;
-    uintptr_t off = (uintptr_t)p - loam__process.base;
-    *far = NULL;
-    if (LOAM_UNLIKELY(off >= loam__process.len))
-        return false;
-    loam_irq irq = loam_port_irq_save();
-    slab_put put = slab_put_fast(loam__process.plain, off, true, NULL, far, &word);
-    if (put == SLAB_PUT_STACKED)
-        plain_free_stacked(p, *far, caller);
-    else if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
+    loam_irq irq;
+    slab_put put = fast_put(p, far, &word, &irq);
+    if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
         (void)loam_slab__settle(*far, word, irq);
-    else
-        loam_port_irq_restore(irq);
     return LOAM_LIKELY(put != SLAB_PUT_REFUSED);
 }
 

@@ -245,9 +245,8 @@ void free_for(void *p, const void *caller);
 void free_sized_for(void *p, size_t size, const void *caller);
 /* Is p aligned as its block is said to be? false: the caller was told. */
 bool alignment_fits(const void *p, size_t align, const void *caller);
-/* What plain_paths.h leaves: a block of a class with stacks, of the thread's own; another thread's
- * (of the slab far, if it is a slot) or a large one. */
-void plain_free_stacked(void *p, struct slab_desc *d, const void *caller);
+/* What plain_paths.h leaves: a block of another thread's (of the slab far, if it is a slot), or a
+ * large one. */
 void plain_free(void *p, const struct slab_desc *far, const void *caller);
 /* All that is not easy. */
 void general_free(void *p, const void *caller);
@@ -344,11 +343,11 @@ enum {
 };
 
 /* A front that never has a slot. */
-extern struct slab_front thread_no_front __attribute__((visibility("hidden")));
+extern struct slab_stack thread_no_stack __attribute__((visibility("hidden")));
 /* [thread] Its own fronts of the first range's classes, as far as it has asked for their blocks;
- * thread_no_front: for the slow functions to say, and for ever unless the process is fast
+ * thread_no_stack: for the slow functions to say, and for ever unless the process is fast
  * (process.kmalloc). A thread that has no number, or no longer, has none. */
-extern _Thread_local struct slab_front *thread_front[THREAD_FRONTS]
+extern _Thread_local struct slab_stack *thread_stack[THREAD_FRONTS]
     __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 /* ---- huge.c ---- */

@@ -102,30 +102,17 @@ LOAM_NOINLINE void plain_free(void *p, const slab_desc *far, const void *caller)
         general_free(p, caller);
 }
 
-/* A block of a class with stacks, of the thread's own. */
-LOAM_NOINLINE void plain_free_stacked(void *p, slab_desc *d, const void *caller)
-{
-    loam_irq irq = loam_port_irq_save();
-    slab_put put = slab_stack_put(d, p);
-    if (LOAM_UNLIKELY(put == SLAB_PUT_SETTLE))
-        (void)loam_slab__settle(d, d->words, irq);
-    else
-        loam_port_irq_restore(irq);
-    if (LOAM_UNLIKELY(put == SLAB_PUT_REFUSED))
-        general_free(p, caller);
-}
-
 PRELOAD_EXPORT void free(void *p)
 {
     slab_desc *far;
-    if (LOAM_UNLIKELY(!fast_free(p, &far, __builtin_return_address(0))))
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
         far_free(p, far, __builtin_return_address(0));
 }
 
 void free_for(void *p, const void *caller)
 {
     slab_desc *far;
-    if (LOAM_UNLIKELY(!fast_free(p, &far, caller)))
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
         far_free(p, far, caller);
 }
 
@@ -191,9 +178,7 @@ static LOAM_NOINLINE void refuse_slot(const void *p, size_t size, const slab_des
 static LOAM_NOINLINE void far_free_sized(void *p, size_t size, slab_desc *far, const void *caller)
 {
     bool fits = far != NULL && size <= slab_owner_of(far)->stride; /* slots' alone have one */
-    if (fits && slab_is_stacked_here(far))
-        plain_free_stacked(p, far, caller);
-    else if (fits)
+    if (fits)
         far_free(p, far, caller);
     else
         hard_free_sized(p, size, caller);
@@ -201,11 +186,10 @@ static LOAM_NOINLINE void far_free_sized(void *p, size_t size, slab_desc *far, c
 
 void free_sized_for(void *p, size_t size, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.kmalloc;
-    slab_desc *d = NULL;
-    uint64_t *word;
-    loam_irq irq;
-    slab_put put = k != NULL ? kmalloc_put_plain(k, p, &d, &word, &irq) : SLAB_PUT_REFUSED;
+    slab_desc *d;
+    uint64_t *word = NULL;
+    loam_irq irq = 0;
+    slab_put put = fast_put(p, &d, &word, &irq);
     if (LOAM_LIKELY(put == SLAB_PUT) && LOAM_LIKELY(size <= slab_owner_of(d)->stride))
         return;
     if (put == SLAB_PUT_REFUSED)

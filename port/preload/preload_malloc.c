@@ -6,7 +6,7 @@
  *        from the first time it asked kmalloc on; all else is told apart in the slow functions:
  *        the process's start, a thread's first call, huge blocks, further ranges, errors.
  *
- *            thread_front   [16 | 32 | 48 | none | 80 | ... 1024 | 1280 | ... 32768]
+ *            thread_stack   [16 | 32 | 48 | none | 80 | ... 1024 | 1280 | ... 32768]
  *                             '--> front --> current word      none: not asked yet
  * LOCKS  None of its own.
  * COST   A pair of 64 bytes has 70 instructions, four less than kmalloc's.
@@ -31,8 +31,8 @@ LOAM_INLINE bool swift_alloc(size_t size, void **p)
         return false;
     slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
     unsigned i = front_place(size);
-    if (thread_front[i] == &thread_no_front && thread_has_begun() && f != NULL)
-        thread_front[i] = swift_face(f);
+    if (thread_stack[i] == &thread_no_stack && thread_has_begun() && f != NULL)
+        thread_stack[i] = swift_face(f);
     return true;
 }
 

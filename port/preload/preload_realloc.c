@@ -102,9 +102,8 @@ static void *resize(void *p, size_t size, const void *caller)
 LOAM_INLINE void *fast_realloc(void *p, size_t size, const void *caller)
 {
     const loam_kmalloc *k = loam__process.kmalloc;
-    size_t room = k != NULL ? kmalloc_room_plain(k, p) : 0;
-    if (room == 0 && k != NULL && (uintptr_t)p - loam__process.base < loam__process.len)
-        room = loam_slab__stack_room(k->slabs, (uintptr_t)p - loam__process.base);
+    uintptr_t off = (uintptr_t)p - loam__process.base;
+    size_t room = k != NULL && off < loam__process.len ? slab_stack_room(k->slabs, off) : 0;
     if (room == 0)
         return NULL;
     if (kmalloc_stays(room, room, size))
@@ -114,7 +113,7 @@ LOAM_INLINE void *fast_realloc(void *p, size_t size, const void *caller)
     if (!fast_alloc(size, &q) && !next_alloc(size, &q))
         return NULL;
     __builtin_memcpy(q, p, room < size ? room : size);
-    if (LOAM_UNLIKELY(!fast_free(p, &far, caller)))
+    if (LOAM_UNLIKELY(!fast_free(p, &far)))
         far_free(p, far, caller);
     return q;
 }

@@ -57,15 +57,16 @@ static struct {
 static _Thread_local int rounds_left __attribute__((tls_model("initial-exec")));
 static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 
-static uint64_t no_word; /* 0 */
+static uint64_t no_word;  /* 0 */
+static slab_held no_slot; /* NULL */
 
-struct slab_front thread_no_front = {.word = &no_word};
+struct slab_stack thread_no_stack = {.word = &no_word, .top = &no_slot};
 
-#define NO_FRONT    &thread_no_front
+#define NO_FRONT    &thread_no_stack
 #define NO_FRONTS4  NO_FRONT, NO_FRONT, NO_FRONT, NO_FRONT
 #define NO_FRONTS12 NO_FRONTS4, NO_FRONTS4, NO_FRONTS4
 
-_Thread_local struct slab_front *thread_front[THREAD_FRONTS]
+_Thread_local struct slab_stack *thread_stack[THREAD_FRONTS]
     __attribute__((tls_model("initial-exec"))) = {
         NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12};
 _Static_assert(THREAD_FRONTS == 7 * 12, "all of them");
@@ -157,7 +158,7 @@ static void thread_leave(unsigned number)
         warm = range_rest(&loam__process.range[i]) || warm;
     loam_hosted_set_cpu(PROCESS_NOBODY);
     for (unsigned i = 0; i < THREAD_FRONTS; i++) /* whoever has the number next has them */
-        thread_front[i] = &thread_no_front;
+        thread_stack[i] = &thread_no_stack;
     number_give(number, warm);
 }
 

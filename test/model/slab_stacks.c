@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_stacks.c - long slots that wait on a stack of their processor's front: which comes next,
- * what is refused, when they leave; and their rules, broken. */
+/* slab_stacks.c - slots that wait on a stack of their processor's front: which comes next, what is
+ * refused, when they leave; when a stack of short ones is on; and their rules, broken. */
 #include "../../core/slab_stack.h"
 #include "slab_told.h"
 
@@ -10,7 +10,7 @@ static loam_cache *start(tap *t, size_t size, const char *options)
     cpus_start(t, 3, 1024, options);
     cpus.stacks = false;
     loam_cache *c = things(t, size);
-    TAP_CHECK(t, c->stacked == (size > SLAB_STACK_FROM));
+    TAP_CHECK(t, c->stacked);
     return c;
 }
 
@@ -19,11 +19,22 @@ static slab_stack *stack_of(loam_cache *c)
     return slab_stack_at(c->front[loam_port_cpu()]);
 }
 
-static bool free_word_has(const void *p)
+static bool is_free(const void *p)
 {
     slab_desc *d = desc_of(p);
-    return (d->words[0] >> (((uintptr_t)p - (uintptr_t)d->base) / slab_cache_of(d)->stride) & 1) !=
-           0;
+    size_t slot = (size_t)((const unsigned char *)p - d->base) / slab_cache_of(d)->stride;
+    return slab_slot_is_free(d, (unsigned)slot);
+}
+
+/* Does it wait on the stack of this processor's front? */
+static bool waits(loam_cache *c, const void *p)
+{
+    const slab_stack *k = stack_of(c);
+    for (const slab_held *held = k->held + 1; held <= k->top; held++) {
+        if (held->at == p)
+            return is_free(p);
+    }
+    return false;
 }
 
 static void last_is_first(tap *t)
@@ -35,7 +46,7 @@ static void last_is_first(tap *t)
     TAP_CHECK(t, (uintptr_t)p[1] - (uintptr_t)p[0] == 2048); /* lowest first */
     TAP_EQ(t, loam_cache_free(c, p[2]), LOAM_OK);
     TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
-    TAP_CHECK(t, !free_word_has(p[0]) && !free_word_has(p[2]));
+    TAP_CHECK(t, waits(c, p[0]) && waits(c, p[2]) && !is_free(p[1]));
     TAP_EQ(t, used(c), 4);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     TAP_CHECK(t, loam_cache_alloc(c) == p[0]);
@@ -57,7 +68,7 @@ static void full_and_empty(tap *t)
         TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     }
     TAP_CHECK(t, k->top == k->limit);
-    TAP_CHECK(t, free_word_has(p[SLOTS - 1])); /* there was no room for it */
+    TAP_CHECK(t, is_free(p[SLOTS - 1]) && !waits(c, p[SLOTS - 1])); /* there was no room */
     REFUSED(t, 1, "double free", loam_cache_free(c, p[SLOTS - 1]));
     TAP_EQ(t, used(c), 0);
     loam_cache_shrink(c);
@@ -99,12 +110,12 @@ static void handed_on(tap *t)
     TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
     serve(1);
     serve(0);
-    TAP_CHECK(t, free_word_has(q) && !free_word_has(p));
+    CPUS_ON(0);
+    TAP_CHECK(t, is_free(q) && !waits(c, q) && waits(c, p));
     TAP_EQ(t, used(c), 1);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
-    CPUS_ON(0);
     loam_slabs_offline(cpus.slabs);
-    TAP_CHECK(t, free_word_has(p));
+    TAP_CHECK(t, is_free(p) && !waits(c, p));
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     CPUS_ON(2);
     TAP_EQ(t, loam_cache_free(c, r), LOAM_OK); /* of the shared front, which has none */
@@ -119,12 +130,12 @@ static void rested(tap *t)
     void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *r = loam_cache_alloc(c);
     TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
     TAP_CHECK(t, loam_slabs_rest(cpus.slabs));
-    TAP_CHECK(t, !free_word_has(p));
+    TAP_CHECK(t, waits(c, p));
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     CPUS_ON(1);
     TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
     serve(1);
-    TAP_CHECK(t, slab_owner_of(desc_of(p))->cpu == 1 && free_word_has(p));
+    TAP_CHECK(t, slab_owner_of(desc_of(p))->cpu == 1 && is_free(p) && !waits(c, p));
     TAP_EQ(t, used(c), 1);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     p = loam_cache_alloc(c);
@@ -173,7 +184,8 @@ static void one_of_two(tap *t)
     serve(1);
     TAP_EQ(t, slab_owner_of(desc_of(p[0]))->cpu, 1);
     TAP_EQ(t, k->top - k->held, 3);
-    TAP_CHECK(t, free_word_has(p[0]) && !free_word_has(p[SLOTS - 1]));
+    CPUS_ON(0);
+    TAP_CHECK(t, is_free(p[0]) && !waits(c, p[0]) && waits(c, p[SLOTS - 1]));
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
@@ -182,18 +194,18 @@ static void rules(tap *t)
     const char *full = "S11 a stack is within its capacity";
     const char *marked = "S11 what a stack holds is a slot of its front's that waits";
     loam_cache *c = start(t, 2048, "shift=16");
-    void *p = loam_cache_alloc(c);
+    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
     slab_stack *k = stack_of(c);
     TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
     slab_held *top = k->top, was = *top;
     top->where ^= 1;
     TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
     *top = (slab_held){(char *)was.at + 16, was.where};
     TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
-    *top = was;
-    *slab_held_word(top) &= ~(1ULL << (was.where & 63));
+    *top = top[-1]; /* one of them twice */
     TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
-    *slab_held_word(top) |= 1ULL << (was.where & 63);
+    *top = was;
     k->top--;
     TAP_RULE(t, loam_slabs_check(cpus.slabs), "S11 what waits is in a ring");
     k->top = k->limit + 1;
@@ -202,22 +214,65 @@ static void rules(tap *t)
     k->held[0].at = p;
     TAP_RULE(t, loam_slabs_check(cpus.slabs), full);
     k->held[0].at = NULL;
-    desc_of(p)->words[0] |= 1ULL << (was.where & 63);
-    slab_head_of(desc_of(p))->used--;
+    k->slab = desc_of(p);
     TAP_RULE(t, loam_slabs_check(cpus.slabs),
-             "S11 a slot is free, waits, or is out; a virgin one is free");
-    desc_of(p)->words[0] &= ~(1ULL << (was.where & 63));
-    slab_head_of(desc_of(p))->used++;
+             "S11 a stack that is not on is empty, one that is has no word");
+    k->slab = NULL;
+    *slab_held_word(was.where) &= ~(1ULL << (was.where & 63));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), marked);
+    uint32_t were = slab_head_of(desc_of(p))->used;
+    slab_head_of(desc_of(p))->used = 0;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), "S3 used is the number of slots out");
+    slab_head_of(desc_of(p))->used = were;
+    *slab_held_word(was.where) |= 1ULL << (was.where & 63);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
-/* Short slots, one processor and modes have none. */
+/* Short slots have none until words with few free slots are what requests find, nor any more when
+ * rows are taken and freed; which is asked less often each time. */
+static void short_ones(tap *t)
+{
+    enum { WORDS = 80, BLOCKS = WORDS * 64 };
+    static void *p[BLOCKS];
+    loam_cache *c = start(t, 64, "shift=16");
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = loam_cache_alloc(c);
+    slab_stack *k = stack_of(c);
+    TAP_CHECK(t, !k->on && k->slab != NULL && k->misses == 0); /* rows */
+    TAP_EQ(t, loam_cache_free(c, p[5]), LOAM_OK);
+    TAP_CHECK(t, is_free(p[5]) && !waits(c, p[5]));
+    REFUSED(t, 1, "double free", loam_cache_free(c, p[5]));
+    REFUSED(t, 1, "inner free", loam_cache_free(c, (char *)p[6] + 16));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[5]);
+    for (unsigned i = 0; i < BLOCKS; i += 64)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    unsigned taken = 0;
+    for (; taken < WORDS && !k->on; taken++)
+        TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    TAP_CHECK(t, k->on && taken > 8);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    REFUSED(t, 0, "", loam_cache_free(c, p[7]));
+    REFUSED(t, 1, "double free", loam_cache_free(c, p[7]));
+    TAP_CHECK(t, waits(c, p[7]));
+    for (; taken < WORDS + 1; taken++)
+        TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    TAP_EQ(t, used(c), BLOCKS);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    uint32_t patience = k->patience;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, used(c), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    for (unsigned i = 0; i < BLOCKS && k->on; i++)
+        TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    TAP_CHECK(t, !k->on && k->top == k->held && k->patience == 4 * patience);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* One processor and modes have none. */
 static void without(tap *t)
 {
-    loam_cache *c = start(t, 1024, "shift=16");
-    void *p = loam_cache_alloc(c);
-    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
-    TAP_CHECK(t, free_word_has(p));
     cpus.stacks = true;
     cpus_start(t, 3, 1024, "shift=16,guard");
     TAP_CHECK(t, !cpus.slabs->stacks);
@@ -234,7 +289,8 @@ static const tap_case cases[] = {
     {"slab stacks: a processor rests: others have its slabs, and no slot waits elsewhere", rested},
     {"slab stacks: one of two slabs is taken over: the other's slots wait on", one_of_two},
     {"slab stacks: each rule, broken: named", rules},
-    {"slab stacks: short slots, modes, one processor: none", without},
+    {"slab stacks: short slots: on when words have few, off when rows come", short_ones},
+    {"slab stacks: modes, one processor: none", without},
 };
 TAP_SUITE(slab_stacks, cases);
 
