@@ -10,7 +10,9 @@
  *            step 16            step 32           step 64                            frames
  *
  *        A block so wastes at most a fifth above 128 bytes. Sizes to 1024 find their class in a
- *        table, larger ones by their highest bit.
+ *        table, larger ones by their highest bit. One class more, of 4608 bytes, is for a page and
+ *        its header, which many programs keep by the thousand: with 5120 their headers would meet
+ *        in a sixteenth of a cache's sets.
  *
  * RULES  K1  the table of small sizes names the first class that holds them
  *        K2  classes ascend, are caches of this layer, and belong to this kmalloc
@@ -33,6 +35,9 @@ static size_t kmalloc_class_size(unsigned i)
 {
     if (i < 8)
         return (size_t)(i + 1) * KMALLOC_STEP;
+    if (i == KMALLOC_PAGED_CLASS)
+        return KMALLOC_PAGED;
+    i -= i > KMALLOC_PAGED_CLASS;
     return (size_t)(5 + (i & 3)) << (5 + ((i - 8) >> 2));
 }
 
@@ -45,9 +50,10 @@ static const char *kmalloc_class_name(unsigned i)
         "kmalloc-224",   "kmalloc-256",   "kmalloc-320",   "kmalloc-384",   "kmalloc-448",
         "kmalloc-512",   "kmalloc-640",   "kmalloc-768",   "kmalloc-896",   "kmalloc-1024",
         "kmalloc-1280",  "kmalloc-1536",  "kmalloc-1792",  "kmalloc-2048",  "kmalloc-2560",
-        "kmalloc-3072",  "kmalloc-3584",  "kmalloc-4096",  "kmalloc-5120",  "kmalloc-6144",
-        "kmalloc-7168",  "kmalloc-8192",  "kmalloc-10240", "kmalloc-12288", "kmalloc-14336",
-        "kmalloc-16384", "kmalloc-20480", "kmalloc-24576", "kmalloc-28672", "kmalloc-32768",
+        "kmalloc-3072",  "kmalloc-3584",  "kmalloc-4096",  "kmalloc-4608",  "kmalloc-5120",
+        "kmalloc-6144",  "kmalloc-7168",  "kmalloc-8192",  "kmalloc-10240", "kmalloc-12288",
+        "kmalloc-14336", "kmalloc-16384", "kmalloc-20480", "kmalloc-24576", "kmalloc-28672",
+        "kmalloc-32768",
     };
     return name[i];
 }

@@ -13,7 +13,9 @@ enum {
     KMALLOC_FINE = 128, /* to here the classes are a step apart */
     KMALLOC_TABLE = 1024,
     KMALLOC_MAX = 32768,
-    KMALLOC_CLASSES = 8 + 4 * 8
+    KMALLOC_PAGED = 4096 + 512, /* a page and what a program writes around it: the class between */
+    KMALLOC_PAGED_CLASS = 8 + 4 * 5,
+    KMALLOC_CLASSES = 8 + 4 * 8 + 1
 };
 
 struct loam_kmalloc {
@@ -52,7 +54,7 @@ static inline unsigned kmalloc_class(size_t size)
     if (size <= KMALLOC_FINE)
         return (unsigned)(size - 1) / KMALLOC_STEP;
     unsigned log = loam_log2_floor(size - 1); /* 7 for 129 .. 256 */
-    return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4;
+    return 8 + (log - 7) * 4 + (unsigned)((size - 1) >> (log - 2)) - 4 + (size > KMALLOC_PAGED);
 }
 
 /* Does realloc leave a block of `old` bytes where it is? While more than half of its room is used,
@@ -66,6 +68,7 @@ static inline bool kmalloc_stays(size_t room, size_t old, size_t size)
  *
  * It is that of the size rounded up to the alignment: between 2^n and 2^(n+1) the classes are a
  * quarter of 2^n apart, so they are aligned to that, and every multiple of more than that is one.
+ * The class between is aligned to an eighth, and no multiple of more than that is as large.
  * Not with magic around blocks. */
 static inline loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t size, size_t align)
 {

@@ -14,9 +14,10 @@
 
 typedef struct loam_kmalloc loam_kmalloc;
 
-/* Makes the size classes: 16-byte steps to 128, four a doubling to half a slab, at most 32 KiB.
+/* Makes the size classes: 16-byte steps to 128, four a doubling to half a slab, at most 32 KiB, and
+ * one of 4608 bytes.
  *   returns     NULL: no memory; nothing is taken then
- *   cost        O(classes), at most 40
+ *   cost        O(classes), at most 41
  */
 loam_kmalloc *loam_kmalloc_init(loam_slabs *slabs);
 

@@ -339,7 +339,7 @@ static inline bool thread_has_begun(void)
 
 enum {
     THREAD_STEPS = 1024 / PROCESS_ALIGN, /* sizes to here by steps, larger ones by classes */
-    THREAD_FRONTS = THREAD_STEPS + 20
+    THREAD_FRONTS = THREAD_STEPS + 21
 };
 
 /* A front that never has a slot. */

@@ -67,9 +67,10 @@ struct slab_stack thread_no_stack = {.word = &no_word, .top = &no_slot};
 #define NO_FRONTS12 NO_FRONTS4, NO_FRONTS4, NO_FRONTS4
 
 _Thread_local struct slab_stack *thread_stack[THREAD_FRONTS]
-    __attribute__((tls_model("initial-exec"))) = {
-        NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12, NO_FRONTS12};
-_Static_assert(THREAD_FRONTS == 7 * 12, "all of them");
+    __attribute__((tls_model("initial-exec"))) = {NO_FRONTS12, NO_FRONTS12, NO_FRONTS12,
+                                                  NO_FRONTS12, NO_FRONTS12, NO_FRONTS12,
+                                                  NO_FRONTS12, NO_FRONT};
+_Static_assert(THREAD_FRONTS == 7 * 12 + 1, "all of them");
 
 /* [lock] One of those whose fronts rest: `heir`, or who came last. PROCESS_NOBODY: none rests. */
 static unsigned number_warm(unsigned heir)

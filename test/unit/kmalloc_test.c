@@ -32,7 +32,7 @@ static bool filled(const unsigned char *p, size_t n)
 
 /* ---- classes ---- */
 
-/* The first class that holds a size, by adding up steps. */
+/* The first class that holds a size, by adding up steps; and one is between them. */
 static size_t class_by_steps(size_t size, size_t max)
 {
     size_t class = 16, step = 16;
@@ -41,7 +41,8 @@ static size_t class_by_steps(size_t size, size_t max)
         if (class >= 128 && (class & (class - 1)) == 0)
             step = class / 4;
     }
-    return class;
+    bool paged = size > 4096 && size <= 4608; /* a page and what is written around it */
+    return paged && max >= 8192 ? 4608 : class;
 }
 
 static void every_size(tap *t)
