@@ -7,9 +7,9 @@
 Time plays no part, so two runs agree to the instruction and other programs do not disturb. Of
 objects, areas and page tables the instructions inside the calls are counted; of frames the caller's
 loop counts too (6 to 12 an operation), as it does in the times of bench_frames, for every allocator
-the same. Objects are taken from libloam.so and from Debian's mallocs, too: the loops of "malloc"
+the same. Objects are taken from libloam.so, as it is and hardened, and from Debian's mallocs, too: the loops of "malloc"
 with those loaded before the C library. --only takes parts of workload names; --allocators takes
-names (stack loam engine textbook linux malloc libloam jemalloc mimalloc tcmalloc list).
+names (stack loam engine textbook linux malloc libloam hardened jemalloc mimalloc tcmalloc list).
 """
 import argparse
 import os
@@ -38,6 +38,8 @@ PRELOADED = {"libloam": "build/host/libloam.so", "jemalloc": DEBIAN + "libjemall
              "mimalloc": DEBIAN + "libmimalloc.so.2.0",
              "tcmalloc": DEBIAN + "libtcmalloc_minimal.so.4"}
 OURS = ("loam", "libloam")
+HARDENED = "hardened"  # libloam.so again, which under Valgrind is told not to look for it
+PRELOADED[HARDENED] = PRELOADED["libloam"]
 UNITS = {"object": "instructions/pair", "range": "instructions/pair", "vmap": "instructions/page",
          "pt": "instructions/page"}
 
@@ -63,7 +65,8 @@ def instructions(program, allocator, workload, n):
         ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
          *(f"--toggle-collect={call}" for call in calls),
          program, "malloc" if preload else allocator, workload, str(n)],
-        env={**os.environ, "LD_PRELOAD": preload}, stderr=subprocess.PIPE,
+        env={**os.environ, "LD_PRELOAD": preload,
+             "LOAM_CONF": "hardened,valgrind=no" if allocator == HARDENED else ""}, stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL, text=True, check=False)
     found = re.search(r"Collected : (\d+)", run.stderr)
     if run.returncode != 0 or found is None:

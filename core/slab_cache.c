@@ -323,7 +323,7 @@ size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t 
 /* The cache with the shared front, and its ring. */
 static size_t cache_bytes(const loam_slabs *s, size_t stride)
 {
-    size_t ring = loam_slab__ring_cap(s, stride) * sizeof(uint64_t);
+    size_t ring = loam_slab__ring_places(s, stride) * sizeof(uint64_t);
     return offsetof(loam_cache, shared) + slab_front_size(s) + ring;
 }
 

@@ -376,17 +376,17 @@ static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t
     if (f->ring_at >= cap || count > f->most || f->most > cap)
         return "S11 the quarantine is within its capacity";
     for (uint32_t i = 1; i <= count; i++) {
-        uint64_t wait = f->ring[f->ring_at >= i ? f->ring_at - i : f->ring_at + cap - i];
-        const unsigned char *base = slab_wait_base(wait);
-        if (slab_off(s, base) >= slab_len(s))
-            return "S11 what waits is a block";
-        const slab_desc *d = slab_wait_desc(s, wait);
-        unsigned slot = slab_wait_slot(wait);
-        if (d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= f->cache->slots ||
-            slab_slot_base(d, slot) != base || !slab_bit(slab_waits(d), slot))
+        uint32_t at = f->ring_at >= i ? f->ring_at - i : f->ring_at + cap - i;
+        if (!loam_slab__wait_is_sound(f, f->ring[at]))
             return "S11 what waits is marked so";
     }
     *waiting -= count;
+    for (uint32_t i = 0; f->slots != 0 && i <= f->kept_most; i++) {
+        uint64_t wait = slab_kept_of(f)[i];
+        if (wait != 0 && !loam_slab__wait_is_sound(f, wait))
+            return "S11 what waits is marked so";
+        *waiting -= wait != 0;
+    }
     return NULL;
 }
 

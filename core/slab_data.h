@@ -40,7 +40,8 @@ enum {
     SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
     SLAB_WAITING_MOST = 16384, /* bytes of slots that wait for each front at most, .. */
     SLAB_WAITING_SLOTS = 256,  /* .. and how many */
-    SLAB_WAITING_DRAWN = 64,   /* slab_swift.c draws the next of so many */
+    SLAB_KEPT_BYTES = 8192,    /* the last of them that slab_swift.c gives to nobody, at most, .. */
+    SLAB_KEPT_SLOTS = 64,      /* .. and how many; of as many others it draws */
     SLAB_GUARD_BYTE = 0xfb,    /* the magic's, unless it is drawn at random */
     SLAB_POISON_BYTE = 0x6b    /* what freed bytes read, unless zero_free says 0 */
 };
@@ -183,9 +184,11 @@ typedef struct slab_front {
     uint32_t ring_at;            /* [own] where the next goes */
     uint32_t waiting;            /* [own] before it; stored whole, for views that add it up */
     uint32_t most;               /* [init] with so many the oldest leave */
-    uint32_t keep;               /* [init] but not the last so many: slab_swift.c */
-    uint64_t *ring;              /* [own] freed slots that wait, a slab_wait_of each */
-    uint64_t rng;                /* [own] of the random mode */
+    /* of slab_swift.c: the last ones, behind the ring; 0: none. */
+    uint16_t kept_at;   /* [own] where the next goes */
+    uint16_t kept_most; /* [init] so many places, less one */
+    uint64_t *ring;     /* [own] freed slots that wait, a slab_wait_of each */
+    uint64_t rng;       /* [own] of the random mode */
     /* of slab_swift.c; a front that is not for it has no slots, and is never ready */
     uint32_t ready; /* [init] with so many the oldest are given out */
     uint32_t room;  /* [init] bytes from a block's first one to its seal */
@@ -193,6 +196,7 @@ typedef struct slab_front {
     uint16_t slots; /* [init] as in loam_cache */
     /* [own] slots that were taken singly, since the ring was empty: slab_swift.c */
     uint16_t picked;
+    uint16_t draw; /* [init] the next is one of so many */
 } slab_front;
 
 /* A slot that waits on a stack. */

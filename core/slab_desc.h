@@ -45,6 +45,12 @@ static inline slab_desc *slab_wait_desc(const loam_slabs *s, uint64_t wait)
     return slab_desc_at(s, slab_off(s, slab_wait_base(wait)));
 }
 
+/* What slab_swift.c gives to nobody yet: places behind the ring. */
+static inline uint64_t *slab_kept_of(const slab_front *f)
+{
+    return f->ring + f->ring_cap;
+}
+
 /* Slots of a slab: with seals there is one behind the last. */
 static inline uint32_t slab_slots(const loam_slabs *s, size_t stride)
 {

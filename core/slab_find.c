@@ -214,16 +214,21 @@ void loam_slab__verify_empty(const slab_desc *d)
     }
 }
 
-void loam_slab__verify_wait(const slab_front *f, uint64_t wait)
+bool loam_slab__wait_is_sound(const slab_front *f, uint64_t wait)
 {
     const loam_cache *c = f->cache;
     const unsigned char *base = slab_wait_base(wait);
     unsigned slot = slab_wait_slot(wait);
     bool inside = slab_off(c->slabs, base) < slab_len(c->slabs);
     const slab_desc *d = inside ? slab_wait_desc(c->slabs, wait) : NULL;
-    if (d == NULL || d->kind != SLAB_SLOTS || slab_owner_of(d) != f || slot >= c->slots ||
-        slab_slot_base(d, slot) != base || !slab_bit(slab_waits(d), slot))
-        find_broken(c, base, "S11 what is in quarantine waits");
+    return d != NULL && d->kind == SLAB_SLOTS && slab_owner_of(d) == f && slot < c->slots &&
+           slab_slot_base(d, slot) == base && slab_bit(slab_waits(d), slot);
+}
+
+void loam_slab__verify_wait(const slab_front *f, uint64_t wait)
+{
+    if (!loam_slab__wait_is_sound(f, wait))
+        find_broken(f->cache, slab_wait_base(wait), "S11 what is in quarantine waits");
 }
 
 void loam_slab__count_refusal(loam_slabs *s)

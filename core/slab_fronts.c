@@ -377,7 +377,8 @@ bool loam_slab__await(loam_slabs *s, unsigned turn)
 
 static size_t front_bytes(const loam_cache *c)
 {
-    return slab_front_size(c->slabs) + loam_slab__ring_cap(c->slabs, c->stride) * sizeof(uint64_t) +
+    return slab_front_size(c->slabs) +
+           loam_slab__ring_places(c->slabs, c->stride) * sizeof(uint64_t) +
            loam_slab__stack_bytes(c);
 }
 

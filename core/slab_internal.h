@@ -137,6 +137,8 @@ loam_err loam_slab__refuse(loam_slabs *s, const void *p, slab_fault fault, const
 void loam_slab__verify(const slab_front *f, const slab_desc *d, const uint64_t *word);
 /* The same when no object of the slab is out any more: every bit is set. */
 void loam_slab__verify_empty(const slab_desc *d);
+/* [own] Is it a slot of the front's that waits? */
+bool loam_slab__wait_is_sound(const slab_front *f, uint64_t wait);
 /* [own] The same of what is about to leave a front's ring: it is a slot of the front's that waits.
  */
 void loam_slab__verify_wait(const slab_front *f, uint64_t wait);
@@ -259,6 +261,8 @@ void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
 /* What is taken and freed mostly, at once: slab_swift.h. */
 void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align);
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner);
+/* [own] A slot of a front that slab_swift.c serves waits from now on; its bits say so. */
+void loam_slab__swift_hold(slab_front *f, uint64_t slot, loam_list *victims);
 /* [own] The same as put_own for slots of a word of a front that is for it, none of which waits. */
 void loam_slab__swift_put_word(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims);
 /* Are a free slot's bytes as they should be? false: a second look says what is wrong, if it is. */
@@ -286,6 +290,8 @@ uint64_t loam_slab__quarantined(const loam_slabs *s);
 uint32_t loam_slab__waiting(const slab_desc *d);
 /* Slots of a stride that wait for a front. */
 uint32_t loam_slab__ring_cap(const loam_slabs *s, size_t stride);
+/* With what is behind it. */
+uint32_t loam_slab__ring_places(const loam_slabs *s, size_t stride);
 
 /* ---- slab_large.c ---- */
 

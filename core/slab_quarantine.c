@@ -17,13 +17,13 @@
  *        How many: as many as SLAB_WAITING_MOST bytes hold, at most SLAB_WAITING_SLOTS, at least
  *        one: with the words that a class is using they stay in a first-level cache of 32 KiB. A
  *        longer queue catches a later write, and makes each block come out of a colder one.
- *        With all modes of `hardened` a ring holds up to twice as many, and the oldest beyond the
- *        last `keep` are given out by slab_swift.c without becoming free before. When they are many
- *        some leave together, when they are few it adds some at their end.
+ *        With all modes of `hardened` slots are kept first, SLAB_KEPT_BYTES of them, before they come
+ *        into the ring: from there slab_swift.c gives them out again, the last first, which are in
+ *        the caches still, without their becoming free before. It holds up to twice as many; when
+ *        they are many the oldest leave together, when they are few it adds some at their end.
  *
- *            ring  [ . . | drawn from, at random | keep: nobody has these | . . . ]
- *                    ^   ^ oldest                                         ^ the next goes here
- *                    '-- added from a word
+ *            freed --> kept [ . | . | . | . ] --> ring [ . . | oldest ... | drawn from ] --> out
+ *                                                      ^ added from a word
  *
  * RULES  S11 of slab_check.c.
  * LOCKS  A front's ring: as the front. The layer's: slab_lock. What leaves is given back with
@@ -39,7 +39,7 @@
 
 static uint32_t ring_swift_cap(uint32_t n)
 {
-    uint32_t cap = 4;
+    uint32_t cap = 8;
     while (cap < 2 * SLAB_WAITING_SLOTS && cap <= n) /* cap, and not 2 * cap: n is half of it */
         cap *= 2;
     return cap;
@@ -55,11 +55,27 @@ uint32_t loam_slab__ring_cap(const loam_slabs *s, size_t stride)
     return n == 0 ? 1 : n < SLAB_WAITING_SLOTS ? n : SLAB_WAITING_SLOTS;
 }
 
+/* Slots that slab_swift.c keeps: a power of two. */
+static uint32_t ring_kept_cap(const loam_slabs *s, size_t stride)
+{
+    uint32_t most = s->wait_bytes < SLAB_KEPT_BYTES ? s->wait_bytes : SLAB_KEPT_BYTES;
+    uint32_t n = most / (uint32_t)stride, cap = 1;
+    while (cap < SLAB_KEPT_SLOTS && 2 * cap <= n)
+        cap *= 2;
+    return cap;
+}
+
+uint32_t loam_slab__ring_places(const loam_slabs *s, size_t stride)
+{
+    uint32_t cap = loam_slab__ring_cap(s, stride);
+    return cap != 0 && s->swift ? cap + ring_kept_cap(s, stride) : cap;
+}
+
 void loam_slab__ring_start(slab_front *f)
 {
     const loam_cache *c = f->cache;
     const loam_slabs *s = c->slabs;
-    uint32_t cap = loam_slab__ring_cap(s, c->stride), drawn = cap / 4;
+    uint32_t cap = loam_slab__ring_cap(s, c->stride);
     f->face = f->word;
     f->ring = (uint64_t *)(void *)(f + 1);
     f->ring_cap = f->most = cap;
@@ -67,16 +83,17 @@ void loam_slab__ring_start(slab_front *f)
     f->ready = UINT32_MAX;
     if (!c->swift)
         return;
-    drawn = drawn < 2 ? 2 : drawn < SLAB_WAITING_DRAWN ? drawn : SLAB_WAITING_DRAWN;
+    uint32_t kept = ring_kept_cap(s, c->stride);
     f->most = cap - 1;
-    f->keep = f->most - drawn;
-    f->spill = drawn / 2;
+    f->spill = cap / 4;
+    f->kept_most = (uint16_t)(kept - 1);
+    f->draw = (uint16_t)(kept < 2 ? 2 : kept);
     f->room = c->stride - SLAB_GUARD_LEAD;
     f->span = (uint16_t)(slab_word_count(c) * sizeof(uint64_t));
     f->slots = (uint16_t)c->slots;
     f->swift_key = f->key;
     if (!slab_is_shared(s, f))
-        f->ready = f->keep + (drawn + 3) / 4;
+        f->ready = (f->draw + 3U) / 4;
 }
 
 /* [own] */
@@ -137,36 +154,59 @@ void loam_slab__put_own(slab_desc *d, unsigned slot, loam_list *victims)
             loam_list_push(victims, &victim->link);
         return;
     }
+    uint64_t *waits = slab_waits(d) + (slot >> 6),
+             wait = slab_wait_of(slab_slot_base(d, slot), slot);
+    loam_atomic_poke64(waits, *waits | 1ULL << (slot & 63)); /* no order: others only look */
+    if (f->slots != 0) {
+        loam_slab__swift_hold(f, wait, victims);
+        return;
+    }
     if (f->waiting >= f->most)
         loam_slab__ring_spill(f, victims);
-    uint64_t *waits = slab_waits(d) + (slot >> 6);
-    loam_atomic_poke64(waits, *waits | 1ULL << (slot & 63)); /* no order: others only look */
-    f->ring[f->ring_at] = slab_wait_of(slab_slot_base(d, slot), slot);
+    f->ring[f->ring_at] = wait;
     f->ring_at = ring_next(f, f->ring_at);
     loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: as above */
 }
 
-void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims)
+/* [own] A slot of a ring, of this slab; NULL: of any: it leaves, and true is returned. */
+static bool ring_leaves(slab_front *f, uint64_t old, const slab_desc *only, loam_list *victims)
 {
     const loam_slabs *s = f->cache->slabs;
+    loam_slab__verify_wait(f, old);
+    if (only != NULL && slab_wait_desc(s, old) != only)
+        return false;
+    slab_desc *d = ring_leave(s, old);
+    if (d != NULL)
+        loam_list_push(victims, &d->link);
+    return true;
+}
+
+/* [own] Those that slab_swift.c keeps. */
+static void ring_empty_kept(slab_front *f, const slab_desc *only, loam_list *victims)
+{
+    uint64_t *kept = slab_kept_of(f);
+    for (uint32_t i = 0; f->slots != 0 && i <= f->kept_most; i++)
+        if (kept[i] != 0 && ring_leaves(f, kept[i], only, victims))
+            loam_atomic_poke64(&kept[i], 0); /* no order: others only count */
+}
+
+void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims)
+{
     uint32_t count = f->ring_cap != 0 ? f->waiting : 0;
     if (slab_has_stack(f))
         loam_slab__stack_empty(f, only, victims);
-    if (count == 0)
+    if (f->ring_cap == 0)
         return;
+    ring_empty_kept(f, only, victims);
     uint32_t from = ring_oldest(f), to = from;
     for (uint32_t i = 0; i < count; i++, from = ring_next(f, from)) {
         uint64_t old = f->ring[from];
-        loam_slab__verify_wait(f, old);
-        if (only != NULL && slab_wait_desc(s, old) != only) {
-            f->ring[to] = old;
-            to = ring_next(f, to);
+        if (ring_leaves(f, old, only, victims)) {
+            loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
             continue;
         }
-        loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
-        slab_desc *d = ring_leave(s, old);
-        if (d != NULL)
-            loam_list_push(victims, &d->link);
+        f->ring[to] = old;
+        to = ring_next(f, to);
     }
     f->ring_at = to;
     f->picked = 0;
@@ -234,9 +274,12 @@ static bool large_empty(loam_slabs *s)
 /* ---- all ---- */
 
 /* no order: a count for views, where it is not the caller's. */
-static uint32_t ring_holds(const slab_front *f)
+static uint32_t ring_holds(slab_front *f)
 {
-    return f->ring_cap != 0 ? loam_atomic_peek(&f->waiting) : 0;
+    uint32_t count = f->ring_cap != 0 ? loam_atomic_peek(&f->waiting) : 0;
+    for (uint32_t i = 0; f->ring_cap != 0 && f->slots != 0 && i <= f->kept_most; i++)
+        count += loam_atomic_peek64(&slab_kept_of(f)[i]) != 0;
+    return count;
 }
 
 /* Lock held. The stack of a front that rests, or NULL. */
@@ -278,7 +321,7 @@ uint64_t loam_slab__quarantined(const loam_slabs *s)
 {
     uint64_t count = loam_atomic_peek(&s->ring.count); /* no order: counts for views */
     for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
-        const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
         count += ring_holds(&c->shared);
         for (uint32_t i = 0; i < s->parts; i++)
             count += slab_own_front(c, i) != NULL ? ring_holds(slab_own_front(c, i)) : 0;

@@ -14,18 +14,22 @@
  *            out     free bit 0   block, then slack: magic   seal: magic ^ its size, twice
  *            waits   free bit 0   block 0 0 0 0 0 0          seal: magic      waiting bit 1
  *
- *        alloc   the slot of the ring that was drawn last, of those that waited longest; the bytes
- *                read 0, the seal says free; slack and seal are written. The next one is drawn at
- *                once and fetched: its bytes come while the program works.
+ *        alloc   the slot that is next; the bytes read 0, the seal says free; slack and seal are
+ *                written. The one behind it is fetched: its bytes come while the program works.
  *        free    the seal says out; the magic before, the slack and so the seal behind are whole;
- *                zeros, seal; the slot goes into the front's ring.
+ *                zeros, seal; the slot is kept, and what was kept longest comes into the ring: it
+ *                changes places with one of the `draw` that are next, by chance.
  *
- *            ring    [ . . | drawn from | keep: nobody gets these | . . ]
- *                      ^ swift_add     ^ swift_spill: oldest        ^ the next that is freed
+ *            kept    [ . . . . ]  nobody gets these          ring   [ . . | . . . . | draw ]next
+ *                      ^ the next that is freed                        ^ swift_add
+ *                                                                      ^ swift_spill: oldest
+ *
+ *        What was freed last, and is not kept any more, is mostly what comes next: a class so lives
+ *        in twice SLAB_KEPT_BYTES of the second-level cache, however many of its slots wait.
  *
  *        So a pair changes no free bit. A thread's first SWIFT_PICKS slots of a class come singly
  *        out of the current word: who lives for a few blocks has no ring to fill and empty. Then,
- *        when few slots are left to draw from, those of the current word that were out before come
+ *        when few slots are left in the ring, those of the current word that were out before come
  *        in at the old end; when they are many, half of them leave and are free. The ring is the
  *        front's, so that all that is in it is the processor's own: no owner is asked. The current
  *        word stays until it has nothing more; then it is the one into which a block came back
@@ -37,7 +41,7 @@
  *
  * RULES  S9, S10 and S11 of slab_check.c.
  * LOCKS  None: interrupts off. The front is the processor's own.
- * COST   alloc + free of 64 bytes: some 317 instructions; by default 69.
+ * COST   alloc + free of 64 bytes: some 340 instructions; by default 70.
  * FROM   slab_fast.h; canaries between the blocks: hardened_malloc.
  * NOT    Allocation from the shared front.
  */
@@ -133,20 +137,24 @@ void loam_slab__swift_spill(slab_front *f, loam_irq irq)
     (void)loam_slab__release_all(&victims);
 }
 
+void loam_slab__swift_hold(slab_front *f, uint64_t slot, loam_list *victims)
+{
+    uint64_t old = swift_keep(f, slot);
+    if (old != 0)
+        swift_mix(f, old);
+    if (LOAM_UNLIKELY(f->waiting >= f->most))
+        swift_leave_some(f->cache->slabs, f, victims);
+}
+
 void loam_slab__swift_put_word(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims)
 {
     slab_front *f = slab_owner_of(d);
-    const loam_slabs *s = f->cache->slabs;
     size_t stride = f->room + SLAB_GUARD_LEAD;
     uint64_t *wait = (uint64_t *)(void *)((unsigned char *)(d->words + word) + f->span);
     loam_atomic_poke64(wait, *wait | bits); /* no order: others only look */
     for (; bits != 0; bits &= bits - 1) {
-        if (LOAM_UNLIKELY(f->waiting >= f->most))
-            swift_leave_some(s, f, victims);
         unsigned slot = 64 * word + loam_ctz64(bits);
-        f->ring[f->ring_at] = slab_wait_of(d->base + slot * stride, slot);
-        f->ring_at = (f->ring_at + 1) & f->most;
-        loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: as above */
+        loam_slab__swift_hold(f, slab_wait_of(d->base + slot * stride, slot), victims);
     }
 }
 
@@ -173,7 +181,11 @@ static void swift_add(slab_front *f, uint32_t until)
         unsigned char *base = d->base + (first + bit) * stride;
         __builtin_prefetch(base + SLAB_GUARD_LEAD, 1);
         __builtin_prefetch(base + stride, 1);
-        f->ring[(f->ring_at - ++n) & f->most] = slab_wait_of(base, first + bit);
+        uint32_t drawn = (uint32_t)((slab_random_step(f) >> 32) * ++n >> 32);
+        uint64_t *last = &f->ring[(f->ring_at - n) & f->most];
+        uint64_t *place = &f->ring[(f->ring_at - n + drawn) & f->most];
+        *last = *place;
+        *place = slab_wait_of(base, first + bit);
         taken |= 1ULL << bit;
     }
     slab_head_of(d)->used += n - f->waiting;
@@ -186,7 +198,7 @@ static void swift_add(slab_front *f, uint32_t until)
  * of them virgin. false: there are not enough; then the current word has virgin ones, or none. */
 static bool swift_fill(loam_cache *c, slab_front *f)
 {
-    uint32_t drawn = f->most - f->keep, until = f->keep + drawn - drawn / 4;
+    uint32_t until = f->draw - f->draw / 4U;
     bool more = true;
     while (more && f->waiting < f->ready) {
         more = *f->word != 0 || loam_slab__next_word(c);

@@ -278,21 +278,48 @@ static inline slab_front *swift_front(slab_stack *face)
     return LOAM_CONTAINER_OF((uint64_t **)(void *)face, slab_front, face);
 }
 
-/* [own] Of n that wait, as many as are ready: the oldest. Who comes next is drawn at once, so that
- * its bytes are on their way. */
+/* The first and the last line of a slot are on their way. */
+LOAM_INLINE void swift_fetch(uint64_t slot, size_t room)
+{
+    unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
+    __builtin_prefetch(p, 1);
+    __builtin_prefetch(p + room, 1);
+}
+
+/* [own] Of n that wait, as many as are ready: the one that is next. */
 LOAM_INLINE uint64_t swift_next(slab_front *f, uint32_t n)
 {
-    uint64_t *ring = f->ring, turn = slab_random_step(f) >> 32;
-    uint32_t mask = f->most, oldest = f->ring_at - n;
-    uint32_t drawn = (uint32_t)(turn * (n - 1 - f->keep) >> 32);
-    uint64_t *next = &ring[(oldest + 1) & mask], *other = &ring[(oldest + 1 + drawn) & mask];
-    uint64_t slot = ring[oldest & mask], soon = *other;
-    *other = *next;
-    *next = soon;
-    __builtin_prefetch(slab_wait_base(soon) + SLAB_GUARD_LEAD, 1);
-    __builtin_prefetch(slab_wait_base(soon) + f->room + SLAB_GUARD_LEAD, 1);
+    uint64_t *ring = f->ring;
+    uint32_t mask = f->most, at = (f->ring_at - 1) & mask;
+    uint64_t slot = ring[at];
+    swift_fetch(ring[(at - 1) & mask], f->room);
+    f->ring_at = at;
     loam_atomic_store(&f->waiting, n - 1); /* no order: others only look */
     return slot;
+}
+
+/* [own] A slot that comes changes places with one of those that are next. */
+LOAM_INLINE void swift_mix(slab_front *f, uint64_t slot)
+{
+    uint64_t *ring = f->ring, turn = slab_random_step(f) >> 32;
+    uint32_t mask = f->most, at = f->ring_at, n = f->waiting + 1;
+    uint32_t drawn = (uint32_t)(turn * (n < f->draw ? n : f->draw) >> 32);
+    uint64_t *place = &ring[(at - drawn) & mask];
+    ring[at] = slot;
+    uint64_t next = *place; /* it may be the same place */
+    *place = slot;
+    ring[at] = next;
+    f->ring_at = (at + 1) & mask;
+    loam_atomic_store(&f->waiting, n); /* no order: others only look */
+}
+
+/* [own] A slot is kept from now on; the one that was kept longest, or 0. */
+LOAM_INLINE uint64_t swift_keep(slab_front *f, uint64_t slot)
+{
+    uint64_t *place = &f->ring[f->most + 1U + f->kept_at], old = *place;
+    loam_atomic_poke64(place, slot); /* no order: others only count */
+    f->kept_at = (f->kept_at + 1U) & f->kept_most;
+    return old;
 }
 
 /* The front's ring is full: some leave it. Restores irq. */
@@ -301,11 +328,10 @@ void loam_slab__swift_spill(slab_front *f, loam_irq irq);
 /* [own] A slot waits from now on. */
 LOAM_INLINE void swift_wait(slab_front *f, uint64_t slot, loam_irq irq)
 {
-    uint32_t at = f->ring_at, n = f->waiting + 1, most = f->most;
-    f->ring[at] = slot;
-    f->ring_at = (at + 1) & most;
-    loam_atomic_store(&f->waiting, n); /* no order: others only look */
-    if (LOAM_LIKELY(n < most))
+    uint64_t old = swift_keep(f, slot);
+    if (LOAM_LIKELY(old != 0))
+        swift_mix(f, old);
+    if (LOAM_LIKELY(f->waiting < f->most))
         loam_port_irq_restore(irq);
     else
         loam_slab__swift_spill(f, irq);
