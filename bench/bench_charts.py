@@ -150,7 +150,8 @@ def program_charts(rows, folder):
                           groups, names, 2.0 if what == "time" else 3.0)
 
 
-OBJECT_NAMES = {"malloc": BASE, "libloam": LOAM, **{name: name for name in PEERS}}
+OBJECT_NAMES = {"malloc": BASE, "libloam": LOAM, HARDENED: HARDENED,
+                **{name: name for name in PEERS}}
 
 
 def size_of(workload):

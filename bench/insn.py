@@ -7,9 +7,10 @@
 Time plays no part, so two runs agree to the instruction and other programs do not disturb. Of
 objects, areas and page tables the instructions inside the calls are counted; of frames the caller's
 loop counts too (6 to 12 an operation), as it does in the times of bench_frames, for every allocator
-the same. Objects are taken from libloam.so, as it is and hardened, and from Debian's mallocs, too: the loops of "malloc"
-with those loaded before the C library. --only takes parts of workload names; --allocators takes
-names (stack loam engine textbook linux malloc libloam hardened jemalloc mimalloc tcmalloc list).
+the same. Objects are taken from libloam.so, as it is and hardened, and from Debian's mallocs, too:
+the loops of "malloc" with those loaded before the C library. --only takes parts of workload names;
+--allocators takes names (stack loam engine textbook linux malloc libloam libloam-hardened jemalloc
+mimalloc tcmalloc list).
 """
 import argparse
 import os
@@ -38,7 +39,7 @@ PRELOADED = {"libloam": "build/host/libloam.so", "jemalloc": DEBIAN + "libjemall
              "mimalloc": DEBIAN + "libmimalloc.so.2.0",
              "tcmalloc": DEBIAN + "libtcmalloc_minimal.so.4"}
 OURS = ("loam", "libloam")
-HARDENED = "hardened"  # libloam.so again, which under Valgrind is told not to look for it
+HARDENED = "libloam-hardened"  # the same file; there it does not look for Valgrind
 PRELOADED[HARDENED] = PRELOADED["libloam"]
 UNITS = {"object": "instructions/pair", "range": "instructions/pair", "vmap": "instructions/page",
          "pt": "instructions/page"}
@@ -91,12 +92,13 @@ def table(results):
     for allocator, _ in results:
         if allocator not in names:
             names.append(allocator)
+    widths = {n: max(10, len(n) + 2) for n in names}
     print("\ninstructions, exact (callgrind): frames an operation, objects and spans a pair, "
           "areas and\ntables a page; of objects, areas and tables inside the calls")
-    print(f"  {'':<22}" + "".join(f"{n:>10}" for n in names) + "  bar")
+    print(f"  {'':<22}" + "".join(f"{n:>{w}}" for n, w in widths.items()) + "  bar")
     for workload in dict.fromkeys(w for _, w in results):
-        cells = "".join(f"{results[a, workload]:10.1f}" if (a, workload) in results
-                        else f"{'-':>10}" for a in names)
+        cells = "".join(f"{results[a, workload]:{w}.1f}" if (a, workload) in results
+                        else f"{'-':>{w}}" for a, w in widths.items())
         values = [results[name, workload] for name in OURS if (name, workload) in results]
         verdict = verdict_of(workload, max(values, default=None))
         bar = f"  <={BARS[workload]} {verdict}" if verdict else ""
