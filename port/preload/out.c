@@ -74,6 +74,19 @@ static void out_path(loam_text *t, const char *path)
     }
 }
 
+/* A pipe that nobody reads is refused: the program is not to wait for ever before it begins. */
+static int out_open_now(const char *path)
+{
+    int number;
+    do {
+        number =
+            open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+    } while (number < 0 && errno == EINTR);
+    if (number >= 0)
+        (void)fcntl(number, F_SETFL, O_APPEND);
+    return number;
+}
+
 int out_open(const char *path, out_file *file)
 {
     char text[PROCESS_PATH + 24];
@@ -82,10 +95,7 @@ int out_open(const char *path, out_file *file)
     out_path(&t, path);
     if (t.cut)
         return ENAMETOOLONG;
-    int number;
-    do {
-        number = open(text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    } while (number < 0 && errno == EINTR);
+    int number = out_open_now(text);
     if (number < 0)
         return errno;
     int kept = out_keep(number);

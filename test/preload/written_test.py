@@ -136,6 +136,24 @@ def check_lines(tap, program):
               "loam_process_heap_profile: full, too long: an errno, no other file", [out, errors])
 
 
+def check_fifos(tap, program, folder):
+    """A pipe with a reader has what is written; one without is refused, and nobody waits."""
+    fifo = os.path.join(folder, "fifo")
+    os.mkfifo(fifo)
+    refused = "No such device or address"
+    for conf, line in ((f"trace={fifo}", f"trace={fifo}: {refused}; no trace"),
+                       (f"stats,file={fifo}", f"file={fifo}: {refused}; here instead")):
+        code, _, errors = start(program, [], conf)
+        tap.check((code, errors.splitlines()[0]) == (0, f"loam: LOAM_CONF: {line}"),
+                  f"{conf.split(folder)[0]} a pipe that nobody reads: one line", [str(code), errors])
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    code, _, errors = start(program, [], f"stats,file={fifo}")
+    text = os.read(reader, 100000)
+    os.close(reader)
+    tap.check((code, errors) == (0, "") and b"blocks are out" in text,
+              "stats into a pipe: its reader has them", [str(code), errors, str(text)])
+
+
 def check_children(tap, program, folder):
     """Where a child cannot have a file of its own."""
     code, _, errors = start(program, ["fork"], "trace=t.%p", cwd=folder)
@@ -185,6 +203,7 @@ def main():
         subprocess.run(["gcc", "-O1", "-fno-builtin", "-w", "-x", "c", "-", "-o", program],
                        input=PROGRAM, text=True, check=True)
         check_lines(tap, program)
+        check_fifos(tap, program, folder)
         check_children(tap, program, folder)
         check_closed(tap, program, folder)
         check_slow(tap, program)
