@@ -145,7 +145,8 @@ def check_fifos(tap, program, folder):
                        (f"stats,file={fifo}", f"file={fifo}: {refused}; here instead")):
         code, _, errors = start(program, [], conf)
         tap.check((code, errors.splitlines()[0]) == (0, f"loam: LOAM_CONF: {line}"),
-                  f"{conf.split(folder)[0]} a pipe that nobody reads: one line", [str(code), errors])
+                  f"{conf.split(folder)[0]} a pipe that nobody reads: one line",
+                  [str(code), errors])
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     code, _, errors = start(program, [], f"stats,file={fifo}")
     text = os.read(reader, 100000)
