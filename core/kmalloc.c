@@ -75,6 +75,8 @@ static bool kmalloc_make_classes(loam_kmalloc *k)
                                               k, NULL, NULL);
         if (k->cache[i] == NULL)
             return false;
+        if (i == KMALLOC_PAGED_CLASS)
+            loam_slab__set_shades(k->cache[i], SLAB_LINE);
         k->classes++;
     }
     for (unsigned i = 0; i < LOAM_ARRAY_LEN(k->small); i++)

@@ -64,17 +64,25 @@ static inline bool kmalloc_stays(size_t room, size_t old, size_t size)
     return size <= room && (size > room / 2 || size >= old || room == KMALLOC_STEP);
 }
 
+/* The size rounded up to the alignment, and past the class whose slots begin anywhere. */
+static inline size_t kmalloc_aligned_size(size_t size, size_t align)
+{
+    size = (size + align - 1) & ~(align - 1);
+    bool paged = size - 4096 - 1 < KMALLOC_PAGED - 4096 && align > KMALLOC_STEP;
+    return paged ? KMALLOC_PAGED + 1 : size;
+}
+
 /* The first class whose slots are aligned so, a power of two; size > 0. NULL: none is so large.
  *
  * It is that of the size rounded up to the alignment: between 2^n and 2^(n+1) the classes are a
  * quarter of 2^n apart, so they are aligned to that, and every multiple of more than that is one.
- * The class between is aligned to an eighth, and no multiple of more than that is as large.
+ * The class between is not aligned to more than others are.
  * Not with magic around blocks. */
 static inline loam_cache *kmalloc_aligned_class(const loam_kmalloc *k, size_t size, size_t align)
 {
     if (size > k->max || align > k->max)
         return NULL;
-    size = (size + align - 1) & ~(align - 1);
+    size = kmalloc_aligned_size(size, align);
     if (LOAM_LIKELY(size <= KMALLOC_TABLE))
         return k->small[(size - 1) / KMALLOC_STEP];
     return size <= k->max ? k->cache[kmalloc_class(size)] : NULL;

@@ -33,7 +33,7 @@
  * FROM   Bonwick's slabs and caches; free slots as bits outside the objects, as hardened_malloc has
  *        them; division by multiplication after Granlund and Montgomery; low addresses first: what
  *        Wilson's survey found best against fragmentation.
- * NOT    Colouring of slabs.
+ * NOT    Colouring of slabs, but where there are stacks: slab_shade_of.
  */
 #include "slab_fast.h"
 

@@ -59,7 +59,7 @@ static void slab_fill_desc(slab_front *f, slab_desc *d, unsigned char *base, voi
         slab_meta_bytes(c) == bytes ? NULL : (uint32_t *)(void *)((char *)meta + bytes);
     if (half != NULL)
         __builtin_memset(half, 0, 2 * n * sizeof(uint32_t));
-    d->base = base;
+    d->base = base + slab_shade_of(c, slab_off(s, base) >> s->shift);
     d->bound = f->bound;
     slab_set_cpu(d, slab_cpu_of(s, f));
     loam_list_init(&d->link);
@@ -216,7 +216,7 @@ bool loam_slab__build(loam_cache *c, slab_place *at)
     slab_building(s, 1);
     bool built = slab_gather_parts(c, &parts);
     if (built) {
-        slab_construct(c, parts.base);
+        slab_construct(c, parts.base + slab_shade_of(c, slab_off(s, parts.base) >> s->shift));
         if (!slab_dresses(s))
             LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
         loam_irq irq = slab_lock(s);
@@ -240,7 +240,7 @@ void loam_slab__release(slab_desc *d)
     slab_front *f = slab_owner_of(d);
     loam_cache *c = f->cache;
     loam_slabs *s = c->slabs;
-    unsigned char *base = d->base;
+    unsigned char *base = slab_frames_of(s, d);
     void *meta = slab_head_of(d);
     loam_slab__verify_empty(d);
     loam_slab__slab_goes(d);

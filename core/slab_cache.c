@@ -360,6 +360,7 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     c->swift = s->swift && ctor == NULL && lead == SLAB_GUARD_LEAD &&
                stride % SLAB_GUARD_LEAD == 0 && loam_slab__ring_cap(s, stride) != 0;
     c->stacked = s->stacks;
+    loam_slab__set_shades(c, c->stride & (0 - c->stride));
     if (!loam_slab__start_fronts(c)) {
         loam_slab__meta_free(s, c, bytes);
         return NULL;
@@ -370,6 +371,13 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     s->cache_count++;
     slab_unlock(s, irq);
     return c;
+}
+
+void loam_slab__set_shades(loam_cache *c, uint32_t step)
+{
+    uint32_t spare = (0 - c->slots * c->stride) & (LOAM_PAGE_SIZE - 1);
+    c->shade = (uint8_t)loam_log2_floor(step < SLAB_LINE ? SLAB_LINE : step);
+    c->shades = (uint8_t)(c->stacked ? (spare >> c->shade) + 1 : 1);
 }
 
 loam_cache *loam_cache_create(loam_slabs *slabs, const char *name, size_t size, size_t align,

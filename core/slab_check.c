@@ -10,13 +10,13 @@
  *            leaf[] -> 64 descriptors -> words, slots                      (S1-S4, S6, S9, S10)
  *                      64 remote lines                                     (slab_check_many.c)
  *
- * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads
+ * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads;
+ *             a slab's slots begin where its place says
  *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride); so is its bound
  *        S3   no bit is set beyond the last slot; used is the number of clear bits, and of slots that
  *             wait on a stack
  *        S4   a word with a free slot, but for those, has its bit in `any`, which has none beyond the
- *             words;
- *             words that were not begun are whole
+ *             words; words that were not begun are whole
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
  *             the front's `empty`, or queued; the current word is in the front's slab
  *        S6   the zone knows the frames of slabs and leaves as the object layers'
@@ -63,11 +63,13 @@ static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
 
 static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uintptr_t index)
 {
-    if (slab_off(s, d->base) != index << s->shift)
+    if (slab_off(s, d->base) >> s->shift != index)
         return "S1 a slab's descriptor lies where its address leads";
     if (!check_is_front(s, slab_owner_of(d)))
         return "S1 a slab belongs to a cache of the layer";
     const loam_cache *c = slab_cache_of(d);
+    if (c->shades == 0 || d->base != slab_frames_of(s, d) + slab_shade_of(c, index))
+        return "S1 a slab's slots begin where its place says";
     if (c->stride < 8 || c->stride > s->mask + 1 || c->slots != slab_slots(s, c->stride))
         return "S8 a cache's slots fit the slab and the object";
     if (!check_in_window(s, d->words))

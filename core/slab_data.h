@@ -73,7 +73,7 @@ typedef struct slab_desc {
     uint8_t nothing;     /* 0 */
     uint8_t kind;        /* [lock] slab_kind */
     uint8_t large;       /* of a large block: SLAB_LARGE_OUT, ..; claimed and given out by a cas */
-    unsigned char *base; /* [init] first byte of the frames */
+    unsigned char *base; /* [init] first byte of the frames; slots: of the first of them */
     loam_list link;      /* [own] slots: partial or full list; large [lock]: all */
     /* [atomic] the slab_front that owns it, changes under the lock; all but slots: the layer's
      * `nobody` */
@@ -243,9 +243,11 @@ struct loam_cache {
     loam_list link; /* [lock] */
     loam_ctor_fn *ctor;
     void *ctx;
-    uint32_t lead; /* bytes of seal and magic before an object of default alignment */
-    bool stacked;  /* [init] its fronts but the shared one have stacks */
-    bool swift;    /* [init] loam_slab__take_swift gives out its objects */
+    uint32_t lead;  /* bytes of seal and magic before an object of default alignment */
+    bool stacked;   /* [init] its fronts but the shared one have stacks */
+    bool swift;     /* [init] loam_slab__take_swift gives out its objects */
+    uint8_t shades; /* [init] places where its slabs' first slots may be: slab_shade_of */
+    uint8_t shade;  /* [init] log2 of the bytes between them */
     /* [cpu] whom each processor uses: its own, or the shared one's. An own one stays in its place
      * for good; while its processor is offline it has neither word nor slab, and slab_front_here is
      * the shared one. */

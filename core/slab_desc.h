@@ -192,6 +192,19 @@ static inline uint32_t slab_bound(uint32_t stride, uint32_t slots)
     return (slots - 1) * (stride * slab_reciprocal(stride));
 }
 
+/* Bytes before the first slot of a slab of this index: neighbours begin in other sets of the
+ * processor's caches. Less than a slot: what lies before it fails the question for the bound. */
+static inline uint32_t slab_shade_of(const loam_cache *c, uintptr_t index)
+{
+    return (uint32_t)index % c->shades << c->shade;
+}
+
+/* The first byte of a slab. */
+static inline unsigned char *slab_frames_of(const loam_slabs *s, const slab_desc *d)
+{
+    return d->base - (slab_off(s, d->base) & s->mask);
+}
+
 static inline unsigned slab_word_count(const loam_cache *c)
 {
     return (c->slots + 63) >> 6;

@@ -82,7 +82,7 @@ static inline size_t slab_room_fast(const loam_slabs *s, uintptr_t off, const vo
  * For layers that are not slow. */
 static inline bool slab_put_far(loam_slabs *s, uintptr_t off, const void *base, const slab_desc *d)
 {
-    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
+    uint64_t x = (uint64_t)(uint32_t)(s->base + off - (uintptr_t)d->base) * d->recip;
     const slab_front *f = slab_owner_of(d);
     loam_irq irq = loam_port_irq_save();
     unsigned cpu = loam_port_cpu();

@@ -74,7 +74,7 @@ static slab_fault find_slot(const loam_slabs *s, const void *p, const void *owne
     const loam_cache *c = slab_cache_of(d);
     if (c == NULL)
         return SLAB_IS_FREE; /* the slab went meanwhile */
-    uint64_t x = (uint64_t)(uint32_t)(slab_off(s, p) & s->mask) * d->recip;
+    uint64_t x = (uint64_t)(uint32_t)((uintptr_t)p - (uintptr_t)d->base) * d->recip;
     at->slot = (unsigned)(x >> 32);
     if (at->slot >= c->slots) {
         at->slot = c->slots - 1; /* what the last slot leaves over */
@@ -192,8 +192,8 @@ void loam_slab__verify(const slab_front *f, const slab_desc *d, const uint64_t *
     const loam_cache *c = f->cache;
     const loam_slabs *s = c->slabs;
     uintptr_t off = slab_off(s, d->base), i = (uintptr_t)(word - d->words);
-    if (d->kind != SLAB_SLOTS || off >= slab_len(s) || (off & s->mask) != 0 ||
-        slab_desc_at(s, off) != d)
+    if (d->kind != SLAB_SLOTS || off >= slab_len(s) ||
+        (off & s->mask) != slab_shade_of(c, off >> s->shift) || slab_desc_at(s, off) != d)
         find_broken(c, d->base, "S1 a slab's descriptor lies where its address leads");
     if (d->recip != c->recip)
         find_broken(c, d->base, "S2 the reciprocal is that of the stride");

@@ -382,6 +382,9 @@ const char *loam_slab__check_many(const loam_slabs *s);
 
 /* ---- slab_cache.c ---- */
 
+/* The slabs of a new cache with stacks begin so many bytes apart, a power of two, as far as what
+ * their last page has to spare allows. */
+void loam_slab__set_shades(loam_cache *c, uint32_t step);
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
                                     const void *owner, loam_ctor_fn *ctor, void *ctx);
 size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t *lead);

@@ -68,7 +68,7 @@ LOAM_INLINE slab_put slab_stack_put(const loam_slabs *s, void *p, uintptr_t off,
                                     uint64_t **at)
 {
     slab_desc *d = *desc = slab_desc_at(s, off);
-    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
+    uint64_t x = (uint64_t)(uint32_t)((uintptr_t)p - (uintptr_t)d->base) * d->recip;
     uint32_t slot = (uint32_t)(x >> 32);
     if (LOAM_UNLIKELY(!slab_is_here(d))) {
         if (!slab_is_stacked_here(d) || (uint32_t)x > d->bound)
@@ -110,7 +110,7 @@ LOAM_INLINE slab_put slab_stack_put(const loam_slabs *s, void *p, uintptr_t off,
 LOAM_INLINE size_t slab_stack_room(const loam_slabs *s, uintptr_t off)
 {
     const slab_desc *d = slab_desc_at(s, off);
-    uint64_t x = (uint64_t)(uint32_t)(off & s->mask) * d->recip;
+    uint64_t x = (uint64_t)(uint32_t)(s->base + off - (uintptr_t)d->base) * d->recip;
     if ((!slab_is_here(d) && !slab_is_stacked_here(d)) || (uint32_t)x > d->bound)
         return 0;
     return slab_slot_is_free(d, (unsigned)(x >> 32)) ? 0 : slab_owner_of(d)->stride;

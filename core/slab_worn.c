@@ -105,7 +105,7 @@ const char *loam_slab__check_worn(const loam_slabs *s)
     uintptr_t index = 0;
     for (slab_desc *d = loam_slab__next(s, &index); d != NULL; d = loam_slab__next(s, &index)) {
         size_t len = d->kind == SLAB_LARGE ? slab_large_bytes(d) : (size_t)(s->mask + 1);
-        if (!loam_slab__is_worn(s, d->base, len))
+        if (!loam_slab__is_worn(s, slab_frames_of(s, d), len))
             return "S18 where blocks are the pieces are worn";
     }
     return NULL;

@@ -113,7 +113,7 @@ LOAM_INLINE bool fast_aligned(size_t align, size_t size, void **p)
 {
     if (size > KMALLOC_MAX || align > KMALLOC_MAX)
         return false;
-    size = (size + align - 1) & ~(align - 1);
+    size = kmalloc_aligned_size(size, align);
     return fast_alloc(size, p) || next_alloc(size, p);
 }
 

@@ -270,6 +270,39 @@ static void short_ones(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Slabs begin in turn at other places of their first page; what lies before is no slot's. */
+static void shaded(tap *t)
+{
+    enum { SLOTS = 14, SLABS = 6 };
+    unsigned char *p[SLOTS * SLABS];
+    loam_cache *c = start(t, 4608, "shift=16");
+    TAP_CHECK(t, c->shades == 3 && c->shade == 9 && c->slots == SLOTS);
+    unsigned seen = 0;
+    for (unsigned i = 0; i < SLOTS * SLABS; i++) {
+        p[i] = loam_cache_alloc(c);
+        uintptr_t from = (uintptr_t)desc_of(p[i])->base & 0xffff;
+        TAP_CHECK(t, from % 512 == 0 && from <= 1024);
+        TAP_EQ(t, ((uintptr_t)p[i] - (uintptr_t)desc_of(p[i])->base) % 4608, 0);
+        seen |= 1U << from / 512;
+        p[0] = from != 0 ? p[i] : p[0];
+    }
+    TAP_EQ(t, seen, 7);
+    slab_desc *d = desc_of(p[0]);
+    for (unsigned char *q = d->base - 1; q >= slab_frames_of(cpus.slabs, d); q--) {
+        CPUS_ON((uintptr_t)q & 1);
+        REFUSED(t, 1, ((uintptr_t)q & 7) != 0 ? "misaligned free" : "inner free",
+                loam_cache_free(c, q));
+    }
+    CPUS_ON(0);
+    REFUSED(t, 0, "", loam_cache_free(c, p[0]));
+    REFUSED(t, 1, "double free", loam_cache_free(c, p[0]));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    d->base -= 512;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), "S1 a slab's slots begin where its place says");
+    d->base += 512;
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* One processor and modes have none. */
 static void without(tap *t)
 {
@@ -278,6 +311,7 @@ static void without(tap *t)
     TAP_CHECK(t, !cpus.slabs->stacks);
     cpus_start(t, 1, 1024, "shift=16");
     TAP_CHECK(t, !cpus.slabs->stacks);
+    TAP_EQ(t, things(t, 4608)->shades, 1);
     cpus.stacks = false;
 }
 
@@ -290,6 +324,7 @@ static const tap_case cases[] = {
     {"slab stacks: one of two slabs is taken over: the other's slots wait on", one_of_two},
     {"slab stacks: each rule, broken: named", rules},
     {"slab stacks: short slots: on when words have few, off when rows come", short_ones},
+    {"slab stacks: slabs begin at other places: before them is no slot", shaded},
     {"slab stacks: modes, one processor: none", without},
 };
 TAP_SUITE(slab_stacks, cases);
