@@ -190,6 +190,7 @@ static bool slab_gather_parts(loam_cache *c, slab_parts *parts)
     *parts = (slab_parts){first ? slab_first_frames(c) : slab_more_frames(s), NULL, NULL};
     if (parts->base == NULL)
         return false;
+    loam_slab__spare(s, parts->base, s->mask + 1);
     loam_slab__wear(s, parts->base, s->mask + 1);
     parts->desc = loam_slab__desc_make(s, parts->base);
     if (parts->desc != NULL && bytes != 0)

@@ -388,8 +388,9 @@ struct loam_slabs {
     void (*seal)(void *va, size_t len);                     /* [init] or NULL */
     bool (*bring)(loam_slabs *slabs, void *va, size_t len); /* [init] or NULL */
     loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from,
-                               size_t len); /* [init] or NULL */
-    loam_list caches;                       /* in order of creation */
+                               size_t len);                                     /* [init] or NULL */
+    void (*spare)(loam_slabs *slabs, const void *va, size_t len, size_t fresh); /* [init] or NULL */
+    loam_list caches; /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */
     loam_list lines_full;
@@ -405,6 +406,7 @@ struct loam_slabs {
     /* [init] bit i [atomic]: piece i is worn, slab_worn.c; more words lie before the first; NULL:
      * not known */
     uint32_t *worn;
+    uint32_t worn_pieces; /* [atomic] that are; 0 without */
     uint32_t kept_end;    /* [atomic] parts from here on keep nothing, and never did */
     uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */
     loam_zonelist zones;  /* [init] the layer's own, and those that it falls back to */

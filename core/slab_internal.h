@@ -356,6 +356,11 @@ const char *loam_slab__check_kept(const loam_slabs *s);
 
 /* ---- slab_worn.c ---- */
 
+/* These bytes are about to be given out: others may lose their memory for them (config.spare). No
+ * lock is held. */
+void loam_slab__spare(loam_slabs *s, const void *va, size_t len);
+/* Bytes of the pieces that are worn. */
+size_t loam_slab__worn_bytes(const loam_slabs *s);
 /* These bytes are about to be given out, from now on they may hold what was written. len > 0, in
  * all of these. */
 void loam_slab__wear(loam_slabs *s, const void *va, size_t len);

@@ -75,7 +75,8 @@ enum {
     LARGE_LOOKS = 8,       /* free blocks of an order that are looked at */
     LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
     LARGE_MOST = 18,       /* order at which free blocks are cut */
-    LARGE_CARRIED = 32     /* frames from which on a block's memory moves with it */
+    LARGE_CARRIED = 32,    /* frames from which on a block's memory moves with it */
+    LARGE_SPARED = 256     /* frames below which others lose their memory for a block's */
 };
 
 /* Where a block of so many frames can begin in the run of free ones around this frame; `none` if
@@ -207,6 +208,8 @@ static slab_desc *large_build(loam_slabs *s, large_wish *wish, unsigned char **b
     }
     if (!large_fill(s, wish, *base))
         return NULL;
+    if (!wish->came && wish->npages < LARGE_SPARED)
+        loam_slab__spare(s, *base, (size_t)wish->npages << LOAM_PAGE_SHIFT);
     if (wish->zero)
         loam_slab__wear_zero(s, *base + wish->lead, wish->size);
     loam_slab__wear(s, *base, (size_t)wish->npages << LOAM_PAGE_SHIFT);

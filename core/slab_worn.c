@@ -44,6 +44,11 @@ static bool worn_word(const loam_slabs *s, worn_span *span, uint32_t **word, uin
     return true;
 }
 
+static void worn_count(loam_slabs *s, uint32_t more)
+{
+    (void)loam_atomic_add(&s->worn_pieces, more); /* no order: a count */
+}
+
 void loam_slab__wear(loam_slabs *s, const void *va, size_t len)
 {
     uint32_t *word, bits;
@@ -51,7 +56,7 @@ void loam_slab__wear(loam_slabs *s, const void *va, size_t len)
     while (s->worn != NULL && worn_word(s, &span, &word, &bits)) {
         /* no order: who reads it got the frames through the zone's lock */
         if ((loam_atomic_peek(word) & bits) != bits)
-            (void)loam_atomic_or(word, bits);
+            worn_count(s, loam_popcount64(bits & ~loam_atomic_or(word, bits)));
     }
 }
 
@@ -75,6 +80,22 @@ bool loam_slab__has_worn(const loam_slabs *s, const void *va, size_t len)
     return any;
 }
 
+size_t loam_slab__worn_bytes(const loam_slabs *s)
+{
+    return (size_t)loam_atomic_peek(&s->worn_pieces) << s->shift; /* no order: a count */
+}
+
+void loam_slab__spare(loam_slabs *s, const void *va, size_t len)
+{
+    uint32_t *word, bits, fresh = 0;
+    worn_span span = worn_of(s, va, len);
+    if (s->spare == NULL)
+        return;
+    while (worn_word(s, &span, &word, &bits)) /* no order: as above */
+        fresh += loam_popcount64(bits & ~loam_atomic_peek(word));
+    s->spare(s, va, len, (size_t)fresh << s->shift);
+}
+
 void loam_slab__wear_not(loam_slabs *s, const void *va, size_t len)
 {
     uint32_t *word, bits;
@@ -85,6 +106,7 @@ void loam_slab__wear_not(loam_slabs *s, const void *va, size_t len)
         /* no order: as above; the caller has these pieces, and nobody else changes their bits */
         bits &= loam_atomic_peek(word);
         (void)loam_atomic_add(word, 0 - bits);
+        worn_count(s, 0 - loam_popcount64(bits));
     }
 }
 

@@ -290,6 +290,9 @@ uint64_t process_give_back(process_range *r);
  * with no lock held. */
 void process_tick(process_range *r);
 
+/* As loam_slab_config.spare. */
+void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
+
 /* ---- promise.c ---- */
 
 /* Closes what is free in units of 2 MiB, where promises of memory count; was there any? The second:

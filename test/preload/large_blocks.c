@@ -196,6 +196,38 @@ static void apart(tap *t)
     }
 }
 
+/* Blocks beside free runs that are too short for them: of these about as much goes as comes. */
+static void spared(tap *t)
+{
+    enum { RUNS = 400, BLOCKS = 100, SHORT = 100 * 1000, LONG = 250 * 1000 };
+    static unsigned char *wall[RUNS], *block[BLOCKS];
+    static unsigned char *run[RUNS];
+    for (unsigned i = 0; i < RUNS; i++) {
+        run[i] = alloc(SHORT);
+        wall[i] = alloc(SHORT);
+        TAP_CHECK(t, run[i] != NULL && wall[i] != NULL);
+        memset(run[i], 1, SHORT);
+        memset(wall[i], (int)i, SHORT);
+    }
+    for (unsigned i = 0; i < RUNS; i++)
+        release(run[i]);
+    long before = resident();
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        block[i] = alloc(LONG);
+        TAP_CHECK(t, block[i] != NULL);
+        memset(block[i], (int)i + 1, LONG);
+    }
+    TAP_CHECK(t, before < 0 || resident() - before < 12 * 1024); /* of 24 MiB */
+    for (unsigned i = 0; i < RUNS; i++) {
+        TAP_CHECK(t, wall[i][0] == (i & 255) && wall[i][SHORT - 1] == (i & 255));
+        release(wall[i]);
+    }
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        TAP_CHECK(t, block[i][0] == i + 1 && block[i][LONG - 1] == i + 1);
+        release(block[i]);
+    }
+}
+
 /* The tables of a process reach so far at first; blocks behind that are known, too. */
 static void beyond(tap *t)
 {
@@ -226,6 +258,7 @@ static const tap_case cases[] = {
     {"realloc: blocks that grow: old places are used again", growth},
     {"malloc: 20 MiB beside shorter free runs: their memory moves there", short_runs},
     {"realloc: a block that is several mappings by now: copied", apart},
+    {"malloc: 250 KB beside shorter free runs: these lose memory", spared},
     {"malloc: 2.5 GiB of blocks: found where the tables came later", beyond},
 };
 static const tap_suite suite = {"large_blocks", cases, LOAM_ARRAY_LEN(cases)};

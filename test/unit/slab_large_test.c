@@ -55,6 +55,21 @@ static loam_slab_carried carry(loam_slabs *slabs, void *to, size_t room, void *f
     return carried.answer;
 }
 
+static struct {
+    unsigned calls;
+    const void *va;
+    size_t len, fresh;
+    bool asked; /* false: nobody is */
+} spared;
+
+static void spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh)
+{
+    spared.calls += slabs == ground.slabs;
+    spared.va = va;
+    spared.len = len;
+    spared.fresh = fresh;
+}
+
 static bool stacked; /* of two processors, whose long slots wait on stacks */
 
 /* What nobody had reads FILL here, so that a test sees who writes it. */
@@ -68,6 +83,7 @@ static void start(tap *t, const char *options)
     ground.config.fresh = true;
     ground.config.bring = brought.with;
     ground.config.carry = carried.asked ? carry : NULL;
+    ground.config.spare = spared.asked ? spare : NULL;
     ground.config.stacks = stacked;
     ground.config.ncpus = stacked && LOAM_PORT_MAX_CPUS > 1 ? 2 : 1;
     ground.slabs = loam_slabs_init(ground.zone, &ground.config);
@@ -416,6 +432,33 @@ static void memory_is_brought(tap *t)
     brought.with = NULL;
 }
 
+/* The port hears of a slab, and of a block that is not very long, before it is used, and how much of
+ * it nobody had: pieces of 4 frames; with a mode it does not. */
+static void memory_is_spared(tap *t)
+{
+    spared.asked = true;
+    spared.calls = 0;
+    start(t, "shift=14,keep_large=0");
+    unsigned char *p = frames(t, 9);
+    TAP_CHECK(t, spared.calls == 1 && spared.va == p);
+    TAP_CHECK(t, spared.len == 9 * FRAME && spared.fresh == 12 * FRAME);
+    TAP_EQ(t, loam_slab__worn_bytes(ground.slabs), 12 * FRAME);
+    put(t, p);
+    TAP_CHECK(t, frames(t, 16) == p);
+    TAP_CHECK(t, spared.calls == 2 && spared.len == 16 * FRAME && spared.fresh == 4 * FRAME);
+    TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 64) != NULL);
+    TAP_CHECK(t, spared.calls == 3 && spared.len == 4 * FRAME && spared.fresh == 4 * FRAME);
+    put(t, frames(t, 256));
+    TAP_EQ(t, spared.calls, 3); /* so much is brought */
+    put(t, p);
+    loam_slab__wear_not(ground.slabs, p, 16 * FRAME);
+    TAP_EQ(t, loam_slab__worn_bytes(ground.slabs), 260 * FRAME);
+    start(t, "shift=14,keep_large=0,zero");
+    put(t, frames(t, 9));
+    TAP_EQ(t, spared.calls, 3);
+    spared.asked = false;
+}
+
 /* A block of 40 frames that grows to 80, and cannot where it is; the old place is nobody's then. */
 static unsigned char *grown(tap *t, loam_slab_carried answer)
 {
@@ -509,6 +552,7 @@ static const tap_case cases[] = {
     {"slab: a class begins where it was, unless others have it", former_places},
     {"slab: a class that filled its slab begins at the lowest place", former_and_full},
     {"slab_large: memory is brought to a long block where nobody had any", memory_is_brought},
+    {"slab_large: the port hears of what nobody had", memory_is_spared},
     {"slab_large: a long block that grows takes its memory along", memory_is_carried},
     {"slab_large: with a mode a long block that grows is copied", modes_carry_nothing},
     {"slab_worn: a bit changed: S18", rule},
