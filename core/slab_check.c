@@ -383,12 +383,11 @@ static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t
             return "S11 what waits is marked so";
     }
     *waiting -= count;
-    for (uint32_t i = 0; f->slots != 0 && i <= f->kept_most; i++) {
-        uint64_t wait = slab_kept_of(f)[i];
-        if (wait != 0 && !loam_slab__wait_is_sound(f, wait))
+    count = slab_kept_count(f);
+    for (uint32_t i = 1; i <= count; i++)
+        if (!loam_slab__wait_is_sound(f, slab_kept_of(f)[(f->kept_at - i) & f->kept_most]))
             return "S11 what waits is marked so";
-        *waiting -= wait != 0;
-    }
+    *waiting -= count;
     return NULL;
 }
 

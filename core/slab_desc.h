@@ -51,6 +51,17 @@ static inline uint64_t *slab_kept_of(const slab_front *f)
     return f->ring + f->ring_cap;
 }
 
+/* How many of these are used: those before the next place. no order: a count for views, where it is
+ * not the caller's. */
+static inline uint32_t slab_kept_count(const slab_front *f)
+{
+    uint32_t n = 0, most = f->slots != 0 ? f->kept_most + 1U : 0;
+    const uint64_t *kept = slab_kept_of(f);
+    while (n < most && loam_atomic_peek64(&kept[(f->kept_at - 1 - n) & f->kept_most]) != 0)
+        n++;
+    return n;
+}
+
 /* Slots of a slab: with seals there is one behind the last. */
 static inline uint32_t slab_slots(const loam_slabs *s, size_t stride)
 {

@@ -181,13 +181,18 @@ static bool ring_leaves(slab_front *f, uint64_t old, const slab_desc *only, loam
     return true;
 }
 
-/* [own] Those that slab_swift.c keeps. */
+/* [own] Those that slab_swift.c keeps: what stays moves up, the oldest first. */
 static void ring_empty_kept(slab_front *f, const slab_desc *only, loam_list *victims)
 {
     uint64_t *kept = slab_kept_of(f);
-    for (uint32_t i = 0; f->slots != 0 && i <= f->kept_most; i++)
-        if (kept[i] != 0 && ring_leaves(f, kept[i], only, victims))
-            loam_atomic_poke64(&kept[i], 0); /* no order: others only count */
+    uint32_t n = slab_kept_count(f), mask = f->kept_most, from = f->kept_at - n, to = from;
+    for (; n > 0; n--, from++) {
+        uint64_t old = kept[from & mask];
+        loam_atomic_poke64(&kept[from & mask], 0); /* no order: others only count */
+        if (!ring_leaves(f, old, only, victims))
+            loam_atomic_poke64(&kept[to++ & mask], old); /* no order: as above */
+    }
+    f->kept_at = (uint16_t)(to & mask);
 }
 
 void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims)
@@ -195,7 +200,7 @@ void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *vict
     uint32_t count = f->ring_cap != 0 ? f->waiting : 0;
     if (slab_has_stack(f))
         loam_slab__stack_empty(f, only, victims);
-    if (f->ring_cap == 0)
+    if (f->ring_cap == 0 || (count == 0 && slab_kept_count(f) == 0))
         return;
     ring_empty_kept(f, only, victims);
     uint32_t from = ring_oldest(f), to = from;
@@ -277,9 +282,7 @@ static bool large_empty(loam_slabs *s)
 static uint32_t ring_holds(slab_front *f)
 {
     uint32_t count = f->ring_cap != 0 ? loam_atomic_peek(&f->waiting) : 0;
-    for (uint32_t i = 0; f->ring_cap != 0 && f->slots != 0 && i <= f->kept_most; i++)
-        count += loam_atomic_peek64(&slab_kept_of(f)[i]) != 0;
-    return count;
+    return f->ring_cap != 0 ? count + slab_kept_count(f) : 0;
 }
 
 /* Lock held. The stack of a front that rests, or NULL. */
