@@ -240,7 +240,7 @@ LOAM_INLINE bool swift_dress_mid(uint64_t magic, unsigned char *p, size_t room, 
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room), before = ((uint64_t *)(void *)p)[-1];
     size_t used = swift_used(size, room);
-    if (LOAM_UNLIKELY(((*seal ^ magic) | (before ^ magic)) != 0) ||
+    if (LOAM_UNLIKELY(((before ^ magic) | (*seal ^ magic)) != 0) ||
         LOAM_UNLIKELY(used <= swift_turns(room) * SWIFT_TURN) ||
         LOAM_UNLIKELY(!swift_mid_is_zero(p, room, used)))
         return false;

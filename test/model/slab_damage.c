@@ -316,6 +316,11 @@ static void late_tail(void)
     write_until_found(400, 399);
 }
 
+static void late_middle_seal(void)
+{
+    write_until_found(400, 450);
+}
+
 static void late_longer(void)
 {
     write_until_found(1000, 1008);
@@ -401,6 +406,8 @@ static const damage damages[] = {
     {"all of hardened: in the middle of a free block of 400: at reuse", SWIFT, late_middle, "S10 ",
      "written after free", "kmalloc-448", 448},
     {"all of hardened: the last byte of a free block of 400: at reuse", SWIFT, late_tail, "S10 ",
+     "written after free", "kmalloc-448", 448},
+    {"all of hardened: behind a free block of 400: at reuse", SWIFT, late_middle_seal, "S10 ",
      "written after free", "kmalloc-448", 448},
     {"all of hardened: behind a free block of 1000: at reuse", SWIFT, late_longer, "S10 ",
      "written after free", "kmalloc-1024", 1024},
