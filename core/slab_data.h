@@ -216,9 +216,8 @@ typedef struct slab_stack {
     uint32_t stride;             /* [init] as in loam_cache */
     uint16_t batch;              /* [init] slots that come from words at a time, at most */
     uint16_t few;                /* [init] with fewer another word is looked for */
-    uint32_t misses;             /* [own] since the last look: slab_stack.c */
-    uint32_t pushes;             /* [own] */
-    uint32_t patience;           /* [own] */
+    uint32_t misses;             /* [own] since a request found nothing: times that it was full */
+    uint32_t pushes;             /* [own] since then: slots that came to wait */
     bool on;                     /* [own] what is freed waits; then there is no current word */
     slab_held held[];            /* [cpu] the first is none */
 } slab_stack;
@@ -335,6 +334,9 @@ typedef struct slab_cpu {
     _Alignas(64) uint32_t room;
     uint32_t taken;                   /* [cpu] as stack: of one that was taken, what is left */
     bool offline;                     /* [lock] written by the processor itself */
+    bool stacked;                     /* [cpu] stacks of short slots are on: slab_stack.c */
+    uint8_t patience;                 /* [cpu] log2 of how much longer the next trial waits */
+    uint32_t misses, pushes;          /* [cpu] of all of them, since the last look */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
 } slab_cpu;
 

@@ -24,9 +24,10 @@
  *        bit is: alloc reads no descriptor. Each slab's descriptor, which free reads anyway, says
  *        whether the stack of its front is on.
  *
- *        Long slots, of which a slab has a word or less, always have it on. A front of short ones
- *        tries it when requests have turned to so many words with few free slots, and gives it up
- *        when it was full or empty too often; then it waits four times as long.
+ *        Long slots, of which a slab has a word or less, always have it on. A processor tries it
+ *        for all short ones when requests have turned to so many words with few free slots, and
+ *        gives it up when stacks were full or empty too often; then it waits four times as long. A
+ *        front follows when a request finds nothing there.
  *
  * RULES  S3, S4 and S11 of slab_check.c.
  * LOCKS  As the front, which owns the slabs: the stack is emptied before these move, and when
@@ -39,16 +40,16 @@
 #include "slab_stack.h"
 
 enum {
-    STACK_BYTES = 32768,  /* of slots that wait, .. */
-    STACK_LEAST = 8,      /* .. but so many may, .. */
-    STACK_MOST = 32,      /* .. and no more than these */
-    STACK_FEW = 4,        /* a part of it: with less another word is looked for */
-    STACK_LONG = 63,      /* so many slots a slab has of long ones, whose stack is always on */
-    STACK_LOOK = 32,      /* times that it was empty or full: then it is asked if .. */
-    STACK_WORTH = 8,      /* .. it had so many slots for each, else it is off */
-    STACK_PART = 16,      /* a word with more free slots is one of a row */
-    STACK_TRIAL = 64,     /* other words that a front of short ones turns to before it is on, .. */
-    STACK_PATIENT = 65536 /* .. four times as many for each time that it was not worth it */
+    STACK_BYTES = 32768, /* of slots that wait, .. */
+    STACK_LEAST = 8,     /* .. but so many may, .. */
+    STACK_MOST = 32,     /* .. and no more than these */
+    STACK_FEW = 4,       /* a part of it: with less another word is looked for */
+    STACK_LONG = 63,     /* so many slots a slab has of long ones, whose stack is always on */
+    STACK_LOOK = 128,    /* times that one was empty or full: then it is asked if .. */
+    STACK_WORTH = 8,     /* .. they had so many slots for each, else they are off */
+    STACK_PART = 16,     /* a word with more free slots is one of a row */
+    STACK_TRIAL = 128, /* other words that requests for short ones turn to before they are on, .. */
+    STACK_PATIENT = 10 /* .. four times as many for each time that it was not worth it: log2 */
 };
 
 static uint32_t stack_cap(const loam_cache *c)
@@ -74,7 +75,6 @@ void loam_slab__stack_start(slab_front *f)
     k->stride = f->stride;
     k->batch = (uint16_t)(cap / 2);
     k->few = (uint16_t)(cap / STACK_FEW);
-    k->patience = STACK_TRIAL;
     k->on = f->cache->slots <= STACK_LONG;
 }
 
@@ -121,19 +121,34 @@ static void stack_turn(slab_front *f, bool on)
     slab_unlock(s, irq);
 }
 
+/* [own] Of all classes of short slots at once: a processor that had the stacks of some of them on
+ * could not foresee which way a free goes. */
+static void stack_decide(slab_cpu *me)
+{
+    uint32_t look = me->stacked ? STACK_LOOK : (uint32_t)STACK_TRIAL << me->patience;
+    if (me->misses < look)
+        return;
+    bool on = !me->stacked || me->pushes >= STACK_WORTH * me->misses;
+    if (!on && me->patience < STACK_PATIENT)
+        me->patience += 2;
+    me->stacked = on;
+    me->misses = me->pushes = 0;
+}
+
 void loam_slab__stack_judge(slab_front *f, uint64_t word)
 {
     slab_stack *k = slab_stack_at(f);
-    k->misses += k->on || loam_popcount64(word) <= STACK_PART;
-    if (k->misses < (k->on ? STACK_LOOK : k->patience))
+    slab_cpu *me = &f->cache->slabs->cpu[f->cpu];
+    if (f->cache->slots <= STACK_LONG)
         return;
-    if (!k->on) {
-        stack_turn(f, true);
-    } else if (f->cache->slots > STACK_LONG && k->pushes < STACK_WORTH * k->misses) {
-        k->patience *= k->patience < STACK_PATIENT ? 4 : 1;
-        stack_turn(f, false);
+    if (k->on == me->stacked) {
+        me->misses += k->on ? k->misses + 1 : loam_popcount64(word) <= STACK_PART;
+        me->pushes += k->pushes;
+        stack_decide(me);
     }
     k->misses = k->pushes = 0;
+    if (k->on != me->stacked)
+        stack_turn(f, me->stacked);
 }
 
 /* [own] A slot that waits is free; the slab that is to go now, or NULL. */
