@@ -12,7 +12,7 @@
  *        That is done when nobody asked for a while; and when frames that nobody had are about to
  *        be used while much of what is free has its memory, in runs that are too short: then as
  *        much goes, and the process does not grow. What goes comes back by a page fault. So it is
- *        earned first: a page for two that come new, and one for each 64 that are used.
+ *        earned first: three pages for four that come new, and one for each 64 that are used.
  * LOCKS  None held over a system call.
  * COST   O(free blocks); a system call for each that is worn. Before growth: looks at 512 of them.
  * FROM   -
@@ -74,19 +74,19 @@ enum {
     SPARE_BLOCKS = 512,   /* free blocks that are looked at, .. */
     SPARE_LOOK = 4,       /* .. which costs as much as so many pages */
     SPARE_SHARE = 64,     /* a page for so many that are used, .. */
-    SPARE_FRESH = 2,      /* .. and for so many that nobody had */
-    SPARE_SLACK = 8,      /* a part of what is out, which free memory may have at least */
+    SPARE_NEW = 48,       /* .. and so many parts of a page for one that nobody had */
+    SPARE_SLACK = 16,     /* a part of what is out, which free memory may have at least */
     SPARE_SAVED = 1 << 28 /* of what is earned */
 };
 
-static uint32_t
-    earned; /* [atomic] pages that may go, times SPARE_SHARE; less than 0: it was more */
+/* [atomic] Pages that may go, times SPARE_SHARE; below 0: more went. */
+static uint32_t earned;
 
 /* Is anything left of what was earned before? */
 static bool spare_earn(size_t len, size_t fresh)
 {
     int32_t had = (int32_t)loam_atomic_peek(&earned); /* no order: a bound */
-    size_t more = (len + fresh * (SPARE_SHARE / SPARE_FRESH)) >> LOAM_PAGE_SHIFT;
+    size_t more = (len + fresh * SPARE_NEW) >> LOAM_PAGE_SHIFT;
     if (had < SPARE_SAVED) /* no order: as above */
         (void)loam_atomic_add(&earned, (uint32_t)more);
     return had > 0;
