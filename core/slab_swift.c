@@ -57,11 +57,32 @@ static void *swift_damaged(const loam_slabs *s, uint64_t slot, size_t size, size
     return loam_slab__dress(slab_wait_desc(s, slot), slab_wait_slot(slot), size, align, NULL);
 }
 
+static bool swift_dress_any(uint64_t magic, unsigned char *p, size_t room, size_t size)
+{
+    if (swift_is_short(room))
+        return swift_dress(magic, p, room, size);
+    if (swift_is_mid(room) && swift_dress_mid(magic, p, room, size))
+        return true;
+    return swift_dress_long(magic, p, room, size);
+}
+
+/* Of a block that was aligned the seal says where it was: from now on it does not. */
+static bool swift_forget_pad(uint64_t magic, unsigned char *p, size_t room)
+{
+    uint64_t *seal = (uint64_t *)(void *)(p + room);
+    seal_words says = seal_read(magic, *seal);
+    bool was_aligned = says.whole && !says.out && says.pad != 0;
+    if (was_aligned)
+        loam_atomic_poke64(seal, magic); /* no order: others only look */
+    return was_aligned;
+}
+
 void *loam_slab__swift_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size)
 {
     unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    bool clean = swift_is_short(room) ? swift_dress(s->magic, p, room, size)
-                                      : swift_dress_long(s->magic, p, room, size);
+    bool clean = swift_dress_any(s->magic, p, room, size);
+    if (LOAM_UNLIKELY(!clean) && swift_forget_pad(s->magic, p, room))
+        clean = swift_dress_any(s->magic, p, room, size);
     return LOAM_LIKELY(clean) ? p : swift_damaged(s, slot, size, 0);
 }
 

@@ -68,9 +68,8 @@ LOAM_INLINE bool swift_dress_long(uint64_t magic, unsigned char *p, size_t room,
 {
     uint64_t *seal = (uint64_t *)(void *)(p + room), *before = (uint64_t *)(void *)p - 1;
     size_t used = swift_used(size, room);
-    bool mid = swift_is_mid(room) && LOAM_LIKELY(used > swift_turns(room) * SWIFT_TURN);
     if (LOAM_UNLIKELY(((*seal ^ magic) | (*before ^ magic)) != 0) ||
-        LOAM_UNLIKELY(!(mid ? swift_mid_is_zero(p, room, used) : swift_reads_zero(p, used))))
+        LOAM_UNLIKELY(!swift_reads_zero(p, used)))
         return false;
     swift_slack_put(magic, p, size, room);
     *seal = seal_of(magic, size, 0);
@@ -132,11 +131,7 @@ LOAM_INLINE bool swift_undress_long(uint64_t magic, unsigned char *base, size_t 
     swift_span at = swift_look(magic, base, room, p);
     if (at.len == 0)
         return false;
-    bool mid = swift_is_mid(room) && LOAM_LIKELY(at.from == base);
-    if (mid && LOAM_LIKELY(at.len > swift_turns(room) * SWIFT_TURN))
-        swift_clear_mid(base, room, at.len);
-    else
-        swift_clear_long(at.from, at.len);
+    swift_clear_long(at.from, at.len);
     *(uint64_t *)(void *)(base + room) = seal_of(magic, 0, (size_t)(p - base));
     return true;
 }
