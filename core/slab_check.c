@@ -13,10 +13,10 @@
  * RULES  S1   a descriptor in use is of a known kind, and lies where its frames' address leads;
  *             a slab's slots begin where its place says
  *        S2   a slab's reciprocal is its cache's: ceil(2^32 / stride); so is its bound
- *        S3   no bit is set beyond the last slot; used is the number of clear bits, and of slots that
- *             wait on a stack
- *        S4   a word with a free slot, but for those, has its bit in `any`, which has none beyond the
- *             words; words that were not begun are whole
+ *        S3   no bit is set beyond the last slot; used is the number of clear bits, and of slots
+ *             that wait on a stack
+ *        S4   a word with a free slot, but for those, has its bit in `any`, which has none beyond
+ *             the words; words that were not begun are whole
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
  *             the front's `empty`, or queued; the current word is in the front's slab
  *        S6   the zone knows the frames of slabs and leaves as the object layers'
