@@ -67,8 +67,8 @@ def instructions(program, allocator, workload, n):
          *(f"--toggle-collect={call}" for call in calls),
          program, "malloc" if preload else allocator, workload, str(n)],
         env={**os.environ, "LD_PRELOAD": preload,
-             "LOAM_CONF": "hardened,valgrind=no" if allocator == HARDENED else ""}, stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL, text=True, check=False)
+             "LOAM_CONF": "hardened,valgrind=no" if allocator == HARDENED else ""},
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False)
     found = re.search(r"Collected : (\d+)", run.stderr)
     if run.returncode != 0 or found is None:
         sys.exit(f"insn.py: {allocator} {workload} {n} failed:\n{run.stderr}")

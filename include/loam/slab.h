@@ -117,9 +117,9 @@ typedef struct loam_slab_config {
      *   returns     LOAM_SLAB_STAYED: all is as before, and `to` may read anything
      *   context     that of the realloc; no lock of the layer is held */
     loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from, size_t len);
-    /* With `fresh` and no mode: [va, va + len), of a slab or a block of less than 1 MiB, is about to
-     * be used, and `fresh` bytes of it nobody had yet. As much memory of free frames may go, so that
-     * the process does not grow. NULL: none goes.
+    /* With `fresh` and no mode: [va, va + len), of a slab or a block of less than 1 MiB, is about
+     * to be used, and `fresh` bytes of it nobody had yet. As much memory of free frames may go, so
+     * that the process does not grow. NULL: none goes.
      *   context     that of the allocation; no lock of the layer is held */
     void (*spare)(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
     loam_trace *trace; /* or NULL */

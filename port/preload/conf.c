@@ -123,7 +123,8 @@ static const struct {
     {"guard", "yes, no", "16 bytes a block", NULL, NULL},
     {"poison", "yes, no", "two passes over a block", NULL, NULL},
     {"quarantine", "bytes", "so much memory", NULL,
-     "freed blocks wait, implies poison: long ones so many bytes (64K), of a class 16K a thread, hardened 8K"},
+     "freed blocks wait, implies poison: long ones so many bytes (64K), of a class 16K a thread, "
+     "hardened 8K"},
     {"zero", "yes, no", "a pass over a block", NULL, NULL},
     {"zero_free", "yes, no", "two passes over a block", NULL, NULL},
     {"random", "yes, no", "10 instructions, cache", NULL, NULL},

@@ -306,7 +306,8 @@ static bool kept_carry(uintptr_t from, uintptr_t to, size_t len)
 
 #endif
 
-/* So much memory up to `end` comes from other slots, as far as they have it: bytes of it, closed. */
+/* So much memory up to `end` comes from other slots, as far as they have it: bytes of it, closed.
+ */
 static size_t kept_bring(uintptr_t end, size_t want)
 {
     size_t came = 0, len;

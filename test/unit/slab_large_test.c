@@ -432,8 +432,8 @@ static void memory_is_brought(tap *t)
     brought.with = NULL;
 }
 
-/* The port hears of a slab, and of a block that is not very long, before it is used, and how much of
- * it nobody had: pieces of 4 frames; with a mode it does not. */
+/* The port hears of a slab, and of a block that is not very long, before it is used, and how much
+ * of it nobody had: pieces of 4 frames; with a mode it does not. */
 static void memory_is_spared(tap *t)
 {
     spared.asked = true;
