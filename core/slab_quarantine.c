@@ -18,9 +18,10 @@
  *        one: with the words that a class is using they stay in a first-level cache of 32 KiB. A
  *        longer queue catches a later write, and makes each block come out of a colder one.
  *        With all modes of `hardened` slots are kept first, SLAB_KEPT_BYTES of them, before they
- *        come into the ring: from there slab_swift.c gives them out again, the last first, which are
- *        in the caches still, without their becoming free before. It holds up to twice as many; when
- *        they are many the oldest leave together, when they are few it adds some at their end.
+ *        come into the ring: from there slab_swift.c gives them out again, the last first, which
+ *        are in the caches still, without their becoming free before. It holds up to twice as
+ *        many; when they are many the oldest leave together, when they are few it adds some at
+ *        their end.
  *
  *            freed --> kept [ . | . | . | . ] --> ring [ . . | oldest ... | drawn from ] --> out
  *                                                      ^ added from a word
