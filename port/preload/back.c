@@ -103,8 +103,8 @@ static bool spare_is_much(const process_range *r)
 void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh)
 {
     process_range *r = process_range_of(va);
-    if (!spare_earn(len, fresh) || fresh == 0 || r == NULL || r->slabs != slabs ||
-        !spare_is_much(r))
+    if (threads_are_many() || !spare_earn(len, fresh) || fresh == 0 || r == NULL ||
+        r->slabs != slabs || !spare_is_much(r))
         return;
     int before = errno;
     uint64_t back = back_runs(r, SPARE_BLOCKS, fresh) >> LOAM_PAGE_SHIFT;

@@ -24,7 +24,7 @@
 #include "preload.h"
 
 enum {
-    BRING_ORDER = 5, /* of a unit: 128 KiB at a multiple of that */
+    BRING_ORDER = 6, /* of a unit: 256 KiB at a multiple of that */
     BRING_UNIT = LOAM_PAGE_SIZE << BRING_ORDER,
     BRING_MOST = 18,        /* order at which free blocks are cut */
     BRING_PIECE = 0x400000, /* bytes that move at once */

@@ -333,6 +333,8 @@ const char *heaps_name_of(const void *p);
 void thread_begin(unsigned heir);
 /* Numbers that a fork has left without a thread. */
 uint32_t threads_abandoned(void);
+/* Have several threads a number now? A hint. */
+bool threads_are_many(void);
 /* Is this the child of a process that had threads, which may have been inside of malloc? */
 bool threads_left_behind(void);
 static inline bool thread_has_begun(void)

@@ -273,6 +273,11 @@ static void fork_child(void)
     fork_end(thaw_child, _IO_list_resetlock);
 }
 
+bool threads_are_many(void)
+{
+    return loam_atomic_peek(&threads.count) > 1; /* no order: a hint */
+}
+
 bool threads_left_behind(void)
 {
     return threads.left_behind;
