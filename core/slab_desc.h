@@ -150,11 +150,11 @@ static inline loam_cache *slab_cache_of(const slab_desc *d)
     return slab_owner_of(d)->cache;
 }
 
-/* slab_cpu.room at first: a slab. What waits to be told is memory that its owner lacks, and makes
- * new: in a process with slabs of 64 KiB, each thread as much of it. */
+/* slab_cpu.room at first: two slabs. What waits to be told is memory that its owner lacks, and makes
+ * new. */
 static inline uint32_t slab_room(const loam_slabs *s)
 {
-    return (uint32_t)s->mask;
+    return (uint32_t)(2 * s->mask);
 }
 
 /* What a slot counts there: of long ones a few may wait all the same, a slab's at best. */
