@@ -150,8 +150,8 @@ static inline loam_cache *slab_cache_of(const slab_desc *d)
     return slab_owner_of(d)->cache;
 }
 
-/* slab_cpu.room at first: two slabs. What waits to be told is memory that its owner lacks, and makes
- * new. */
+/* slab_cpu.room at first: two slabs. What waits to be told is memory that its owner lacks, and
+ * makes new. */
 static inline uint32_t slab_room(const loam_slabs *s)
 {
     return (uint32_t)(2 * s->mask);
