@@ -5,7 +5,8 @@
 #     tools/packages.sh host lint      install what these groups lack, say what, ask nothing
 #     tools/packages.sh --list host    name the packages of a group, change nothing
 #
-# A package counts as present when its sign is: a command on the PATH, or a file (a pattern will
+# A name may be a pattern of apt-get's (`libpython3*-testsuite`: its release is in the name), of which
+# all that match are installed. A package counts as present when its sign is: a command on the PATH, or a file (a pattern will
 # do). So a compiler that came some other way is as good. Works as root or with a sudo that does
 # not ask; otherwise it names the packages and fails, and always so with PACKAGES_INSTALL=no. Every
 # make target calls it for its own group.
@@ -70,7 +71,7 @@ window  qemu-system-gui          /usr/lib/*/qemu/ui-gtk.so
 fuzz    libfdt-dev               /usr/include/libfdt.h
 fuzz    device-tree-compiler     dtc
 programs python3                 /usr/bin/python3
-programs libpython3-testsuite    /usr/lib/python3*/test/test_json/__init__.py
+programs libpython3*-testsuite   /usr/lib/python3*/test/test_json/__init__.py
 programs gcc                     gcc
 programs g++                     g++
 programs git                     git
