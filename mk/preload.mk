@@ -32,16 +32,21 @@ PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
     -Wl,-z,now,-z,relro,-z,nodelete,-z,max-page-size=65536,--no-undefined,--gc-sections \
     -Wl,--version-script=port/preload/libloam.map
 
-# folder below build/, variant, what gcc needs besides. The linker's own script gets two lines: what
-# is to be the first of the code and of the data. (It shows its script between two lines of =.)
+# its first code, for sed
+FIRST_CODE := INCLUDE port/preload/start.ld\nINCLUDE port/preload/often.ld
+
+# folder below build/, variant, what gcc needs besides. The linker's own script gets a few lines:
+# where the code begins, and what is to be the first of it and of the data. (It shows its script
+# between two lines of =.)
 define preload_rules
 build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) \
-    port/preload/libloam.map port/preload/libloam.ld port/preload/often.ld
+    port/preload/libloam.map port/preload/libloam.ld port/preload/often.ld port/preload/start.ld
 	$$(call say,LD $(2),$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,--verbose -o $$@.none | \
 	    sed -e '1,/^====/d' -e '/^====/,$$$$d' \
-	    -e 's|^ *\*(\.text\.unlikely|INCLUDE port/preload/often.ld\n&|' \
+	    -e 's|^ *\.init  *:|. += 0xc000; /* start.ld */\n&|' \
+	    -e 's|^ *\*(\.text\.unlikely|$(FIRST_CODE)\n&|' \
 	    -e 's|^ *\*(\.data \.data\.\*|*(.data.loam__conf)\n&|' >$$@.ld
 	$$(Q)rm -f $$@.none
 	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
