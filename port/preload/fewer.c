@@ -22,73 +22,85 @@
 #include "preload.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* [atomic] any thread finds the same. */
-static void *fewer_real[4];
+enum { FEWER_SET, FEWER_SET64, FEWER_OF, FEWER_OF64, FEWER_CALLS };
 
-/* The C library's own. */
-static void *fewer_next(unsigned i, const char *name)
+static const struct {
+    const char *name;
+    bool wide; /* its limits are struct rlimit64 */
+} fewer_call[FEWER_CALLS] = {[FEWER_SET] = {"setrlimit", false},
+                             [FEWER_SET64] = {"setrlimit64", true},
+                             [FEWER_OF] = {"prlimit", false},
+                             [FEWER_OF64] = {"prlimit64", true}};
+
+/* [atomic] any thread finds the same. */
+static void *fewer_real[FEWER_CALLS];
+
+/* The C library's own; 0, and errno says so: it has none. */
+static uintptr_t fewer_next(unsigned call)
 {
-    void *found = loam_atomic_ptr_load(&fewer_real[i]); /* pairs with the store below */
+    void *found = loam_atomic_ptr_load(&fewer_real[call]); /* pairs with the store below */
     if (found == NULL) {
-        found = dlsym(RTLD_NEXT, name);
-        loam_atomic_ptr_store(&fewer_real[i], found); /* pairs with the load above */
+        found = dlsym(RTLD_NEXT, fewer_call[call].name);
+        loam_atomic_ptr_store(&fewer_real[call], found); /* pairs with the load above */
     }
-    return found;
+    if (found == NULL)
+        errno = ENOSYS;
+    return (uintptr_t)found;
 }
 
-/* What was done has succeeded; `infinite`: there is no limit. */
-static void fewer_after(unsigned resource, uint64_t now, uint64_t infinite)
+/* This process has a limit from now on; what is no limit is more than all addresses. */
+static void fewer_after(unsigned call, int resource, const void *limit)
 {
-    if (resource == RLIMIT_AS && now < infinite && now < SIZE_MAX)
+    if (resource != RLIMIT_AS || limit == NULL)
+        return;
+    uint64_t now = fewer_call[call].wide ? ((const struct rlimit64 *)limit)->rlim_cur
+                                         : ((const struct rlimit *)limit)->rlim_cur;
+    if (now < SIZE_MAX)
         process_cut((size_t)now);
+}
+
+static int fewer_set(unsigned call, int resource, const void *limit)
+{
+    typedef int set(int, const void *);
+    set *next = (set *)fewer_next(call);
+    int result = next == NULL ? -1 : next(resource, limit);
+    if (result == 0)
+        fewer_after(call, resource, limit);
+    return result;
+}
+
+static int fewer_of(unsigned call, pid_t pid, int resource, const void *limit, void *old)
+{
+    typedef int of(pid_t, int, const void *, void *);
+    of *next = (of *)fewer_next(call);
+    int result = next == NULL ? -1 : next(pid, resource, limit, old);
+    if (result == 0 && (pid == 0 || pid == getpid()))
+        fewer_after(call, resource, limit);
+    return result;
 }
 
 PRELOAD_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
-    typedef int call(__rlimit_resource_t, const struct rlimit *);
-    call *next = (call *)(uintptr_t)fewer_next(0, "setrlimit");
-    int result = next(resource, limit);
-    if (result == 0)
-        fewer_after(resource, limit->rlim_cur, RLIM_INFINITY);
-    return result;
+    return fewer_set(FEWER_SET, (int)resource, limit);
 }
 
 PRELOAD_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
 {
-    typedef int call(__rlimit_resource_t, const struct rlimit64 *);
-    call *next = (call *)(uintptr_t)fewer_next(1, "setrlimit64");
-    int result = next(resource, limit);
-    if (result == 0)
-        fewer_after(resource, limit->rlim_cur, RLIM64_INFINITY);
-    return result;
-}
-
-static bool fewer_is_me(pid_t pid)
-{
-    return pid == 0 || pid == getpid();
+    return fewer_set(FEWER_SET64, (int)resource, limit);
 }
 
 PRELOAD_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
                            struct rlimit *old)
 {
-    typedef int call(pid_t, enum __rlimit_resource, const struct rlimit *, struct rlimit *);
-    call *next = (call *)(uintptr_t)fewer_next(2, "prlimit");
-    int result = next(pid, resource, limit, old);
-    if (result == 0 && limit != NULL && fewer_is_me(pid))
-        fewer_after(resource, limit->rlim_cur, RLIM_INFINITY);
-    return result;
+    return fewer_of(FEWER_OF, pid, (int)resource, limit, old);
 }
 
 PRELOAD_EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource,
                              const struct rlimit64 *limit, struct rlimit64 *old)
 {
-    typedef int call(pid_t, enum __rlimit_resource, const struct rlimit64 *, struct rlimit64 *);
-    call *next = (call *)(uintptr_t)fewer_next(3, "prlimit64");
-    int result = next(pid, resource, limit, old);
-    if (result == 0 && limit != NULL && fewer_is_me(pid))
-        fewer_after(resource, limit->rlim_cur, RLIM64_INFINITY);
-    return result;
+    return fewer_of(FEWER_OF64, pid, (int)resource, limit, old);
 }
