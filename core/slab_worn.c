@@ -11,7 +11,7 @@
  *            window   |slab |large block ....|free |gone |never ......
  *            worn      1     1     1     1     1     0     0     0
  *
- * RULES  S18  where a slab is, or a large block, the pieces are worn
+ * RULES  S18  where a slab is, or a large block, the pieces are worn; as many are as are counted
  * LOCKS  None: a bit changes by one locked instruction, and is cleared by who has all frames of the
  *        piece. Of frames in one piece that two give out at once both set it.
  * COST   A look at a word for a slab, and for 32 pieces of a large block.
@@ -122,6 +122,16 @@ void loam_slab__wear_zero(loam_slabs *s, unsigned char *va, size_t len)
 
 /* ---- S18 ---- */
 
+/* Pieces that are worn, by the bits. */
+static uint32_t worn_all(const loam_slabs *s)
+{
+    uint32_t pieces = 0, *word, bits;
+    worn_span span = {0, (uintptr_t)s->leaves * SLAB_LEAF};
+    while (worn_word(s, &span, &word, &bits))
+        pieces += loam_popcount64(loam_atomic_peek(word) & bits); /* no order: as below */
+    return pieces;
+}
+
 const char *loam_slab__check_worn(const loam_slabs *s)
 {
     uintptr_t index = 0;
@@ -130,5 +140,6 @@ const char *loam_slab__check_worn(const loam_slabs *s)
         if (!loam_slab__is_worn(s, slab_frames_of(s, d), len))
             return "S18 where blocks are the pieces are worn";
     }
-    return NULL;
+    uint32_t counted = loam_atomic_peek(&s->worn_pieces); /* no order: nobody else is inside */
+    return worn_all(s) == counted ? NULL : "S18 as many pieces are worn as are counted";
 }

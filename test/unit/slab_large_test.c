@@ -531,7 +531,10 @@ static void rule(tap *t)
     GROUND_BREAKS(t, ground.slabs->worn[0], 0, "S18");
     GROUND_BREAKS(t, ground.slabs->worn[-1], 1, "S18"); /* pieces 33 and 34 of its 35 */
     TAP_CHECK(t, small == at(140));
-    GROUND_BREAKS(t, ground.slabs->worn[-1], 7, "S18"); /* 35 is the slab */
+    GROUND_BREAKS(t, ground.slabs->worn[-1], 7, "S18");  /* 35 is the slab */
+    GROUND_BREAKS(t, ground.slabs->worn[-1], 31, "S18"); /* one that nobody had */
+    GROUND_BREAKS(t, ground.slabs->worn_pieces, 0, "S18");
+    GROUND_BREAKS(t, ground.slabs->worn_pieces, ground.slabs->worn_pieces + 1, "S18");
     put(t, p);
     put(t, small);
 }
