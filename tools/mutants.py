@@ -12,12 +12,12 @@ test/mutants/<unit>.txt names the tests of a unit and its mutants:
     +     rest %= 9;
 
 Either of the first two may stand in several lines. Text behind `- ` is replaced by the text behind
-`+ ` and has to stand exactly once in the file: a mutant that no longer applies is a failure, to be
-written anew. `with` names files that are not in the library and belong to the tests (none: no such
-line). Tests in explore/ run the mutant in every order (port/explore/), and stand alone in their
-file. `long` behind the file's name keeps a mutant for `make test-long`. A mutant lives in
-build/mutants alone; it is killed when a test fails, crashes or takes too long; one that does not
-compile is no mutant but a mistake.
+`+ `, each one line or several, and has to stand exactly once in the file: a mutant that no longer
+applies is a failure, to be written anew. `with` names files that are not in the library and belong
+to the tests (none: no such line). Tests in explore/ run the mutant in every order (port/explore/),
+and stand alone in their file. `long` behind the file's name keeps a mutant for `make test-long`. A
+mutant lives in build/mutants alone; it is killed when a test fails, crashes or takes too long; one
+that does not compile is no mutant but a mistake.
 """
 import os
 import shutil
@@ -48,14 +48,19 @@ class Mutant:
         return "explore" if self.tests[0].startswith("explore/") else "host"
 
     def __str__(self):
-        return f"mutants: {self.path}: {self.old.strip()} -> {self.new.strip() or 'nothing'}"
+        old, new = (" ".join(text.split()) for text in (self.old, self.new))
+        return f"mutants: {self.path}: {old} -> {new or 'nothing'}"
+
+
+def behind(sign, lines):
+    return re.sub(f"^{sign} ?", "", lines, flags=re.M).removesuffix("\n")
 
 
 def parse(unit, text):
     tests = " ".join(re.findall(r"^tests: (.*)$", text, re.M)).split()
     beside = " ".join(re.findall(r"^with: (.*)$", text, re.M)).split()
-    found = re.findall(r"^([\w/.]+\.[ch])( long)?\n- (.*)\n\+ ?(.*)$", text, re.M)
-    return [Mutant(unit, tests, path, bool(is_long), old, new, beside)
+    found = re.findall(r"^([\w/.]+\.[ch])( long)?\n((?:-.*\n)*)((?:\+.*(?:\n|\Z))*)", text, re.M)
+    return [Mutant(unit, tests, path, bool(is_long), behind("-", old), behind(r"\+", new), beside)
             for path, is_long, old, new in found]
 
 
@@ -156,13 +161,14 @@ def is_killed(mutant):
 
 
 def stands_once(mutant):
-    return read(ROOT, mutant.path).count(mutant.old) == 1
+    return mutant.old != "" and read(ROOT, mutant.path).count(mutant.old) == 1
 
 
 def self_test(tap):
     head = "tests: unit/base_test\n\ncore/base.c\n"
     sound = parse("base", head + "- return rest;\n+ return (rest);\n")[0]
     stale = parse("base", head + "- no such text\n+ at all\n")[0]
+    two = parse("base", head + "- a;\n-     b;\n+ c;\n+\n")[0]
     typo = parse("base", head + "- return rest;\n+ return retss;\n")[0]
     broken = parse("base", head + "- return rest;\n+ return rest + 1;\n")[0]
     run_mutant(("self0", sound))
@@ -171,6 +177,7 @@ def self_test(tap):
     run_mutant(("self3", broken))
     tap.check(sound.verdict is None, "self-test: a change that changes nothing: survives")
     tap.check(stale.verdict == "stands 0 times in the file", "self-test: lost text: told")
+    tap.check((two.old, two.new) == ("a;\n    b;", "c;\n"), "self-test: several lines")
     tap.check(not is_killed(typo), "self-test: a mutant that does not compile: no kill")
     tap.check(broken.verdict == "unit/base_test", "self-test: a wrong digit: killed")
 
