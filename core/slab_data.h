@@ -324,9 +324,9 @@ static inline unsigned slab_gather_at(const slab_desc *d, unsigned word)
     return ((unsigned)((uintptr_t)d / SLAB_LINE) * 5 + word) & (SLAB_GATHER - 1);
 }
 
-/* What a processor has beside its fronts. */
 enum { SLAB_CONTENT, SLAB_ASKED, SLAB_GIVING }; /* slab_cpu.asked */
 
+/* What a processor has beside its fronts. */
 typedef struct slab_cpu {
     _Alignas(64) uint32_t stack; /* [atomic] index + 1 of the slab queued last; 0; SLAB_CLOSED */
     uint32_t asked;              /* [atomic] SLAB_ASKED: memory is short elsewhere */

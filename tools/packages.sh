@@ -5,11 +5,11 @@
 #     tools/packages.sh host lint      install what these groups lack, say what, ask nothing
 #     tools/packages.sh --list host    name the packages of a group, change nothing
 #
-# A name may be a pattern of apt-get's (`libpython3*-testsuite`: its release is in the name), of which
-# all that match are installed. A package counts as present when its sign is: a command on the PATH, or a file (a pattern will
-# do). So a compiler that came some other way is as good. Works as root or with a sudo that does
-# not ask; otherwise it names the packages and fails, and always so with PACKAGES_INSTALL=no. Every
-# make target calls it for its own group.
+# A name may be a pattern of apt-get's (`libpython3*-testsuite`: its release is in the name): all
+# packages that match are installed. A package counts as present when its sign is: a command on the
+# PATH, or a file (a pattern will do). So a compiler that came some other way is as good. Works as
+# root or with a sudo that does not ask; otherwise it names the packages and fails, and always so
+# with PACKAGES_INSTALL=no. Every make target calls it for its own group.
 set -euo pipefail
 shopt -s inherit_errexit
 

@@ -9,10 +9,12 @@
  *
  *            zone    [ free 64 KiB, worn ]  -> alloc_at -> give_back -> worn no more -> free
  *
- *        That is done when nobody asked for a while; and when frames that nobody had are about to
- *        be used while much of what is free has its memory, in runs that are too short: then as
- *        much goes, and the process does not grow. What goes comes back by a page fault. So it is
- *        earned first: three pages for four that come new, and one for each 64 that are used.
+ *        That is done when nobody asked for a while; and, in a process of which one thread alone
+ *        has a number, when frames that nobody had are about to be used while much of what is free
+ *        has its memory, in runs that are too short: then as much goes, and the process does not
+ *        grow. What goes comes back by a page fault, which with several threads waits for the
+ *        others. So it is earned first: three pages for four that come new, and one for each 64
+ *        that are used.
  * LOCKS  None held over a system call.
  * COST   O(free blocks); a system call for each that is worn. Before growth: looks at 512 of them.
  * FROM   -
@@ -79,7 +81,7 @@ enum {
     SPARE_SAVED = 1 << 28 /* of what is earned */
 };
 
-/* [atomic] Pages that may go, times SPARE_SHARE; below 0: more went. */
+/* [atomic] In 64ths of a page (SPARE_SHARE): what may go; below 0 more went than was earned. */
 static uint32_t earned;
 
 /* Is anything left of what was earned before? */

@@ -290,7 +290,7 @@ uint64_t process_give_back(process_range *r);
  * with no lock held. */
 void process_tick(process_range *r);
 
-/* As loam_slab_config.spare. */
+/* As loam_slab_config.spare; does nothing while several threads have a number. */
 void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
 
 /* ---- promise.c ---- */
