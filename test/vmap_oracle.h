@@ -14,6 +14,10 @@
 
 enum { AREAS = 24, PAGE = LOAM_PAGE_SIZE, FRAMES = VM_LOW + VM_HIGH, W = LOAM_PT_WRITE };
 
+/* The first frame behind the zones': what others lend, and devices, lie from here on. A frame of a
+ * zone that somebody lends, too, would be in the TLB when the zone has it back. */
+enum { BEHIND = VM_HIGH_FIRST + VM_HIGH };
+
 typedef enum area_kind { NONE, OWNED, LENT, DEVICE } area_kind;
 
 typedef struct area {
@@ -162,7 +166,8 @@ static inline void step_map(tap *t, area *a)
     a->wanted = (uint64_t)a->pages * PAGE;
     a->flags = W;
     for (unsigned i = 0; i < a->pages; i++)
-        pfn[i] = lent ? loam_pfn_of(1 + tap_below(t, 0xfffff)) : loam_zone_alloc(vm.high, 0, 0);
+        pfn[i] = lent ? loam_pfn_of(BEHIND + tap_below(t, 0xfffff - BEHIND))
+                      : loam_zone_alloc(vm.high, 0, 0);
     loam_err want = expect(a, place(a->pages, 0));
     loam_err err =
         loam_vmap_map(vm.v, pfn, a->pages, a->flags | (lent ? LOAM_VMAP_BORROW : 0), &va);
@@ -176,7 +181,7 @@ static inline void step_map(tap *t, area *a)
 
 static inline void step_device(tap *t, area *a)
 {
-    uint64_t va = 0, pa = tap_below(t, 0xffe00000);
+    uint64_t va = 0, pa = (uint64_t)BEHIND * PAGE + tap_below(t, 0xffe00000 - BEHIND * PAGE);
     a->wanted = 1 + tap_below(t, 20 * PAGE);
     a->pages = (unsigned)((pa % PAGE + a->wanted + PAGE - 1) / PAGE);
     a->flags = W | LOAM_PT_DEVICE;
