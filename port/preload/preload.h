@@ -331,6 +331,8 @@ const char *heaps_name_of(const void *p);
 /* Gives this thread a processor number if one is left: this one, if its thread has ended and left
  * its fronts as they were. Costs a comparison from then on. */
 void thread_begin(unsigned heir);
+/* The handlers of forks are there from now on. Any thread, any number of times. */
+void threads_expect_forks(void);
 /* Numbers that a fork has left without a thread. */
 uint32_t threads_abandoned(void);
 /* Have several threads a number now? A hint. */

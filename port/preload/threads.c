@@ -19,6 +19,9 @@
  *        be caught in the middle of a change of its own. The child leaves these fronts alone for
  *        ever, with what is in them: `abandoned` counts them.
  *
+ *        Handlers of others that allocate have to run while nothing is held: ours come first,
+ *        before anybody else can ask for one (fork_first.c).
+ *
  *        fork() takes the lock of all streams after these handlers, and a thread that holds it may
  *        wait for memory: so it is taken before them, where the C library has it. Signals wait
  *        meanwhile: a handler that forks would find the locks its own. A process of one thread
@@ -50,6 +53,7 @@ static struct {
     bool left_behind;      /* [init] of a child, while it is alone */
     pthread_key_t key;     /* [init] any value, 0 too */
     bool has_key;          /* [init] */
+    uint32_t registered;   /* [atomic] 1: the handlers are asked for */
     pthread_once_t once;
 } threads = {.lock = LOAM_LOCK_INIT, .once = PTHREAD_ONCE_INIT};
 
@@ -295,10 +299,16 @@ uint32_t threads_abandoned(void)
  * registered there, and twice would lock twice. */
 static void make_key(void)
 {
-    static uint32_t registered; /* [atomic] */
     threads.has_key = pthread_key_create(&threads.key, thread_end) == 0;
-    if (loam_atomic_cas(&registered, 0, 1))
+    if (loam_atomic_cas(&threads.registered, 0, 1)) /* pairs with the load below */
         (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+/* Who registers here asks once more (fork_first.c). */
+__attribute__((constructor(101))) void threads_expect_forks(void)
+{
+    if (loam_atomic_load(&threads.registered) == 0) /* pairs with the exchange above */
+        pthread_once(&threads.once, make_key);
 }
 
 void thread_begin(unsigned heir)

@@ -494,6 +494,28 @@ int main(int argc, char **argv)
 }
 """
 
+# The C library comes first among what is loaded: the library's own calls find none behind it.
+NONE_BEHIND = r"""
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+int main(int argc, char **argv)
+{
+    static const char *const names[] = {"setrlimit", "setrlimit64", "prlimit", "prlimit64"};
+    void *library = dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD);
+    struct rlimit limit = {1 << 20, 1 << 20};
+    for (int i = 0; library != NULL && i < 4; i++) {
+        void *call = dlsym(library, names[i]);
+        errno = 0;
+        int done = i < 2 ? ((int (*)(int, void *))call)(RLIMIT_AS, &limit)
+                         : ((int (*)(int, int, void *, void *))call)(0, RLIMIT_AS, &limit, NULL);
+        printf("%s %d %d\n", names[i], done, errno == ENOSYS);
+    }
+    return argc != 2;
+}
+"""
+
 
 def fewer(tap, folder):
     program, _ = build(folder, "fewer", FEWER, "-pthread")
@@ -505,6 +527,12 @@ def fewer(tap, folder):
                   len(sums) == 6 and min(sums) >= 110 and max(sums) < 300,
                   f"RLIMIT_AS set in the middle: {conf or 'default'} {' '.join(more)}",
                   [done.stdout, done.stderr, str(done.returncode)])
+    program, _ = build(folder, "none_behind", NONE_BEHIND, "-Wl,--no-as-needed", "-lc", LIBRARY,
+                       f"-Wl,-rpath,{BUILD}")
+    done = run([program, LIBRARY], library=None)
+    tap.check(done.stdout == "setrlimit -1 1\nsetrlimit64 -1 1\nprlimit -1 1\nprlimit64 -1 1\n",
+              "setrlimit, prlimit: no other one is behind the library's: ENOSYS",
+              [done.stdout, done.stderr, str(done.returncode)])
 
 
 def large(tap, folder):
@@ -583,6 +611,71 @@ def locked(tap, folder):
     tap.check(0 < kib < 40 * 1024, "mlockall: of 16 GiB reserved, what is in use is locked",
               [done.stdout, done.stderr])
 
+# A library's constructor, the first of all, asks for handlers of forks; they allocate.
+ATFORK = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static void *block[3];
+static void before(void)
+{
+    static const size_t size[3] = {100, 50000, 64 << 20};
+    for (int i = 0; i < 3; i++)
+        memset(block[i] = malloc(size[i]), i, 100);
+    fclose(fopen("/dev/null", "w"));
+}
+static void after(void)
+{
+    for (int i = 0; i < 3; i++)
+        free(block[i]);
+}
+__attribute__((constructor(101))) static void begin(void)
+{
+    pthread_atfork(before, after, after);
+}
+"""
+
+FORKS = r"""
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void *busy(void *arg)
+{
+    for (;;)
+        free(malloc(3000));
+    return arg;
+}
+int main(void)
+{
+    pthread_t thread;
+    int good = 0, status;
+    alarm(20);
+    pthread_create(&thread, NULL, busy, NULL);
+    for (int i = 0; i < 30; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            exit((free(malloc(100)), 7));
+        good += waitpid(child, &status, 0) == child && status == 7 << 8;
+    }
+    printf("%d\n", good);
+    return 0;
+}
+"""
+
+
+def forks(tap, folder):
+    library, made = build(folder, "libatfork.so", ATFORK, "-shared", "-fPIC", "-pthread")
+    program, _ = build(folder, "forks", FORKS, "-Wl,--no-as-needed", library,
+                       f"-Wl,-rpath,{folder}", "-pthread")
+    for conf in ("", "hardened"):
+        done = run([program], conf)
+        tap.check((done.returncode, done.stdout, done.stderr) == (0, "30\n", ""),
+                  f"handlers of forks that were there first allocate: {conf or 'default'}",
+                  [done.stdout, done.stderr, made.stderr, str(done.returncode)])
+
 
 def others(tap, folder):
     program, _ = build(folder, "spawns", SPAWNS, "-pthread")
@@ -642,6 +735,7 @@ def main():
         large(tap, folder)
         reserved(tap)
         locked(tap, folder)
+        forks(tap, folder)
         others(tap, folder)
         start(tap)
     tap.done()
