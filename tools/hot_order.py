@@ -32,8 +32,8 @@ PYTHON = ("import json, threading; [json.dumps({str(i): [i] * 3}) for i in range
 BEGIN, END = "/* the list */\n", "/* behind it */\n"
 
 # By their objects or the kinds of their sections.
-ELSEWHERE = {"pthread_atfork", "__pthread_atfork", "at_end", "profile_start", "loam_notes_runs",
-             "process_start"}
+ELSEWHERE = {"pthread_atfork", "__pthread_atfork", "at_end", "profile_start",
+             "threads_expect_forks", "loam_notes_runs", "process_start"}
 
 
 def pattern(words):
