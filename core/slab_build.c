@@ -162,7 +162,26 @@ static unsigned char *slab_worn_frames(const loam_slabs *s, uint64_t npages)
     return va;
 }
 
-/* Frames for one more: what is free, or kept, goes before pages come that are not there yet. */
+/* Classes whose blocks come back while nobody asks for them: what waits on their stacks is free now,
+ * and slabs of which only that was out go; did any? */
+static bool slab_unpin(loam_slabs *s)
+{
+    loam_list victims;
+    loam_list_init(&victims);
+    if (!s->stacks)
+        return false;
+    loam_irq irq = slab_lock(s);
+    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        slab_front *f = slab_front_here(LOAM_CONTAINER_OF(n, loam_cache, link));
+        if (slab_has_stack(f) && slab_stack_at(f)->misses != 0)
+            loam_slab__stack_empty(f, NULL, &victims);
+    }
+    slab_unlock(s, irq);
+    return loam_slab__release_all(&victims);
+}
+
+/* Frames for one more: what is free, waits, or is kept goes before pages come that are not there
+ * yet. */
 static unsigned char *slab_more_frames(loam_slabs *s)
 {
     uint64_t npages = 1ULL << (s->shift - LOAM_PAGE_SHIFT);
@@ -172,9 +191,11 @@ static unsigned char *slab_more_frames(loam_slabs *s)
     base = loam_slab__frames_alloc(s, npages);
     if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1))
         return base;
-    if (loam_slab__kept_mine(s) >= npages)
+    unsigned char *worn = slab_unpin(s) ? loam_slab__kept_slab(s) : NULL;
+    if (worn == NULL && loam_slab__kept_mine(s) >= npages)
         (void)loam_slab__kept_drop(s, false);
-    unsigned char *worn = slab_worn_frames(s, npages);
+    if (worn == NULL)
+        worn = slab_worn_frames(s, npages);
     if (worn == NULL)
         return base;
     loam_slab__frames_free(s, base);

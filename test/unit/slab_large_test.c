@@ -356,6 +356,32 @@ static void stacks_before_new(tap *t)
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
+/* So does one for another class's further slab, if no request came since its stack was full. */
+static void stacks_give_way(tap *t)
+{
+    enum { SLOTS = 12, SMALL = 16384 / 64 };
+    unsigned char *slot[SLOTS], *other[3], *small = NULL;
+    stacked = true;
+    start(t, "shift=14,keep_large=1M");
+    stacked = false;
+    if (ground.config.ncpus == 1)
+        return;
+    for (unsigned i = 0; i < SLOTS; i++)
+        slot[i] = loam_kmalloc_alloc(ground.k, 4000);
+    for (unsigned i = 0; i < 3; i++)
+        other[i] = loam_kmalloc_alloc(ground.k, 3000);
+    put(t, other[0]);
+    put(t, other[2]); /* they wait, and there is room for more */
+    for (unsigned i = 0; i < SLOTS; i++)
+        put(t, slot[i]);
+    for (unsigned i = 0; i <= SMALL; i++)
+        small = loam_kmalloc_alloc(ground.k, 64);
+    TAP_CHECK(t, small < other[0]); /* where those of 4000 bytes were */
+    small = loam_kmalloc_alloc(ground.k, 3000);
+    TAP_CHECK(t, small == other[2]); /* not the lowest one */
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 /* Or before a long block is placed: it would come to lie behind them, and leave a hole. */
 static void long_ones_lie_low(tap *t)
 {
@@ -551,6 +577,7 @@ static const tap_case cases[] = {
     {"slab_kept: goes before frames that nobody had", kept_before_new},
     {"slab_large: empty slabs go before frames that nobody had", empty_before_new},
     {"slab_large: slabs whose slots wait on a stack: the same", stacks_before_new},
+    {"slab_stack: what waits for nobody goes before a slab comes new", stacks_give_way},
     {"slab_large: what is kept goes before a long block is placed", long_ones_lie_low},
     {"slab: a class begins where it was, unless others have it", former_places},
     {"slab: a class that filled its slab begins at the lowest place", former_and_full},
