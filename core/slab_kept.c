@@ -53,11 +53,17 @@ static inline void kept_count(slab_kept *k, uint32_t frames, uint32_t blocks)
     k->blocks += blocks;
 }
 
+/* The link lies where the owner of a block that is out does, which views read without the lock. */
+static inline void kept_link(slab_desc **at, slab_desc *to)
+{
+    loam_atomic_ptr_store((void **)at, to); /* no order: to views it is nobody's block */
+}
+
 static inline void kept_push(slab_kept *k, slab_desc *d)
 {
     unsigned i = kept_list(d->npages);
     LOAM_PORT_NOTE_KEEP(d->base, slab_large_bytes(d));
-    d->next = k->list[i];
+    kept_link(&d->next, k->list[i]);
     k->list[i] = d;
     k->lists |= 1ULL << i;
     kept_count(k, d->npages, 1);
@@ -68,7 +74,7 @@ static inline slab_desc *kept_unlink(slab_kept *k, unsigned i, slab_desc **at)
 {
     slab_desc *d = *at;
     LOAM_PORT_NOTE_TAKE(d->base, slab_large_bytes(d));
-    *at = d->next;
+    kept_link(at, d->next);
     if (k->list[i] == NULL)
         k->lists &= ~(1ULL << i);
     kept_count(k, 0 - d->npages, (uint32_t)-1);
@@ -96,7 +102,7 @@ static slab_desc *kept_thin(slab_kept *k, uint64_t frames, unsigned blocks)
         unsigned i = loam_ctz64(later != 0 ? later : k->lists);
         slab_desc *d = kept_unlink(k, i, &k->list[i]);
         k->hand = i + 1;
-        d->next = gone;
+        kept_link(&d->next, gone);
         gone = d;
     }
     return gone;

@@ -91,6 +91,28 @@ build/preload32/%: build/host32/obj/test/preload/%.o build/host32/obj/test/tap.o
 	$(Q)gcc -m32 $(filter %.o %.a,$^) -Lbuild/host32 -l:libloam.so.$(SO_VERSION) \
 	    -Wl,-rpath,'$$ORIGIN/../host32' -lpthread -o $@
 
+# The same under ThreadSanitizer, which has a malloc itself: this one, and the test's calls of it,
+# go by other names. `make test-long` runs it.
+sotsan_CC := gcc
+sotsan_GROUP := host
+sotsan_INCLUDE := $(so_INCLUDE)
+sotsan_CFLAGS := $(tsan_CFLAGS) -fno-builtin-malloc -DLOAM_HOSTED_NOTES=0 -DLOAM_HOSTED_FIRST_CPU=63
+$(eval $(call variant_rules,sotsan))
+
+build/sotsan/names: port/preload/libloam.abi
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -n 's/^func \([a-z_0-9]*\) .*/\1 its_\1/p' $< >$@
+
+build/sotsan/test/preload/%: build/sotsan/obj/test/preload/%.o build/sotsan/obj/test/tap.o \
+    $(call objects,sotsan,$(filter-out $(SHARED_ONLY) port/preload/operators.c,$(PRELOAD_PARTS))) \
+    build/sotsan/names
+	$(call say,LD sotsan,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)ld -r -o $@.o $(filter %.o,$^) && objcopy --redefine-syms=build/sotsan/names $@.o
+	$(Q)gcc -fsanitize=thread $@.o -lpthread -o $@
+
+test-long: build/sotsan/test/preload/malloc_mix
+
 TESTS += $(PRELOAD_TESTS) $(PRELOAD32_TESTS) $(sort $(wildcard test/preload/*_test.py))
 LONG_TESTS += $(sort $(wildcard test/preload/*_long.py))
 test test-long: | build/packages/programs

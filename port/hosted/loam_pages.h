@@ -31,7 +31,7 @@ static inline size_t loam_pages_page(void)
 
 typedef struct loam_pages {
     unsigned char *base;  /* a multiple of LOAM_PAGES_STEP; NULL: there is no range */
-    size_t len, ready;    /* multiples of it */
+    size_t len, ready;    /* [atomic] multiples of it; changes under the lock of who grows it */
     uint64_t asked;       /* calls of loam_pages_grow */
     uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
     void *map;            /* with what belongs to the range beside it */

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""malloc_mix under ThreadSanitizer, linked with the malloc under other names (mk/preload.mk), in
+the modes that have ways of their own. Prints TAP."""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import ROOT, Tap  # noqa: E402
+
+PROGRAM = os.path.join(ROOT, "build/sotsan/test/preload/malloc_mix")
+MODES = ["", "hardened", "guard,poison,quarantine=64K,owner", "zero,random", "guard_pages",
+         "arenas=2", "trim_ms=1"]
+# A count for views, of what its owner changes meanwhile.
+KNOWN = "race:slab_kept_count\n"
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="loam-races-") as folder:
+        known = os.path.join(folder, "known")
+        with open(known, "w", encoding="ascii") as file:
+            file.write(KNOWN)
+        for conf in MODES:
+            env = {**os.environ, "LOAM_CONF": conf,
+                   "TSAN_OPTIONS": f"suppressions={known} history_size=5 exitcode=66"}
+            done = subprocess.run([PROGRAM], env=env, capture_output=True, text=True, check=False,
+                                  timeout=600)
+            tap.check(done.returncode == 0, f"no race: {conf or 'default'}",
+                      (done.stdout + done.stderr).splitlines()[:60])
+    tap.done()
+
+
+main()
