@@ -295,6 +295,11 @@ static inline slab_stack *slab_stack_at(slab_front *f)
     return (slab_stack *)(void *)((unsigned char *)f + offsetof(slab_front, face));
 }
 
+static inline slab_front *slab_stack_front(slab_stack *k)
+{
+    return (slab_front *)(void *)((unsigned char *)k - offsetof(slab_front, face));
+}
+
 static inline bool slab_has_stack(const slab_front *f)
 {
     return f->cache->stacked && f->cpu != f->cache->slabs->ncpus;

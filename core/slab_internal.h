@@ -182,6 +182,10 @@ void loam_slab__stack_add(slab_front *f, slab_desc *d, uint64_t *word);
 /* [own] A request found nothing, and goes on in this word: from time to time the stack is on from
  * now on, or no longer. */
 void loam_slab__stack_judge(slab_front *f, uint64_t word);
+/* The current word is used up: takes the lowest slot of the next one of its slab that was begun.
+ * false: there is none, or more is to be asked; then nothing has changed that matters. Interrupts
+ * are off. */
+bool loam_slab__stack_go_on(slab_stack *k, void **object);
 /* [own] All that waits there is free, or what waits of one slab (not NULL); slabs that are to go
  * join the list. */
 void loam_slab__stack_empty(slab_front *f, const slab_desc *only, loam_list *victims);

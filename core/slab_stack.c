@@ -29,6 +29,9 @@
  *        gives it up when stacks were full or empty too often; then it waits four times as long. A
  *        front follows when a request finds nothing there.
  *
+ *        Where a stack is off a request whose word is used up goes on in the next of the slab that
+ *        was begun, after a short look at it: of rows with holes each word has some slots.
+ *
  * RULES  S3, S4 and S11 of slab_check.c.
  * LOCKS  As the front, which owns the slabs: the stack is emptied before these move, and when
  *        memory is short. Turning on or off: the layer's, as the descriptors say so.
@@ -121,11 +124,17 @@ static void stack_turn(slab_front *f, bool on)
     slab_unlock(s, irq);
 }
 
+/* [own] With so many misses the stacks are tried. */
+static inline uint32_t stack_trial(const slab_cpu *me)
+{
+    return (uint32_t)STACK_TRIAL << me->patience;
+}
+
 /* [own] Of all classes of short slots at once: a processor that had the stacks of some of them on
  * could not foresee which way a free goes. */
 static void stack_decide(slab_cpu *me)
 {
-    uint32_t look = me->stacked ? STACK_LOOK : (uint32_t)STACK_TRIAL << me->patience;
+    uint32_t look = me->stacked ? STACK_LOOK : stack_trial(me);
     if (me->misses < look)
         return;
     bool on = !me->stacked || me->pushes >= STACK_WORTH * me->misses;
@@ -149,6 +158,46 @@ void loam_slab__stack_judge(slab_front *f, uint64_t word)
     k->misses = k->pushes = 0;
     if (k->on != me->stacked)
         stack_turn(f, me->stacked);
+}
+
+/* [own] Are the current slab and a word of it what slots may be given out of? A part of what
+ * loam_slab__verify looks at, which looked at the slab when its first word became the current one.
+ */
+static inline bool stack_is_sound(const slab_front *f, const slab_desc *d, const uint64_t *word)
+{
+    const loam_cache *c = f->cache;
+    unsigned i = (unsigned)(word - d->words);
+    return d->kind == SLAB_SLOTS && d->recip == c->recip && slab_owner_of(d) == f &&
+           i < slab_word_count(c) && (*word & ~slab_full_word(c, i)) == 0 &&
+           slab_head_of(d)->used < c->slots;
+}
+
+/* [own] A request goes on in such a word; false: it is time to ask whether stacks should be on. */
+static inline bool stack_count(const slab_front *f, uint64_t word)
+{
+    slab_cpu *me = &f->cache->slabs->cpu[f->cpu];
+    if (me->stacked || me->misses + 1 >= stack_trial(me))
+        return false;
+    me->misses += loam_popcount64(word) <= STACK_PART;
+    return true;
+}
+
+bool loam_slab__stack_go_on(slab_stack *k, void **object)
+{
+    slab_desc *d = k->slab;
+    if (d == NULL || *k->word != 0)
+        return false;
+    slab_head *head = slab_head_of(d);
+    uint64_t any = head->any & ~(1ULL << ((k->word - d->words) & 63)), *word = d->words;
+    while (any != 0 && *(word = d->words + loam_ctz64(any)) == 0)
+        any &= any - 1;
+    const slab_front *f = slab_stack_front(k);
+    if (any == 0 || slab_is_new_word(d, word) || !stack_is_sound(f, d, word) ||
+        !stack_count(f, *word))
+        return false;
+    head->any = any;
+    k->word = word;
+    return slab_stack_take(k, object);
 }
 
 /* [own] A slot that waits is free; the slab that is to go now, or NULL. */

@@ -69,7 +69,7 @@ LOAM_INLINE slab_put slab_stack_put(const loam_slabs *s, void *p, uintptr_t off,
 {
     slab_desc *d = *desc = slab_desc_at(s, off);
     uint64_t x = (uint64_t)(uint32_t)((uintptr_t)p - (uintptr_t)d->base) * d->recip;
-    uint32_t slot = (uint32_t)(x >> 32);
+    uintptr_t slot = (uintptr_t)(x >> 32); /* as wide as it is used */
     if (LOAM_UNLIKELY(!slab_is_here(d))) {
         if (!slab_is_stacked_here(d) || (uint32_t)x > d->bound)
             return SLAB_PUT_REFUSED;
@@ -79,15 +79,15 @@ LOAM_INLINE slab_put slab_stack_put(const loam_slabs *s, void *p, uintptr_t off,
         LOAM_PORT_NOTE_FREE(slab_cache_of(d), p, slab_cache_of(d)->size);
         loam_atomic_poke64(word, next); /* no order: as above */
         *at = word;
-        return slab_stack_push(d, p, word, slot);
+        return slab_stack_push(d, p, word, (uint32_t)slot);
     }
     if (LOAM_UNLIKELY((uint32_t)x > d->bound))
         return SLAB_PUT_REFUSED;
     slab_front *f = slab_owner_of(d);
     slab_stack *k = slab_stack_at(f);
-    slab_head *head = slab_head_of(d);
-    uint64_t *word = (uint64_t *)(void *)(head + 1) + (slot >> 6), w = *word,
+    uint64_t *words = d->words, *word = words + (slot >> 6), w = *word,
              next = w | 1ULL << (slot & 63);
+    slab_head *head = (slab_head *)(void *)words - 1;
     if (LOAM_UNLIKELY(next == w)) /* it is free already */
         return SLAB_PUT_REFUSED;
     LOAM_PORT_NOTE_FREE(f->cache, p, f->cache->size);

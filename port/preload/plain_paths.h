@@ -32,6 +32,8 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
         return false;
     loam_cache *c = k->cache[kmalloc_class(size)];
     unsigned i = front_place(size);
+    if (LOAM_LIKELY(loam_slab__stack_go_on(thread_stack[i], p)))
+        return true;
     if (thread_stack[i] == &thread_no_stack && thread_has_begun()) {
         slab_front *own = slab_own_front(c, loam_port_cpu());
         if (own != NULL && c->stacked) {

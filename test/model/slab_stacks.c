@@ -271,6 +271,68 @@ static void short_ones(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* A request that finds its word used up goes on in the lowest one of the slab that was begun and
+ * has a slot; what is not sound, or new, or a matter for the whole front, it leaves alone. */
+static void goes_on(tap *t)
+{
+    enum { BLOCKS = 3 * 64 };
+    void *p[BLOCKS], *q = NULL;
+    loam_cache *c = start(t, 64, "shift=16");
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = loam_cache_alloc(c);
+    slab_stack *k = stack_of(c);
+    slab_cpu *me = &cpus.slabs->cpu[0];
+    slab_desc *d = desc_of(p[0]);
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q)); /* no word that was begun has a slot */
+    for (unsigned i = 66; i < 69; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, p[130]), LOAM_OK);
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q)); /* its word has one */
+    TAP_CHECK(t, loam_cache_alloc(c) == p[130] && k->word == &d->words[2] && *k->word == 0);
+    uint32_t recip = d->recip;
+    d->recip++;
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
+    d->recip = recip;
+    slab_head_of(d)->used += c->slots;
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
+    slab_head_of(d)->used -= c->slots;
+    me->misses = 127;
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q)); /* is it time for the stacks? */
+    me->misses = 3;
+    TAP_CHECK(t, loam_slab__stack_go_on(k, &q) && q == p[66]);
+    TAP_CHECK(t, k->word == &d->words[1] && me->misses == 4);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[67] && loam_cache_alloc(c) == p[68]);
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
+    TAP_EQ(t, used(c), BLOCKS);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    for (unsigned i = 0; i < 65; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[64]);
+    TAP_CHECK(t, loam_slab__stack_go_on(k, &q) && q == p[0] && me->misses == 4); /* a row */
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* The last word has fewer slots: a bit behind them is nobody's. */
+static void goes_on_soundly(tap *t)
+{
+    void *p[682], *q = NULL;
+    loam_cache *c = start(t, 96, "shift=16");
+    TAP_EQ(t, c->slots, LOAM_ARRAY_LEN(p));
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(p); i++)
+        p[i] = loam_cache_alloc(c);
+    slab_stack *k = stack_of(c);
+    slab_desc *d = desc_of(p[0]);
+    TAP_EQ(t, loam_cache_free(c, p[681]), LOAM_OK);
+    TAP_EQ(t, loam_cache_free(c, p[0]), LOAM_OK);
+    TAP_CHECK(t, loam_cache_alloc(c) == p[0]);
+    uint64_t was = d->words[10];
+    d->words[10] |= 1ULL << 63;
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
+    d->words[10] = was;
+    TAP_CHECK(t, loam_slab__stack_go_on(k, &q) && q == p[681]);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* Slabs begin in turn at other places of their first page; what lies before is no slot's. */
 static void shaded(tap *t)
 {
@@ -325,6 +387,8 @@ static const tap_case cases[] = {
     {"slab stacks: one of two slabs is taken over: the other's slots wait on", one_of_two},
     {"slab stacks: each rule, broken: named", rules},
     {"slab stacks: short slots: on when words have few, off when rows come", short_ones},
+    {"slab stacks: a word is used up: its slab's next one that was begun", goes_on},
+    {"slab stacks: a word with a bit that is no slot's: left alone", goes_on_soundly},
     {"slab stacks: slabs begin at other places: before them is no slot", shaded},
     {"slab stacks: modes, one processor: none", without},
 };
