@@ -162,8 +162,8 @@ static unsigned char *slab_worn_frames(const loam_slabs *s, uint64_t npages)
     return va;
 }
 
-/* Classes whose blocks come back while nobody asks for them: what waits on their stacks is free now,
- * and slabs of which only that was out go; did any? */
+/* Classes whose blocks come back while nobody asks for them: what waits on their stacks is free
+ * now, and slabs of which only that was out go; did any? */
 static bool slab_unpin(loam_slabs *s)
 {
     loam_list victims;
