@@ -58,10 +58,11 @@ static inline void loam_port_relax(void)
 #endif
 }
 
-/* A spinlock that gives the processor away after a while: its holder may not be running. With
- * LOAM_LOCK_ORDER it knows the thread that holds it, and looks at the rules of port_lock.c. */
+/* A lock that is waited for in a short loop, then by giving the processor away, then asleep
+ * (loam_lock_hosted.c): its holder may not be running. With LOAM_LOCK_ORDER it knows the thread
+ * that holds it, and looks at the rules of port_lock.c. */
 typedef struct loam_lock {
-    uint32_t held; /* [atomic] 1 while somebody holds it */
+    uint32_t held; /* [atomic] not 0 while somebody holds it; 2: somebody may sleep, too */
     uint32_t rank; /* [init] */
     void *owner;   /* [atomic] the holder's loam_hosted_held, with LOAM_LOCK_ORDER; else NULL */
 } loam_lock;
@@ -72,7 +73,15 @@ typedef struct loam_lock {
     }
 #define LOAM_LOCK_INIT LOAM_LOCK_OF(LOAM_RANK_NONE)
 
+enum { LOAM_HOSTED_SLEEPS = 2 };
+
 void loam_hosted_yield(void);
+
+/* Returns when the caller holds it. Any thread; errno stays. */
+void loam_hosted_lock_wait(uint32_t *held);
+
+/* One that sleeps wakes up. Any thread; errno stays. */
+void loam_hosted_lock_wake(uint32_t *held);
 
 #if LOAM_LOCK_ORDER
 extern _Thread_local loam_lock_held loam_hosted_held;
@@ -119,15 +128,9 @@ static inline void loam_hosted_lock_dropping(loam_lock *lock)
 
 static inline loam_irq loam_lock_acquire(loam_lock *lock)
 {
-    unsigned spins = 0;
     loam_hosted_lock_taking(lock);
-    while (loam_atomic_exchange(&lock->held, 1) != 0) {
-        while (loam_atomic_peek(&lock->held) != 0) {
-            loam_port_relax();
-            if ((++spins & 127) == 0)
-                loam_hosted_yield();
-        }
-    }
+    if (!loam_atomic_cas(&lock->held, 0, 1))
+        loam_hosted_lock_wait(&lock->held);
     loam_hosted_lock_taken(lock);
     return 0;
 }
@@ -136,7 +139,11 @@ static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
 {
     (void)irq;
     loam_hosted_lock_dropping(lock);
-    loam_atomic_store(&lock->held, 0); /* pairs with the exchange in loam_lock_acquire */
+    /* no order: who falls asleep behind this look wakes up by himself */
+    bool sleeps = loam_atomic_peek(&lock->held) == LOAM_HOSTED_SLEEPS;
+    loam_atomic_store(&lock->held, 0); /* pairs with those who take it */
+    if (__builtin_expect(sleeps, 0))
+        loam_hosted_lock_wake(&lock->held);
 }
 
 uint64_t loam_port_ticks(void); /* nanoseconds since an arbitrary start */

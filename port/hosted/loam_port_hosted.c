@@ -8,7 +8,6 @@
  * they run. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -92,9 +91,4 @@ uint64_t loam_port_ticks(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-void loam_hosted_yield(void)
-{
-    sched_yield();
 }
