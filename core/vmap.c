@@ -148,7 +148,8 @@ loam_err loam_vmap__map_list_locked(loam_vmap *v, uint64_t va, vmap_list *list, 
     return LOAM_OK;
 }
 
-static loam_err area_make(loam_vmap *v, vmap_ask *ask, vmap_list *list, unsigned flags)
+static LOAM_NOINLINE loam_err area_make(loam_vmap *v, vmap_ask *ask, vmap_list *list,
+                                        unsigned flags)
 {
     loam_irq irq = vmap_lock(v);
     loam_err err = area_place_locked(v, ask);

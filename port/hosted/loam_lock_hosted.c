@@ -50,7 +50,7 @@ static void lock_sleep(const uint32_t *held)
     errno = before;
 }
 
-void loam_hosted_lock_wake(uint32_t *held)
+static void lock_wake(uint32_t *held)
 {
     int before = errno;
     (void)syscall(SYS_futex, held, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -65,7 +65,7 @@ static void lock_sleep(const uint32_t *held)
     loam_hosted_yield();
 }
 
-void loam_hosted_lock_wake(uint32_t *held)
+static void lock_wake(uint32_t *held)
 {
     (void)held;
 }
@@ -89,4 +89,10 @@ void loam_hosted_lock_wait(uint32_t *held)
     }
     while (loam_atomic_exchange(held, LOAM_HOSTED_SLEEPS) != 0) /* pairs with loam_lock_release */
         lock_sleep(held);
+}
+
+void loam_hosted_lock_pass(uint32_t *held)
+{
+    loam_atomic_store(held, 0); /* pairs with loam_hosted_lock_wait */
+    lock_wake(held);
 }

@@ -80,8 +80,8 @@ void loam_hosted_yield(void);
 /* Returns when the caller holds it. Any thread; errno stays. */
 void loam_hosted_lock_wait(uint32_t *held);
 
-/* One that sleeps wakes up. Any thread; errno stays. */
-void loam_hosted_lock_wake(uint32_t *held);
+/* Nobody holds it, and one that sleeps wakes up. Any thread; errno stays. */
+void loam_hosted_lock_pass(uint32_t *held);
 
 #if LOAM_LOCK_ORDER
 extern _Thread_local loam_lock_held loam_hosted_held;
@@ -129,7 +129,7 @@ static inline void loam_hosted_lock_dropping(loam_lock *lock)
 static inline loam_irq loam_lock_acquire(loam_lock *lock)
 {
     loam_hosted_lock_taking(lock);
-    if (!loam_atomic_cas(&lock->held, 0, 1))
+    if (LOAM_UNLIKELY(!loam_atomic_cas(&lock->held, 0, 1)))
         loam_hosted_lock_wait(&lock->held);
     loam_hosted_lock_taken(lock);
     return 0;
@@ -140,10 +140,10 @@ static inline void loam_lock_release(loam_lock *lock, loam_irq irq)
     (void)irq;
     loam_hosted_lock_dropping(lock);
     /* no order: who falls asleep behind this look wakes up by himself */
-    bool sleeps = loam_atomic_peek(&lock->held) == LOAM_HOSTED_SLEEPS;
-    loam_atomic_store(&lock->held, 0); /* pairs with those who take it */
-    if (__builtin_expect(sleeps, 0))
-        loam_hosted_lock_wake(&lock->held);
+    if (LOAM_LIKELY(loam_atomic_peek(&lock->held) != LOAM_HOSTED_SLEEPS))
+        loam_atomic_store(&lock->held, 0); /* pairs with those who take it */
+    else
+        loam_hosted_lock_pass(&lock->held);
 }
 
 uint64_t loam_port_ticks(void); /* nanoseconds since an arbitrary start */

@@ -93,7 +93,7 @@ static char state_of(uint32_t id)
     fclose(file);
     text[n] = '\0';
     const char *end = strrchr(text, ')'); /* of its name */
-    return end != NULL && end[1] == ' ' ? end[2] : '?';
+    return (char)(end != NULL && end[1] == ' ' ? end[2] : '?');
 }
 
 static bool falls_asleep(waiter *w)
