@@ -12,6 +12,14 @@
  */
 #include "heaps.h"
 
+/* What magic leaves of the longest block of frames. */
+static uint64_t heap_largest(int order)
+{
+    uint64_t len = order < 0 ? 0 : (uint64_t)LOAM_PAGE_SIZE << order;
+    bool guard = (loam__process.slabs.modes & LOAM_SLAB_GUARD) != 0;
+    return len - (guard && len != 0 ? SLAB_GUARD_LEAD + SLAB_GUARD_TAIL : 0);
+}
+
 /* Lock held. */
 static void heap_figures(const heap_record *h, loam_process_heap_stats *stats)
 {
@@ -25,7 +33,7 @@ static void heap_figures(const heap_record *h, loam_process_heap_stats *stats)
         .blocks = k.used_blocks,
         .free = z.free << LOAM_PAGE_SHIFT,
         .low_water = z.low_water << LOAM_PAGE_SHIFT,
-        .largest = z.largest < 0 ? 0 : (uint64_t)LOAM_PAGE_SIZE << z.largest,
+        .largest = heap_largest(z.largest),
         .metadata = h->meta_len,
         .failures = k.failures,
         .refusals = k.refusals,

@@ -292,6 +292,13 @@ def main():
                      if got != want]
             tap.check(want[2] == "" and not wrong, f"{name}: {len(modes)} modes: as without",
                       [f"want {want}", *wrong[:5]])
+        # Programs that are linked with it.
+        for name, part in (("malloc_mix", ""), ("named_heaps", "largest")):
+            command = [os.path.join(os.path.dirname(LIBRARY), "../preload", name), part]
+            results = parallel(lambda conf, c=command: start(c, None, LOAM_CONF=conf), MODES)
+            wrong = [f"{conf or 'no mode'}: {got}" for conf, got in zip(MODES, results)
+                     if got[0] != 0 or got[2] != ""]
+            tap.check(not wrong, f"{name} {part}: {len(MODES)} modes", wrong[:5])
         # The library comes late, and is closed before its threads end.
         for conf in ("", "hardened", "trace=/dev/null", "profile=/dev/null"):
             done = subprocess.run([many, LIBRARY], env={**os.environ, "LOAM_CONF": conf}, text=True,
