@@ -382,8 +382,8 @@ static _Thread_local struct {
     uint32_t range, more;
 } lately __attribute__((tls_model("initial-exec")));
 
-enum { LATELY = 256 };
-#define LAST_RESORT ((size_t)64 << 10) /* blocks from here on may be mapped alone */
+enum { LATELY = 256, RANGES_HALF = 2 /* a quarter of RLIMIT_AS each */ };
+#define LAST_RESORT ((size_t)(32 << 10) + 1) /* blocks from here on may be mapped alone */
 
 static void *range_alloc(process_range *r, const wish *w)
 {
@@ -410,6 +410,14 @@ static void *ranges_alloc(uint32_t from, uint32_t to, uint32_t first, const wish
     return NULL;
 }
 
+/* Where addresses are few, and ranges have half of them, a further one is none for large blocks:
+ * each would take up to twice its bytes there. n: ranges that there are. */
+static bool ranges_are_enough(uint32_t n)
+{
+    size_t len = loam__process.range[0].pages.len;
+    return n >= RANGES_HALF && len < loam__conf.range && len < RANGE_SMALL;
+}
+
 static void *every_range(const wish *w)
 {
     uint32_t n = loam_atomic_load(&loam__process.ranges);
@@ -418,6 +426,8 @@ static void *every_range(const wish *w)
     void *p = ranges_alloc(first, n, first, w);
     if (p == NULL)
         p = ranges_alloc(0, first, first, w);
+    if (p == NULL && w->size >= LAST_RESORT && ranges_are_enough(n))
+        p = huge_alloc(w->size, w->align);
     if (p == NULL && process_more(n, w->size > w->align ? w->size : w->align))
         p = ranges_alloc(n, loam_atomic_load(&loam__process.ranges), first, w);
     return p; /* a range made for it has no memory either: NULL */

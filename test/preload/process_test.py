@@ -537,12 +537,14 @@ def fewer(tap, folder):
 
 def large(tap, folder):
     """Ranges take a quarter of the addresses each, and a block half of a range is the only one in
-    it: large ones have to find what ranges leave."""
+    it: large ones have to find what ranges leave. So do those that leave half of what they take."""
     program, _ = build(folder, "large", LARGE)
-    for size, least in ((30 * MIB, 120), (5 * MIB, 160), (MIB, 170), (1000, 170)):
-        done = run([program, str(size)], limits=[(resource.RLIMIT_AS, 200 * MIB)])
+    for size, least, conf in ((30 * MIB, 120, ""), (5 * MIB, 160, ""), (MIB, 170, ""),
+                              (100000, 150, ""), (70000, 120, ""), (40000, 130, ""),
+                              (33000, 110, ""), (1000, 170, ""), (40000, 115, "hardened")):
+        done = run([program, str(size)], conf, limits=[(resource.RLIMIT_AS, 200 * MIB)])
         tap.check(done.returncode == 0 and int(done.stdout) >= least,
-                  f"ulimit -v: of 200 MiB, {least} in blocks of {size} bytes",
+                  f"ulimit -v: of 200 MiB, {least} in blocks of {size} bytes: {conf or 'default'}",
                   [done.stdout, done.stderr])
 
 
