@@ -131,7 +131,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->keep_empty = config->keep_empty;
     s->kept_frames = layer_kept_frames(config);
     s->lazy = config->lazy;
-    s->stacks = config->stacks && config->modes == 0 && slab_is_many(s) && SLAB_STACKED != 0;
+    s->stacks = config->stacks && config->modes == 0 && slab_is_many(s);
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
         s->modes |= LOAM_SLAB_POISON;
     s->swift =
@@ -394,7 +394,7 @@ static uint32_t cache_slabs(const loam_cache *c)
     /* both loads: pairs with the add in loam_slab__release */
     uint32_t slabs = loam_atomic_load(&c->shared.slabs);
     for (uint32_t i = 0; i < c->slabs->parts; i++)
-        slabs += slab_own_front(c, i) != NULL ? loam_atomic_load(&c->front[i]->slabs) : 0;
+        slabs += slab_own_front(c, i) != NULL ? loam_atomic_load(&slab_own_front(c, i)->slabs) : 0;
     slab_unlock(c->slabs, irq);
     return slabs;
 }

@@ -43,6 +43,14 @@ static bool check_in_window(const loam_slabs *s, const void *p)
     return slab_holds(s, p) && ((uintptr_t)p & (sizeof(void *) - 1)) == 0;
 }
 
+/* Are its places for far processors, if it has any, among what is the layer's own? */
+static bool check_has_far(const loam_slabs *s, const loam_cache *c)
+{
+    slab_front **far = slab_far_fronts(c);
+    return far == NULL ||
+           (SLAB_FAR != 0 && check_in_window(s, far) && check_in_window(s, far + SLAB_FAR - 1));
+}
+
 /* Is this one of the fronts of a cache of the layer? */
 static bool check_is_front(const loam_slabs *s, const slab_front *f)
 {
@@ -51,7 +59,8 @@ static bool check_is_front(const loam_slabs *s, const slab_front *f)
     const loam_cache *c = f->cache;
     if (!check_in_window(s, c) || ((uintptr_t)c & (SLAB_LINE - 1)) != 0 || c->slabs != s)
         return false;
-    return f == &c->shared || (f->cpu < s->parts && f == c->front[f->cpu]);
+    return f == &c->shared ||
+           (f->cpu < s->parts && check_has_far(s, c) && f == slab_own_front(c, f->cpu));
 }
 
 static bool check_is_slab_frame(const loam_slabs *s, uintptr_t off)
@@ -79,7 +88,7 @@ static const char *check_slab_desc(const loam_slabs *s, const slab_desc *d, uint
     if (d->bound != slab_bound(c->stride, c->slots))
         return "S2 a slab's bound is its cache's";
     /* no order: nobody is inside */
-    if (loam_atomic_byte_peek(&d->cpu) != slab_cpu_of(s, slab_owner_of(d)))
+    if (loam_atomic_peek16(&d->cpu) != slab_cpu_of(s, slab_owner_of(d)))
         return "S12 a slab names its owner's processor";
     if (!check_is_slab_frame(s, slab_off(s, d->base)))
         return "S6 the zone knows a slab's frames as ours";
@@ -262,8 +271,10 @@ static const char *check_fronts(const loam_cache *c, uint64_t *slabs)
 {
     const loam_slabs *s = c->slabs;
     const char *bad = check_place(c, &c->shared, slab_is_many(s) ? s->ncpus : 0, slabs);
+    if (!check_has_far(s, c))
+        return "S12 the fronts of far processors have their places";
     for (uint32_t i = 0; i < s->parts && bad == NULL; i++)
-        bad = slab_own_front(c, i) != NULL ? check_place(c, c->front[i], i, slabs) : NULL;
+        bad = slab_own_front(c, i) != NULL ? check_place(c, slab_own_front(c, i), i, slabs) : NULL;
     for (uint32_t i = s->parts; i < LOAM_PORT_MAX_CPUS && bad == NULL; i++) {
         if (slab_own_front(c, i) != NULL)
             bad = "S12 a processor finds its own front, or the shared one";
@@ -304,7 +315,7 @@ static const char *check_caches(const loam_slabs *s, uint64_t slabs)
 /* no order: nobody is inside */
 static bool check_is_nothing(const loam_slabs *s, const slab_desc *d)
 {
-    return d->recip == 0 && loam_atomic_byte_peek(&d->cpu) == SLAB_NO_CPU && d->kind == SLAB_NONE &&
+    return d->recip == 0 && loam_atomic_peek16(&d->cpu) == SLAB_NO_CPU && d->kind == SLAB_NONE &&
            !slab_large_is_out(d) && slab_large_lead(d) == 0 && d->base == NULL &&
            d->link.next == NULL && d->link.prev == NULL && slab_owner_of(d) == &s->nobody &&
            d->words == NULL && d->tag == SLAB_GONE && d->former == NULL;

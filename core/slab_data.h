@@ -33,8 +33,11 @@ enum {
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
     SLAB_TOLD_MOST = 4096, /* bytes that one free counts at most among them */
     SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
-    SLAB_STACKED = LOAM_PORT_MAX_CPUS <= 128 ? 128 : 0, /* in slab_desc.cpu: there are stacks */
-    SLAB_NO_CPU = 255,     /* slab_desc.cpu of what no processor frees without being asked */
+    SLAB_STACKED = 0x8000, /* in slab_desc.cpu: the stack is on */
+    SLAB_NO_CPU = 0xffff,  /* slab_desc.cpu of what no processor frees without being asked */
+    SLAB_NEAR = LOAM_PORT_MAX_CPUS < 32 ? LOAM_PORT_MAX_CPUS : 32, /* processors of which a cache
+                                                                      has places in itself */
+    SLAB_FAR = LOAM_PORT_MAX_CPUS - SLAB_NEAR,                     /* the others */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
     SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
     SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
@@ -69,8 +72,7 @@ typedef struct slab_desc {
     };
     /* [atomic] slots: processor of the front that owns it, and SLAB_STACKED if its stack is on;
      * changes with `front`; SLAB_NO_CPU: it is the shared one of many, or there are no slots */
-    uint8_t cpu;
-    uint8_t nothing;     /* 0 */
+    uint16_t cpu;
     uint8_t kind;        /* [lock] slab_kind */
     uint8_t large;       /* of a large block: SLAB_LARGE_OUT, ..; claimed and given out by a cas */
     unsigned char *base; /* [init] first byte of the frames; slots: of the first of them */
@@ -100,7 +102,7 @@ typedef struct slab_desc {
     };
 } slab_desc;
 _Static_assert(sizeof(slab_desc) == SLAB_LINE, "one cache line");
-_Static_assert((int)LOAM_PORT_MAX_CPUS <= (int)SLAB_NO_CPU, "no processor has that number");
+_Static_assert((int)LOAM_PORT_MAX_CPUS <= (int)SLAB_STACKED, "no processor has that number");
 
 /* What each allocation and each free of the owner changes: before the free words, and not in the
  * descriptor, which others read who free. */
@@ -250,7 +252,10 @@ struct loam_cache {
     /* [cpu] whom each processor uses: its own, or the shared one's. An own one stays in its place
      * for good; while its processor is offline it has neither word nor slab, and slab_front_here is
      * the shared one. */
-    slab_front *front[LOAM_PORT_MAX_CPUS];
+    slab_front *front[SLAB_NEAR];
+    /* [atomic] the same of SLAB_FAR more processors, NULL for the shared one; comes with the first
+     * of these that has a front, and stays: NULL before */
+    void *far;
     /* [atomic] index + 1 of where a slab was that went, of whose pages little is there; 0 */
     uint32_t former[SLAB_FORMER];
     slab_front shared; /* whom all share; of a layer of one processor that one's */

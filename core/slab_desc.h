@@ -69,10 +69,30 @@ static inline uint32_t slab_slots(const loam_slabs *s, size_t stride)
     return ((uint32_t)(s->mask + 1) - tail) / (uint32_t)stride;
 }
 
+/* Whom the processors beyond the near ones use, NULL for the shared front; or NULL. */
+static inline slab_front **slab_far_fronts(const loam_cache *c)
+{
+    return loam_atomic_ptr_load(&c->far); /* pairs with the store in front_make_far */
+}
+
+/* A processor's own front, or NULL: it uses the shared one, or that is all there is. */
+static inline slab_front *slab_own_front(const loam_cache *c, uint32_t cpu)
+{
+    if (SLAB_FAR == 0 || LOAM_LIKELY(cpu < SLAB_NEAR))
+        return c->front[cpu] != &c->shared ? c->front[cpu] : NULL;
+    slab_front **far = slab_far_fronts(c);
+    return far != NULL ? far[cpu - SLAB_NEAR] : NULL;
+}
+
 /* The front of this processor; the caller keeps interrupts off. */
 static inline slab_front *slab_front_of(loam_cache *c)
 {
-    return LOAM_PORT_MAX_CPUS == 1 ? &c->shared : c->front[loam_port_cpu()];
+    if (LOAM_PORT_MAX_CPUS == 1)
+        return &c->shared;
+    if (SLAB_FAR == 0 || LOAM_LIKELY(loam_port_cpu() < SLAB_NEAR))
+        return c->front[loam_port_cpu()];
+    slab_front *own = slab_own_front(c, loam_port_cpu());
+    return own != NULL ? own : &c->shared;
 }
 
 static inline bool slab_is_many(const loam_slabs *s)
@@ -85,12 +105,6 @@ static inline slab_cpu *slab_cpu_here(const loam_slabs *s)
 {
     unsigned cpu = loam_port_cpu();
     return slab_is_many(s) && cpu < s->ncpus && !s->cpu[cpu].offline ? &s->cpu[cpu] : NULL;
-}
-
-/* A processor's own front, or NULL: it uses the shared one, or that is all there is. */
-static inline slab_front *slab_own_front(const loam_cache *c, uint32_t cpu)
-{
-    return c->front[cpu] != &c->shared ? c->front[cpu] : NULL;
 }
 
 /* The same for more than a look at the current word: who is offline uses the shared one. */
@@ -113,31 +127,28 @@ static inline slab_front *slab_owner_of(const slab_desc *d)
 /* Is it this processor's? no order: as above. Interrupts are off. */
 static inline bool slab_is_here(const slab_desc *d)
 {
-    return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_byte_peek(&d->cpu) == loam_port_cpu();
+    return LOAM_PORT_MAX_CPUS == 1 || loam_atomic_peek16(&d->cpu) == loam_port_cpu();
 }
 
 /* The same, where the front's stack is on. no order: as above. */
 static inline bool slab_is_stacked_here(const slab_desc *d)
 {
-    return SLAB_STACKED != 0 &&
-           loam_atomic_byte_peek(&d->cpu) == (loam_port_cpu() | (unsigned)SLAB_STACKED);
+    return loam_atomic_peek16(&d->cpu) == (loam_port_cpu() | (unsigned)SLAB_STACKED);
 }
 
 /* slab_desc.cpu of a front's slabs. */
-static inline uint8_t slab_cpu_of(const loam_slabs *s, const slab_front *f)
+static inline uint16_t slab_cpu_of(const loam_slabs *s, const slab_front *f)
 {
     const slab_stack *k = (const slab_stack *)(const void *)&f->face;
     if (slab_is_many(s) && f->cpu == s->ncpus)
         return SLAB_NO_CPU;
-    return (uint8_t)(f->cpu | (f->cache->stacked && k->on ? SLAB_STACKED : 0));
+    return (uint16_t)(f->cpu | (f->cache->stacked && k->on ? SLAB_STACKED : 0));
 }
 
 /* Under the lock, which keeps out all others that write it. */
 static inline void slab_set_cpu(slab_desc *d, uint32_t cpu)
 {
-    uint8_t old = loam_atomic_byte_peek(&d->cpu); /* no order: the lock */
-    /* no order: who reads the old one asks the front, too */
-    (void)loam_atomic_byte_cas(&d->cpu, old, (uint8_t)cpu);
+    loam_atomic_poke16(&d->cpu, (uint16_t)cpu); /* no order: who reads the old asks the front */
 }
 
 static inline bool slab_is_shared(const loam_slabs *s, const slab_front *f)
@@ -412,7 +423,7 @@ static inline void slab_desc_clear(loam_slabs *s, slab_desc *d, const char *form
     loam_atomic_ptr_store(&d->front, &s->nobody);
     if (d->kind != SLAB_SLOTS)
         d->tag = SLAB_GONE;
-    d->recip = d->nothing = d->kind = d->large = 0;
+    d->recip = d->kind = d->large = 0;
     slab_set_cpu(d, SLAB_NO_CPU);
     d->base = NULL;
     d->link = (loam_list){NULL, NULL};

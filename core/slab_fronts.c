@@ -408,11 +408,47 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     loam_list_init(&f->full);
 }
 
+enum { FAR_BYTES = SLAB_FAR * sizeof(slab_front *) };
+
+/* Places for the processors beyond the near ones; false: there is no memory. */
+static bool front_make_far(loam_cache *c)
+{
+    loam_slabs *s = c->slabs;
+    void *far = loam_slab__meta_alloc(s, FAR_BYTES);
+    if (far == NULL)
+        return false;
+    __builtin_memset(far, 0, FAR_BYTES);
+    loam_irq irq = slab_lock(s);
+    bool wanted = slab_far_fronts(c) == NULL;
+    if (wanted)
+        loam_atomic_ptr_store(&c->far, far); /* pairs with the load in slab_far_fronts */
+    slab_unlock(s, irq);
+    if (!wanted)
+        loam_slab__meta_free(s, far, FAR_BYTES);
+    return true;
+}
+
+static bool front_is_near(uint32_t cpu)
+{
+    return SLAB_FAR == 0 || cpu < SLAB_NEAR;
+}
+
+/* [lock] Whom a processor uses from now on; NULL: the shared one. */
+static void front_set(loam_cache *c, uint32_t cpu, slab_front *f)
+{
+    if (front_is_near(cpu))
+        c->front[cpu] = f != NULL ? f : &c->shared;
+    else
+        slab_far_fronts(c)[cpu - SLAB_NEAR] = f;
+}
+
 /* A front of its own for a processor that has none, if there is memory. Of processors that are
  * offline all use the shared one. */
 static void front_make(loam_cache *c, uint32_t cpu)
 {
     loam_slabs *s = c->slabs;
+    if (!front_is_near(cpu) && slab_far_fronts(c) == NULL && !front_make_far(c))
+        return;
     slab_front *f = loam_slab__meta_alloc(s, front_bytes(c));
     if (f == NULL)
         return;
@@ -421,7 +457,7 @@ static void front_make(loam_cache *c, uint32_t cpu)
     bool wanted = slab_own_front(c, cpu) == NULL; /* no interrupt made one */
     if (wanted) {
         front_start(c, f, cpu);
-        c->front[cpu] = f;
+        front_set(c, cpu, f);
     }
     slab_unlock(s, irq);
     if (!wanted)
@@ -432,7 +468,7 @@ bool loam_slab__start_fronts(loam_cache *c)
 {
     const loam_slabs *s = c->slabs;
     front_start(c, &c->shared, slab_is_many(s) ? s->ncpus : 0);
-    for (uint32_t i = 0; i < LOAM_PORT_MAX_CPUS; i++)
+    for (uint32_t i = 0; i < SLAB_NEAR; i++)
         c->front[i] = &c->shared;
     for (uint32_t i = 0; i < s->parts && !s->lazy; i++) {
         front_make(c, i);
@@ -456,8 +492,11 @@ void loam_slab__end_fronts(loam_cache *c)
     loam_slabs *s = c->slabs;
     for (uint32_t i = 0; i < s->parts; i++) {
         slab_front *own = slab_own_front(c, i);
-        c->front[i] = &c->shared;
-        if (own != NULL)
-            loam_slab__meta_free(s, own, front_bytes(c));
+        if (own == NULL)
+            continue;
+        front_set(c, i, NULL);
+        loam_slab__meta_free(s, own, front_bytes(c));
     }
+    if (slab_far_fronts(c) != NULL)
+        loam_slab__meta_free(s, slab_far_fronts(c), FAR_BYTES);
 }

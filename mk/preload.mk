@@ -15,7 +15,7 @@ SO_VERSION := 0
 PRELOAD_CFLAGS := $(FOR_PACKAGES) -fPIC -fvisibility=hidden -ftls-model=initial-exec \
     -fno-builtin-malloc -fno-semantic-interposition -ffunction-sections -fdata-sections \
     -DLOAM_HOSTED_NOTES=1 \
-    -DLOAM_HOSTED_FIRST_CPU=63 # PROCESS_NOBODY
+    -DLOAM_HOSTED_FIRST_CPU=511 # PROCESS_NOBODY
 so_CC := gcc
 so_GROUP := host
 so_INCLUDE := -Iinclude -Iport/hosted -Iport/preload
@@ -96,7 +96,7 @@ build/preload32/%: build/host32/obj/test/preload/%.o build/host32/obj/test/tap.o
 sotsan_CC := gcc
 sotsan_GROUP := host
 sotsan_INCLUDE := $(so_INCLUDE)
-sotsan_CFLAGS := $(tsan_CFLAGS) -fno-builtin-malloc -DLOAM_HOSTED_NOTES=0 -DLOAM_HOSTED_FIRST_CPU=63
+sotsan_CFLAGS := $(tsan_CFLAGS) -fno-builtin-malloc -DLOAM_HOSTED_NOTES=0 -DLOAM_HOSTED_FIRST_CPU=511
 $(eval $(call variant_rules,sotsan))
 
 build/sotsan/names: port/preload/libloam.abi

@@ -18,7 +18,7 @@ import re
 from taplib import ROOT, Sample, Tap, read, tree
 
 CALL = re.compile(r"\bloam_atomic_(?:ptr_|byte_)?"
-                  r"(load|peek64|peek|store|poke64|exchange|or|add|cas)\(")
+                  r"(load|peek16|peek64|peek|store|poke16|poke64|exchange|or|add|cas)\(")
 FUNCTION = re.compile(r"^(?![ \t#/}{*])(?:[\w*() ,]*?)\b(\w+)\([^;]*?\)\s*\n\{", re.M)
 PAIRS = re.compile(r"pairs? with (.*?)(?=pairs? with|$)", re.I)
 NAMES = re.compile(r"\bin ((?:[\w./]+(?:, and |, | and )?)+)")

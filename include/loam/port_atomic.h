@@ -52,6 +52,16 @@ static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
     return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+static inline uint16_t loam_atomic_peek16(const uint16_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void loam_atomic_poke16(uint16_t *p, uint16_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
 static inline void *loam_atomic_ptr_load(void *const *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);

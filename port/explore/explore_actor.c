@@ -236,6 +236,16 @@ bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v)
     return same;
 }
 
+uint16_t loam_atomic_peek16(const uint16_t *p)
+{
+    return (uint16_t)op_read(OP_PEEK, p, 2, SITE);
+}
+
+void loam_atomic_poke16(uint16_t *p, uint16_t v)
+{
+    op_store(OP_POKE, p, v, 2, SITE);
+}
+
 uint64_t loam_atomic_peek64(const uint64_t *p)
 {
     return op_read(OP_PEEK, p, 8, SITE);

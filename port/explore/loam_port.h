@@ -43,6 +43,8 @@ uint32_t loam_atomic_exchange(uint32_t *p, uint32_t v);
 uint32_t loam_atomic_or(uint32_t *p, uint32_t v);
 uint32_t loam_atomic_add(uint32_t *p, uint32_t v);
 bool loam_atomic_cas(uint32_t *p, uint32_t old, uint32_t v);
+uint16_t loam_atomic_peek16(const uint16_t *p);
+void loam_atomic_poke16(uint16_t *p, uint16_t v);
 uint64_t loam_atomic_peek64(const uint64_t *p);
 void loam_atomic_poke64(uint64_t *p, uint64_t v);
 uint8_t loam_atomic_byte_peek(const uint8_t *p);

@@ -82,7 +82,7 @@ static const conf_row rows[] = {
     {"valgrind", "yes", "yes, no", "none without it",
      "tells Valgrind of each block, when that runs the program",
      CONF_ROW_SWITCH(&loam__conf.valgrind)},
-    {"arenas", "63", "1 to 63", "a lock, in the others",
+    {"arenas", "511", "1 to 511", "a lock, in the others",
      "threads at a time that have slabs of their own; the others share", CONF_NUMBER,
      &loam__conf.arenas, 1, PROCESS_CPUS},
     {"deep_bind", "no", "yes, no", "two mallocs in one",
@@ -112,7 +112,7 @@ static const conf_row rows[] = {
      CONF_SET, NULL, 0, 0},
 };
 
-_Static_assert(PROCESS_CPUS == 63, "`arenas` says so");
+_Static_assert(PROCESS_CPUS == 511, "`arenas` says so");
 
 /* What the object layer's words cost; the words themselves are its own. */
 static const struct {

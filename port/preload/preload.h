@@ -19,7 +19,7 @@ struct iovec;
 struct slab_desc;
 
 #ifndef LOAM_HOSTED_FIRST_CPU
-#define LOAM_HOSTED_FIRST_CPU 63 /* mk/preload.mk builds the port with it */
+#define LOAM_HOSTED_FIRST_CPU 511 /* mk/preload.mk builds the port with it */
 #endif
 
 #define PRELOAD_EXPORT __attribute__((visibility("default")))
@@ -28,7 +28,8 @@ enum {
     PROCESS_RANGES = 32,
     PROCESS_ALIGN = 16, /* of every block */
     /* Fronts; a thread without one is processor PROCESS_NOBODY, and uses what all share. */
-    PROCESS_CPUS = 63,
+    PROCESS_CPUS = 511,
+    PROCESS_CPUS_FEW = 63, /* in a range of few addresses; and with frames at hand of their own */
     PROCESS_NOBODY = PROCESS_CPUS
 };
 

@@ -199,7 +199,7 @@ static loam_zone *range_make_zone(process_range *r, const loam_pages *pages)
     size_t page = loam_pages_page();
     loam_zone_config_init(&config);
     config.name = "process";
-    config.ncpus = PROCESS_CPUS;
+    config.ncpus = PROCESS_CPUS_FEW;
     config.lowest = true;
     config.area_shift = 21; /* each area is a page or so, written at the start */
     config.fronts = false;  /* for single frames, which blocks here seldom are */
@@ -256,6 +256,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
     }
     range_make_own(r);
     loam_slab_config slabs = loam__process.slabs;
+    slabs.ncpus = r->pages.len < RANGE_SMALL ? PROCESS_CPUS_FEW : PROCESS_CPUS;
     slabs.meta = r->own;
     slabs.seal = process_seal;
     slabs.fresh = true;
@@ -308,7 +309,6 @@ static void process_configure(void)
     configured = true;
     loam_slab_config_init(&self->slabs);
     self->slabs.shift = 16;
-    self->slabs.ncpus = PROCESS_CPUS;
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
     self->slabs.keep_large = 4 * MIB;
     self->slabs.stacks = true;

@@ -46,7 +46,7 @@ _Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round
 static struct {
     loam_lock lock;
     uint64_t taken[WORDS]; /* [lock] numbers of threads */
-    uint8_t warm[WARM];    /* [lock] those whose fronts rest */
+    uint16_t warm[WARM];   /* [lock] those whose fronts rest */
     unsigned warm_count;   /* [lock] */
     uint32_t count;        /* [atomic] of them, written with the lock held */
     uint32_t abandoned;    /* [lock] of them, those whose threads a fork has left behind */
@@ -125,7 +125,7 @@ static void number_give(unsigned number, bool warm)
     loam_irq irq = loam_lock_acquire(&threads.lock);
     threads.taken[number / 64] &= ~(1ULL << (number & 63));
     if (warm && threads.warm_count < WARM)
-        threads.warm[threads.warm_count++] = (uint8_t)number;
+        threads.warm[threads.warm_count++] = (uint16_t)number;
     (void)loam_atomic_add(&threads.count, 0U - 1); /* no order: a hint */
     loam_lock_release(&threads.lock, irq);
 }

@@ -354,6 +354,44 @@ static void destroyed(tap *t)
     TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
 }
 
+/* A cache has places for few processors in itself; those of the others come with the first. */
+static void far_ones(tap *t)
+{
+    static const unsigned who[] = {0, SLAB_NEAR - 1, SLAB_NEAR, SLAB_NEAR + 5};
+    enum { WHO = LOAM_ARRAY_LEN(who), FAR_LINES = SLAB_FAR * sizeof(void *) / SLAB_LINE };
+    void *p[WHO];
+    cpus.lazy = true;
+    cpus_start(t, SLAB_NEAR + 8, 1024, "shift=12");
+    cpus.lazy = false;
+    loam_cache *c = things(t, 100);
+    for (unsigned i = 0; i < WHO; i++) {
+        CPUS_ON(who[i]);
+        p[i] = loam_cache_alloc(c);
+        TAP_EQ(t, slab_owner_of(desc_of(p[i]))->cpu, who[i]);
+        TAP_EQ(t, slab_far_fronts(c) != NULL, who[i] >= SLAB_NEAR);
+    }
+    TAP_CHECK(t, slab_own_front(c, SLAB_NEAR + 1) == NULL);
+    BREAKS(t, c->far, (void *)8, "S1");
+    BREAKS(t, slab_far_fronts(c)[1], slab_own_front(c, who[2]), "S12");
+    BREAKS(t, slab_far_fronts(c)[0], slab_own_front(c, who[3]), "S1");
+    for (unsigned i = 0; i < WHO; i++) { /* each frees another's */
+        CPUS_ON(who[(i + 1) % WHO]);
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    }
+    cpus_serve_all();
+    TAP_EQ(t, used(c), 0);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+    CPUS_ON(who[3]);
+    loam_slabs_offline(cpus.slabs);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    CPUS_ON(0);
+    cpus.waits = 5;
+    uint32_t lines = cpus.slabs->lines_used;
+    TAP_EQ(t, loam_cache_destroy(c), LOAM_OK);
+    TAP_CHECK(t, cpus.slabs->lines_used + FAR_LINES < lines);
+    TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
+}
+
 /* A processor that the layer was not made for uses the shared front. */
 static void unknown(tap *t)
 {
@@ -570,6 +608,7 @@ static const tap_case cases[] = {
     {"slabs_serve: a slab that is another's by now: sent on", sent_on},
     {"cache_alloc: memory short: others asked, others give", asked},
     {"cache_destroy: slabs of others: busy until they served", destroyed},
+    {"cache_alloc: more processors than have places in the cache: fronts of their own", far_ones},
     {"kmalloc: a processor unknown to the layer: the shared front", unknown},
     {"slabs: what two processors write: never on one line", lines_apart},
     {"slabs_init: a zone to fall back to: asked when the first is full", zones_in_turn},

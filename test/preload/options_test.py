@@ -113,7 +113,7 @@ def checks(tap, program, folder):
     tap.check(page(program) == read(ROOT, PAGE), f"{PAGE} is what LOAM_CONF=help prints",
               page(program).splitlines()[-30:])
     for conf in ("florble", "stats=maybe", "range=3", "range=12Q", "trim_ms=", "guard=perhaps",
-                 "file=" + "x" * 300, "help=yes", "arenas=0", "arenas=64", "arenas", "hardened=2",
+                 "file=" + "x" * 300, "help=yes", "arenas=0", "arenas=512", "arenas", "hardened=2",
                  "range=16M" + "0" * 300):
         code, _, errors = run(program, [], conf)
         tap.check(code == 0 and "loam: LOAM_CONF: " in errors and errors.count("\n") >= 1,
@@ -133,7 +133,7 @@ def checks(tap, program, folder):
     tap.check((code, out) == (0, "0\n"), "zero: blocks read 0", [out])
     outs = {run(program, ["random"], f"random,seed={seed}")[1] for seed in (1, 2, 3)}
     tap.check(len(outs) > 1, "random: other seeds, other places", list(outs))
-    for conf, slabs in (("", 9), ("arenas=63,", 9), ("arenas=4,", 5), ("arenas=1,", 2)):
+    for conf, slabs in (("", 9), ("arenas=511,", 9), ("arenas=4,", 5), ("arenas=1,", 2)):
         code, _, errors = run(program, ["threads"], conf + "stats,json")
         known = {c["size"]: c["slabs"] for c in json.loads(errors)["classes"]}
         tap.check((code, known[7168]) == (0, slabs),

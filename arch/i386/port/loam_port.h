@@ -152,6 +152,16 @@ static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
     return same;
 }
 
+static inline uint16_t loam_atomic_peek16(const uint16_t *p)
+{
+    return *(const volatile uint16_t *)p;
+}
+
+static inline void loam_atomic_poke16(uint16_t *p, uint16_t v)
+{
+    *(volatile uint16_t *)p = v;
+}
+
 static inline void *loam_atomic_ptr_load(void *const *p)
 {
     void *v = *(void *const volatile *)p;
