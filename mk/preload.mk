@@ -96,7 +96,8 @@ build/preload32/%: build/host32/obj/test/preload/%.o build/host32/obj/test/tap.o
 sotsan_CC := gcc
 sotsan_GROUP := host
 sotsan_INCLUDE := $(so_INCLUDE)
-sotsan_CFLAGS := $(tsan_CFLAGS) -fno-builtin-malloc -DLOAM_HOSTED_NOTES=0 -DLOAM_HOSTED_FIRST_CPU=511
+sotsan_CFLAGS := $(tsan_CFLAGS) -fno-builtin-malloc -DLOAM_HOSTED_NOTES=0 \
+    -DLOAM_HOSTED_FIRST_CPU=511
 $(eval $(call variant_rules,sotsan))
 
 build/sotsan/names: port/preload/libloam.abi
