@@ -190,9 +190,16 @@ void explore_note_irq(unsigned cpu, explore_access access)
 
 uint64_t explore_read(const void *word, uint32_t bytes)
 {
-    if (bytes == 1)
+    switch (bytes) {
+    case 1:
         return *(const uint8_t *)word;
-    return bytes == 4 ? *(const uint32_t *)word : *(const uint64_t *)word;
+    case 2:
+        return *(const uint16_t *)word;
+    case 4:
+        return *(const uint32_t *)word;
+    default:
+        return *(const uint64_t *)word;
+    }
 }
 
 void explore_write(void *word, uint64_t value, uint32_t bytes)
@@ -201,6 +208,8 @@ void explore_write(void *word, uint64_t value, uint32_t bytes)
         remember((uintptr_t)word - (uintptr_t)explore_arena, bytes);
     if (bytes == 1)
         *(uint8_t *)word = (uint8_t)value;
+    else if (bytes == 2)
+        *(uint16_t *)word = (uint16_t)value;
     else if (bytes == 4)
         *(uint32_t *)word = (uint32_t)value;
     else
