@@ -23,7 +23,7 @@
  *        To 2 MiB: when the block is freed, the pages that it touched are cleared, and they are
  *        looked at when it is used again; the system knows which. What nobody touched is neither
  *        read nor written. Longer ones have larger pages, of which the rights change fast: they
- *        are closed meanwhile, and cleared when they are used again.
+ *        are closed meanwhile, and what was touched is cleared when they are used again.
  *
  *        Memory: KEPT_BYTES; or more, as much as is out, while both together are no more than was
  *        out at the most.
@@ -203,6 +203,15 @@ static void kept_clean(uintptr_t at, size_t len)
     }
 }
 
+/* Of any length. */
+static void kept_clean_long(uintptr_t at, size_t len)
+{
+    for (size_t n; len != 0; at += n, len -= n) {
+        n = len < HUGE_KEPT_OPEN ? len : HUGE_KEPT_OPEN;
+        kept_clean(at, n);
+    }
+}
+
 static bool kept_is_clean(uintptr_t at, size_t len)
 {
     kept_pages k;
@@ -370,7 +379,7 @@ static bool kept_reopen(const kept_slot *k, huge_block *b)
     if (k->held > open && !kept_spare(k, open) &&
         (!much || madvise((void *)(end - k->held), k->held - open, MADV_DONTNEED) != 0))
         b->held = k->held;
-    LOAM_PORT_CLEAR((void *)(end - old), old);
+    kept_clean_long(end - old, old);
     return true;
 }
 

@@ -678,6 +678,39 @@ def forks(tap, folder):
                   f"handlers of forks that were there first allocate: {conf or 'default'}",
                   [done.stdout, done.stderr, made.stderr, str(done.returncode)])
 
+# A long block of which two pages are used, time and again: memory for these.
+SPARSE = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+    size_t size = (size_t)15 << 20;
+    char line[200];
+    int zeros = 1, kib = 0;
+    for (int i = 0; i < 20; i++) {
+        char *p = malloc(size);
+        zeros &= p[size / 2] == 0 && p[0] == 0;
+        p[0] = p[size / 2] = 1;
+        free(p);
+    }
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmHWM: %d", &kib) == 1)
+            break;
+    printf("%d %d\n", zeros, kib >> 10);
+    return 0;
+}
+"""
+
+
+def sparse(tap, folder):
+    program, _ = build(folder, "sparse", SPARSE)
+    for conf in ("hardened", "guard_pages,zero"):
+        done = run([program], conf)
+        zeros, mib = (int(word) for word in done.stdout.split())
+        tap.check(zeros == 1 and mib < 10, f"15 MiB of which little is used: {conf}",
+                  [done.stdout, done.stderr])
+
 
 def others(tap, folder):
     program, _ = build(folder, "spawns", SPAWNS, "-pthread")
@@ -738,6 +771,7 @@ def main():
         reserved(tap)
         locked(tap, folder)
         forks(tap, folder)
+        sparse(tap, folder)
         others(tap, folder)
         start(tap)
     tap.done()
