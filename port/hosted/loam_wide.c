@@ -9,12 +9,15 @@
  *            | head 128 | ...... 128 each, aligned ...... | tail 128 |
  *                  '--- they may meet ---'         '------'
  *
+ *        From WIDE_STRING bytes on what lies between is left to `rep stosb`, where that is fast: it
+ *        takes lines over without reading what they held, and leaves them in the caches.
  *        From WIDE_LINES bytes on AMD's processors clear whole lines without reading them. They are
  *        in memory then, and not in the caches: which is why shorter runs are left out. Nor are
  *        they ordered as stores are: a fence follows.
  * LOCKS  None: the choice is made before threads are.
  * COST   2752 bytes, cold: read 226 ns by 16 bytes a time, 71 by 32; in the caches 98 and 14.
- *        Cleared: 328 and 244; 55 and 32. 16 MiB cleared: 600 us, 285 by lines.
+ *        Cleared: 328 and 244; 55 and 32. 16 MiB cleared: 600 us, 285 by lines. 16 KiB of 64 MiB,
+ *        cleared: 860 ns, 490 by `rep stosb`; 4 KiB of 24 MiB: 180 and 225.
  * FROM   -
  * NOT    64 bytes a time: no faster, and slower all around on some. Runs that do not read 0: who
  *        looks for the place looks again.
@@ -24,10 +27,12 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-enum { WIDE_TURN = LOAM_WIDE_LEAST, WIDE_LINE = 64, WIDE_LINES = 4 << 20 };
+enum { WIDE_TURN = LOAM_WIDE_LEAST, WIDE_LINE = 64, WIDE_STRING = 8192, WIDE_LINES = 4 << 20 };
+
+#define WIDE_ERMS (1U << 9) /* of leaf 7, ebx: long runs of `rep stosb` are fast */
 
 static struct {
-    bool avx2, lines; /* [init] */
+    bool avx2, string, lines; /* [init] */
 } wide;
 
 /* ---- what there is ---- */
@@ -42,10 +47,11 @@ void loam_wide_start(void)
     unsigned max, a, b, c, d;
     __cpuid(0, max, b, c, d);
     __cpuid(1, a, b, c, d);
-    bool avx = (c & bit_OSXSAVE) != 0 && (c & bit_AVX) != 0 && max >= 7 && wide_system_saves();
-    if (avx) {
+    bool avx = (c & bit_OSXSAVE) != 0 && (c & bit_AVX) != 0 && wide_system_saves();
+    if (max >= 7) {
         __cpuid_count(7, 0, a, b, c, d);
-        wide.avx2 = (b & bit_AVX2) != 0;
+        wide.avx2 = avx && (b & bit_AVX2) != 0;
+        wide.string = (b & WIDE_ERMS) != 0;
     }
     __cpuid(0x80000008, a, b, c, d); /* every one of 64 bits has it */
     wide.lines = (b & bit_CLZERO) != 0;
@@ -89,12 +95,30 @@ __attribute__((target("avx2"))) static void wide_clear(unsigned char *p, size_t 
 
 /* ---- whole lines ---- */
 
+/* The whole lines of a run whose ends read 0 from now on. */
+typedef struct wide_middle {
+    unsigned char *at, *end;
+} wide_middle;
+
+static wide_middle wide_clear_ends(unsigned char *p, size_t len)
+{
+    uintptr_t from = (uintptr_t)loam_align_up((uintptr_t)p, WIDE_LINE);
+    loam_wide_clear(p, WIDE_TURN);
+    loam_wide_clear(p + len - WIDE_TURN, WIDE_TURN);
+    return (wide_middle){(unsigned char *)from, p + len - (((uintptr_t)p + len) & (WIDE_LINE - 1))};
+}
+
+static void wide_clear_string(unsigned char *p, size_t len)
+{
+    wide_middle m = wide_clear_ends(p, len);
+    size_t left = (size_t)(m.end - m.at);
+    __asm__ volatile("rep stosb" : "+D"(m.at), "+c"(left) : "a"(0) : "memory");
+}
+
 static void wide_clear_lines(unsigned char *p, size_t len)
 {
-    unsigned char *end = p + len, *v = (unsigned char *)loam_align_up((uintptr_t)p, WIDE_LINE);
-    loam_wide_clear(p, WIDE_TURN);
-    loam_wide_clear(end - WIDE_TURN, WIDE_TURN);
-    for (; end - v >= WIDE_LINE; v += WIDE_LINE)
+    wide_middle m = wide_clear_ends(p, len);
+    for (unsigned char *v = m.at; v < m.end; v += WIDE_LINE)
         __asm__ volatile("clzero" : : "a"(v) : "memory");
     __asm__ volatile("sfence" : : : "memory");
 }
@@ -110,6 +134,8 @@ void loam_hosted_clear(void *p, size_t len)
 {
     if (wide.lines && len >= WIDE_LINES)
         wide_clear_lines(p, len);
+    else if (wide.string && len >= WIDE_STRING)
+        wide_clear_string(p, len);
     else if (wide.avx2)
         wide_clear(p, len);
     else

@@ -2,7 +2,7 @@
 #include "loam/port.h"
 #include "tap.h"
 
-enum { MOST = 2048, EDGE = 64 };
+enum { MOST = 2048, EDGE = 64, LONG = 12000 };
 
 static unsigned char area[MOST + 2 * EDGE] __attribute__((aligned(64)));
 
@@ -71,11 +71,30 @@ static void start(tap *t)
     LOAM_PORT_WIDE_START();
 }
 
+/* From 8 KiB on a port may have another way. */
+static void clear_long(tap *t)
+{
+    static const size_t lens[] = {8191, 8192, 8193, 8255, 8256, LONG - 1, LONG};
+    static unsigned char field[LONG + 2 * EDGE] __attribute__((aligned(64)));
+    for (size_t from = 0; from < EDGE; from += 1 + from % 5) {
+        for (size_t i = 0; i < LOAM_ARRAY_LEN(lens); i++) {
+            size_t at = 0;
+            __builtin_memset(field, 0xff, sizeof field);
+            LOAM_PORT_CLEAR(field + from, lens[i]);
+            while (at < sizeof field && field[at] == (at - from < lens[i] ? 0 : 0xff))
+                at++;
+            TAP_EQ(t, at, sizeof field);
+        }
+    }
+}
+
 static const tap_case cases[] = {
     {"port_wide: reads_zero: every length and place: finds each byte that is not 0", reads_zero},
     {"port_wide: clear: every length and place: those bytes and no others", clear},
+    {"port_wide: clear: long runs: those bytes and no others", clear_long},
     {"port_wide: start: chooses what the processor has", start},
     {"port_wide: reads_zero: after start: as before", reads_zero},
     {"port_wide: clear: after start: as before", clear},
+    {"port_wide: clear: long runs, after start: as before", clear_long},
 };
 TAP_SUITE(port_wide_test, cases);
