@@ -6,6 +6,10 @@
  *
  * None of these functions may call malloc, directly or through the C library: they are malloc.
  */
+#ifndef LOAM_HOSTED_FIRST_CPU
+#define LOAM_HOSTED_FIRST_CPU 511 /* before the port: mk/preload.mk builds that with it */
+#endif
+
 #include "loam/base.h"
 #include "loam/kmalloc.h"
 #include "loam/port.h"
@@ -17,10 +21,6 @@
 
 struct iovec;
 struct slab_desc;
-
-#ifndef LOAM_HOSTED_FIRST_CPU
-#define LOAM_HOSTED_FIRST_CPU 511 /* mk/preload.mk builds the port with it */
-#endif
 
 #define PRELOAD_EXPORT __attribute__((visibility("default")))
 
