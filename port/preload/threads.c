@@ -100,11 +100,21 @@ static unsigned number_least(void)
     return PROCESS_NOBODY;
 }
 
+enum { PATIENCE = 8192 /* calls without a number, where many have one */ };
+
+/* A thread without one comes here with every slow call. Fronts cost memory: beside many others it
+ * has to ask often enough for that. */
+static bool number_may_be(void)
+{
+    static _Thread_local uint32_t asked __attribute__((tls_model("initial-exec")));
+    uint32_t count = loam_atomic_peek(&threads.count); /* no order: looked at again */
+    return count < loam__conf.arenas && (count < PROCESS_CPUS_FEW || ++asked > PATIENCE);
+}
+
 static unsigned number_take(unsigned heir)
 {
     unsigned number = PROCESS_NOBODY;
-    /* no order: a thread without one comes here with every slow call, and mostly in vain */
-    if (loam_atomic_peek(&threads.count) >= loam__conf.arenas)
+    if (!number_may_be())
         return number;
     loam_irq irq = loam_lock_acquire(&threads.lock);
     number = number_warm(heir);

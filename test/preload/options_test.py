@@ -28,8 +28,11 @@ PROGRAM = r"""
 #include <string.h>
 static pthread_barrier_t all;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static int often;
 static void *one(void *arg)
 {
+    for (int i = 0; i < often; i++)
+        free(malloc(7000));
     pthread_mutex_lock(&turn); /* two that share a front may both find it empty, and fill it */
     *(char *)malloc(7000) = 1;
     pthread_mutex_unlock(&turn);
@@ -74,6 +77,14 @@ int main(int argc, char **argv)
         pthread_barrier_init(&all, NULL, 9);
         *(char *)malloc(7000) = 1;
         for (int i = 0; i < 8; i++)
+            pthread_create(&t, NULL, one, NULL);
+        pthread_barrier_wait(&all);
+    }
+    if (strcmp(what, "many") == 0) { /* one to a slab, where each has slabs of its own */
+        pthread_t t;
+        pthread_barrier_init(&all, NULL, 81);
+        often = argc > 2 ? atoi(argv[2]) : 0;
+        for (int i = 0; i < 80; i++)
             pthread_create(&t, NULL, one, NULL);
         pthread_barrier_wait(&all);
     }
@@ -138,6 +149,11 @@ def checks(tap, program, folder):
         known = {c["size"]: c["slabs"] for c in json.loads(errors)["classes"]}
         tap.check((code, known[7168]) == (0, slabs),
                   f"{conf}nine threads: slabs of {slabs - (slabs < 9)} and shared ones", [errors])
+    for words, all_own in ((["many"], False), (["many", "10000"], True)):
+        code, _, errors = run(program, words, "stats,json")
+        slabs = next(c["slabs"] for c in json.loads(errors)["classes"] if c["size"] == 7168)
+        tap.check(code == 0 and (slabs >= 80 if all_own else 63 <= slabs < 70),
+                  f"80 threads, {' '.join(words)}: who asks often has slabs of its own", [errors])
     code, _, errors = run(program, ["leak"], "leaks")
     tap.check(code == 0 and re.search(r"still out: 0x\w+, 100 bytes, from 0x", errors),
               "leaks: a block is told", [errors])
