@@ -358,11 +358,12 @@ static void destroyed(tap *t)
 static void far_ones(tap *t)
 {
     static const unsigned who[] = {0, SLAB_NEAR - 1, SLAB_NEAR, SLAB_NEAR + 5};
-    enum { WHO = LOAM_ARRAY_LEN(who), FAR_LINES = SLAB_FAR * sizeof(void *) / SLAB_LINE };
+    enum { WHO = LOAM_ARRAY_LEN(who) };
     void *p[WHO];
     cpus.lazy = true;
     cpus_start(t, SLAB_NEAR + 8, 1024, "shift=12");
     cpus.lazy = false;
+    uint32_t lines = cpus.slabs->lines_used;
     loam_cache *c = things(t, 100);
     for (unsigned i = 0; i < WHO; i++) {
         CPUS_ON(who[i]);
@@ -371,9 +372,6 @@ static void far_ones(tap *t)
         TAP_EQ(t, slab_far_fronts(c) != NULL, who[i] >= SLAB_NEAR);
     }
     TAP_CHECK(t, slab_own_front(c, SLAB_NEAR + 1) == NULL);
-    BREAKS(t, c->far, (void *)8, "S1");
-    BREAKS(t, slab_far_fronts(c)[1], slab_own_front(c, who[2]), "S12");
-    BREAKS(t, slab_far_fronts(c)[0], slab_own_front(c, who[3]), "S1");
     for (unsigned i = 0; i < WHO; i++) { /* each frees another's */
         CPUS_ON(who[(i + 1) % WHO]);
         TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
@@ -386,9 +384,8 @@ static void far_ones(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     CPUS_ON(0);
     cpus.waits = 5;
-    uint32_t lines = cpus.slabs->lines_used;
     TAP_EQ(t, loam_cache_destroy(c), LOAM_OK);
-    TAP_CHECK(t, cpus.slabs->lines_used + FAR_LINES < lines);
+    TAP_EQ(t, cpus.slabs->lines_used, lines);
     TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
 }
 
@@ -507,94 +504,6 @@ static void zones_in_turn(tap *t)
     TAP_CHECK(t, loam_slabs_init(near, &c) == NULL);
 }
 
-/* ---- rules ---- */
-
-static void rules_of_fronts(tap *t)
-{
-    cpus.lazy = true;
-    cpus_start(t, 3, 512, "shift=14");
-    cpus.lazy = false;
-    loam_cache *c = things(t, 96);
-    TAP_CHECK(t, loam_cache_alloc(c) != NULL);
-    CPUS_ON(1);
-    TAP_CHECK(t, loam_cache_alloc(c) != NULL && c->front[2] == &c->shared);
-    BREAKS(t, c->front[1]->key, c->front[1]->key + 1, "S12");
-    BREAKS(t, c->front[1]->told_key, c->front[1]->key + 1, "S12");
-    BREAKS(t, c->front[1]->stride, 95, "S12");
-    BREAKS(t, c->shared.key, 1, "S12");
-    BREAKS(t, c->front[1]->cpu, 0, "S1");
-    BREAKS(t, c->shared.cpu, 1, "S12");
-    BREAKS(t, c->front[0]->bound, 0, "S12");
-    BREAKS(t, c->front[2], c->front[1], "S12");
-    BREAKS(t, c->front[0], c->front[1], "S1");
-    BREAKS(t, c->front[3], c->front[0], "S12");
-    BREAKS(t, c->front[1], &c->shared, "S1");
-    BREAKS(t, c->front[1]->slabs, 0, "S5");
-    BREAKS(t, desc_of(c->front[0]->slab->base)->front, c->front[1], "S12");
-    BREAKS(t, desc_of(c->front[0]->slab->base)->cpu, 1, "S12");
-    BREAKS(t, c->shared.word, c->front[0]->word, "S5");
-}
-
-static void rules_of_states(tap *t)
-{
-    cpus_start(t, 2, 512, "shift=14");
-    loam_cache *c = things(t, 64), *d = things(t, 24);
-    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(d);
-    slab_remote *r = slab_remote_of(desc_of(p)), *far = slab_remote_of(desc_of(q));
-    uint32_t *stack = &cpus.slabs->cpu[0].stack;
-    BREAKS(t, r->state, 0, "S13");
-    BREAKS(t, r->state, r->state + SLAB_PIN, "S13");
-    BREAKS(t, r->state, r->state | SLAB_QUEUED, "S13");
-    slab_desc *none = slab_desc_at(cpus.slabs, cpus.slabs->len - 1);
-    TAP_EQ(t, none->kind, SLAB_NONE);
-    BREAKS(t, slab_remote_of(none)->state, SLAB_ALIVE, "S13");
-    BREAKS(t, *stack, 1, "S13");
-    BREAKS(t, *stack, 1000000, "S13");
-    BREAKS(t, r->any[1], 1, "S14");
-    BREAKS(t, r->half[0], 1, "S14");
-    BREAKS(t, r->half, (uint32_t *)8, "S14");
-    TAP_CHECK(t, far->half != far->own);
-    BREAKS(t, far->half[15], 1, "S14");
-    CPUS_ON(1);
-    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
-    serve(1);
-    TAP_CHECK(t, *stack != 0 && r->any[0] == 1);
-    BREAKS(t, *stack, 0, "S13");
-    BREAKS(t, r->next, *stack, "S13");
-    BREAKS(t, r->any[0], 0, "S14");
-    BREAKS(t, r->any[0], 0x10001, "S14");
-    BREAKS(t, r->state, r->state & ~(uint32_t)SLAB_QUEUED, "S13");
-}
-
-static void rules_of_gathered(tap *t)
-{
-    cpus_start(t, 2, 512, "shift=14");
-    loam_cache *c = things(t, 64);
-    void *p = loam_cache_alloc(c), *q = loam_cache_alloc(c);
-    CPUS_ON(1);
-    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
-    slab_cpu *cpu = &cpus.slabs->cpu[1];
-    unsigned i = 0;
-    while (i < SLAB_GATHER - 1 && cpu->entry[i].tag == 0)
-        i++;
-    slab_gathered *e = &cpu->entry[i];
-    TAP_EQ(t, e->bits, 1);
-    BREAKS(t, e->bits, 0, "S15");
-    BREAKS(t, e->tag, e->tag + SLAB_GATHER, "S15");
-    BREAKS(t, e->tag, e->tag + 1, "S15");
-    BREAKS(t, e->tag, slab_tag_of(0x10000000, slab_tag_generation(e->tag), 0), "S15");
-    BREAKS(t, cpu->room, slab_room(cpus.slabs), "S15");
-    BREAKS(t, cpu->room, cpu->room - 1, "S15");
-    BREAKS(t, cpu->stack, SLAB_CLOSED, "S16");
-    loam_slabs_offline(cpus.slabs);
-    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
-    BREAKS(t, cpu->stack, 0, "S16");
-    BREAKS(t, cpu->entry[3].tag, 1, "S16");
-    BREAKS(t, cpu->offline, false, "S16");
-    CPUS_ON(0);
-    TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
-}
-
 static const tap_case cases[] = {
     {"slab pinned: stays; let go: its owner looks again", pinned},
     {"slabs_offline: its slabs are others', late frees arrive", leaves},
@@ -612,9 +521,6 @@ static const tap_case cases[] = {
     {"kmalloc: a processor unknown to the layer: the shared front", unknown},
     {"slabs: what two processors write: never on one line", lines_apart},
     {"slabs_init: a zone to fall back to: asked when the first is full", zones_in_turn},
-    {"slabs_check: fronts changed: S12, S5", rules_of_fronts},
-    {"slabs_check: states, stacks, remote words changed: S13, S14", rules_of_states},
-    {"slabs_check: tables, offline changed: S15, S16", rules_of_gathered},
 };
 TAP_SUITE(slab_owners, cases);
 
