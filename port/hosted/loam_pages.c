@@ -83,8 +83,8 @@ loam_err loam_pages_grow(loam_pages *pages, size_t bytes)
         return LOAM_EFULL;
     size_t step = (size_t)loam_align_up(bytes, LOAM_PAGES_STEP);
     loam_err err = pages_ready(pages, pages->base + pages->ready, step);
-    if (err == LOAM_OK) /* pairs with the load in loam_pages_give_back */
-        loam_atomic_ptr_store((void **)&pages->ready, (void *)(pages->ready + step));
+    if (err == LOAM_OK) /* pairs with the load in loam_pages_ready */
+        __atomic_store_n(&pages->ready, pages->ready + step, __ATOMIC_RELEASE);
     return err;
 }
 
@@ -106,9 +106,7 @@ bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)
     uintptr_t page = loam_pages_page(), base = (uintptr_t)pages->base;
     uintptr_t from = (uintptr_t)loam_align_up((uintptr_t)at, page);
     uintptr_t to = (uintptr_t)loam_align_down((uintptr_t)at + len, page);
-    /* pairs with the store in loam_pages_grow: another thread may be there */
-    uintptr_t ready = (uintptr_t)loam_atomic_ptr_load((void *const *)&pages->ready);
-    return from >= base && from < to && to - base <= ready &&
+    return from >= base && from < to && to - base <= loam_pages_ready(pages) &&
            madvise((void *)from, to - from, MADV_DONTNEED) == 0 && to - from == len;
 }
 

@@ -31,13 +31,22 @@ static inline size_t loam_pages_page(void)
 
 typedef struct loam_pages {
     unsigned char *base;  /* a multiple of LOAM_PAGES_STEP; NULL: there is no range */
-    size_t len, ready;    /* [atomic] multiples of it; changes under the lock of who grows it */
+    size_t len;           /* a multiple of it */
+    size_t ready;         /* the same; grows under its owner's lock, others: loam_pages_ready */
     uint64_t asked;       /* calls of loam_pages_grow */
     uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
     void *map;            /* with what belongs to the range beside it */
     size_t mapped;
     bool huge; /* large pages are asked for under all of it */
 } loam_pages;
+
+/* Bytes that are ready, for who does not hold the lock under which they grow.
+ *   cost        a load          context   any thread
+ */
+static inline size_t loam_pages_ready(const loam_pages *pages)
+{
+    return __atomic_load_n(&pages->ready, __ATOMIC_ACQUIRE); /* pairs with loam_pages_grow */
+}
 
 /* Reserves addresses: `want` bytes, or a quarter less, and again, ... down to `least`, but never
  * more than a quarter of what the process may still have (RLIMIT_AS), unless that is below `least`.

@@ -97,9 +97,8 @@ static bool spare_earn(size_t len, size_t fresh)
 /* Has free memory more than its share? A hint. */
 static bool spare_is_much(const process_range *r)
 {
-    /* no order: a hint */
-    size_t ready = (size_t)loam_atomic_ptr_peek((void *const *)&r->pages.ready);
-    size_t out = ready - (size_t)(loam_zone_free_pages(r->zone) << LOAM_PAGE_SHIFT);
+    size_t out =
+        loam_pages_ready(&r->pages) - (size_t)(loam_zone_free_pages(r->zone) << LOAM_PAGE_SHIFT);
     size_t worn = loam_slab__worn_bytes(r->slabs);
     return worn > out && worn - out > out / SPARE_SLACK;
 }
