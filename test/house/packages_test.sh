@@ -29,9 +29,10 @@ bare   package1   gone1
 bare   package2   gone2
 other  package2   gone2
 file   package3   $scratch/no/such/*
+glob   README*    gone1
 END
 
-echo 1..10
+echo 1..11
 machine 0 "$(creates)"
 packages full && [ ! -s "$scratch/asked" ] && [ ! -s "$scratch/out" ]
 verdict $? "nothing missing: silent, nothing asked for"
@@ -44,6 +45,10 @@ verdict $? "two missing: those two installed at once, and told"
 machine 0 "$(creates)"
 packages bare other && [ "$(installs 'package1 package2')" = 1 ]
 verdict $? "two groups with a package in common: named once"
+
+machine 0 "$(creates)"
+packages glob && [ "$(installs 'README\*')" = 1 ]
+verdict $? "a pattern for a name: apt-get's, not the shell's"
 
 machine 0 'exit 100'
 ! packages bare && grep -q 'could not install: package1 package2' "$scratch/out" &&
@@ -74,5 +79,5 @@ machine 0 "$(creates)"
     grep -q 'PACKAGES_INSTALL is no: package1 package2' "$scratch/out"
 verdict $? "PACKAGES_INSTALL=no: told what is needed, nothing asked for"
 
-! packages bear && grep -q "no group 'bear'; there are: bare file full other" "$scratch/out"
+! packages bear && grep -q "no group 'bear'; there are: bare file full glob other" "$scratch/out"
 verdict $? "no such group: told, with those there are"
