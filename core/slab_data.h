@@ -35,9 +35,6 @@ enum {
     SLAB_FORMER = 8,       /* places of its former slabs that a cache knows */
     SLAB_STACKED = 0x8000, /* in slab_desc.cpu: the stack is on */
     SLAB_NO_CPU = 0xffff,  /* slab_desc.cpu of what no processor frees without being asked */
-    SLAB_NEAR = LOAM_PORT_MAX_CPUS < 32 ? LOAM_PORT_MAX_CPUS : 32, /* processors of which a cache
-                                                                      has places in itself */
-    SLAB_FAR = LOAM_PORT_MAX_CPUS - SLAB_NEAR,                     /* the others */
     SLAB_GUARD_LEAD = 16,  /* least bytes before a block: a seal, and magic */
     SLAB_GUARD_TAIL = 8,   /* bytes of magic or of a seal behind the largest block of a class */
     SLAB_GUARD_MOST = 128, /* most bytes of it on either side, so that large blocks cost no more */
@@ -47,6 +44,12 @@ enum {
     SLAB_KEPT_SLOTS = 64,      /* .. and how many; of as many others it draws */
     SLAB_GUARD_BYTE = 0xfb,    /* the magic's, unless it is drawn at random */
     SLAB_POISON_BYTE = 0x6b    /* what freed bytes read, unless zero_free says 0 */
+};
+
+/* Processors of which a cache has places in itself; and the others. */
+enum {
+    SLAB_NEAR = LOAM_PORT_MAX_CPUS < 32 ? LOAM_PORT_MAX_CPUS : 32,
+    SLAB_FAR = LOAM_PORT_MAX_CPUS - SLAB_NEAR
 };
 
 #define SLAB_MAGIC (SLAB_GUARD_BYTE * 0x0101010101010101ULL)

@@ -33,7 +33,7 @@
  *   loam_atomic_byte_cas(p, old, v), loam_atomic_byte_peek(p)
  *                                   the same, and a load without order, on uint8_t *
  *   loam_atomic_peek16(p) / _poke16(p, v)
- *                                   load and store of a uint16_t without order
+ *                                   load and store of a uint16_t without order; whole
  *   loam_atomic_ptr_load(p) / _ptr_store(p, v) / _ptr_exchange(p, v) / _ptr_cas(p, old, v)
  *                                   the same as on uint32_t *, on void **
  *   loam_atomic_ptr_peek(p)         load of a void * without order

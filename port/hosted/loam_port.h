@@ -77,10 +77,15 @@ enum { LOAM_HOSTED_SLEEPS = 2 };
 
 void loam_hosted_yield(void);
 
-/* Returns when the caller holds it. Any thread; errno stays. */
+/* Returns when the caller holds it, and it does not yet.
+ *   cost        while it is held: a loop of some microseconds, then system calls
+ *   context     any thread; errno stays, and it is no point where a thread is cancelled
+ */
 void loam_hosted_lock_wait(uint32_t *held);
 
-/* Nobody holds it, and one that sleeps wakes up. Any thread; errno stays. */
+/* Nobody holds it from now on, and one that sleeps wakes up. By its holder.
+ *   cost        a system call          context   any thread; errno stays
+ */
 void loam_hosted_lock_pass(uint32_t *held);
 
 #if LOAM_LOCK_ORDER
