@@ -142,6 +142,8 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     /* 0 is right, too: the first free elsewhere then is told at once */
     for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus && !config->fresh; i++)
         s->cpu[i].room = slab_room(s);
+    if (slab_is_many(s) && !config->fresh) /* all have their pages */
+        loam_slab__begin(s, s->ncpus - 1);
     s->rng = config->seed != 0 ? config->seed : 0x9e3779b97f4a7c15ULL;
     s->magic = SLAB_MAGIC;
     if ((s->modes & LOAM_SLAB_RANDOM) != 0) /* no byte of it is 0 */

@@ -14,7 +14,7 @@
  *        S14  remote bits are of slots, and in words that the summary names
  *        S15  what is gathered is in its place of the table, of slots, and its bytes are counted
  *        S16  a processor that is offline has nothing gathered, its stack is closed, and unless it
- *             rests it has no slab
+ *             rests it has no slab; who has a front, or gathered something, has begun
  * LOCKS  Nobody else inside.
  * COST   O(window / slab + words + processors).
  * FROM   -
@@ -152,6 +152,22 @@ static bool many_rests(const loam_slabs *s, uint32_t cpu)
     return found == 1;
 }
 
+static bool many_gathered_any(const slab_cpu *cpu)
+{
+    bool any = false;
+    for (unsigned n = 0; n < SLAB_GATHER; n++)
+        any = any || cpu->entry[n].tag != 0;
+    return any;
+}
+
+static bool many_has_front(const loam_slabs *s, uint32_t cpu)
+{
+    bool any = false;
+    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next)
+        any = any || slab_own_front(LOAM_CONTAINER_OF(n, loam_cache, link), cpu) != NULL;
+    return any;
+}
+
 static const char *many_offline(const loam_slabs *s, uint32_t i)
 {
     const slab_cpu *cpu = &s->cpu[i];
@@ -160,9 +176,7 @@ static const char *many_offline(const loam_slabs *s, uint32_t i)
         return "S16 the stack of a processor that is offline is closed, and no other";
     if (!cpu->offline)
         return NULL;
-    bool empty = true;
-    for (unsigned n = 0; n < SLAB_GATHER; n++)
-        empty = empty && cpu->entry[n].tag == 0;
+    bool empty = !many_gathered_any(cpu);
     for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
         const slab_front *f = slab_own_front(LOAM_CONTAINER_OF(n, loam_cache, link), i);
         /* no order: as above */
@@ -179,6 +193,10 @@ const char *loam_slab__check_many(const loam_slabs *s)
         const slab_cpu *cpu = &s->cpu[i];
         uint32_t first = cpu->stack == SLAB_CLOSED ? 0 : cpu->stack;
         bad = many_offline(s, i);
+        /* no order: nobody else is inside */
+        if (bad == NULL && i >= loam_atomic_peek(&s->cpu_end) &&
+            (many_gathered_any(cpu) || many_has_front(s, i)))
+            bad = "S16 who has a front, or gathered something, has begun";
         if (bad == NULL)
             bad = many_gathered(s, cpu);
         if (bad == NULL && (!many_stack(s, first, queued, &stacked) ||

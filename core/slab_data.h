@@ -381,9 +381,11 @@ struct loam_slabs {
     uint32_t resting; /* [atomic] processors that rest, written with the lock; others: a hint */
     uint32_t rester[SLAB_RESTERS]; /* [lock] which */
     slab_cpu *cpu;                 /* one for each processor, NULL with one */
-    bool always;                   /* what `slow` points to unless only the trace decides */
-    slab_front nobody;             /* owns what is no slab; has no key */
-    uint64_t none;                 /* 0: the current word of a front that has none */
+    /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
+    uint32_t cpu_end;
+    bool always;          /* what `slow` points to unless only the trace decides */
+    slab_front nobody;    /* owns what is no slab; has no key */
+    uint64_t none;        /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
     uint32_t leaves;      /* entries of leaf[] that lead somewhere; grows with len */
     uint32_t all_leaves;  /* [init] entries that there can be */

@@ -336,9 +336,23 @@ void loam_slabs_serve(loam_slabs *s)
 
 /* ---- shortage ---- */
 
+void loam_slab__begin(loam_slabs *s, uint32_t cpu)
+{
+    uint32_t end = loam_atomic_peek(&s->cpu_end); /* no order: the cas asks again */
+    /* no order: who misses it does not ask a processor that begins just now */
+    while (end <= cpu && !loam_atomic_cas(&s->cpu_end, end, cpu + 1))
+        end = loam_atomic_peek(&s->cpu_end); /* no order: as above */
+}
+
+/* The pages of those that never began are nobody's, and stay so. */
+static uint32_t front_end(const loam_slabs *s)
+{
+    return loam_atomic_peek(&s->cpu_end); /* no order: as above */
+}
+
 void loam_slab__ask(loam_slabs *s)
 {
-    for (uint32_t i = 0; slab_is_many(s) && i < s->ncpus; i++) {
+    for (uint32_t i = 0; i < front_end(s); i++) {
         slab_cpu *cpu = &s->cpu[i];
         bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
         if (online && i != loam_port_cpu())
@@ -348,7 +362,7 @@ void loam_slab__ask(loam_slabs *s)
 
 static bool front_all_gave(const loam_slabs *s)
 {
-    for (uint32_t i = 0; i < s->ncpus; i++) {
+    for (uint32_t i = 0; i < front_end(s); i++) {
         const slab_cpu *cpu = &s->cpu[i];
         bool online = loam_atomic_peek(&cpu->stack) != SLAB_CLOSED; /* no order: a hint */
         /* pairs with the cas in front_give */
@@ -458,6 +472,7 @@ static void front_make(loam_cache *c, uint32_t cpu)
     if (wanted) {
         front_start(c, f, cpu);
         front_set(c, cpu, f);
+        loam_slab__begin(s, cpu);
     }
     slab_unlock(s, irq);
     if (!wanted)

@@ -68,7 +68,9 @@ bool loam_slab__adopt(loam_cache *c);
 /* Lock held. A slab of the shared front becomes this processor's, if that has a front of its own:
  * who frees one of its objects mostly has the others, too. */
 void loam_slab__take_over(slab_desc *d);
-/* Asks every other processor for what it can spare. */
+/* This processor has something from now on, and is asked for what it can spare. Interrupts off. */
+void loam_slab__begin(loam_slabs *s, uint32_t cpu);
+/* Asks every other processor that has something for what it can spare. */
 void loam_slab__ask(loam_slabs *s);
 /* Waits, if the zone's config says how, until all have given; false: they have not, or there are
  * none. A second turn, which asks again: what one tells an owner in the first, that one gives. */

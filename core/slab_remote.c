@@ -410,13 +410,14 @@ static unsigned remote_next(const slab_cpu *me, unsigned i)
 }
 
 /* [cpu] All has left the table: no double free counts any longer. */
-static void remote_settle_room(const loam_slabs *s, slab_cpu *me)
+static void remote_settle_room(loam_slabs *s, slab_cpu *me)
 {
     for (unsigned i = 0; i < SLAB_GATHER; i++) {
         if (me->entry[i].tag != 0)
             return; /* an interrupt gathered behind us */
     }
     me->room = slab_room(s);
+    loam_slab__begin(s, loam_port_cpu());
 }
 
 void loam_slab__publish_all(loam_slabs *s)

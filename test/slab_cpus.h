@@ -20,6 +20,7 @@ static struct cpus {
     unsigned n, waits; /* processors; calls of `wait` that may still hope */
     bool lazy;         /* of the next layer: fronts come late */
     bool stacks;       /* the same: long slots wait on stacks */
+    bool fresh;        /* the same: its memory reads 0 */
     uint64_t span;     /* the same: bytes of addresses, the layer's table of them in part; or 0 */
     loam_zone *zone;
     loam_slabs *slabs;
@@ -94,6 +95,9 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
     c.ncpus = n;
     c.lazy = cpus.lazy;
     c.stacks = cpus.stacks;
+    c.fresh = cpus.fresh;
+    if (cpus.fresh)
+        memset(cpus.arena, 0, (size_t)frames << LOAM_PAGE_SHIFT);
     c.part = cpus.span != 0;
     cpus.slabs = loam_slabs_init(cpus.zone, &c);
     cpus.k = cpus.slabs != NULL ? loam_kmalloc_init(cpus.slabs) : NULL;

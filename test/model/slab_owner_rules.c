@@ -29,6 +29,41 @@ static void rules_of_fronts(tap *t)
     BREAKS(t, c->shared.word, c->front[0]->word, "S5");
 }
 
+/* In memory that reads 0 a processor has something from its first front on, or the first block of
+ * another's that it freed: others are not asked, and their pages stay as they are. */
+static void rules_of_beginning(tap *t)
+{
+    cpus.lazy = cpus.fresh = true;
+    cpus_start(t, 4, 512, "shift=14");
+    loam_cache *c = things(t, 96);
+    TAP_EQ(t, cpus.slabs->cpu_end, 0);
+    void *p = loam_cache_alloc(c);
+    TAP_EQ(t, cpus.slabs->cpu_end, 1);
+    BREAKS(t, cpus.slabs->cpu_end, 0, "S16");
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    loam_slabs_shrink(cpus.slabs);
+    TAP_EQ(t, cpus.slabs->cpu[0].asked, SLAB_ASKED);
+    TAP_EQ(t, cpus.slabs->cpu[2].asked, SLAB_CONTENT);
+    CPUS_ON(2);
+    TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
+    TAP_EQ(t, cpus.slabs->cpu_end, 3);
+    CPUS_ON(0);
+    loam_slabs_shrink(cpus.slabs);
+    TAP_EQ(t, cpus.slabs->cpu[1].asked, SLAB_ASKED);
+    TAP_EQ(t, cpus.slabs->cpu[2].asked, SLAB_ASKED);
+    TAP_EQ(t, cpus.slabs->cpu[3].asked, SLAB_CONTENT);
+    TAP_CHECK(t, cpus.slabs->cpu[3].room == 0);
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_cache_alloc(c) != NULL); /* who begins later, and lies below */
+    TAP_EQ(t, cpus.slabs->cpu_end, 3);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    cpus.fresh = false;
+    cpus_start(t, 3, 512, "shift=14");
+    cpus.lazy = false;
+    TAP_EQ(t, cpus.slabs->cpu_end, 3);
+}
+
 /* Places of processors beyond the near ones: of a cache without a slab, and of one with some. */
 static void rules_of_far(tap *t)
 {
@@ -112,6 +147,7 @@ static void rules_of_gathered(tap *t)
 
 static const tap_case cases[] = {
     {"slabs_check: fronts changed: S12, S5", rules_of_fronts},
+    {"slabs_check: processors that have begun: asked, and no others: S16", rules_of_beginning},
     {"slabs_check: fronts of far processors changed: S12, S1", rules_of_far},
     {"slabs_check: states, stacks, remote words changed: S13, S14", rules_of_states},
     {"slabs_check: tables, offline changed: S15, S16", rules_of_gathered},

@@ -21,10 +21,12 @@ THREADS = 8
 ONE_MOST = 50      # of a process whose only thread took a block of twelve sizes
 THREAD_MOST = 16   # of each further thread that did
 FILE_MOST = 44     # of the library's file; more: tools/hot_order.py --write
+TRIM_MOST = 4      # that come when memory is given back
 PROMISED_MOST = 12 << 20  # bytes that may be written, whether they are or not
 
 PROGRAM = r"""
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +63,8 @@ int main(void)
 {
     pthread_t of[THREADS];
     work();
+    tell();
+    malloc_trim(0);
     tell();
     pthread_barrier_init(&met, NULL, THREADS + 1);
     for (int i = 0; i < THREADS; i++)
@@ -104,8 +108,8 @@ def measured(program, library):
     runs = []
     for _ in range(5):
         done = subprocess.run([program], env=env, capture_output=True, text=True, check=True)
-        one, many, _ = done.stdout.split("end\n")
-        runs.append((pages_of(one), pages_of(many)[0]))
+        one, trimmed, many, _ = done.stdout.split("end\n")
+        runs.append((pages_of(one), pages_of(many)[0], pages_of(trimmed)[0]))
     return min(runs)
 
 
@@ -116,13 +120,15 @@ def main():
         with open(source, "w") as file:
             file.write(PROGRAM)
         subprocess.run(["gcc", "-O1", "-w", "-pthread", source, "-o", program], check=True)
-        (ours, file, promised), ours_many = measured(program, LIBRARY)
-        (theirs, _, others), theirs_many = measured(program, None)
+        (ours, file, promised), ours_many, trimmed = measured(program, LIBRARY)
+        (theirs, _, others), theirs_many, _ = measured(program, None)
     thread = (ours_many - ours - (theirs_many - theirs)) / THREADS
     print(f"# beyond the C library's malloc: {ours - theirs} pages and {file} of the file, "
           f"{thread:.1f} a thread, {promised - others >> 10} KiB that may be written")
     tap.check(ours - theirs <= ONE_MOST, f"start: at most {ONE_MOST} pages for the library")
     tap.check(thread <= THREAD_MOST, f"start: at most {THREAD_MOST} pages for a further thread")
+    tap.check(trimmed - ours <= TRIM_MOST,
+              f"start: at most {TRIM_MOST} pages more when memory is given back", [trimmed - ours])
     tap.check(file <= FILE_MOST, f"start: at most {FILE_MOST} pages of the library's file",
               ["tools/hot_order.py says which functions are not where they are to be"])
     tap.check(promised - others <= PROMISED_MOST,
