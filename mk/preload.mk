@@ -25,7 +25,7 @@ so32_GROUP := host32
 so32_INCLUDE := $(so_INCLUDE)
 so32_CFLAGS := $(M32) $(PRELOAD_CFLAGS)
 $(foreach v,so so32,$(eval $(call variant_rules,$(v))))
-SHARED_ONLY := port/preload/deep_bind.c port/preload/fewer.c port/preload/fork_first.c
+SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c)
 PRELOAD_OBJ := $(call objects,so,$(filter-out $(SHARED_ONLY),$(PRELOAD_PARTS)))
 
 PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \

@@ -13,22 +13,10 @@
 
 typedef void *dlopen_fn(const char *path, int flags);
 
-/* [atomic] any thread finds the same. */
-static void *real;
-
-static dlopen_fn *deep_bind_find(void)
-{
-    void *found = loam_atomic_ptr_load(&real); /* pairs with the store below */
-    if (found == NULL) {
-        found = dlsym(RTLD_NEXT, "dlopen");
-        loam_atomic_ptr_store(&real, found); /* pairs with the load above */
-    }
-    return (dlopen_fn *)(uintptr_t)found;
-}
-
 PRELOAD_EXPORT void *dlopen(const char *path, int flags)
 {
+    static void *real;     /* [atomic] */
     (void)process_start(); /* LOAM_CONF is read */
-    dlopen_fn *next = deep_bind_find();
+    dlopen_fn *next = (dlopen_fn *)(uintptr_t)behind_find(&real, "dlopen");
     return next(path, loam__conf.deep_bind ? flags : flags & ~RTLD_DEEPBIND);
 }

@@ -21,7 +21,6 @@
 #define _GNU_SOURCE
 #include "preload.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -36,17 +35,11 @@ static const struct {
                              [FEWER_OF] = {"prlimit", false},
                              [FEWER_OF64] = {"prlimit64", true}};
 
-/* [atomic] any thread finds the same. */
-static void *fewer_real[FEWER_CALLS];
-
 /* The C library's own; 0, and errno says so: it has none. */
 static uintptr_t fewer_next(unsigned call)
 {
-    void *found = loam_atomic_ptr_load(&fewer_real[call]); /* pairs with the store below */
-    if (found == NULL) {
-        found = dlsym(RTLD_NEXT, fewer_call[call].name);
-        loam_atomic_ptr_store(&fewer_real[call], found); /* pairs with the load above */
-    }
+    static void *real[FEWER_CALLS]; /* [atomic] */
+    void *found = behind_find(&real[call], fewer_call[call].name);
     if (found == NULL)
         errno = ENOSYS;
     return (uintptr_t)found;

@@ -7,28 +7,19 @@
  * of its program or library, which calls this one. In the shared library alone; the static one has
  * a constructor (threads.c).
  */
-#define _GNU_SOURCE
 #include "preload.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 
 typedef int register_fn(void (*before)(void), void (*parent)(void), void (*child)(void), void *dso);
 
 register_fn __register_atfork;
 
-/* [atomic] any thread finds the same. */
-static void *real;
-
 PRELOAD_EXPORT int __register_atfork(void (*before)(void), void (*parent)(void),
                                      void (*child)(void), void *dso)
 {
+    static void *real; /* [atomic] */
     threads_expect_forks();
-    void *found = loam_atomic_ptr_load(&real); /* pairs with the store below */
-    if (found == NULL) {
-        found = dlsym(RTLD_NEXT, "__register_atfork");
-        loam_atomic_ptr_store(&real, found); /* pairs with the load above */
-    }
-    register_fn *next = (register_fn *)(uintptr_t)found;
+    register_fn *next = (register_fn *)(uintptr_t)behind_find(&real, "__register_atfork");
     return next == NULL ? ENOMEM : next(before, parent, child, dso);
 }

@@ -327,6 +327,13 @@ void heaps_each_kmalloc(void (*fn)(loam_kmalloc *k));
 /* The name of the heap whose addresses these are, or NULL. */
 const char *heaps_name_of(const void *p);
 
+/* ---- behind.c: in the shared library alone ---- */
+
+/* What comes behind this library under a name that both have; NULL: nothing. Looked for when it is
+ * called first, and remembered in *kept, [atomic] and NULL at first: any thread finds the same. It
+ * may allocate, so no lock is held. */
+void *behind_find(void **kept, const char *name);
+
 /* ---- threads.c ---- */
 
 /* Gives this thread a processor number if one is left: this one, if its thread has ended and left
