@@ -204,10 +204,13 @@ loam_err loam_cache_free(loam_cache *c, void *object)
 
 /* ---- alloc ---- */
 
-/* A word of d that has a free slot; words that have none leave `any`. */
-LOAM_INLINE uint64_t *slab_scan(slab_desc *d)
+/* [own] A word of d that has a free slot; words that have none leave `any`. One that d does not
+ * have, and loam_slab__verify refuses: `any` says so, and nothing behind the words is read. */
+LOAM_INLINE uint64_t *slab_scan(const slab_front *f, slab_desc *d)
 {
     slab_head *head = slab_head_of(d);
+    if (LOAM_UNLIKELY((head->any & f->beyond) != 0))
+        return d->words + 64;
     for (; head->any != 0; head->any &= head->any - 1) {
         uint64_t *word = &d->words[loam_ctz64(head->any)];
         if (*word != 0)
@@ -246,7 +249,7 @@ static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **
     slab_desc *d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link), *next;
     for (unsigned looks = SLAB_LOOKS_BEGUN; looks > 0 && d != NULL; looks--, d = next) {
         next = slab_behind(f, d); /* now: a slab that has nothing leaves */
-        uint64_t *found = slab_scan(d);
+        uint64_t *found = slab_scan(f, d);
         if (found == NULL || slab_is_new_word(d, found))
             continue;
         *word = found;
@@ -264,13 +267,13 @@ LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
     slab_desc *d = slab_current(f);
     if (**word != 0)
         return d;
-    if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(d)) != NULL &&
+    if (d != NULL && slab_head_of(d)->any != 0 && (*word = slab_scan(f, d)) != NULL &&
         LOAM_LIKELY(!slab_is_new_word(d, *word)))
         return d;
     /* no order: a bound, others add to it only for a slab of theirs */
     for (uint32_t n = loam_atomic_peek(&f->slabs); n > 0 && !loam_list_is_empty(&f->partial); n--) {
         d = slab_low(f);
-        *word = slab_scan(d);
+        *word = slab_scan(f, d);
         if (*word == NULL)
             continue;
         slab_desc *begun = LOAM_LIKELY(!slab_is_new_word(d, *word)) ? d : slab_find_begun(f, word);

@@ -261,7 +261,8 @@ static const char *check_place(const loam_cache *c, const slab_front *f, uint32_
     if (!check_in_window(s, f) || f->cpu != cpu || f->key != (c->stacked ? 0 : key) ||
         f->told_key != (slab_is_many(s) && !slab_has_seals(s) ? key : 0) ||
         f->stride != c->stride || f->told_stride != slab_told_stride(c->stride) || f->cache != c ||
-        f->bound != slab_bound(c->stride, c->slots))
+        f->bound != slab_bound(c->stride, c->slots) ||
+        f->beyond != ~loam_mask64(slab_word_count(c)))
         return "S12 a front is what its place says";
     *slabs -= check_count(f);
     return check_front(c, f);

@@ -183,6 +183,7 @@ typedef struct slab_front {
     uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
     uint32_t ring_cap;    /* [init] slots that the ring holds; 0: none waits */
     uint32_t spill;       /* [init] so many leave it together */
+    uint64_t beyond;      /* [init] bits of a slab_head's `any` that stand for no word */
     /* a layer without modes has no memory for these */
     _Alignas(64) uint64_t *face; /* [init] the layer's zero word: see swift_face */
     uintptr_t swift_key;         /* [init] the same as key, for slab_swift.c */

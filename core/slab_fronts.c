@@ -411,6 +411,7 @@ static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
     f->stride = c->stride;
     f->told_stride = slab_told_stride(c->stride);
     f->bound = slab_bound((uint32_t)c->stride, c->slots);
+    f->beyond = ~loam_mask64(slab_word_count(c));
     f->word = &s->none;
     if (s->modes != 0) {
         f->rng = drawn;

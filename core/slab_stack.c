@@ -168,8 +168,7 @@ static inline bool stack_is_sound(const slab_front *f, const slab_desc *d, const
     const loam_cache *c = f->cache;
     unsigned i = (unsigned)(word - d->words);
     return d->kind == SLAB_SLOTS && d->recip == c->recip && slab_owner_of(d) == f &&
-           i < slab_word_count(c) && (*word & ~slab_full_word(c, i)) == 0 &&
-           slab_head_of(d)->used < c->slots;
+           (*word & ~slab_full_word(c, i)) == 0 && slab_head_of(d)->used < c->slots;
 }
 
 /* [own] A request goes on in such a word; false: it is time to ask whether stacks should be on. */
@@ -187,11 +186,13 @@ bool loam_slab__stack_go_on(slab_stack *k, void **object)
     slab_desc *d = k->slab;
     if (d == NULL || *k->word != 0)
         return false;
+    const slab_front *f = slab_stack_front(k);
     slab_head *head = slab_head_of(d);
     uint64_t any = head->any & ~(1ULL << ((k->word - d->words) & 63)), *word = d->words;
+    if (LOAM_UNLIKELY((any & f->beyond) != 0))
+        return false;
     while (any != 0 && *(word = d->words + loam_ctz64(any)) == 0)
         any &= any - 1;
-    const slab_front *f = slab_stack_front(k);
     if (any == 0 || slab_is_new_word(d, word) || !stack_is_sound(f, d, word) ||
         !stack_count(f, *word))
         return false;

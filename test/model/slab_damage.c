@@ -212,6 +212,14 @@ static void bits_beyond_again(void)
     loam_cache_alloc(cache);
 }
 
+/* Nothing is read behind the slab's words, though it says no more than they do there. */
+static void word_beyond(void)
+{
+    slab_desc *d = descriptor();
+    slab_head_of(d)->any = 1ULL << slab_word_count(cache);
+    use_up(d);
+}
+
 static void base_moved(void)
 {
     slab_desc *d = descriptor();
@@ -374,6 +382,8 @@ static const damage damages[] = {
     {"bits: one beyond the last slot: when its word is used", "shift=14", bits_beyond, "S3 ",
      "metadata overwritten", "things", 40},
     {"bits: the same of a word that was used before", "shift=14", bits_beyond_again, "S3 ",
+     "metadata overwritten", "things", 40},
+    {"bits: a word beyond the last one: when a word is used up", "shift=14", word_beyond, "S3 ",
      "metadata overwritten", "things", 40},
     {"descriptor: its base changed: when a word is used up", "shift=14", base_moved, "S1 ",
      "metadata overwritten", "things", 40},

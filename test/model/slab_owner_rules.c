@@ -19,6 +19,7 @@ static void rules_of_fronts(tap *t)
     BREAKS(t, c->front[1]->cpu, 0, "S1");
     BREAKS(t, c->shared.cpu, 1, "S12");
     BREAKS(t, c->front[0]->bound, 0, "S12");
+    BREAKS(t, c->front[0]->beyond, 0, "S12");
     BREAKS(t, c->front[2], c->front[1], "S12");
     BREAKS(t, c->front[0], c->front[1], "S1");
     BREAKS(t, c->front[3], c->front[0], "S12");

@@ -329,6 +329,13 @@ static void goes_on_soundly(tap *t)
     d->words[10] |= 1ULL << 63;
     TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
     d->words[10] = was;
+    d->words[11] = 1; /* what lies behind them, and a bit of `any` that leads there */
+    slab_head_of(d)->any |= 1ULL << 11;
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
+    slab_head_of(d)->any = 1ULL << 11;
+    TAP_CHECK(t, !loam_slab__stack_go_on(k, &q));
+    slab_head_of(d)->any = 1ULL << 10;
+    d->words[11] = 0;
     TAP_CHECK(t, loam_slab__stack_go_on(k, &q) && q == p[681]);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
