@@ -27,7 +27,7 @@ LOAM_INLINE bool fast_alloc(size_t size, void **p)
 /* A plain block of a class out of another word of the thread's front. */
 LOAM_INLINE bool next_alloc(size_t size, void **p)
 {
-    const loam_kmalloc *k = loam__process.kmalloc;
+    const loam_kmalloc *k = process_kmalloc();
     if (k == NULL || size - 1 >= k->max)
         return false;
     loam_cache *c = k->cache[kmalloc_class(size)];
@@ -47,7 +47,7 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
 
 LOAM_INLINE void *next_or_large(size_t size, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.swift;
+    const loam_kmalloc *k = process_swift();
     return k != NULL ? loam__process.hard->alloc(k, size, caller) : plain_alloc(size, caller);
 }
 
@@ -79,7 +79,7 @@ LOAM_INLINE bool fast_free(void *p, slab_desc **far)
 /* far: what fast_free said. */
 LOAM_INLINE void far_free(void *p, const slab_desc *far, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.swift;
+    const loam_kmalloc *k = process_swift();
     if (k != NULL)
         loam__process.hard->free(k, p, caller);
     else

@@ -70,8 +70,8 @@ typedef struct process {
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
     loam_kmalloc *swift;                     /* [atomic] the same where the layers are swift */
     const struct hard_calls *hard;           /* [init] who has its blocks */
-    loam_slabs *plain;                       /* [atomic] those of kmalloc */
-    uintptr_t base, len;                     /* [atomic] their window; len 0: as kmalloc NULL */
+    loam_slabs *plain;                       /* [init] those of kmalloc, .. */
+    uintptr_t base, len;                     /* .. and their window; len 0: as kmalloc NULL */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
     loam_slab_config slabs;                  /* [init] */
     _Alignas(LOAM_PAGE_SIZE) loam_lock lock; /* start, further ranges */
@@ -79,6 +79,21 @@ typedef struct process {
 } process;
 
 extern process loam__process __attribute__((visibility("hidden")));
+
+/* process.kmalloc and .swift. Another thread may be starting the process: who sees one of them sees
+ * all that is behind it, and who has a block the window. Who frees NULL meanwhile may see half of
+ * that: no slab is his yet, so nothing is freed. */
+static inline const loam_kmalloc *process_kmalloc(void)
+{
+    /* pairs with the store in process_set_ranges */
+    return loam_atomic_ptr_load((void *const *)&loam__process.kmalloc);
+}
+
+static inline const loam_kmalloc *process_swift(void)
+{
+    /* pairs with the store in process_set_ranges */
+    return loam_atomic_ptr_load((void *const *)&loam__process.swift);
+}
 
 /* ---- conf.c ---- */
 

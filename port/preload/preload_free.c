@@ -50,7 +50,7 @@ void process_foreign(const void *p, bool freeing, const void *caller)
 static bool free_large(void *p)
 {
     process_range *r = &loam__process.range[0];
-    const loam_kmalloc *k = loam__process.kmalloc;
+    const loam_kmalloc *k = process_kmalloc();
     if (k == NULL || slab_off(k->slabs, p) >= slab_len(k->slabs) ||
         !loam_slab__large_put(k->slabs, slab_off(k->slabs, p), k))
         return false;
@@ -98,7 +98,7 @@ LOAM_NOINLINE void plain_free(void *p, const slab_desc *far, const void *caller)
 {
     if (p == NULL)
         return;
-    if (LOAM_UNLIKELY(!kmalloc_put_far(loam__process.kmalloc, p, far)) && !free_large(p))
+    if (LOAM_UNLIKELY(!kmalloc_put_far(process_kmalloc(), p, far)) && !free_large(p))
         general_free(p, caller);
 }
 

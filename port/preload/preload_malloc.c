@@ -26,7 +26,7 @@
 /* Where the modes are those of `hardened`. The thread keeps the faces of its fronts. */
 LOAM_INLINE bool swift_alloc(size_t size, void **p)
 {
-    const loam_kmalloc *k = loam__process.swift;
+    const loam_kmalloc *k = process_swift();
     if (k == NULL || (*p = kmalloc_take_swift(k, size)) == NULL)
         return false;
     slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
@@ -62,7 +62,7 @@ LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void 
 LOAM_NOINLINE void *general_alloc(size_t size, const void *caller)
 {
     void *p;
-    const loam_kmalloc *k = loam__process.kmalloc;
+    const loam_kmalloc *k = process_kmalloc();
     if (k != NULL && size > k->max) {
         p = loam_slab__large_again(k->slabs, k, size, caller);
         if (p != NULL)
@@ -119,7 +119,7 @@ LOAM_INLINE bool fast_aligned(size_t align, size_t size, void **p)
 
 LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.swift;
+    const loam_kmalloc *k = process_swift();
     void *p;
     if (fast_aligned(align, size, &p))
         return p;

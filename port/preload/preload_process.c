@@ -156,23 +156,37 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
 
 /* ---- ranges ---- */
 
+/* Is the first range for the paths that ask nothing? */
+static bool process_has_paths(const process *self)
+{
+    return !process_is_watched() && (self->slabs.modes == 0 || self->range[0].slabs->swift);
+}
+
+/* What they read behind the pointer that is stored last. */
+static void process_set_window(process *self)
+{
+    const loam_slabs *slabs = self->range[0].slabs;
+    const hard_calls *wide = hard_wide();
+    self->hard = wide != NULL ? wide : &hard_narrow;
+    if (slabs->swift || !process_has_paths(self))
+        return;
+    self->plain = self->range[0].slabs;
+    self->base = slabs->base;
+    self->len = slab_len(slabs);
+}
+
 /* Lock held. The process's first page changes. */
 static void process_set_ranges(process *self, uint32_t ranges)
 {
-    if (ranges > 1) /* sealed by now */
+    const process_range *first = &self->range[0];
+    if (ranges == 1)
+        process_set_window(self);
+    else /* sealed by now */
         process_open(self, LOAM_PAGE_SIZE);
     loam_atomic_store(&self->ranges, ranges); /* pairs with the load in process_range_of */
-    const process_range *first = &self->range[0];
-    const hard_calls *wide = hard_wide();
-    self->hard = wide != NULL ? wide : &hard_narrow;
-    if (!process_is_watched() && (self->slabs.modes == 0 || first->slabs->swift))
+    if (process_has_paths(self))              /* pairs with process_kmalloc, process_swift */
         loam_atomic_ptr_store((void **)(first->slabs->swift ? &self->swift : &self->kmalloc),
                               first->kmalloc);
-    if (self->kmalloc != NULL) { /* no order: nobody has a block before */
-        loam_atomic_ptr_store((void **)&self->plain, first->slabs);
-        self->base = first->slabs->base;
-        self->len = slab_len(first->slabs);
-    }
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));
 }

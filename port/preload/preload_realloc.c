@@ -76,7 +76,7 @@ static void *resize(void *p, size_t size, const void *caller)
 {
     if (process_is_watched())
         return watch_realloc(p, size, caller);
-    const loam_kmalloc *k = loam__process.swift;
+    const loam_kmalloc *k = process_swift();
     void *quick = k != NULL ? hard_realloc(k, p, size, caller) : NULL;
     if (quick != NULL)
         return quick;
@@ -101,7 +101,7 @@ static void *resize(void *p, size_t size, const void *caller)
  * changed. */
 LOAM_INLINE void *fast_realloc(void *p, size_t size, const void *caller)
 {
-    const loam_kmalloc *k = loam__process.kmalloc;
+    const loam_kmalloc *k = process_kmalloc();
     uintptr_t off = (uintptr_t)p - loam__process.base;
     size_t room = k != NULL && off < loam__process.len ? slab_stack_room(k->slabs, off) : 0;
     if (room == 0)
