@@ -114,7 +114,7 @@ LOAM_INLINE swift_span swift_look(uint64_t magic, unsigned char *base, size_t ro
     uint64_t says = loam_atomic_peek64(seal) ^ magic; /* no order: the cas asks again */
     size_t size = (size_t)(says >> (32 + SEAL_SIZE)), pad = (size_t)(p - base);
     if (LOAM_UNLIKELY(says != seal_of(0, size, pad)) || LOAM_UNLIKELY(pad >= room) ||
-        LOAM_UNLIKELY(size - 1 >= room - pad) ||
+        LOAM_UNLIKELY(size - 1 >= room - pad) || LOAM_UNLIKELY((pad & 7) != 0) ||
         LOAM_UNLIKELY(((uint64_t *)(void *)base)[-1] != magic))
         return none;
     bool whole = swift_slack_is_whole(magic, base, pad + size, room);

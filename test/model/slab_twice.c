@@ -155,6 +155,22 @@ static void wrong_elsewhere(tap *t)
     TAP_EQ(t, loam_cache_free(c, p), LOAM_OK);
 }
 
+/* A seal tells multiples of 8 apart, and slack is there whatever lies before it. */
+static void beside_hardened(tap *t)
+{
+    cpus_start(t, 2, 1024, "guard,zero_free,quarantine=16K,random");
+    for (unsigned size = 1; size < 300; size += size < 40 ? 1 : 13) {
+        unsigned char *p = loam_kmalloc_alloc(cpus.k, size);
+        for (unsigned n = 1; n <= 16; n++) {
+            unsigned char *at = p + n;
+            CPUS_ON(n & 1);
+            REFUSED(t, 1, ((uintptr_t)at & 7) != 0 ? "misaligned free" : "inner free",
+                    TAP_EQ(t, loam_kmalloc_free(cpus.k, at), LOAM_EINVAL));
+        }
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p), LOAM_OK);
+    }
+}
+
 static const tap_case cases[] = {
     {"cache_free: twice by another: refused, told or not", twice_by_one_other},
     {"cache_free: twice by two others: refused when the second tells", twice_by_two_others},
@@ -164,6 +180,7 @@ static const tap_case cases[] = {
     {"cache_free: twice, hardened: refused at once everywhere", twice_hardened},
     {"kmalloc_free: twice, every mode: refused at once everywhere", twice_with_modes},
     {"cache_free elsewhere: what is no block: refused by name", wrong_elsewhere},
+    {"kmalloc_free: 1 to 16 bytes behind a block's start, hardened: refused", beside_hardened},
 };
 TAP_SUITE(slab_twice, cases);
 

@@ -33,6 +33,7 @@ typedef struct kind {
 
 static const kind kinds[] = {
     {"small", "kmalloc-", 64, 0, 16},
+    {"small, with room behind it", "kmalloc-", 40, 0, 16},
     {"a page and more", "kmalloc-", 5000, 0, 1024},
     {"the last class", "kmalloc-", 20000, 0, 4096},
     {"large", "large", 200000, 0, 65536},
