@@ -106,6 +106,14 @@ static uint32_t layer_kept_frames(const loam_slab_config *config)
     return frames < SLAB_KEPT_MOST ? frames : SLAB_KEPT_MOST;
 }
 
+/* All processors together, while few keep any. */
+static uint32_t layer_kept_total(const loam_slab_config *config)
+{
+    uint32_t frames = config->keep_total >> LOAM_PAGE_SHIFT, each = layer_kept_frames(config);
+    frames = frames < SLAB_KEPT_TOTAL ? frames : SLAB_KEPT_TOTAL;
+    return each != 0 && frames > each ? frames : each;
+}
+
 static void layer_set_len(loam_slabs *s, uintptr_t len)
 {
     /* no order: who has a block behind the old end got it later */
@@ -130,6 +138,8 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
         s->modes |= LOAM_SLAB_POISON;
     s->keep_empty = config->keep_empty;
     s->kept_frames = layer_kept_frames(config);
+    s->kept_total = layer_kept_total(config);
+    loam_atomic_store(&s->kept_most, s->kept_total); /* no order: nobody is inside yet */
     s->lazy = config->lazy;
     s->stacks = config->stacks && config->modes == 0 && slab_is_many(s);
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)

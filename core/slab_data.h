@@ -351,7 +351,13 @@ typedef struct slab_cpu {
 
 #define SLAB_CLOSED UINT32_MAX
 
-enum { SLAB_KEPT_LISTS = 44, SLAB_KEPT_MOST = 1024 /* frames */ };
+/* Frames: so many each, all of them while few do; below 2^SLAB_KEPT_LOG2 a block. */
+enum {
+    SLAB_KEPT_MOST = 1024,
+    SLAB_KEPT_TOTAL = 8192,
+    SLAB_KEPT_LOG2 = 11,
+    SLAB_KEPT_LISTS = 4 * SLAB_KEPT_LOG2
+};
 
 /* Large blocks that a processor freed and keeps for its next request: slab_kept.c. */
 typedef struct slab_kept {
@@ -421,8 +427,11 @@ struct loam_slabs {
     uint32_t *worn;
     uint32_t worn_pieces; /* [atomic] that are; 0 without */
     uint32_t kept_end;    /* [atomic] parts from here on keep nothing, and never did */
-    uint32_t kept_frames; /* [init] that a processor keeps at most; a block has half of that */
-    loam_zonelist zones;  /* [init] the layer's own, and those that it falls back to */
+    uint32_t kept_frames; /* [init] that each processor may keep, however many do */
+    uint32_t kept_total;  /* [init] that all may, while they are few; kept_frames at least */
+    /* [atomic] written with the lock: that a processor keeps at most now; a block has half of it */
+    uint32_t kept_most;
+    loam_zonelist zones; /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;
     /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
      * adding 64 times an index gives the descriptor */

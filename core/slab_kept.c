@@ -12,9 +12,10 @@
  *                                |         |
  *                                d -> d    d -> d -> d              newest first, by desc.next
  *
- *        A request looks at the first few of its list and of the next: a block may have a quarter
+ *        A request looks at the first few of its list and of the next: a block may have an eighth
  *        more than is wanted. When the bytes would be too many, blocks go to the zone, one list
- *        after the other, so that a size nobody asks for any more does not stay for ever.
+ *        after the other, so that a size nobody asks for any more does not stay for ever. While few
+ *        processors ever kept something each may have more: an even part of what all may.
  *
  * RULES  S17  what is kept is large, waits, is on one list, that of its size; frames and blocks add
  *             up, and are within the limit; nothing else waits
@@ -24,7 +25,8 @@
  * COST   take, keep: O(1): a lock that nobody else wants, and looks at eight blocks at most.
  * FROM   Bins of freed blocks, as every malloc has them; here they are bounded, and no link lies
  *        in the block.
- * NOT    With modes that look at or write into freed memory: those blocks go their own way.
+ * NOT    Blocks of 8 MiB and more. With modes that look at or write into freed memory: those blocks
+ *        go their own way.
  */
 #include "slab_internal.h"
 
@@ -127,12 +129,22 @@ static inline uint32_t kept_end(const loam_slabs *s)
     return loam_atomic_load(&s->kept_end); /* pairs with the store in kept_begin */
 }
 
+/* Frames that a part keeps at most. */
+static inline uint32_t kept_bound(const loam_slabs *s)
+{
+    return loam_atomic_peek(&s->kept_most); /* no order: it sinks while more keep some */
+}
+
 static LOAM_NOINLINE void kept_begin(loam_slabs *s, slab_kept *k)
 {
     uint32_t end = (uint32_t)(s->kept - k) + 1;
     loam_irq irq = slab_lock(s);
-    if (end > kept_end(s))
+    if (end > kept_end(s)) {
+        uint32_t part = s->kept_total / end;
         loam_atomic_store(&s->kept_end, end); /* pairs with the load in kept_end */
+        /* no order: a bound */
+        loam_atomic_store(&s->kept_most, part > s->kept_frames ? part : s->kept_frames);
+    }
     slab_unlock(s, irq);
     loam_atomic_store(&k->begun, 1); /* no order: who misses it says the same again */
 }
@@ -173,7 +185,7 @@ LOAM_INLINE slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
     slab_kept *k = kept_mine(s);
     slab_desc *d = NULL;
     /* no order: a hint */
-    if (most > s->kept_frames || loam_atomic_peek(&k->frames) < least)
+    if (most > s->kept_total || loam_atomic_peek(&k->frames) < least)
         return NULL;
     loam_irq irq = kept_lock(s, k);
     unsigned i = kept_list(least);
@@ -196,10 +208,11 @@ slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages)
     return kept_find(s, npages, kept_most(npages));
 }
 
-/* The lock is held, and given back: some go to make room. */
-static LOAM_NOINLINE bool kept_push_crowded(loam_slabs *s, slab_kept *k, slab_desc *d, loam_irq irq)
+/* The lock is held, and given back: some go to make room, until there are at most so many frames
+ * beside this block's. */
+static LOAM_NOINLINE bool kept_push_crowded(loam_slabs *s, slab_kept *k, slab_desc *d,
+                                            uint32_t most, loam_irq irq)
 {
-    uint32_t most = s->kept_frames - d->npages;
     slab_desc *gone = kept_thin(k, most, KEPT_GOES);
     bool room = kept_frames(k) <= most;
     if (room)
@@ -211,15 +224,15 @@ static LOAM_NOINLINE bool kept_push_crowded(loam_slabs *s, slab_kept *k, slab_de
 
 LOAM_INLINE bool kept_keep(loam_slabs *s, slab_desc *d)
 {
-    uint32_t npages = d->npages, most = s->kept_frames;
-    if (npages > most / 2)
+    uint32_t npages = d->npages, most = kept_bound(s);
+    if (npages > most / 2 || npages >> SLAB_KEPT_LOG2 != 0)
         return false;
     slab_kept *k = kept_mine(s);
     if (LOAM_UNLIKELY(loam_atomic_peek(&k->begun) == 0)) /* no order: as in kept_begin */
         kept_begin(s, k);
     loam_irq irq = kept_lock(s, k);
     if (LOAM_UNLIKELY(kept_frames(k) > most - npages))
-        return kept_push_crowded(s, k, d, irq);
+        return kept_push_crowded(s, k, d, most - npages, irq);
     kept_push(k, d);
     kept_unlock(s, k, irq);
     return true;
@@ -248,7 +261,7 @@ bool loam_slab__large_claim(slab_desc *d, const void *p)
 void *loam_slab__large_again(loam_slabs *s, const void *owner, size_t size, const void *site)
 {
     size_t npages = (size - 1) >> LOAM_PAGE_SHIFT, half = (s->mask + 1) >> LOAM_PAGE_SHIFT >> 1;
-    if (npages >= s->kept_frames / 2 || *s->slow)
+    if (npages >= s->kept_total / 2 || *s->slow)
         return NULL;
     npages = (npages > half ? npages : half) + 1;
     slab_desc *d = kept_find(s, npages, kept_most(npages));
@@ -377,7 +390,7 @@ static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint
         }
     }
     bool right = frames == kept_frames(k) && blocks == k->blocks;
-    return right && frames <= s->kept_frames ? NULL : "S17 what is kept adds up";
+    return right && frames <= s->kept_total ? NULL : "S17 what is kept adds up";
 }
 
 const char *loam_slab__check_kept(const loam_slabs *s)

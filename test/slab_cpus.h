@@ -17,11 +17,12 @@ enum { CPUS_MAX = 4, CPUS_FRAMES = 4096, CPUS_PA = 0x1000000, CPUS_META = 1 << 2
 enum { CPUS_SPAN = 128 << 20 }; /* of the arena; what nobody touches is no memory */
 
 static struct cpus {
-    unsigned n, waits; /* processors; calls of `wait` that may still hope */
-    bool lazy;         /* of the next layer: fronts come late */
-    bool stacks;       /* the same: long slots wait on stacks */
-    bool fresh;        /* the same: its memory reads 0 */
-    uint64_t span;     /* the same: bytes of addresses, the layer's table of them in part; or 0 */
+    unsigned n, waits;   /* processors; calls of `wait` that may still hope */
+    bool lazy;           /* of the next layer: fronts come late */
+    bool stacks;         /* the same: long slots wait on stacks */
+    bool fresh;          /* the same: its memory reads 0 */
+    uint32_t keep_total; /* the same */
+    uint64_t span;       /* the same: bytes of addresses, the layer's table of them in part; or 0 */
     loam_zone *zone;
     loam_slabs *slabs;
     loam_kmalloc *k;
@@ -95,6 +96,7 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
     c.ncpus = n;
     c.lazy = cpus.lazy;
     c.stacks = cpus.stacks;
+    c.keep_total = cpus.keep_total;
     c.fresh = cpus.fresh;
     if (cpus.fresh)
         memset(cpus.arena, 0, (size_t)frames << LOAM_PAGE_SHIFT);

@@ -75,6 +75,9 @@ typedef struct loam_slab_config {
      * (default): none does. They are used as they are: not with modes other than LOAM_SLAB_HARDENED
      * and LOAM_SLAB_OWNER. */
     uint32_t keep_large;
+    /* While few processors keep any each may keep an even part of so much, 32 MiB at most; 0
+     * (default): keep_large, whoever keeps. No block of 8 MiB or more. */
+    uint32_t keep_total;
     uint64_t seed; /* of the random mode; 0: a fixed one */
     /* fronts, 1 .. LOAM_PORT_MAX_CPUS, for processors 0 .. ncpus - 1; others use a shared one, with
      * a lock. With 1 every caller uses the one front. */

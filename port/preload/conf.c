@@ -131,7 +131,7 @@ static const struct {
     {"owner", "yes, no", "16 bytes a block", NULL, NULL},
     {"keep_empty", "yes, no", "time, when no", NULL, NULL},
     {"keep_large", "0 to 4M", "so much a thread at most", "4M",
-     "freed large blocks kept for the next request: bytes a thread"},
+     "freed large blocks kept for the next request: bytes a thread, of one alone eight times that"},
     {"seed", "a number", "none", NULL, "of the random mode; 0: the system draws one"},
 };
 

@@ -32,8 +32,9 @@
 process loam__process = {.lock = LOAM_LOCK_INIT};
 
 enum {
-    GROW_SHARE = 8, /* a range grows by a part of what it has */
-    GROW_ENOUGH = 8 /* so many blocks as are wanted, free after another grew it */
+    GROW_SHARE = 8,  /* a range grows by a part of what it has */
+    GROW_ENOUGH = 8, /* so many blocks as are wanted, free after another grew it */
+    KEEP_ALONE = 8   /* threads as few as one keep so many times as much each */
 };
 #define GROW_MOST   (32 * MIB)
 #define RANGE_LEAST (8 * MIB)
@@ -327,6 +328,7 @@ static void process_configure(void)
     self->slabs.keep_large = 4 * MIB;
     self->slabs.stacks = true;
     conf_read();
+    self->slabs.keep_total = KEEP_ALONE * self->slabs.keep_large;
     if (self->slabs.modes != 0 || loam__conf.guard_pages)
         LOAM_PORT_WIDE_START();
     atend_prepare();

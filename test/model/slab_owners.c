@@ -389,6 +389,54 @@ static void far_ones(tap *t)
     TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
 }
 
+/* Frees so many blocks of so many frames; frames that are kept then. */
+static uint64_t keep(tap *t, unsigned n, size_t frames)
+{
+    void *p[16];
+    uint64_t blocks, kept;
+    for (unsigned i = 0; i < n; i++) {
+        p[i] = loam_kmalloc_alloc(cpus.k, frames << LOAM_PAGE_SHIFT);
+        TAP_CHECK(t, p[i] != NULL);
+    }
+    for (unsigned i = 0; i < n; i++)
+        TAP_EQ(t, loam_kmalloc_free(cpus.k, p[i]), LOAM_OK);
+    loam_slab__kept_sums(cpus.slabs, &kept, &blocks);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    return kept;
+}
+
+/* Of 800 frames that all may keep each has an even part, and 200 at least. */
+static void keep_parts(tap *t)
+{
+    cpus.keep_total = 3200 << 10;
+    cpus_start(t, 6, 3000, "shift=14,keep_large=800K");
+    TAP_EQ(t, keep(t, 9, 100), 800);
+    CPUS_ON(1);
+    TAP_EQ(t, keep(t, 5, 100), 800 + 400);
+    CPUS_ON(0);
+    TAP_EQ(t, keep(t, 9, 100), 400 + 400); /* it has more than its part by now */
+    for (unsigned cpu = 2; cpu < 6; cpu++) {
+        CPUS_ON(cpu);
+        TAP_EQ(t, keep(t, 5, 100), 400 + 400 + (cpu == 2 ? 200 : 200 * (cpu - 1)));
+    }
+    CPUS_ON(1);
+    TAP_EQ(t, keep(t, 5, 100), 400 + 200 + 800);
+    CPUS_ON(5);
+    TAP_EQ(t, keep(t, 1, 101), 1400); /* more than half of its part */
+    cpus.keep_total = UINT32_MAX;
+    cpus_start(t, 2, 4096, "shift=14,keep_large=4M");
+    TAP_EQ(t, keep(t, 1, 2048), 0);
+    TAP_EQ(t, keep(t, 1, 2047), 2047);
+    TAP_EQ(t, cpus.slabs->kept_total, 8192);
+    cpus.keep_total = 100 << 10;
+    cpus_start(t, 2, 512, "shift=14,keep_large=400K");
+    TAP_EQ(t, keep(t, 5, 30), 90);
+    cpus.keep_total = 32 << 20;
+    cpus_start(t, 2, 512, "shift=14");
+    TAP_EQ(t, keep(t, 5, 30), 0);
+    cpus.keep_total = 0;
+}
+
 /* A processor that the layer was not made for uses the shared front. */
 static void unknown(tap *t)
 {
@@ -518,6 +566,7 @@ static const tap_case cases[] = {
     {"cache_alloc: memory short: others asked, others give", asked},
     {"cache_destroy: slabs of others: busy until they served", destroyed},
     {"cache_alloc: more processors than have places in the cache: fronts of their own", far_ones},
+    {"slab_kept: several: each an even part of what all may keep", keep_parts},
     {"kmalloc: a processor unknown to the layer: the shared front", unknown},
     {"slabs: what two processors write: never on one line", lines_apart},
     {"slabs_init: a zone to fall back to: asked when the first is full", zones_in_turn},
