@@ -8,6 +8,7 @@
  * they run. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ static void hosted_tell(const loam_report *report)
 {
     char line[LOAM_HOSTED_LINE];
     size_t len = 0;
+    int cancel;
     if (hosted_listener != NULL) {
         hosted_listener(hosted_listener_ctx, report);
         return;
@@ -49,9 +51,12 @@ static void hosted_tell(const loam_report *report)
     while (line[len] != '\0')
         len++;
     line[len] = '\n';
+    /* a thread that is to be cancelled does not end in the middle of a free */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     while (write(STDERR_FILENO, line, len + 1) < 0 && errno == EINTR) {
         /* a signal came in between; nothing is left to do if it fails */
     }
+    (void)pthread_setcancelstate(cancel, &cancel);
 }
 
 static _Noreturn void hosted_end(const loam_report *report)

@@ -70,7 +70,7 @@ static int events_open(void)
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mem != MAP_FAILED && loam_trace_init(&events.trace, EVENT_RINGS, EVENT_CAP, mem) == LOAM_OK)
         return 0;
-    close(events.file.number);
+    out_close(&events.file);
     return ENOMEM;
 }
 
@@ -214,7 +214,7 @@ void events_child(void)
         return;
     }
     if (out_is_there(&events.file))
-        close(events.file.number);
+        out_close(&events.file);
     events.file = own;
 }
 

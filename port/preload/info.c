@@ -119,11 +119,13 @@ PRELOAD_EXPORT void malloc_stats(void)
 {
     process_sums s = process_sums_now();
     uint64_t used = s.used + s.huge, system = s.ready + s.huge;
+    int cancel = thread_hold(); /* with glibc's, too, the thread goes on behind it */
     fprintf(stderr,
             "loam: %llu bytes in %llu blocks; %llu bytes from the system, %llu in %llu huge"
             " blocks\n",
             (unsigned long long)used, (unsigned long long)s.blocks, (unsigned long long)system,
             (unsigned long long)s.huge, (unsigned long long)s.huge_blocks);
+    thread_let(cancel);
 }
 
 /* glibc's parameters mean nothing here; programs that set them go on. */

@@ -30,7 +30,9 @@ enum { LOOKS = 10, PAUSE_MS = 10, PATIENCE = 100 /* pauses, for a lock */ };
 static void look_pause(void)
 {
     struct timespec t = {0, PAUSE_MS * 1000000L};
+    int cancel = thread_hold();
     (void)nanosleep(&t, NULL);
+    thread_let(cancel);
 }
 
 /* no order: a look at somebody else's lock. */

@@ -87,14 +87,9 @@ static int out_open_now(const char *path)
     return number;
 }
 
-int out_open(const char *path, out_file *file)
+/* 0, or the errno. */
+static int out_open_kept(const char *text, out_file *file)
 {
-    char text[PROCESS_PATH + 24];
-    loam_text t;
-    loam_text_init(&t, text, sizeof(text));
-    out_path(&t, path);
-    if (t.cut)
-        return ENAMETOOLONG;
     int number = out_open_now(text);
     if (number < 0)
         return errno;
@@ -103,6 +98,26 @@ int out_open(const char *path, out_file *file)
         close(number);
     out_mark(file, kept);
     return 0;
+}
+
+int out_open(const char *path, out_file *file)
+{
+    char text[PROCESS_PATH + 24];
+    loam_text t;
+    loam_text_init(&t, text, sizeof(text));
+    out_path(&t, path);
+    if (t.cut)
+        return ENAMETOOLONG;
+    int cancel = thread_hold(), error = out_open_kept(text, file);
+    thread_let(cancel);
+    return error;
+}
+
+void out_close(const out_file *file)
+{
+    int cancel = thread_hold();
+    close(file->number);
+    thread_let(cancel);
 }
 
 /* ---- bytes ---- */
@@ -119,7 +134,7 @@ static bool out_waits(int file)
     return n == 1;
 }
 
-int out_writev(int file, struct iovec *part, size_t parts)
+static int out_write_parts(int file, struct iovec *part, size_t parts)
 {
     while (parts > 0) {
         if (part->iov_len == 0) {
@@ -142,6 +157,13 @@ int out_writev(int file, struct iovec *part, size_t parts)
         }
     }
     return 0;
+}
+
+int out_writev(int file, struct iovec *part, size_t parts)
+{
+    int cancel = thread_hold(), error = out_write_parts(file, part, parts);
+    thread_let(cancel);
+    return error;
 }
 
 int out_write(int file, const void *bytes, size_t len)

@@ -160,6 +160,7 @@ int out_writev(int file, struct iovec *part, size_t parts);
 /* Opens a path, in which %p stands for the process's number, for writing behind what is there; 0,
  * or the errno. */
 int out_open(const char *path, out_file *file);
+void out_close(const out_file *file);
 /* Text of others into a line: what a terminal would obey is a question mark. */
 void out_plain(loam_text *t, const char *text);
 bool out_path_is_by_process(const char *path);
@@ -358,6 +359,10 @@ void thread_begin(unsigned heir);
 void threads_expect_forks(void);
 /* Numbers that a fork has left without a thread. */
 uint32_t threads_abandoned(void);
+/* Between these a thread that somebody cancels goes on: no call of malloc's is a point at which it
+ * may end, and what is asked of the system is. */
+int thread_hold(void);
+void thread_let(int before);
 /* Have several threads a number now? A hint. */
 bool threads_are_many(void);
 /* Is this the child of a process that had threads, which may have been inside of malloc? */

@@ -322,6 +322,7 @@ static void process_configure(void)
     if (configured)
         return;
     configured = true;
+    int cancel = thread_hold();
     loam_slab_config_init(&self->slabs);
     self->slabs.shift = 16;
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
@@ -333,6 +334,7 @@ static void process_configure(void)
         LOAM_PORT_WIDE_START();
     atend_prepare();
     watch_prepare();
+    thread_let(cancel);
 }
 
 bool process_start(void)

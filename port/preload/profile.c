@@ -317,12 +317,13 @@ static void write_maps(process_out *out)
     ssize_t n;
     out_fmt(out, "\nMAPPED_LIBRARIES:\n");
     out_end(out);
-    int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    int cancel = thread_hold(), maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     while (maps >= 0 && out->error == 0 &&
            ((n = read(maps, piece, sizeof(piece))) > 0 || (n < 0 && errno == EINTR)))
         out->error = n > 0 ? out_write(out->file, piece, (size_t)n) : 0;
     if (maps >= 0)
         close(maps);
+    thread_let(cancel);
 }
 
 /* Returns an errno, or 0. */
@@ -341,7 +342,7 @@ static int profile_write(const char *path)
     write_stacks(&out);
     loam_lock_release(&profile.lock, irq);
     write_maps(&out);
-    close(file.number);
+    out_close(&file);
     return out.error;
 }
 

@@ -45,11 +45,13 @@ static bool promise_is_strict(void)
     char digit = '0';
     if (mode != 0)
         return mode == 3;
+    int cancel = thread_hold();
     int file = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
     if (file >= 0) {
         (void)!read(file, &digit, 1);
         close(file);
     }
+    thread_let(cancel);
     loam_atomic_store(&known, digit == '2' ? 3 : 1); /* no order: a number that all find so */
     return digit == '2';
 }

@@ -321,6 +321,18 @@ __attribute__((constructor(101))) void threads_expect_forks(void)
         pthread_once(&threads.once, make_key);
 }
 
+int thread_hold(void)
+{
+    int before;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+void thread_let(int before)
+{
+    (void)pthread_setcancelstate(before, &before);
+}
+
 void thread_begin(unsigned heir)
 {
     static _Thread_local bool begins __attribute__((tls_model("initial-exec")));
