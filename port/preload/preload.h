@@ -44,6 +44,12 @@ _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobo
 #define PROCESS_RANGE_TEXT "1G"
 #endif
 
+/* A block or alignment above this no system has addresses for: nobody gives anything up for it. */
+#if UINTPTR_MAX > UINT32_MAX
+#define PROCESS_MOST ((size_t)1 << 56)
+#else
+#define PROCESS_MOST ((size_t)PTRDIFF_MAX)
+#endif
 /* Blocks of this size and above have a mapping of their own. */
 #define PROCESS_HUGE ((size_t)32 << 20)
 /* With guard_pages, where there are mappings enough, blocks from this size on. */

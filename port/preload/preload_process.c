@@ -463,7 +463,7 @@ void *process_alloc(size_t size, size_t align, bool zero, const void *caller)
 
 void *process_take(size_t size, size_t align, bool zero, const void *caller)
 {
-    if (size > PTRDIFF_MAX)
+    if (size > PROCESS_MOST || align > PROCESS_MOST)
         return NULL;
     bool must = size >= PROCESS_HUGE || align >= PROCESS_HUGE;
     void *alone = must || size >= process_huge_from() ? huge_alloc(size, align) : NULL;

@@ -130,7 +130,7 @@ LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
         return NULL;
     }
     int before = errno;
-    void *q = size > PTRDIFF_MAX ? NULL : resize(p, size, caller);
+    void *q = size > PROCESS_MOST ? NULL : resize(p, size, caller);
     errno = q != NULL ? before : ENOMEM;
     return q;
 }

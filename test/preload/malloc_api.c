@@ -108,6 +108,9 @@ static void too_much(tap *t)
     is_refused(t, alloc(most + 1));
     is_refused(t, alloc(SIZE_MAX));
     is_refused(t, alloc(most - 4096));
+    is_refused(t, alloc_aligned(SIZE_MAX / 2 + 1, 1));
+    if (sizeof(void *) == 8)
+        is_refused(t, alloc(SIZE_MAX >> 7)); /* less than it may be, more than there is */
     is_refused(t, alloc_zero(SIZE_MAX / 2, 3));
     is_refused(t, alloc_zero((size_t)2 << sizeof(size_t) * 4, (size_t)2 << sizeof(size_t) * 4));
     is_refused(t, resize(p, most + 1));
