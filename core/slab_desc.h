@@ -494,7 +494,7 @@ static inline void slab_large_give_out(slab_desc *d, const void *owner, size_t s
     uint8_t out = (uint8_t)((now & (unsigned)SLAB_LARGE_LEAD) | SLAB_LARGE_OUT);
     slab_large_name(d, owner, size, site);
     /* pairs with the cas in kept_claim: what the descriptor says was written before */
-    (void)loam_atomic_byte_cas(&d->large, now, out);
+    loam_atomic_byte_store(&d->large, out);
 }
 
 /* Every mode but hardened keeps something of a block, or writes into it. */

@@ -8,21 +8,25 @@
  *        A block that is kept is a large block that is not out. Frames of an empty slab come here
  *        as a large block, too, and may leave as one.
  *
- *            kept[cpu]   list:  .. 16 | 20 | 24 | 28 | 32 | 40 ..   frames
- *                                |         |
- *                                d -> d    d -> d -> d              newest first, by desc.next
+ *            kept[cpu]   last:  d      list:  .. 16 | 20 | 24 | 28 | 32 | 40 ..   frames
+ *                                              |         |
+ *                                              d -> d    d -> d -> d     newest first, by next
+ *
+ *        One block lies apart, so that a pair needs no lock: the processor puts it where none is,
+ *        by a store, and whoever wants it takes it by an exchange.
  *
  *        A request looks at the first few of its list and of the next: a block may have an eighth
  *        more than is wanted. When the bytes would be too many, blocks go to the zone, one list
  *        after the other, so that a size nobody asks for any more does not stay for ever. While few
  *        processors ever kept something each may have more: an even part of what all may.
  *
- * RULES  S17  what is kept is large, waits, is on one list, that of its size; frames and blocks add
- *             up, and are within the limit; nothing else waits
+ * RULES  S17  what is kept is large, waits, is on one list, that of its size, or lies apart; frames
+ *             and blocks add up, and are within the limit; nothing else waits
  * LOCKS  One a processor, a leaf: others take it to make the blocks go (shrink, a fork). slab_lock
  *        comes before it, in a fork alone. A processor's part counts from its first block on, which
  *        slab_lock says: the pages of the others are nobody's, and a fork leaves them alone.
- * COST   take, keep: O(1): a lock that nobody else wants, and looks at eight blocks at most.
+ * COST   take, keep: O(1): an exchange, or a lock that nobody else wants and looks at eight blocks
+ *        at most.
  * FROM   Bins of freed blocks, as every malloc has them; here they are bounded, and no link lies
  *        in the block.
  * NOT    Blocks of 8 MiB and more. With modes that look at or write into freed memory: those blocks
@@ -179,14 +183,68 @@ static bool kept_go(loam_slabs *s, slab_desc *gone)
     return any;
 }
 
+/* ---- the block that was freed last ---- */
+
+/* The part that all share who have none of their own has none. */
+static inline bool kept_has_last(const loam_slabs *s, const slab_kept *k)
+{
+    return !slab_is_many(s) || k != kept_part(s, s->ncpus);
+}
+
+/* Frames of it. no order: a hint. */
+static inline uint32_t kept_last_frames(const slab_kept *k)
+{
+    return loam_atomic_ptr_peek(&k->last) != NULL ? loam_atomic_peek(&k->last_frames) : 0;
+}
+
+/* A part of any processor. NULL: there is none, or somebody has it by now. */
+static inline slab_desc *kept_pull_last(slab_kept *k)
+{
+    /* pairs with the store in kept_put_last */
+    slab_desc *d = loam_atomic_ptr_exchange(&k->last, NULL);
+    if (d != NULL)
+        LOAM_PORT_NOTE_TAKE(d->base, slab_large_bytes(d));
+    return d;
+}
+
+/* This processor's part. */
+static inline slab_desc *kept_take_last(slab_kept *k, uint64_t least, uint64_t most)
+{
+    slab_desc *d = NULL;
+    loam_irq irq = loam_port_irq_save();
+    uint32_t frames = kept_last_frames(k);
+    if (frames >= least && frames <= most)
+        d = kept_pull_last(k);
+    loam_port_irq_restore(irq);
+    return d;
+}
+
+/* The same. false: there is one, or the lists have so much that it would be too much. */
+static inline bool kept_put_last(const loam_slabs *s, slab_kept *k, slab_desc *d, uint32_t most)
+{
+    bool put = false;
+    loam_irq irq = loam_port_irq_save();
+    /* no order: this processor alone puts one there; a hint */
+    if (loam_atomic_ptr_peek(&k->last) == NULL && kept_has_last(s, k) &&
+        loam_atomic_peek(&k->frames) <= most - d->npages) {
+        LOAM_PORT_NOTE_KEEP(d->base, slab_large_bytes(d));
+        loam_atomic_store(&k->last_frames, d->npages); /* no order: its own */
+        /* pairs with the exchange in kept_pull_last: what the descriptor says is there */
+        loam_atomic_ptr_store(&k->last, d);
+        put = true;
+    }
+    loam_port_irq_restore(irq);
+    return put;
+}
+
 /* least: in one of the lists, and most in that or the next. */
 LOAM_INLINE slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
 {
     slab_kept *k = kept_mine(s);
-    slab_desc *d = NULL;
+    slab_desc *d = most <= s->kept_total ? kept_take_last(k, least, most) : NULL;
     /* no order: a hint */
-    if (most > s->kept_total || loam_atomic_peek(&k->frames) < least)
-        return NULL;
+    if (d != NULL || most > s->kept_total || loam_atomic_peek(&k->frames) < least)
+        return d;
     loam_irq irq = kept_lock(s, k);
     unsigned i = kept_list(least);
     if ((k->lists >> i & 1) != 0)
@@ -209,10 +267,13 @@ slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages)
 }
 
 /* The lock is held, and given back: some go to make room, until there are at most so many frames
- * beside this block's. */
+ * beside this block's. What was freed last takes its turn, too. */
 static LOAM_NOINLINE bool kept_push_crowded(loam_slabs *s, slab_kept *k, slab_desc *d,
                                             uint32_t most, loam_irq irq)
 {
+    slab_desc *last = kept_pull_last(k);
+    if (last != NULL)
+        kept_push(k, last);
     slab_desc *gone = kept_thin(k, most, KEPT_GOES);
     bool room = kept_frames(k) <= most;
     if (room)
@@ -230,8 +291,10 @@ LOAM_INLINE bool kept_keep(loam_slabs *s, slab_desc *d)
     slab_kept *k = kept_mine(s);
     if (LOAM_UNLIKELY(loam_atomic_peek(&k->begun) == 0)) /* no order: as in kept_begin */
         kept_begin(s, k);
+    if (kept_put_last(s, k, d, most))
+        return true;
     loam_irq irq = kept_lock(s, k);
-    if (LOAM_UNLIKELY(kept_frames(k) > most - npages))
+    if (LOAM_UNLIKELY(kept_frames(k) + kept_last_frames(k) > most - npages))
         return kept_push_crowded(s, k, d, most - npages, irq);
     kept_push(k, d);
     kept_unlock(s, k, irq);
@@ -248,7 +311,7 @@ bool loam_slab__keep(loam_slabs *s, slab_desc *d)
 static inline bool kept_claim(slab_desc *d, const void *p)
 {
     uint8_t seen = loam_atomic_byte_peek(&d->large); /* no order: the cas asks again */
-    /* pairs with the cas in slab_large_give_out */
+    /* pairs with the store in slab_large_give_out */
     return (seen & SLAB_LARGE_OUT) != 0 && slab_large_block(d) == p &&
            loam_atomic_byte_cas(&d->large, seen, (uint8_t)(seen & ~(unsigned)SLAB_LARGE_OUT));
 }
@@ -314,8 +377,14 @@ bool loam_slab__kept_drop(loam_slabs *s, bool all)
     bool any = false;
     for (uint32_t i = 0; i < kept_end(s); i++) {
         slab_kept *k = kept_part(s, i);
-        /* no order: what comes later may stay */
-        if ((!all && k != kept_mine(s)) || loam_atomic_peek(&k->frames) == 0)
+        if (!all && k != kept_mine(s))
+            continue;
+        slab_desc *last = kept_last_frames(k) != 0 ? kept_pull_last(k) : NULL;
+        if (last != NULL) {
+            loam_slab__large_give_back(s, last);
+            any = true;
+        }
+        if (loam_atomic_peek(&k->frames) == 0) /* no order: what comes later may stay */
             continue;
         loam_irq irq = kept_lock(s, k);
         slab_desc *gone = kept_thin(k, 0, UINT32_MAX);
@@ -327,7 +396,9 @@ bool loam_slab__kept_drop(loam_slabs *s, bool all)
 
 uint64_t loam_slab__kept_mine(const loam_slabs *s)
 {
-    return s->kept == NULL ? 0 : loam_atomic_peek(&kept_mine(s)->frames); /* no order: a hint */
+    const slab_kept *k = s->kept == NULL ? NULL : kept_mine(s);
+    /* no order: a hint */
+    return k == NULL ? 0 : loam_atomic_peek(&k->frames) + kept_last_frames(k);
 }
 
 void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
@@ -335,6 +406,9 @@ void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
     *frames = *blocks = 0;
     for (uint32_t i = 0; i < kept_end(s); i++) {
         slab_kept *k = kept_part(s, i);
+        uint32_t last = kept_last_frames(k);
+        *frames += last;
+        *blocks += last != 0;
         if (loam_atomic_peek(&k->frames) == 0) /* no order: others change it meanwhile, anyway */
             continue;
         loam_irq irq = kept_lock(s, k);
@@ -376,20 +450,33 @@ static bool kept_is_sound(const loam_slabs *s, const slab_desc *d, unsigned i)
            slab_off(s, d->base) < slab_len(s) && slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
+static const char *kept_check_last(const loam_slabs *s, slab_kept *k, uint32_t *total)
+{
+    const slab_desc *d = loam_atomic_ptr_peek(&k->last); /* no order: nobody else is inside */
+    if (d == NULL)
+        return NULL;
+    *total += 1;
+    bool sound =
+        kept_has_last(s, k) && slab_holds(s, d) && kept_is_sound(s, d, kept_list(d->npages));
+    return sound && d->npages == kept_last_frames(k) ? NULL : "S17 the block freed last is kept";
+}
+
 static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint32_t *total)
 {
-    uint32_t frames = 0, blocks = 0;
+    uint32_t frames = kept_last_frames(k), blocks = 0;
     for (unsigned i = 0; i < SLAB_KEPT_LISTS; i++) {
         if ((k->list[i] != NULL) != ((k->lists >> i & 1) != 0))
             return "S17 a list that has blocks is named";
         for (const slab_desc *d = k->list[i]; d != NULL; d = d->next) {
-            if (++*total > s->large_count || !kept_is_sound(s, d, i))
+            /* no order: nobody else is inside */
+            bool apart = d == loam_atomic_ptr_peek(&k->last);
+            if (++*total > s->large_count || apart || !kept_is_sound(s, d, i))
                 return "S17 what is kept waits, on the list of its size";
             frames += d->npages;
             blocks++;
         }
     }
-    bool right = frames == kept_frames(k) && blocks == k->blocks;
+    bool right = frames == kept_frames(k) + kept_last_frames(k) && blocks == k->blocks;
     return right && frames <= s->kept_total ? NULL : "S17 what is kept adds up";
 }
 
@@ -398,8 +485,11 @@ const char *loam_slab__check_kept(const loam_slabs *s)
     uint32_t total = 0;
     uintptr_t index = 0;
     for (uint32_t i = 0; i < kept_parts(s); i++) {
-        const char *bad = kept_check_part(s, kept_part(s, i), &total);
-        if (bad == NULL && i >= kept_end(s) && kept_frames(kept_part(s, i)) != 0)
+        slab_kept *k = kept_part(s, i);
+        const char *bad = kept_check_last(s, k, &total);
+        if (bad == NULL)
+            bad = kept_check_part(s, k, &total);
+        if (bad == NULL && i >= kept_end(s) && (kept_frames(k) != 0 || kept_last_frames(k) != 0))
             bad = "S17 a part that has blocks counts";
         if (bad != NULL)
             return bad;

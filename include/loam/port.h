@@ -30,8 +30,9 @@
  *   loam_atomic_peek(p)             load of a uint32_t without order, for hints and flags
  *   loam_atomic_cas(p, old, v)      bool; *p becomes v if it is old; acquires and releases when it
  *                                   does, acquires when it does not; false only if *p is not old
- *   loam_atomic_byte_cas(p, old, v), loam_atomic_byte_peek(p)
- *                                   the same, and a load without order, on uint8_t *
+ *   loam_atomic_byte_cas(p, old, v), loam_atomic_byte_store(p, v), loam_atomic_byte_peek(p)
+ *                                   the same, a store that releases, and a load without order, on
+ *                                   uint8_t *
  *   loam_atomic_peek16(p) / _poke16(p, v)
  *                                   load and store of a uint16_t without order; whole
  *   loam_atomic_ptr_load(p) / _ptr_store(p, v) / _ptr_exchange(p, v) / _ptr_cas(p, old, v)

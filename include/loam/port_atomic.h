@@ -47,6 +47,11 @@ static inline uint8_t loam_atomic_byte_peek(const uint8_t *p)
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+static inline void loam_atomic_byte_store(uint8_t *p, uint8_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
 static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
 {
     return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

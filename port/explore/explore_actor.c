@@ -266,6 +266,11 @@ uint8_t loam_atomic_byte_peek(const uint8_t *p)
     return (uint8_t)op_read(OP_PEEK, p, 1, SITE);
 }
 
+void loam_atomic_byte_store(uint8_t *p, uint8_t v)
+{
+    op_store(OP_STORE, p, v, 1, SITE);
+}
+
 bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
 {
     bool same = op_begin(OP_CAS, p, 1, SITE) == old;

@@ -48,6 +48,7 @@ void loam_atomic_poke16(uint16_t *p, uint16_t v);
 uint64_t loam_atomic_peek64(const uint64_t *p);
 void loam_atomic_poke64(uint64_t *p, uint64_t v);
 uint8_t loam_atomic_byte_peek(const uint8_t *p);
+void loam_atomic_byte_store(uint8_t *p, uint8_t v);
 bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v);
 void *loam_atomic_ptr_load(void *const *p);
 void *loam_atomic_ptr_peek(void *const *p);

@@ -423,6 +423,9 @@ static void keep_parts(tap *t)
     TAP_EQ(t, keep(t, 5, 100), 400 + 200 + 800);
     CPUS_ON(5);
     TAP_EQ(t, keep(t, 1, 101), 1400); /* more than half of its part */
+    CPUS_ON(6);                       /* without a number: what all such share has a lock */
+    TAP_EQ(t, keep(t, 3, 60), 1400 + 180);
+    TAP_CHECK(t, cpus.slabs->kept[-6].last == NULL && cpus.slabs->kept[-6].frames == 180);
     cpus.keep_total = UINT32_MAX;
     cpus_start(t, 2, 4096, "shift=14,keep_large=4M");
     TAP_EQ(t, keep(t, 1, 2048), 0);

@@ -112,6 +112,8 @@ static void compare_and_swap(tap *t)
     TAP_CHECK(t, !loam_atomic_byte_cas(&byte[1], 6, 9));
     TAP_CHECK(t, loam_atomic_byte_cas(&byte[1], 7, 9));
     TAP_EQ(t, loam_atomic_byte_peek(&byte[1]), 9);
+    loam_atomic_byte_store(&byte[1], 8);
+    TAP_EQ(t, byte[1], 8);
     TAP_EQ(t, byte[0], 7);
 }
 

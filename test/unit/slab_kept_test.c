@@ -134,6 +134,42 @@ static void bounded(tap *t)
     kept_are(t, 75, 25);
 }
 
+/* What was freed last lies apart, and is asked for first; it counts, takes its turn when there is
+ * too much, and is no less bounded than others. */
+static void last_one(tap *t)
+{
+    ground_start(t, 512, "shift=14,keep_large=400K");
+    slab_kept *k = ground.slabs->kept;
+    unsigned char *p = get(t, 40 * LOAM_PAGE_SIZE), *q = get(t, 40 * LOAM_PAGE_SIZE);
+    unsigned char *r = get(t, 30 * LOAM_PAGE_SIZE), *u = get(t, 40 * LOAM_PAGE_SIZE);
+    put(t, p);
+    TAP_CHECK(t, k->last != NULL && k->frames == 0);
+    kept_are(t, 40, 1);
+    TAP_EQ(t, loam_slab__kept_mine(ground.slabs), 40);
+    put(t, q);
+    TAP_CHECK(t, k->frames == 40);
+    kept_are(t, 80, 2);
+    TAP_CHECK(t, get(t, 35 * LOAM_PAGE_SIZE) != p && k->last != NULL); /* an eighth is less */
+    TAP_CHECK(t, get(t, 36 * LOAM_PAGE_SIZE) == p && k->last == NULL);
+    TAP_CHECK(t, get(t, 40 * LOAM_PAGE_SIZE) == q);
+    put(t, p);
+    put(t, q);
+    put(t, r); /* both would be too many: what came first goes, then the other waits on a list */
+    TAP_CHECK(t, k->last == NULL);
+    kept_are(t, 70, 2);
+    put(t, u); /* nothing lies apart, and the lists have too much for it to */
+    TAP_CHECK(t, k->last == NULL);
+    kept_are(t, 80, 2);
+    put(t, get(t, 20 * LOAM_PAGE_SIZE));
+    TAP_CHECK(t, k->last != NULL);
+    p = get(t, 41 * LOAM_PAGE_SIZE);
+    TAP_CHECK(t, slab_large_bytes(slab_desc_at(ground.slabs, slab_off(ground.slabs, p))) ==
+                     41 * LOAM_PAGE_SIZE);
+    loam_slabs_shrink(ground.slabs);
+    kept_are(t, 0, 0);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 /* Who alone keeps something has what all may have. */
 static void more_alone(tap *t)
 {
@@ -145,8 +181,8 @@ static void more_alone(tap *t)
     put(t, get(t, 801 * 1024));
     kept_are(t, 0, 0);
     unsigned char *p = get(t, 800 * 1024), *q = get(t, 200 * 1024);
-    put(t, p);
     put(t, q);
+    put(t, p);
     kept_are(t, 250, 2);
     ground.left = 0; /* the zone is not asked */
     TAP_CHECK(t, get(t, 800 * 1024) == p && get(t, 200 * 1024) == q);
@@ -292,14 +328,22 @@ static void grows_in_place(tap *t)
 static void rules(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=1M");
-    unsigned char *p = get(t, LARGE), *q = get(t, LARGE), *r = get(t, LARGE);
+    unsigned char *p = get(t, LARGE), *q = get(t, LARGE), *r = get(t, LARGE), *l = get(t, LARGE);
+    slab_desc *last = slab_desc_at(ground.slabs, slab_off(ground.slabs, l));
     slab_desc *d = slab_desc_at(ground.slabs, slab_off(ground.slabs, p));
     slab_desc *out = slab_desc_at(ground.slabs, slab_off(ground.slabs, r));
     slab_kept *k = ground.slabs->kept;
+    put(t, l);
     put(t, q);
     put(t, p);
     unsigned i = loam_ctz64(k->lists);
-    TAP_CHECK(t, k->list[i] == d);
+    TAP_CHECK(t, k->list[i] == d && k->last == last);
+    GROUND_BREAKS(t, k->last, NULL, "S17");
+    GROUND_BREAKS(t, k->last, d, "S17");
+    GROUND_BREAKS(t, k->last, out, "S17");
+    GROUND_BREAKS(t, k->last, &out->link, "S17");
+    GROUND_BREAKS(t, k->last_frames, 24, "S17");
+    GROUND_BREAKS(t, last->large, SLAB_LARGE_OUT, "S17");
     GROUND_BREAKS(t, k->frames, 49, "S17");
     GROUND_BREAKS(t, k->blocks, 3, "S17");
     GROUND_BREAKS(t, k->lists, 0, "S17");
@@ -321,6 +365,7 @@ static const tap_case cases[] = {
     {"slab_kept: double frees, and inner ones: refused, a free block", refused},
     {"slab_kept: stats and each: it is not out", counts_as_free},
     {"slab_kept: never more than the limit, no block of more than half", bounded},
+    {"slab_kept: the block freed last: apart, first, bounded", last_one},
     {"slab_kept: of one processor: so much as all may keep", more_alone},
     {"slab_kept: shrink: the zone is as before", all_go},
     {"slab_kept: memory is short: it goes before NULL is the answer", goes_when_short},

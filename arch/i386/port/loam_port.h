@@ -142,6 +142,12 @@ static inline uint8_t loam_atomic_byte_peek(const uint8_t *p)
     return *(const volatile uint8_t *)p;
 }
 
+static inline void loam_atomic_byte_store(uint8_t *p, uint8_t v)
+{
+    __asm__ volatile("" : : : "memory");
+    *(volatile uint8_t *)p = v;
+}
+
 static inline bool loam_atomic_byte_cas(uint8_t *p, uint8_t old, uint8_t v)
 {
     loam_irq irq = loam_port_irq_save();
