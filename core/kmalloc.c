@@ -332,8 +332,8 @@ static bool kmalloc_each_in(slab_desc *d, loam_kmalloc_fn *fn, void *ctx)
     for (unsigned i = 0; i < c->slots && more; i++) {
         const slab_info *info = slab_info_of(d, i);
         slab_block b = loam_slab__block(d, i);
-        bool waits = slab_has_waits(c) && slab_bit(slab_waits(d), i);
-        if (!slab_slot_is_free(d, i) && !waits && !loam_slab__is_told(s, d, i) && b.out)
+        if (!slab_slot_is_free(d, i) && !slab_slot_waits(d, i) && !loam_slab__is_told(s, d, i) &&
+            b.out)
             more = fn(ctx, b.at, b.size, c->name, info != NULL ? info->site : NULL);
     }
     return more;

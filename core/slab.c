@@ -65,11 +65,14 @@ unsigned loam_slab__take(slab_front *f, slab_desc *d, uint64_t *word)
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
     word = random ? slab_random_word(f, d, word) : word;
     unsigned bit = random ? slab_random_bit(f, *word) : loam_ctz64(*word);
+    unsigned slot = (unsigned)(word - d->words) * 64 + bit;
     slab_begin_word(d, word);
     loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */
+    if (slab_has_shut(f->cache))
+        slab_clear_shut(d, slot);
     slab_head_of(d)->used++;
     slab_point(f, d, word);
-    return (unsigned)(word - d->words) * 64 + bit;
+    return slot;
 }
 
 /* ---- slabs ---- */
@@ -119,7 +122,7 @@ bool loam_slab__put_slot(slab_desc *d, unsigned slot)
     if (!loam_slab__own(d, &hold))
         return loam_slab__gather(s, d, c, slot);
     bool waits = c->stacked || slab_owner_of(d)->ring_cap != 0;
-    bool out = !slab_bit(d->words, slot) && !(slab_has_waits(c) && slab_bit(slab_waits(d), slot));
+    bool out = !slab_bit(d->words, slot) && !slab_slot_waits(d, slot);
     if (hold.locked && out && waits) /* where its blocks will wait, or while one is out surely */
         loam_slab__take_over(d);
     if (out)

@@ -31,7 +31,7 @@ static size_t slab_word_bytes(const loam_cache *c)
     bool shadow = slab_has_shadow(s), info = (s->modes & LOAM_SLAB_OWNER) != 0;
     size_t arrays = shadow ? 3 : 1;
     size_t words = sizeof(slab_head) + arrays * slab_word_count(c) * sizeof(uint64_t);
-    if (c->slots <= SLAB_INNER_SLOTS && !slab_has_waits(c) && !info)
+    if (c->slots <= SLAB_INNER_SLOTS && !slab_has_shut(c) && !info)
         return 0;
     return (size_t)loam_align_up(words + (info ? c->slots * sizeof(slab_info) : 0), SLAB_LINE);
 }

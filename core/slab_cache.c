@@ -336,8 +336,7 @@ size_t loam_slab__stride(const loam_slabs *s, size_t size, size_t align, size_t 
 /* The cache with the shared front, and its ring. */
 static size_t cache_bytes(const loam_slabs *s, size_t stride)
 {
-    size_t ring = loam_slab__ring_places(s, stride) * sizeof(uint64_t);
-    return offsetof(loam_cache, shared) + slab_front_size(s) + ring;
+    return offsetof(loam_cache, shared) + slab_front_size(s) + loam_slab__ring_bytes(s, stride);
 }
 
 loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size, size_t align,
@@ -357,7 +356,8 @@ loam_cache *loam_slab__cache_create(loam_slabs *s, const char *name, size_t size
     loam_cache *c = loam_slab__meta_alloc(s, bytes);
     if (c == NULL)
         return NULL;
-    __builtin_memset(c, 0, bytes);
+    __builtin_memset(c, 0,
+                     bytes - loam_slab__ring_bytes(s, stride) + loam_slab__kept_bytes(s, stride));
     c->owner = owner;
     c->slow = s->slow;
     c->stride = (uint32_t)stride;

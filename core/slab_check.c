@@ -124,13 +124,12 @@ static const char *check_slot(const loam_slabs *s, slab_desc *d, unsigned slot)
     slab_place at = {d, slot};
     slab_block b = loam_slab__block(d, slot);
     bool free = slab_slot_is_free(d, slot), shadow = slab_has_shadow(s);
-    bool waits = slab_has_waits(slab_cache_of(d)) && slab_bit(slab_waits(d), slot);
-    bool virgin = shadow && slab_is_virgin(d, slot);
-    if (free ? waits : virgin)
+    bool shut = slab_slot_waits(d, slot), virgin = shadow && slab_is_virgin(d, slot);
+    if (free ? shadow && !shut : virgin)
         return "S11 a slot is free, waits, or is out; a virgin one is free";
     if (virgin || !shadow)
         return NULL;
-    bool out = !free && !waits;
+    bool out = !shut;
     if (loam_slab__guard_fault(&at, s) != NULL)
         return "S9 the bytes around a block hold their magic";
     /* what others gathered, or told, has its seal changed already */
@@ -378,6 +377,25 @@ static const char *check_large_ring(loam_slabs *s, const slab_ring *r)
     return bytes == r->bytes && bytes <= r->limit ? NULL : "S11 the bytes that wait add up";
 }
 
+/* As check_ring, of a front that slab_swift.c serves. */
+static const char *check_held(const slab_front *f, uint64_t *waiting)
+{
+    size_t kept = loam_slab__kept_bytes(f->cache->slabs, f->stride);
+    if (f->kept_mask != kept - sizeof(swift_slot) || (f->kept_at & ~f->kept_mask) != 0 ||
+        (uintptr_t)f->held != (uintptr_t)(f + 1) + kept || f->top < f->held ||
+        f->top >= f->held + f->ring_cap)
+        return "S11 the quarantine is within its capacity";
+    for (const swift_slot *held = f->top; held > f->held; held--)
+        if (!loam_slab__held_is_sound(f, held))
+            return "S11 what waits is marked so";
+    uint32_t count = slab_kept_count(f);
+    for (uint32_t i = 1; i <= count; i++)
+        if (!loam_slab__held_is_sound(f, slab_kept_of(f, i)))
+            return "S11 what waits is marked so";
+    *waiting -= slab_held_count(f) + count;
+    return NULL;
+}
+
 /* The fronts were found sound, and all descriptors. *waiting: less those in the ring. */
 static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t *waiting)
 {
@@ -386,19 +404,16 @@ static const char *check_ring(const loam_slabs *s, const slab_front *f, uint64_t
         return "S11 the quarantine is within its capacity";
     if (cap == 0)
         return NULL;
+    if (f->slots != 0)
+        return check_held(f, waiting);
     uint32_t count = loam_atomic_peek(&f->waiting); /* no order: nobody is inside */
-    if (f->ring_at >= cap || count > f->most || f->most > cap)
+    if (f->ring_at >= cap || count > cap)
         return "S11 the quarantine is within its capacity";
     for (uint32_t i = 1; i <= count; i++) {
         uint32_t at = f->ring_at >= i ? f->ring_at - i : f->ring_at + cap - i;
         if (!loam_slab__wait_is_sound(f, f->ring[at]))
             return "S11 what waits is marked so";
     }
-    *waiting -= count;
-    count = slab_kept_count(f);
-    for (uint32_t i = 1; i <= count; i++)
-        if (!loam_slab__wait_is_sound(f, slab_kept_of(f)[(f->kept_at - i) & f->kept_most]))
-            return "S11 what waits is marked so";
     *waiting -= count;
     return NULL;
 }

@@ -57,7 +57,7 @@ enum {
 _Static_assert(SLAB_LEAF == 1 << SLAB_LEAF_BITS && SLAB_LEAF * SLAB_LINE == LOAM_PAGE_SIZE,
                "a leaf is one frame");
 
-/* With these modes a slab has three arrays of words, not one: slab_waits, slab_virgin. */
+/* With these modes a slab has three arrays of words, not one: slab_shut, slab_virgin. */
 #define SLAB_SHADOW_MODES (LOAM_SLAB_GUARD | LOAM_SLAB_POISON | LOAM_SLAB_QUARANTINE)
 /* With these all that a free of one's own and an allocation must do is done by slab_swift.c. */
 #define SLAB_SWIFT_MODES                                                                           \
@@ -86,7 +86,7 @@ typedef struct slab_desc {
     union {
         struct {
             uint64_t
-                *words; /* [init] behind their slab_head; then what modes want: slab_waits, .. */
+                *words;     /* [init] behind their slab_head; then what modes want: slab_shut, .. */
             uint32_t bound; /* [init] as in slab_front */
             uint64_t tag;   /* [init] slab_tag_of word 0; stays when the slab goes */
         };
@@ -162,6 +162,19 @@ typedef struct slab_info {
     uint32_t nothing; /* 0 */
 } slab_info;
 
+/* A slot that waits on a stack. */
+typedef struct slab_held {
+    void *at;       /* its first byte; NULL below the first: the stack is empty */
+    uint64_t where; /* slab_held_where: its bit */
+} slab_held;
+
+/* A slot that waits for slab_swift.c, which moves both at once. */
+typedef struct swift_slot {
+    _Alignas(16) void *at; /* its block's first byte; NULL: none */
+    uint64_t where;        /* slab_held_where: its bit in slab_shut */
+} swift_slot;
+_Static_assert(sizeof(swift_slot) == 16, "a row of them is masked");
+
 /* One processor's part of a cache; or the shared one's, which has no current word: the fast paths
  * find nothing there. */
 typedef struct slab_front {
@@ -187,29 +200,28 @@ typedef struct slab_front {
     /* a layer without modes has no memory for these */
     _Alignas(64) uint64_t *face; /* [init] the layer's zero word: see swift_face */
     uintptr_t swift_key;         /* [init] the same as key, for slab_swift.c */
-    uint32_t ring_at;            /* [own] where the next goes */
-    uint32_t waiting;            /* [own] before it; stored whole, for views that add it up */
-    uint32_t most;               /* [init] with so many the oldest leave */
-    /* of slab_swift.c: the last ones, behind the ring; 0: none. */
-    uint16_t kept_at;   /* [own] where the next goes */
-    uint16_t kept_most; /* [init] so many places, less one */
-    uint64_t *ring;     /* [own] freed slots that wait, a slab_wait_of each */
-    uint64_t rng;       /* [own] of the random mode */
-    /* of slab_swift.c; a front that is not for it has no slots, and is never ready */
-    uint32_t ready; /* [init] with so many the oldest are given out */
-    uint32_t room;  /* [init] bytes from a block's first one to its seal */
-    uint16_t span;  /* [init] bytes of a slab's free words */
-    uint16_t slots; /* [init] as in loam_cache */
-    /* [own] slots that were taken singly, since the ring was empty: slab_swift.c */
-    uint16_t picked;
-    uint16_t draw; /* [init] the next is one of so many */
+    /* of slab_swift.c; a front that is not for it has no slots, and its top is its floor */
+    swift_slot *top;    /* [own] what comes next; the others lie below it */
+    swift_slot *floor;  /* [init] it is given out while it lies above this */
+    size_t room;        /* [init] bytes from a block's first one to its seal */
+    size_t span;        /* [init] bytes of a slab's free words */
+    uint64_t rng;       /* [own] of the random mode; odd */
+    uint32_t kept_at;   /* [own] bytes to the place of what was kept longest, where the next goes */
+    uint32_t kept_mask; /* [init] the bits of these */
+    swift_slot *held;   /* [init] the place below the lowest, which has none */
+    swift_slot *most;   /* [init] when the top is there the lowest leave */
+    size_t draw;        /* [init] bytes of those of which one is the next */
+    uint32_t slots;     /* [init] as in loam_cache */
+    uint32_t picked;    /* [own] slots that were taken singly, since the stack was empty */
+    union {
+        uint64_t magic[4];    /* [init] the layer's, as often as a unit has words */
+        struct {              /* of all others with a quarantine */
+            uint64_t *ring;   /* [own] freed slots that wait, a slab_wait_of each */
+            uint32_t ring_at; /* [own] where the next goes */
+            uint32_t waiting; /* [own] before it; stored whole, for views that add it up */
+        };
+    };
 } slab_front;
-
-/* A slot that waits on a stack. */
-typedef struct slab_held {
-    void *at;       /* its first byte; NULL below the first: the stack is empty */
-    uint64_t where; /* slab_held_where: its bit */
-} slab_held;
 
 /* What follows the two lines of a processor's own front, of a cache with stacks: what its requests
  * and frees want of it, whether slots wait or not. */
@@ -229,9 +241,14 @@ typedef struct slab_stack {
 } slab_stack;
 _Static_assert(offsetof(slab_front, told_key) == SLAB_LINE &&
                    offsetof(slab_front, face) == 2 * SLAB_LINE &&
-                   sizeof(slab_front) == 3 * SLAB_LINE && offsetof(slab_front, word) == 0,
-               "the owner's line, one for others, and one for the modes, which reads as a front "
-               "without a word");
+                   sizeof(slab_front) == 4 * SLAB_LINE && offsetof(slab_front, word) == 0,
+               "the owner's line, one for others, and two for the modes, which read as a front "
+               "without a word ..");
+_Static_assert(offsetof(slab_front, top) - offsetof(slab_front, face) ==
+                       offsetof(slab_stack, top) &&
+                   offsetof(slab_front, floor) - offsetof(slab_front, face) ==
+                       offsetof(slab_stack, limit),
+               ".. and a stack");
 
 struct loam_cache {
     /* read by the fast paths */

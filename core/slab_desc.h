@@ -45,21 +45,29 @@ static inline slab_desc *slab_wait_desc(const loam_slabs *s, uint64_t wait)
     return slab_desc_at(s, slab_off(s, slab_wait_base(wait)));
 }
 
-/* What slab_swift.c gives to nobody yet: places behind the ring. */
-static inline uint64_t *slab_kept_of(const slab_front *f)
+/* What slab_swift.c gives to nobody yet: a row behind the front; the place that comes n places
+ * before the next. */
+static inline swift_slot *slab_kept_of(const slab_front *f, uint32_t n)
 {
-    return f->ring + f->ring_cap;
+    uint32_t at = (f->kept_at - n * (uint32_t)sizeof(swift_slot)) & f->kept_mask;
+    return (swift_slot *)((uintptr_t)(f + 1) + at);
 }
 
 /* How many of these are used: those before the next place. no order: a count for views, where it is
  * not the caller's. */
 static inline uint32_t slab_kept_count(const slab_front *f)
 {
-    uint32_t n = 0, most = f->slots != 0 ? f->kept_most + 1U : 0;
-    const uint64_t *kept = slab_kept_of(f);
-    while (n < most && loam_atomic_peek64(&kept[(f->kept_at - 1 - n) & f->kept_most]) != 0)
+    uint32_t n = 0, most = f->slots != 0 ? f->kept_mask / sizeof(swift_slot) + 1U : 0;
+    while (n < most && loam_atomic_ptr_peek(&slab_kept_of(f, n + 1)->at) != NULL)
         n++;
     return n;
+}
+
+/* Those that are next. no order: as above. */
+static inline uint32_t slab_held_count(const slab_front *f)
+{
+    const swift_slot *top = loam_atomic_ptr_peek((void *const *)&f->top);
+    return f->slots != 0 ? (uint32_t)(top - f->held) : 0;
 }
 
 /* Slots of a slab: with seals there is one behind the last. */
@@ -294,8 +302,8 @@ static inline bool slab_has_shadow(const loam_slabs *s)
     return (s->modes & SLAB_SHADOW_MODES) != 0;
 }
 
-/* Is there a word of slots that wait for each word? */
-static inline bool slab_has_waits(const loam_cache *c)
+/* Is there a word of slots that are shut for each word? */
+static inline bool slab_has_shut(const loam_cache *c)
 {
     return slab_has_shadow(c->slabs);
 }
@@ -317,7 +325,7 @@ static inline bool slab_has_stack(const slab_front *f)
 }
 
 /* A slot's word, and which slot it is: its lower six bits say which bit. */
-static inline uint64_t slab_held_where(const uint64_t *word, unsigned slot)
+static inline uint64_t slab_held_where(const uint64_t *word, size_t slot)
 {
     return (uint64_t)(uintptr_t)word << 16 | slot;
 }
@@ -330,6 +338,13 @@ static inline uint64_t *slab_held_word(uint64_t where)
 static inline unsigned slab_held_slot(uint64_t where)
 {
     return (unsigned)where & 0xffff;
+}
+
+/* What slab_swift.c holds, as others have it. */
+static inline uint64_t slab_wait_of_held(const swift_slot *held)
+{
+    uintptr_t base = (uintptr_t)held->at - SLAB_GUARD_LEAD; /* of none, too */
+    return slab_wait_of((const unsigned char *)base, slab_held_slot(held->where));
 }
 
 /* [own] Is there a stack, and does what is freed wait there? */
@@ -370,8 +385,9 @@ static inline uint32_t slab_stack_depth(const slab_stack *k)
     return (uint32_t)(k->top - k->held);
 }
 
-/* Bit set: the slot was freed and waits in its front's ring; its free bit is clear. */
-static inline uint64_t *slab_waits(const slab_desc *d)
+/* Bit set: the slot is not out: it is free, or there is none, or it was freed and waits in its
+ * front's quarantine; then its free bit is clear. */
+static inline uint64_t *slab_shut(const slab_desc *d)
 {
     return d->words + slab_word_count(slab_cache_of(d));
 }
@@ -408,6 +424,25 @@ static inline bool slab_bit(const uint64_t *words, unsigned slot)
 static inline bool slab_slot_is_free(const slab_desc *d, unsigned slot)
 {
     return (loam_atomic_peek64(&d->words[slot >> 6]) >> (slot & 63) & 1) != 0;
+}
+
+/* The same of a slot that is not free. */
+static inline bool slab_slot_waits(const slab_desc *d, unsigned slot)
+{
+    return slab_has_shut(slab_cache_of(d)) && slab_bit(slab_shut(d), slot);
+}
+
+/* [own] A slot is shut from now on; it is no more. */
+static inline void slab_set_shut(slab_desc *d, unsigned slot)
+{
+    uint64_t *shut = slab_shut(d) + (slot >> 6);
+    loam_atomic_poke64(shut, *shut | 1ULL << (slot & 63)); /* no order: see slab_slot_is_free */
+}
+
+static inline void slab_clear_shut(slab_desc *d, unsigned slot)
+{
+    uint64_t *shut = slab_shut(d) + (slot >> 6);
+    loam_atomic_poke64(shut, *shut & ~(1ULL << (slot & 63))); /* no order: as above */
 }
 
 static inline unsigned char *slab_slot_base(const slab_desc *d, unsigned slot)
@@ -520,10 +555,10 @@ static inline uint64_t loam_slab__random(uint64_t *state)
     return x >> 11;
 }
 
-/* [own] A linear congruence, Knuth's: the highest bits are the best. */
+/* [own] A linear congruence with Knuth's factor: the highest bits are the best, the lowest is 1. */
 static inline uint64_t slab_random_step(slab_front *f)
 {
-    f->rng = f->rng * 6364136223846793005ULL + 1442695040888963407ULL;
+    f->rng *= 6364136223846793005ULL;
     return f->rng;
 }
 

@@ -59,10 +59,9 @@ static slab_fault find_large(const loam_slabs *s, const void *p, const void *own
 static slab_fault find_state(const loam_slabs *s, const slab_place *at, const slab_block *b)
 {
     const slab_desc *d = at->desc;
-    const loam_cache *c = slab_cache_of(d);
     if (slab_slot_is_free(d, at->slot) || loam_slab__is_told(s, d, at->slot))
         return SLAB_IS_FREE;
-    if (slab_has_waits(c) && slab_bit(slab_waits(d), at->slot))
+    if (slab_slot_waits(d, at->slot))
         return SLAB_IS_WAITING;
     return b->out ? SLAB_FINE : SLAB_IS_FREE;
 }
@@ -222,13 +221,28 @@ bool loam_slab__wait_is_sound(const slab_front *f, uint64_t wait)
     bool inside = slab_off(c->slabs, base) < slab_len(c->slabs);
     const slab_desc *d = inside ? slab_wait_desc(c->slabs, wait) : NULL;
     return d != NULL && d->kind == SLAB_SLOTS && slab_owner_of(d) == f && slot < c->slots &&
-           slab_slot_base(d, slot) == base && slab_bit(slab_waits(d), slot);
+           slab_slot_base(d, slot) == base && !slab_slot_is_free(d, slot) &&
+           slab_slot_waits(d, slot);
+}
+
+bool loam_slab__held_is_sound(const slab_front *f, const swift_slot *held)
+{
+    uint64_t wait = slab_wait_of_held(held);
+    return loam_slab__wait_is_sound(f, wait) &&
+           slab_held_word(held->where) ==
+               slab_shut(slab_wait_desc(f->cache->slabs, wait)) + (slab_wait_slot(wait) >> 6);
 }
 
 void loam_slab__verify_wait(const slab_front *f, uint64_t wait)
 {
     if (!loam_slab__wait_is_sound(f, wait))
         find_broken(f->cache, slab_wait_base(wait), "S11 what is in quarantine waits");
+}
+
+void loam_slab__verify_held(const slab_front *f, const swift_slot *held)
+{
+    if (!loam_slab__held_is_sound(f, held))
+        find_broken(f->cache, held->at, "S11 what is in quarantine waits");
 }
 
 void loam_slab__count_refusal(loam_slabs *s)

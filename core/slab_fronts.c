@@ -391,13 +391,12 @@ bool loam_slab__await(loam_slabs *s, unsigned turn)
 
 static size_t front_bytes(const loam_cache *c)
 {
-    return slab_front_size(c->slabs) +
-           loam_slab__ring_places(c->slabs, c->stride) * sizeof(uint64_t) +
+    return slab_front_size(c->slabs) + loam_slab__ring_bytes(c->slabs, c->stride) +
            loam_slab__stack_bytes(c);
 }
 
-/* The front of a processor; of slabs->ncpus: the shared one. All of it reads 0, its ring behind it,
- * too. */
+/* The front of a processor; of slabs->ncpus: the shared one. All of it reads 0, and what is kept
+ * behind it, too. */
 static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
 {
     loam_slabs *s = c->slabs;
@@ -467,7 +466,7 @@ static void front_make(loam_cache *c, uint32_t cpu)
     slab_front *f = loam_slab__meta_alloc(s, front_bytes(c));
     if (f == NULL)
         return;
-    __builtin_memset(f, 0, front_bytes(c));
+    __builtin_memset(f, 0, slab_front_size(s) + loam_slab__kept_bytes(s, c->stride));
     loam_irq irq = slab_lock(s);
     bool wanted = slab_own_front(c, cpu) == NULL; /* no interrupt made one */
     if (wanted) {

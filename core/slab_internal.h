@@ -144,6 +144,9 @@ bool loam_slab__wait_is_sound(const slab_front *f, uint64_t wait);
 /* [own] The same of what is about to leave a front's ring: it is a slot of the front's that waits.
  */
 void loam_slab__verify_wait(const slab_front *f, uint64_t wait);
+/* The same of what slab_swift.c holds. */
+bool loam_slab__held_is_sound(const slab_front *f, const swift_slot *held);
+void loam_slab__verify_held(const slab_front *f, const swift_slot *held);
 /* Counts a refusal. */
 void loam_slab__count_refusal(loam_slabs *s);
 /* The words for a fault: of a free, else of another use. */
@@ -268,7 +271,7 @@ void loam_slab__large_settle(loam_slabs *s, slab_desc *d);
 void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align);
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner);
 /* [own] A slot of a front that slab_swift.c serves waits from now on; its bits say so. */
-void loam_slab__swift_hold(slab_front *f, uint64_t slot, loam_list *victims);
+void loam_slab__swift_hold(slab_front *f, swift_slot held, loam_list *victims);
 /* [own] The same as put_own for slots of a word of a front that is for it, none of which waits. */
 void loam_slab__swift_put_word(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims);
 /* Are a free slot's bytes as they should be? false: a second look says what is wrong, if it is. */
@@ -296,8 +299,10 @@ uint64_t loam_slab__quarantined(const loam_slabs *s);
 uint32_t loam_slab__waiting(const slab_desc *d);
 /* Slots of a stride that wait for a front. */
 uint32_t loam_slab__ring_cap(const loam_slabs *s, size_t stride);
-/* With what is behind it. */
-uint32_t loam_slab__ring_places(const loam_slabs *s, size_t stride);
+/* Bytes behind a front for it; and the first of them, what slab_swift.c keeps, which read 0 when
+ * the front starts. */
+size_t loam_slab__ring_bytes(const loam_slabs *s, size_t stride);
+size_t loam_slab__kept_bytes(const loam_slabs *s, size_t stride);
 
 /* ---- slab_large.c ---- */
 

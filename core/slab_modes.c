@@ -352,7 +352,7 @@ void loam_slab__slab_comes(const slab_desc *d)
     const loam_cache *c = slab_cache_of(d);
     unsigned n = slab_word_count(c);
     uint32_t *virgin = slab_virgin(d);
-    __builtin_memset(slab_waits(d), 0, n * sizeof(uint64_t));
+    __builtin_memset(slab_shut(d), 0xff, n * sizeof(uint64_t));
     for (unsigned i = 0; i < n; i++) {
         uint64_t word = slab_full_word(c, i);
         virgin[2 * i] = (uint32_t)word;

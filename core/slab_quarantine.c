@@ -10,21 +10,22 @@
  *        ring  [ slot | slot | slot | slot | slot | slot | slot | slot ]   one a front: of a class,
  *                                            ^ oldest: the next goes here   for a processor
  *
- *        A slot in a ring is out by its free bit, and waits by its waiting bit: no other free can
- *        be right. A front's ring holds slots of its own slabs only: it is emptied before these
- *        move. What others free waits from the time on at which the owner takes it.
+ *        A slot in a ring is out by its free bit, and shut by its other bit, as all are that are
+ *        not out: no other free can be right. A front's ring holds slots of its own slabs only:
+ *        it is emptied before these move. What others free waits from the time on at which the
+ *        owner takes it.
  *
  *        How many: as many as SLAB_WAITING_MOST bytes hold, at most SLAB_WAITING_SLOTS, at least
  *        one: with the words that a class is using they stay in a first-level cache of 32 KiB. A
  *        longer queue catches a later write, and makes each block come out of a colder one.
- *        With all modes of `hardened` slots are kept first, SLAB_KEPT_BYTES of them, before they
- *        come into the ring: from there slab_swift.c gives them out again, the last first, which
- *        are in the caches still, without their becoming free before. It holds up to twice as
- *        many; when they are many the oldest leave together, when they are few it adds some at
- *        their end.
+ *        With all modes of `hardened` slots are kept first, SLAB_KEPT_BYTES of them, in a row.
+ *        Then they come onto a stack: from there slab_swift.c gives them out again, the last
+ *        first, which are in the caches still, without their becoming free before. It holds up to
+ *        twice as many as a ring; when they are many the lowest leave together, when they are few
+ *        it adds some below them. Only what was ever used of it is in memory.
  *
- *            freed --> kept [ . | . | . | . ] --> ring [ . . | oldest ... | drawn from ] --> out
- *                                                      ^ added from a word
+ *            freed --> kept [ . | . | . | . ] --> stack [ oldest ... | drawn from ]top --> out
+ *                                                       ^ added from a word
  *
  * RULES  S11 of slab_check.c.
  * LOCKS  A front's ring: as the front. The layer's: slab_lock. What leaves is given back with
@@ -66,10 +67,17 @@ static uint32_t ring_kept_cap(const loam_slabs *s, size_t stride)
     return cap;
 }
 
-uint32_t loam_slab__ring_places(const loam_slabs *s, size_t stride)
+size_t loam_slab__kept_bytes(const loam_slabs *s, size_t stride)
 {
-    uint32_t cap = loam_slab__ring_cap(s, stride);
-    return cap != 0 && s->swift ? cap + ring_kept_cap(s, stride) : cap;
+    bool none = !s->swift || loam_slab__ring_cap(s, stride) == 0;
+    return none ? 0 : ring_kept_cap(s, stride) * sizeof(swift_slot);
+}
+
+size_t loam_slab__ring_bytes(const loam_slabs *s, size_t stride)
+{
+    size_t places = loam_slab__ring_cap(s, stride);
+    return !s->swift ? places * sizeof(uint64_t)
+                     : places * sizeof(swift_slot) + loam_slab__kept_bytes(s, stride);
 }
 
 void loam_slab__ring_start(slab_front *f)
@@ -78,23 +86,26 @@ void loam_slab__ring_start(slab_front *f)
     const loam_slabs *s = c->slabs;
     uint32_t cap = loam_slab__ring_cap(s, c->stride);
     f->face = f->word;
-    f->ring = (uint64_t *)(void *)(f + 1);
-    f->ring_cap = f->most = cap;
+    f->ring_cap = cap;
     f->spill = 1;
-    f->ready = UINT32_MAX;
-    if (!c->swift)
+    if (!c->swift) {
+        f->ring = (uint64_t *)(void *)(f + 1);
         return;
-    uint32_t kept = ring_kept_cap(s, c->stride);
-    f->most = cap - 1;
+    }
+    uint32_t kept = ring_kept_cap(s, c->stride), draw = kept < 2 ? 2 : kept;
     f->spill = cap / 4;
-    f->kept_most = (uint16_t)(kept - 1);
-    f->draw = (uint16_t)(kept < 2 ? 2 : kept);
+    f->kept_mask = (kept - 1) * (uint32_t)sizeof(swift_slot);
+    f->held = f->top = (swift_slot *)(void *)(f + 1) + kept;
+    f->held[0] = (swift_slot){NULL, 0};
+    f->most = f->held + cap - 1;
+    f->draw = draw * sizeof(swift_slot);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(f->magic); i++)
+        f->magic[i] = s->magic;
     f->room = c->stride - SLAB_GUARD_LEAD;
-    f->span = (uint16_t)(slab_word_count(c) * sizeof(uint64_t));
-    f->slots = (uint16_t)c->slots;
+    f->span = slab_word_count(c) * sizeof(uint64_t);
+    f->slots = c->slots;
     f->swift_key = f->key;
-    if (!slab_is_shared(s, f))
-        f->ready = (f->draw + 3U) / 4;
+    f->floor = slab_is_shared(s, f) ? f->most : f->held + (draw + 3) / 4 - 1;
 }
 
 /* [own] */
@@ -104,6 +115,8 @@ static slab_desc *ring_free(slab_desc *d, unsigned slot)
     slab_front *f = slab_owner_of(d);
     bool shared = slab_is_shared(f->cache->slabs, f);
     loam_atomic_poke64(word, *word | 1ULL << (slot & 63)); /* no order: see slab_slot_is_free */
+    if (slab_has_shut(f->cache))
+        slab_set_shut(d, slot);
     slab_head_of(d)->used--;
     if (!shared &&
         (f->ring_cap == 0 || *slab_word_of(f) == 0)) /* what has waited comes round later */
@@ -114,11 +127,7 @@ static slab_desc *ring_free(slab_desc *d, unsigned slot)
 /* [own] A slot that waited. */
 static slab_desc *ring_leave(const loam_slabs *s, uint64_t wait)
 {
-    slab_desc *d = slab_wait_desc(s, wait);
-    unsigned slot = slab_wait_slot(wait);
-    uint64_t *waits = slab_waits(d) + (slot >> 6);
-    loam_atomic_poke64(waits, *waits & ~(1ULL << (slot & 63))); /* no order: others only look */
-    return ring_free(d, slot);
+    return ring_free(slab_wait_desc(s, wait), slab_wait_slot(wait));
 }
 
 /* [own] The place of the oldest. */
@@ -155,25 +164,25 @@ void loam_slab__put_own(slab_desc *d, unsigned slot, loam_list *victims)
             loam_list_push(victims, &victim->link);
         return;
     }
-    uint64_t *waits = slab_waits(d) + (slot >> 6),
-             wait = slab_wait_of(slab_slot_base(d, slot), slot);
-    loam_atomic_poke64(waits, *waits | 1ULL << (slot & 63)); /* no order: others only look */
+    unsigned char *base = slab_slot_base(d, slot);
+    slab_set_shut(d, slot);
     if (f->slots != 0) {
-        loam_slab__swift_hold(f, wait, victims);
+        uint64_t where = slab_held_where(slab_shut(d) + (slot >> 6), slot);
+        loam_slab__swift_hold(f, (swift_slot){base + SLAB_GUARD_LEAD, where}, victims);
         return;
     }
-    if (f->waiting >= f->most)
+    if (f->waiting >= f->ring_cap)
         loam_slab__ring_spill(f, victims);
-    f->ring[f->ring_at] = wait;
+    f->ring[f->ring_at] = slab_wait_of(base, slot);
     f->ring_at = ring_next(f, f->ring_at);
     loam_atomic_store(&f->waiting, f->waiting + 1); /* no order: as above */
 }
 
 /* [own] A slot of a ring, of this slab; NULL: of any: it leaves, and true is returned. */
-static bool ring_leaves(slab_front *f, uint64_t old, const slab_desc *only, loam_list *victims)
+static bool ring_leaves(const slab_front *f, uint64_t old, const slab_desc *only,
+                        loam_list *victims)
 {
     const loam_slabs *s = f->cache->slabs;
-    loam_slab__verify_wait(f, old);
     if (only != NULL && slab_wait_desc(s, old) != only)
         return false;
     slab_desc *d = ring_leave(s, old);
@@ -182,31 +191,57 @@ static bool ring_leaves(slab_front *f, uint64_t old, const slab_desc *only, loam
     return true;
 }
 
+/* [own] The same of what slab_swift.c holds. */
+static bool held_leaves(const slab_front *f, const swift_slot *held, const slab_desc *only,
+                        loam_list *victims)
+{
+    loam_slab__verify_held(f, held);
+    return ring_leaves(f, slab_wait_of_held(held), only, victims);
+}
+
 /* [own] Those that slab_swift.c keeps: what stays moves up, the oldest first. */
 static void ring_empty_kept(slab_front *f, const slab_desc *only, loam_list *victims)
 {
-    uint64_t *kept = slab_kept_of(f);
-    uint32_t n = slab_kept_count(f), mask = f->kept_most, from = f->kept_at - n, to = from;
-    for (; n > 0; n--, from++) {
-        uint64_t old = kept[from & mask];
-        loam_atomic_poke64(&kept[from & mask], 0); /* no order: others only count */
-        if (!ring_leaves(f, old, only, victims))
-            loam_atomic_poke64(&kept[to++ & mask], old); /* no order: as above */
+    uint32_t count = slab_kept_count(f), stay = 0;
+    for (uint32_t n = count; n > 0; n--) {
+        swift_slot *at = slab_kept_of(f, n), old = *at;
+        loam_atomic_ptr_store(&at->at, NULL); /* no order: others only count */
+        if (held_leaves(f, &old, only, victims))
+            continue;
+        at = slab_kept_of(f, count - stay++);
+        at->where = old.where;
+        loam_atomic_ptr_store(&at->at, old.at); /* no order: as above */
     }
-    f->kept_at = (uint16_t)(to & mask);
+    f->kept_at = (f->kept_at - (count - stay) * (uint32_t)sizeof(swift_slot)) & f->kept_mask;
+}
+
+/* [own] Those that it gives out next, from the lowest on. */
+static void ring_empty_held(slab_front *f, const slab_desc *only, loam_list *victims)
+{
+    swift_slot *top = f->top, *to = f->held;
+    for (swift_slot *held = f->held + 1; held <= top; held++) {
+        if (!held_leaves(f, held, only, victims))
+            *++to = *held;
+    }
+    loam_atomic_ptr_store((void **)&f->top, to); /* no order: others only count */
+    f->picked = 0;
 }
 
 void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *victims)
 {
-    uint32_t count = f->ring_cap != 0 ? f->waiting : 0;
+    uint32_t count = f->ring_cap != 0 && f->slots == 0 ? f->waiting : 0;
     if (slab_has_stack(f))
         loam_slab__stack_empty(f, only, victims);
-    if (f->ring_cap == 0 || (count == 0 && slab_kept_count(f) == 0))
+    if (f->ring_cap != 0 && f->slots != 0) {
+        ring_empty_kept(f, only, victims);
+        ring_empty_held(f, only, victims);
+    }
+    if (count == 0)
         return;
-    ring_empty_kept(f, only, victims);
     uint32_t from = ring_oldest(f), to = from;
     for (uint32_t i = 0; i < count; i++, from = ring_next(f, from)) {
         uint64_t old = f->ring[from];
+        loam_slab__verify_wait(f, old);
         if (ring_leaves(f, old, only, victims)) {
             loam_atomic_store(&f->waiting, f->waiting - 1); /* no order: others only look */
             continue;
@@ -215,7 +250,6 @@ void loam_slab__ring_empty(slab_front *f, const slab_desc *only, loam_list *vict
         to = ring_next(f, to);
     }
     f->ring_at = to;
-    f->picked = 0;
 }
 
 /* ---- large blocks ---- */
@@ -282,8 +316,9 @@ static bool large_empty(loam_slabs *s)
 /* no order: a count for views, where it is not the caller's. */
 static uint32_t ring_holds(slab_front *f)
 {
-    uint32_t count = f->ring_cap != 0 ? loam_atomic_peek(&f->waiting) : 0;
-    return f->ring_cap != 0 ? count + slab_kept_count(f) : 0;
+    if (f->ring_cap == 0)
+        return 0;
+    return f->slots != 0 ? slab_held_count(f) + slab_kept_count(f) : loam_atomic_peek(&f->waiting);
 }
 
 /* Lock held. The stack of a front that rests, or NULL. */
@@ -337,7 +372,10 @@ uint32_t loam_slab__waiting(const slab_desc *d)
 {
     const loam_cache *c = slab_cache_of(d);
     uint32_t count = 0;
-    for (unsigned i = 0; slab_has_waits(c) && i < slab_word_count(c); i++)
-        count += loam_popcount64(loam_atomic_peek64(&slab_waits(d)[i])); /* no order: as above */
+    for (unsigned i = 0; slab_has_shut(c) && i < slab_word_count(c); i++) {
+        uint64_t shut = loam_atomic_peek64(&slab_shut(d)[i]); /* no order: as above */
+        shut &= ~loam_atomic_peek64(&d->words[i]);            /* no order: as above */
+        count += loam_popcount64(shut & slab_full_word(c, i));
+    }
     return count;
 }

@@ -179,7 +179,7 @@ static uint64_t remote_word(slab_remote *r, unsigned word)
 /* [own] Bits become slots that wait, which makes others free; returns those that were so before. */
 static uint64_t remote_merge_waiting(slab_desc *d, unsigned word, uint64_t bits, loam_list *victims)
 {
-    uint64_t had = d->words[word] | slab_waits(d)[word];
+    uint64_t had = d->words[word] | slab_shut(d)[word];
     bool swift = slab_cache_of(d)->swift;
     if (swift)
         loam_slab__swift_put_word(d, word, bits & ~had, victims);
@@ -196,6 +196,9 @@ static uint64_t remote_merge(slab_desc *d, unsigned word, uint64_t bits)
     if (fresh == 0)
         return bits;
     loam_atomic_poke64(&d->words[word], free | fresh); /* no order: see slab_slot_is_free */
+    if (slab_has_shut(slab_cache_of(d)))
+        loam_atomic_poke64(&slab_shut(d)[word],
+                           slab_shut(d)[word] | fresh); /* no order: as above */
     slab_head *head = slab_head_of(d);
     head->used -= loam_popcount64(fresh);
     bool was_full = head->any == 0;
@@ -368,8 +371,8 @@ static void remote_publish(loam_slabs *s, const slab_gathered *e)
     uint64_t bits = e->bits & slab_full_word(slab_cache_of(d), word);
     /* Freed by the owner, too? no order: what is out reads 0. */
     uint64_t free = loam_atomic_peek64(&d->words[word]) & bits;
-    if (slab_has_waits(slab_cache_of(d))) /* no order: as above */
-        free |= loam_atomic_peek64(&slab_waits(d)[word]) & bits;
+    if (slab_has_shut(slab_cache_of(d))) /* no order: as above */
+        free |= loam_atomic_peek64(&slab_shut(d)[word]) & bits;
     uint64_t twice = free | remote_or(r, word, bits & ~free);
     if (LOAM_UNLIKELY(twice != 0))
         remote_refuse(s, d, word, twice);

@@ -14,8 +14,9 @@
 #endif
 
 enum {
-    SWIFT_PAIR = 16,             /* rooms and strides are multiples of it */
-    SWIFT_SHORT = 8 * SWIFT_UNIT /* bytes up to which nothing depends on how many there are */
+    SWIFT_PAIR = 16,              /* rooms and strides are multiples of it */
+    SWIFT_BRIEF = 4 * SWIFT_UNIT, /* bytes up to which nothing depends on how many there are, .. */
+    SWIFT_SHORT = 8 * SWIFT_UNIT  /* .. and behind these up to here */
 };
 
 /* Where there are no registers for pairs they want stack: of a function of its own. */
@@ -30,7 +31,8 @@ swift_unit;
 typedef uint64_t __attribute__((vector_size(SWIFT_UNIT), aligned(1), may_alias)) swift_any_unit;
 
 /* Of the last 32 bytes of a room, the last n. */
-extern const uint64_t loam_slab__swift_last[2 * SEAL_SLACK / sizeof(uint64_t)];
+extern const uint64_t loam_slab__swift_last[2 * SEAL_SLACK / sizeof(uint64_t)]
+    __attribute__((visibility("hidden")));
 
 /* Of the last unit, the last n bytes. */
 LOAM_INLINE const swift_any_unit *swift_last(size_t n)
@@ -39,14 +41,20 @@ LOAM_INLINE const swift_any_unit *swift_last(size_t n)
     return (const swift_any_unit *)(const void *)(last + SEAL_SLACK - SWIFT_UNIT + n);
 }
 
-/* Is there a unit, and are there no more than eight? */
+/* Is there a unit, and are there no more than four? than eight? */
+LOAM_INLINE bool swift_is_brief(size_t room)
+{
+    return room - SWIFT_UNIT <= SWIFT_BRIEF - SWIFT_UNIT;
+}
+
 LOAM_INLINE bool swift_is_short(size_t room)
 {
     return room - SWIFT_UNIT <= SWIFT_SHORT - SWIFT_UNIT;
 }
 
-/* A short room, four units from its first on and four from its last back; in a shorter one they
- * meet. Who does the same for every length has no branch that a predictor cannot learn. */
+/* A short room, four units from its first on and four from its last back, or of a brief one two; in
+ * a shorter one they meet. Who does the same for every length has no branch that a predictor cannot
+ * learn. */
 typedef struct swift_short {
     size_t last, one, two, three; /* bytes */
 } swift_short;
@@ -80,6 +88,15 @@ SWIFT_INLINE bool swift_short_is_zero(const unsigned char *p, size_t room)
     return SWIFT_IS_ZERO(all);
 }
 
+SWIFT_INLINE bool swift_brief_is_zero(const unsigned char *p, size_t room)
+{
+    swift_short c = swift_cut(room);
+    const unsigned char *q = p + c.last;
+    swift_unit all =
+        (*swift_at(p, 0) | *swift_at(p, c.one)) | (*swift_at(q, 0) | *swift_at(q, 0 - c.one));
+    return SWIFT_IS_ZERO(all);
+}
+
 /* Zeros for a short room. */
 LOAM_INLINE void swift_clear(unsigned char *p, size_t room)
 {
@@ -95,36 +112,104 @@ LOAM_INLINE void swift_clear(unsigned char *p, size_t room)
     swift_zero(q, 0 - c.three);
 }
 
+/* The room is asked for again, once something is written: so it takes no register before. */
+LOAM_INLINE void swift_clear_brief(unsigned char *p, const size_t *room)
+{
+    swift_zero(p, 0);
+    swift_short c = swift_cut(*room);
+    unsigned char *q = p + c.last;
+    swift_zero(p, c.one);
+    swift_zero(q, 0);
+    swift_zero(q, 0 - c.one);
+}
+
+/* The seal behind a room with this last unit. */
+LOAM_INLINE uint64_t *swift_seal(const unsigned char *last)
+{
+    return (uint64_t *)((uintptr_t)last + SWIFT_UNIT);
+}
+
+/* What seal_of says of a block of one byte that was not aligned; a block of n says n times as much.
+ * The compiler is not told: it would take four instructions to multiply. */
+extern const uint64_t loam_slab__swift_byte __attribute__((visibility("hidden")));
+
+LOAM_INLINE const swift_unit *swift_magic(const slab_front *f)
+{
+    return (const swift_unit *)(const void *)f->magic;
+}
+_Static_assert(SWIFT_UNIT <= sizeof(((slab_front *)0)->magic), "it has a unit of it");
+
+/* Do the seal and the magic before a room say that no block is there? */
+LOAM_INLINE bool swift_is_shut(uint64_t magic, const unsigned char *p, const unsigned char *last)
+{
+    return LOAM_LIKELY(((const uint64_t *)(const void *)p)[-1] == magic) &&
+           LOAM_LIKELY(*swift_seal(last) == magic);
+}
+
+/* A room whose bytes read 0 becomes a block, all but the last unit of which may be written. */
+SWIFT_INLINE void swift_open(const slab_front *f, unsigned char *last, size_t size)
+{
+    const swift_any_unit *meant = swift_last(f->room - size);
+    *(swift_unit *)(void *)last = *swift_magic(f) & *meant;
+    *swift_seal(last) = size * loam_slab__swift_byte ^ f->magic[0];
+}
+
 /* A slot of a short room that was just taken becomes a block: true; false: its bytes, its seal or
  * the magic before it are not as a free slot's. */
-SWIFT_INLINE bool swift_dress(uint64_t magic, unsigned char *p, size_t room, size_t size)
+LOAM_INLINE bool swift_dress(const slab_front *f, unsigned char *p, size_t size)
 {
-    uint64_t *seal = (uint64_t *)(void *)(p + room), before = ((uint64_t *)(void *)p)[-1];
-    size_t slack = room - size;
-    if (LOAM_UNLIKELY(((*seal ^ magic) | (before ^ magic)) != 0) ||
-        LOAM_UNLIKELY(!swift_short_is_zero(p, room)))
+    unsigned char *last = p + (f->room - SWIFT_UNIT);
+    if (!swift_is_shut(f->magic[0], p, last) || LOAM_UNLIKELY(!swift_short_is_zero(p, f->room)))
         return false;
-    /* the bytes of the block read 0, so that it may be written as a whole */
-    *(swift_unit *)(void *)(p + room - SWIFT_UNIT) = ((swift_unit){0} ^ magic) & *swift_last(slack);
-    *seal = seal_of(magic, size, 0);
+    swift_open(f, last, size);
     return true;
 }
 
-/* The block is as it should be: it is none any more, and reads 0; false: nothing has changed, and
- * who looks longer knows. */
-SWIFT_INLINE bool swift_undress(uint64_t magic, unsigned char *p, size_t room)
+LOAM_INLINE bool swift_dress_brief(const slab_front *f, unsigned char *p, size_t size)
 {
-    uint64_t *seal = (uint64_t *)(void *)(p + room);
-    uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
-    size_t size = (size_t)(says >> (32 + SEAL_SIZE)), slack = room - size;
-    if (LOAM_UNLIKELY(slack >= SWIFT_UNIT ||
-                      ((says ^ seal_of(0, size, 0)) | (before ^ magic)) != 0))
+    unsigned char *last = p + (f->room - SWIFT_UNIT);
+    if (!swift_is_shut(f->magic[0], p, last) || LOAM_UNLIKELY(!swift_brief_is_zero(p, f->room)))
         return false;
-    swift_unit last = (*swift_at(p, room - SWIFT_UNIT) ^ magic) & *swift_last(slack);
-    if (LOAM_UNLIKELY(!SWIFT_IS_ZERO(last)))
+    swift_open(f, last, size);
+    return true;
+}
+
+/* Is the block of a short room as it should be? false: who looks longer knows. */
+SWIFT_INLINE bool swift_is_whole(const slab_front *f, const unsigned char *p,
+                                 const unsigned char *last)
+{
+    if (LOAM_UNLIKELY(((const uint64_t *)(const void *)p)[-1] != f->magic[0]))
         return false;
-    swift_clear(p, room);
-    *seal = magic;
+    uint64_t says = f->magic[0] ^ *swift_seal(last);
+    size_t size = (size_t)(says >> (32 + SEAL_SIZE));
+    if (LOAM_UNLIKELY(says != size * loam_slab__swift_byte))
+        return false;
+    size_t slack = (size_t)(last - p) + SWIFT_UNIT - size;
+    if (LOAM_UNLIKELY(slack >= SWIFT_UNIT))
+        return false;
+    swift_unit wrong = (*swift_at(last, 0) ^ *swift_magic(f)) & *swift_last(slack);
+    return LOAM_LIKELY(SWIFT_IS_ZERO(wrong));
+}
+
+/* The block of a front is as it should be: it is none any more, and reads 0; false: nothing has
+ * changed. */
+LOAM_INLINE bool swift_undress(const slab_front *f, unsigned char *p)
+{
+    unsigned char *last = p + (f->room - SWIFT_UNIT);
+    if (!swift_is_whole(f, p, last))
+        return false;
+    swift_clear(p, f->room);
+    *swift_seal(last) = f->magic[0];
+    return true;
+}
+
+LOAM_INLINE bool swift_undress_brief(const slab_front *f, unsigned char *p, size_t room)
+{
+    unsigned char *last = p + (room - SWIFT_UNIT);
+    if (!swift_is_whole(f, p, last))
+        return false;
+    swift_clear_brief(p, &f->room);
+    *swift_seal(last) = f->magic[0];
     return true;
 }
 
@@ -264,7 +349,7 @@ LOAM_INLINE bool swift_undress_mid(uint64_t magic, unsigned char *p, size_t room
     return true;
 }
 
-/* ---- the ring ---- */
+/* ---- what waits ---- */
 
 /* What a thread may keep of a front in the place of a stack: the paths of slab_stack.h find no slot
  * there. */
@@ -278,153 +363,194 @@ static inline slab_front *swift_front(slab_stack *face)
     return LOAM_CONTAINER_OF((uint64_t **)(void *)face, slab_front, face);
 }
 
-/* The first and the last line of a slot are on their way. */
-LOAM_INLINE void swift_fetch(uint64_t slot, size_t room)
+/* [own] */
+LOAM_INLINE void swift_set_top(slab_front *f, swift_slot *top)
 {
-    unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    __builtin_prefetch(p, 1);
-    __builtin_prefetch(p + room, 1);
+    loam_atomic_ptr_store((void **)&f->top, top); /* no order: others only count */
 }
 
-/* [own] Of n that wait, as many as are ready: the one that is next. */
-LOAM_INLINE uint64_t swift_next(slab_front *f, uint32_t n)
+/* [own] Where the bit is that says whether a slot is shut. */
+LOAM_INLINE uint64_t swift_where(const slab_front *f, const slab_desc *d, size_t slot)
 {
-    uint64_t *ring = f->ring;
-    uint32_t mask = f->most, at = (f->ring_at - 1) & mask;
-    uint64_t slot = ring[at];
-    swift_fetch(ring[(at - 1) & mask], f->room);
-    f->ring_at = at;
-    loam_atomic_store(&f->waiting, n - 1); /* no order: others only look */
-    return slot;
+    uintptr_t shut = (uintptr_t)(d->words + (slot >> 6)) + f->span;
+    return slab_held_where((const uint64_t *)shut, slot);
 }
 
-/* [own] A slot that comes changes places with one of those that are next. */
-LOAM_INLINE void swift_mix(slab_front *f, uint64_t slot)
+/* [own] A slot is shut from now on; false: it is so already. */
+LOAM_INLINE bool swift_shut(uint64_t where)
 {
-    uint64_t *ring = f->ring, turn = slab_random_step(f) >> 32;
-    uint32_t mask = f->most, at = f->ring_at, n = f->waiting + 1;
+    uint64_t *shut = slab_held_word(where), w = loam_atomic_peek64(shut); /* no order: its own */
+    uint64_t next = w | 1ULL << (where & 63);
+    if (LOAM_UNLIKELY(next == w))
+        return false;
+    loam_atomic_poke64(shut, next); /* no order: others only look */
+    return true;
+}
+
+/* [own] It is out after all, or again. */
+LOAM_INLINE void swift_unshut(uint64_t where)
+{
+    uint64_t *shut = slab_held_word(where), w = loam_atomic_peek64(shut); /* no order: its own */
+    loam_atomic_poke64(shut, w & ~(1ULL << (where & 63)));                /* no order: as above */
+}
+
+/* [own] Of those that wait the next is out; the one behind it comes into the caches. */
+LOAM_INLINE swift_slot swift_take(slab_front *f)
+{
+    swift_slot *top = f->top, held = *top;
+    uintptr_t next = (uintptr_t)top[-1].at; /* there may be none */
+    __builtin_prefetch((const void *)next, 1);
+    __builtin_prefetch((const void *)(next + f->room), 1);
+    swift_set_top(f, top - 1);
+    swift_unshut(held.where);
+    return held;
+}
+
+/* A slot that waits, all of it. */
+typedef uint64_t __attribute__((vector_size(sizeof(swift_slot)), may_alias)) swift_whole;
+
+/* [own] What comes changes places with one of those that are next. */
+LOAM_INLINE swift_slot *swift_mix(slab_front *f, const swift_whole *comes)
+{
+    swift_slot *top = f->top + 1;
+    uint64_t turn = slab_random_step(f) >> 32;
+    size_t n = (uintptr_t)top - (uintptr_t)f->held;
     uint32_t drawn = (uint32_t)(turn * (n < f->draw ? n : f->draw) >> 32);
-    uint64_t *place = &ring[(at - drawn) & mask];
-    ring[at] = slot;
-    uint64_t next = *place; /* it may be the same place */
-    *place = slot;
-    ring[at] = next;
-    f->ring_at = (at + 1) & mask;
-    loam_atomic_store(&f->waiting, n); /* no order: others only look */
+    drawn &= ~(uint32_t)(sizeof(swift_slot) - 1);
+    swift_whole *place = (swift_whole *)((uintptr_t)top - drawn), *last = (swift_whole *)top;
+    *last = *comes;
+    swift_whole next = *place; /* it may be the same place */
+    *place = *comes;
+    *last = next;
+    swift_set_top(f, top);
+    return top;
 }
 
-/* [own] A slot is kept from now on; the one that was kept longest, or 0. */
-LOAM_INLINE uint64_t swift_keep(slab_front *f, uint64_t slot)
-{
-    uint64_t *place = &f->ring[f->most + 1U + f->kept_at], old = *place;
-    loam_atomic_poke64(place, slot); /* no order: others only count */
-    f->kept_at = (f->kept_at + 1U) & f->kept_most;
-    return old;
-}
-
-/* The front's ring is full: some leave it. Restores irq. */
+/* There are as many as there can be: some leave. Restores irq. */
 void loam_slab__swift_spill(slab_front *f, loam_irq irq);
 
-/* [own] A slot waits from now on. */
-LOAM_INLINE void swift_wait(slab_front *f, uint64_t slot, loam_irq irq)
+/* [own] A slot is kept from now on; what was kept longest, if anything was, is one of those that
+ * are next. True: there are as many as there can be. */
+LOAM_INLINE bool swift_keep(slab_front *f, swift_slot held)
 {
-    uint64_t old = swift_keep(f, slot);
-    if (LOAM_LIKELY(old != 0))
-        swift_mix(f, old);
-    if (LOAM_LIKELY(f->waiting < f->most))
-        loam_port_irq_restore(irq);
-    else
+    uint32_t at = f->kept_at;
+    swift_slot *place = (swift_slot *)((uintptr_t)(f + 1) + at);
+    bool was = place->at != NULL;
+    swift_whole old = *(const swift_whole *)(const void *)place;
+    place->where = held.where;
+    loam_atomic_ptr_store(&place->at, held.at); /* no order: others only count */
+    f->kept_at = (at + (uint32_t)sizeof(swift_slot)) & f->kept_mask;
+    return LOAM_LIKELY(was) && swift_mix(f, &old) >= f->most;
+}
+
+/* [own] A slot waits from now on. */
+LOAM_INLINE void swift_wait(slab_front *f, swift_slot held, loam_irq irq)
+{
+    if (LOAM_UNLIKELY(swift_keep(f, held)))
         loam_slab__swift_spill(f, irq);
+    else
+        loam_port_irq_restore(irq);
 }
 
 /* ---- the calls ---- */
 
-/* A slot of this processor's front, where as many as are ready wait: which it is. Restores irq. */
-LOAM_INLINE uint64_t swift_take(const loam_slabs *s, slab_front *f, uint32_t n, loam_irq irq)
-{
-    uint64_t slot = swift_next(f, n);
-    slab_desc *d = slab_wait_desc(s, slot);
-    unsigned i = slab_wait_slot(slot);
-    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)(d->words + (i >> 6)) + f->span);
-    loam_atomic_poke64(wait, *wait & ~(1ULL << (i & 63))); /* no order: hints for others */
-    loam_port_irq_restore(irq);
-    return slot;
-}
-
-/* A slot that was taken, of a front with such a room, becomes a block, short or long; what is not
- * as a free one is is told. */
-typedef void *swift_dress_fn(const loam_slabs *s, uint64_t slot, size_t room, size_t size);
+/* A slot of a front that was taken becomes a block, short or long; what is not as a free one is is
+ * told. */
+typedef void *swift_dress_fn(size_t size, const slab_front *f, void *p);
 swift_dress_fn loam_slab__swift_dress;
 
 /* [own] */
 static inline bool swift_is_ready(const slab_front *f)
 {
-    return f->waiting >= f->ready;
+    return f->top > f->floor;
 }
 
 /* Takes a slot of a front of this processor that is ready, for size bytes, 1 to the cache's; other:
- * swift_dress of any slot, called last: mostly nothing has to be kept for later. For who has no
+ * of a slot that is not brief, called last: mostly nothing has to be kept for later. For who has no
  * interrupts. */
-LOAM_INLINE void *swift_take_from(const loam_slabs *s, slab_front *f, size_t size,
-                                  swift_dress_fn *other)
+LOAM_INLINE void *swift_take_from(slab_front *f, size_t size, swift_dress_fn *other)
 {
-    uint64_t slot = swift_take(s, f, f->waiting, loam_port_irq_save());
-    size_t room = f->room;
-    unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    bool clean = swift_is_short(room) ? swift_dress(s->magic, p, room, size)
-                 : swift_is_mid(room) ? swift_dress_mid(s->magic, p, room, size)
-                                      : false;
-    return LOAM_LIKELY(clean) ? p : other(s, slot, room, size);
+    void *p = swift_take(f).at;
+    bool clean = swift_is_brief(f->room) && swift_dress_brief(f, p, size);
+    return LOAM_LIKELY(clean) ? p : other(size, f, p);
 }
 
 typedef enum swift_put {
     SWIFT_PUT,
-    SWIFT_PUT_REFUSED, /* not so easy, nothing has changed */
-    SWIFT_PUT_LONG,    /* as refused: for loam_slab__put_swift_long, .. */
+    SWIFT_PUT_REFUSED, /* not so easy, nothing has changed: for loam_slab__put_swift_again; .. */
+    SWIFT_PUT_SHUT,    /* .. but the slot is shut: for swift_put_back and then that; .. */
+    SWIFT_PUT_MORE,    /* .. nothing has: for loam_slab__put_swift_more, .. */
     SWIFT_PUT_FAR      /* .. loam_slab__put_swift_far */
 } swift_put;
 
-/* A block of this processor's slabs that is long or was aligned: cleared with interrupts on. */
-bool loam_slab__put_swift_long(const loam_slabs *s, slab_desc *d, unsigned slot, void *p);
-/* A block of this owner, out of a slab that is not this processor's. */
-bool loam_slab__put_swift_far(loam_slabs *s, slab_desc *d, unsigned slot, void *p,
-                              const void *owner);
+/* Where a block lies that is freed. */
+typedef struct swift_place {
+    slab_desc *desc;
+    uint64_t x; /* the slot, and in the lower half whether it starts there */
+} swift_place;
 
-/* Frees a block of this owner. *desc, *at: its slab and slot, where it is long or far. */
+static inline unsigned swift_slot_of(swift_place at)
+{
+    return (unsigned)(at.x >> 32);
+}
+
+/* The slot is out as before; interrupts are on again. */
+static inline void swift_put_back(swift_place at, loam_irq irq)
+{
+    swift_unshut(at.x);
+    loam_port_irq_restore(irq);
+}
+
+/* A block of this processor's slabs that is not brief. */
+bool loam_slab__put_swift_more(const loam_slabs *s, void *p, swift_place at);
+/* The same of any address: of a block that was aligned, or has become shorter. */
+bool loam_slab__put_swift_again(const loam_slabs *s, void *p, const void *owner);
+/* A block of this owner, out of a slab that is not this processor's. */
+bool loam_slab__put_swift_far(loam_slabs *s, void *p, swift_place at, const void *owner);
+
+/* Of an offset of the window. */
+LOAM_INLINE swift_place swift_place_at(const loam_slabs *s, uintptr_t off)
+{
+    slab_desc *d = slab_desc_at(s, off);
+    return (swift_place){d, (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip};
+}
+
+/* Frees a block of this owner. *at: where it lies, of those who need more, or are far. Of what is
+ * shut it has what swift_put_back wants, and interrupts are off: *off_since is what they were. */
 LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *owner,
-                                     slab_desc **desc, unsigned *at)
+                                     swift_place *at, loam_irq *off_since)
 {
     uintptr_t off = slab_off(s, p);
     if (LOAM_UNLIKELY(off >= slab_len(s)))
         return SWIFT_PUT_REFUSED;
-    slab_desc *d = *desc = slab_desc_at(s, off);
-    uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip;
-    uint32_t slot = *at = (uint32_t)(x >> 32);
+    *at = swift_place_at(s, off);
+    slab_desc *d = at->desc;
     loam_irq irq = loam_port_irq_save();
     if (LOAM_UNLIKELY(!slab_is_here(d))) {
         loam_port_irq_restore(irq);
         return SWIFT_PUT_FAR;
     }
     slab_front *f = slab_owner_of(d);
-    uint64_t *word = d->words + (slot >> 6), bit = 1ULL << (slot & 63);
-    if (LOAM_UNLIKELY(f->swift_key != (uintptr_t)owner) || LOAM_UNLIKELY(slot >= f->slots)) {
+    if (LOAM_UNLIKELY(f->swift_key != (uintptr_t)owner)) {
         loam_port_irq_restore(irq);
         return SWIFT_PUT_REFUSED;
     }
-    uint64_t *wait = (uint64_t *)(void *)((unsigned char *)word + f->span);
     size_t room = f->room;
-    bool easy = ((*word | *wait) & bit) == 0;
-    bool done = false;
-    if (LOAM_LIKELY(easy) && LOAM_LIKELY((uint32_t)x <= d->bound))
-        done = swift_is_short(room) ? swift_undress(s->magic, p, room)
-               : swift_is_mid(room) ? swift_undress_mid(s->magic, p, room)
-                                    : false;
-    if (LOAM_UNLIKELY(!done)) {
+    if (!swift_is_brief(room)) {
         loam_port_irq_restore(irq);
-        return easy ? SWIFT_PUT_LONG : SWIFT_PUT_REFUSED;
+        return SWIFT_PUT_MORE;
     }
-    loam_atomic_poke64(wait, *wait | bit); /* no order: others only look */
-    swift_wait(f, slab_wait_of((unsigned char *)p - SLAB_GUARD_LEAD, slot), irq);
+    uint64_t where = swift_where(f, d, (size_t)(at->x >> 32)); /* one behind the last is shut */
+    if (LOAM_UNLIKELY((uint32_t)at->x > d->bound) || LOAM_UNLIKELY(!swift_shut(where))) {
+        loam_port_irq_restore(irq);
+        return SWIFT_PUT_REFUSED;
+    }
+    if (LOAM_UNLIKELY(!swift_undress_brief(f, p, room))) {
+        *at = (swift_place){NULL, where};
+        *off_since = irq;
+        return SWIFT_PUT_SHUT;
+    }
+    swift_wait(f, (swift_slot){p, where}, irq);
     return SWIFT_PUT;
 }
 
@@ -435,16 +561,16 @@ LOAM_INLINE size_t swift_size(const loam_slabs *s, const void *p, const void *ow
     uintptr_t off = slab_off(s, p);
     if (LOAM_UNLIKELY(off >= slab_len(s)))
         return 0;
-    const slab_desc *d = slab_desc_at(s, off);
-    uint64_t x = (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip, says = 0;
-    uint32_t slot = (uint32_t)(x >> 32);
+    swift_place at = swift_place_at(s, off);
+    const slab_desc *d = at.desc;
+    unsigned slot = swift_slot_of(at);
+    uint64_t says = 0;
     loam_irq irq = loam_port_irq_save();
     const slab_front *f = slab_owner_of(d);
-    if (slab_is_here(d) && f->swift_key == (uintptr_t)owner && slot < f->slots &&
-        (uint32_t)x <= d->bound) {
-        const uint64_t *word = d->words + (slot >> 6), *wait = word + f->span / sizeof(uint64_t);
+    if (slab_is_here(d) && f->swift_key == (uintptr_t)owner && (uint32_t)at.x <= d->bound) {
         *room = f->room;
-        if (((*word | *wait) >> (slot & 63) & 1) == 0)
+        const uint64_t *shut = slab_held_word(swift_where(f, d, slot));
+        if ((*shut >> (slot & 63) & 1) == 0)
             says = *(const uint64_t *)(const void *)((const unsigned char *)p + *room) ^ s->magic;
     }
     loam_port_irq_restore(irq);

@@ -136,30 +136,58 @@ LOAM_INLINE bool swift_undress_long(uint64_t magic, unsigned char *base, size_t 
     return true;
 }
 
-/* A block of this processor's slabs. Its bytes are cleared with interrupts on. again: a short room
- * was tried before. */
-LOAM_INLINE bool swift_put_long(const loam_slabs *s, slab_desc *d, unsigned slot, unsigned char *p,
-                                bool again)
+/* A block at the slot's first byte, of a room of any length up to four turns. */
+LOAM_INLINE bool swift_undress_some(const slab_front *f, unsigned char *p)
 {
-    slab_front *f = slab_owner_of(d);
     size_t room = f->room;
-    unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
-    bool done = false;
-    if (room == SWIFT_PAIR)
-        done = p == base && swift_undress_pair(s->magic, (uint64_t *)(void *)p);
-    else if (!again && swift_is_short(room) && p == base)
-        done = swift_undress(s->magic, p, room);
-    if (!done && (room < SWIFT_UNIT || LOAM_UNLIKELY(!swift_undress_long(s->magic, base, room, p))))
-        return false;
+    return swift_is_short(room) ? swift_undress(f, p)
+           : swift_is_mid(room) ? swift_undress_mid(f->magic[0], p, room)
+           : SWIFT_UNIT > SWIFT_PAIR && room == SWIFT_PAIR
+               ? swift_undress_pair(f->magic[0], (uint64_t *)(void *)p)
+               : false;
+}
+
+/* The same as slab_put_swift, of a block of any length, aligned or not: false: nothing has changed.
+ * Long ones are cleared with interrupts on. */
+LOAM_INLINE bool swift_put_more(const loam_slabs *s, unsigned char *p, swift_place at)
+{
+    slab_desc *d = at.desc;
+    unsigned slot = swift_slot_of(at);
     loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_owner_of(d);
+    uint64_t where = swift_where(f, d, slot);
+    size_t room = f->room;
+    if (LOAM_UNLIKELY(!slab_is_here(d)) || LOAM_UNLIKELY(slot >= f->slots) ||
+        LOAM_UNLIKELY(!swift_shut(where))) {
+        loam_port_irq_restore(irq);
+        return false;
+    }
+    if (LOAM_LIKELY((uint32_t)at.x <= d->bound) && swift_undress_some(f, p)) {
+        swift_wait(f, (swift_slot){p, where}, irq);
+        return true;
+    }
+    swift_unshut(where);
+    loam_port_irq_restore(irq);
+    unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
+    if (room < SWIFT_UNIT || LOAM_UNLIKELY(!swift_undress_long(s->magic, base, room, p)))
+        return false;
+    irq = loam_port_irq_save();
     if (LOAM_UNLIKELY(!slab_is_here(d))) { /* an interrupt handed it over */
         loam_port_irq_restore(irq);
         return loam_slab__put_slot(d, slot);
     }
-    uint64_t *wait = d->words + (slot >> 6) + f->span / sizeof(uint64_t);
-    loam_atomic_poke64(wait, *wait | 1ULL << (slot & 63)); /* no order: others only look */
-    swift_wait(f, slab_wait_of(base - SLAB_GUARD_LEAD, slot), irq);
+    (void)swift_shut(where);
+    swift_wait(f, (swift_slot){base, where}, irq);
     return true;
+}
+
+LOAM_INLINE bool swift_put_again(const loam_slabs *s, void *p, const void *owner)
+{
+    uintptr_t off = slab_off(s, p);
+    if (off >= slab_len(s))
+        return false;
+    swift_place at = swift_place_at(s, off);
+    return slab_owner_of(at.desc)->swift_key == (uintptr_t)owner && swift_put_more(s, p, at);
 }
 
 /* The seal says from now on that no block is there; false: it did so already. Others ask it. */
@@ -181,9 +209,10 @@ bool loam_slab__swift_tell(loam_slabs *s, slab_desc *d, const slab_front *f, uns
 /* A block of another's slabs. The owner of the slab may change meanwhile, its cache does not while
  * a block of it is out. What is read of its front are lines that stay in this processor's cache
  * while the owner works. */
-LOAM_INLINE bool swift_put_far(loam_slabs *s, slab_desc *d, unsigned slot, void *p,
-                               const void *owner)
+LOAM_INLINE bool swift_put_far(loam_slabs *s, void *p, swift_place place, const void *owner)
 {
+    slab_desc *d = place.desc;
+    unsigned slot = swift_slot_of(place);
     const slab_front *f = slab_owner_of(d);
     const loam_cache *c = f->cache;
     if (loam_port_cpu() >= s->ncpus || c == NULL || !c->swift || slot >= c->slots ||

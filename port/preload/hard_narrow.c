@@ -10,28 +10,42 @@
  */
 #include "hard_paths.h"
 
-static void *narrow_alloc(const loam_kmalloc *k, size_t size, const void *caller)
+static void *narrow_alloc(size_t size, struct slab_stack *face, const void *caller)
 {
-    return hard_alloc(k, size, caller, loam_slab__swift_dress);
+    return hard_alloc(size, face, caller, loam_slab__swift_dress);
 }
 
-static LOAM_NOINLINE void narrow_put_long(const loam_kmalloc *k, slab_desc *d, unsigned slot,
-                                          void *p, const void *caller)
+static LOAM_NOINLINE void narrow_put_more(void *p, const void *caller, swift_place at)
 {
-    if (LOAM_UNLIKELY(!loam_slab__put_swift_long(k->slabs, d, slot, p)))
+    const loam_kmalloc *k = loam__process.swift;
+    if (LOAM_UNLIKELY(!loam_slab__put_swift_more(k->slabs, p, at)))
         general_free(p, caller);
 }
 
-static LOAM_NOINLINE void narrow_put_far(const loam_kmalloc *k, slab_desc *d, unsigned slot,
-                                         void *p, const void *caller)
+static LOAM_NOINLINE void narrow_put_far(void *p, const void *caller, swift_place at)
 {
-    if (LOAM_UNLIKELY(!loam_slab__put_swift_far(k->slabs, d, slot, p, k)))
+    const loam_kmalloc *k = loam__process.swift;
+    if (LOAM_UNLIKELY(!loam_slab__put_swift_far(k->slabs, p, at, k)))
         general_free(p, caller);
 }
 
-static void narrow_free(const loam_kmalloc *k, void *p, const void *caller)
+static LOAM_NOINLINE void narrow_put_again(void *p, const void *caller)
 {
-    hard_free(k, p, caller, narrow_put_long, narrow_put_far);
+    const loam_kmalloc *k = loam__process.swift;
+    if (LOAM_UNLIKELY(!loam_slab__put_swift_again(k->slabs, p, k)))
+        general_free(p, caller);
+}
+
+static LOAM_NOINLINE void narrow_put_back(void *p, const void *caller, swift_place at, loam_irq irq)
+{
+    swift_put_back(at, irq);
+    narrow_put_again(p, caller);
+}
+
+static void narrow_free(void *p, const void *caller)
+{
+    hard_free(p, caller,
+              (hard_puts){narrow_put_more, narrow_put_far, narrow_put_back, narrow_put_again});
 }
 
 const hard_calls hard_narrow = {narrow_alloc, narrow_free};

@@ -21,34 +21,44 @@ LOAM_INLINE unsigned front_place(size_t size)
                                  : FRONT_CLASSES + kmalloc_class(size);
 }
 
-/* dress: of a slot that is not short, or not as it should be. */
-LOAM_INLINE void *hard_alloc(const loam_kmalloc *k, size_t size, const void *caller,
+/* face: the front of the size's class, thread_no_stack where none is known; it has no slot. dress:
+ * of a slot that is not brief, or not as it should be. */
+LOAM_INLINE void *hard_alloc(size_t size, slab_stack *face, const void *caller,
                              swift_dress_fn *dress)
 {
-    slab_stack *face = size - 1 < KMALLOC_MAX ? thread_stack[front_place(size)] : &thread_no_stack;
-    if (LOAM_LIKELY(face != &thread_no_stack) && LOAM_LIKELY(swift_is_ready(swift_front(face))))
-        return swift_take_from(k->slabs, swift_front(face), size, dress);
+    if (LOAM_LIKELY(swift_is_ready(swift_front(face))))
+        return swift_take_from(swift_front(face), size, dress);
     return general_alloc(size, caller);
 }
 
 /* What slab_put_swift says is not so easy; called last, so that mostly nothing is kept. */
-typedef void hard_put_fn(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
-                         const void *caller);
+typedef struct hard_puts {
+    void (*more)(void *p, const void *caller, swift_place at);
+    void (*far)(void *p, const void *caller, swift_place at);
+    void (*back)(void *p, const void *caller, swift_place at, loam_irq irq);
+    void (*again)(void *p, const void *caller); /* of any address */
+} hard_puts;
 
-LOAM_INLINE void hard_free(const loam_kmalloc *k, void *p, const void *caller,
-                           hard_put_fn *put_long, hard_put_fn *put_far)
+LOAM_INLINE void hard_free(void *p, const void *caller, hard_puts puts)
 {
-    slab_desc *d;
-    unsigned slot;
-    swift_put put = slab_put_swift(k->slabs, p, k, &d, &slot);
-    if (LOAM_LIKELY(put == SWIFT_PUT))
+    swift_place at;
+    loam_irq irq;
+    const loam_kmalloc *k = loam__process.swift;
+    switch (slab_put_swift(k->slabs, p, k, &at, &irq)) {
+    case SWIFT_PUT:
         return;
-    if (put == SWIFT_PUT_LONG)
-        put_long(k, d, slot, p, caller);
-    else if (put == SWIFT_PUT_FAR)
-        put_far(k, d, slot, p, caller);
-    else
-        general_free(p, caller);
+    case SWIFT_PUT_MORE:
+        puts.more(p, caller, at);
+        return;
+    case SWIFT_PUT_FAR:
+        puts.far(p, caller, at);
+        return;
+    case SWIFT_PUT_SHUT:
+        puts.back(p, caller, at, irq);
+        return;
+    default:
+        puts.again(p, caller);
+    }
 }
 
 #endif

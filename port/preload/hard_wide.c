@@ -27,41 +27,56 @@ typedef long long __attribute__((vector_size(32))) wide_bits;
 
 #include "hard_paths.h"
 
-static LOAM_NOINLINE void *wide_dress(const loam_slabs *s, uint64_t slot, size_t room, size_t size)
+static LOAM_NOINLINE void *wide_dress(size_t size, const slab_front *f, void *p)
 {
-    unsigned char *p = slab_wait_base(slot) + SLAB_GUARD_LEAD;
-    bool clean = room > SWIFT_SHORT  ? swift_dress_long(s->magic, p, room, size)
-                 : room < SWIFT_UNIT ? swift_dress_pair(s->magic, (uint64_t *)(void *)p, size)
-                                     : false;
-    return LOAM_LIKELY(clean) ? p : loam_slab__swift_dress(s, slot, room, size);
+    size_t room = f->room;
+    bool clean = swift_is_brief(room)   ? false
+                 : swift_is_short(room) ? swift_dress(f, p, size)
+                 : swift_is_mid(room)   ? swift_dress_mid(f->magic[0], p, room, size)
+                 : room == SWIFT_PAIR   ? swift_dress_pair(f->magic[0], (uint64_t *)(void *)p, size)
+                                        : swift_dress_long(f->magic[0], p, room, size);
+    return LOAM_LIKELY(clean) ? p : loam_slab__swift_dress(size, f, p);
 }
 
-static LOAM_NOINLINE void wide_put_long(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
-                                        const void *caller)
+static LOAM_NOINLINE void wide_put_more(void *p, const void *caller, swift_place at)
 {
-    if (LOAM_UNLIKELY(!swift_put_long(k->slabs, d, slot, p, true)))
+    const loam_kmalloc *k = loam__process.swift;
+    if (LOAM_UNLIKELY(!swift_put_more(k->slabs, p, at)))
         general_free(p, caller);
 }
 
 /* A room that is no unit is for slab_swift.c. */
-static LOAM_NOINLINE void wide_put_far(const loam_kmalloc *k, slab_desc *d, unsigned slot, void *p,
-                                       const void *caller)
+static LOAM_NOINLINE void wide_put_far(void *p, const void *caller, swift_place at)
 {
-    bool done = slab_owner_of(d)->room < SWIFT_UNIT
-                    ? loam_slab__put_swift_far(k->slabs, d, slot, p, k)
-                    : swift_put_far(k->slabs, d, slot, p, k);
+    const loam_kmalloc *k = loam__process.swift;
+    bool done = slab_owner_of(at.desc)->room < SWIFT_UNIT
+                    ? loam_slab__put_swift_far(k->slabs, p, at, k)
+                    : swift_put_far(k->slabs, p, at, k);
     if (LOAM_UNLIKELY(!done))
         general_free(p, caller);
 }
 
-static void *wide_alloc(const loam_kmalloc *k, size_t size, const void *caller)
+static LOAM_NOINLINE void wide_put_again(void *p, const void *caller)
 {
-    return hard_alloc(k, size, caller, wide_dress);
+    const loam_kmalloc *k = loam__process.swift;
+    if (LOAM_UNLIKELY(!swift_put_again(k->slabs, p, k)))
+        general_free(p, caller);
 }
 
-static void wide_free(const loam_kmalloc *k, void *p, const void *caller)
+static LOAM_NOINLINE void wide_put_back(void *p, const void *caller, swift_place at, loam_irq irq)
 {
-    hard_free(k, p, caller, wide_put_long, wide_put_far);
+    swift_put_back(at, irq);
+    wide_put_again(p, caller);
+}
+
+static void *wide_alloc(size_t size, struct slab_stack *face, const void *caller)
+{
+    return hard_alloc(size, face, caller, wide_dress);
+}
+
+static void wide_free(void *p, const void *caller)
+{
+    hard_free(p, caller, (hard_puts){wide_put_more, wide_put_far, wide_put_back, wide_put_again});
 }
 
 #if defined(__clang__)

@@ -14,14 +14,24 @@ static inline bool process_place_of(const process_range *r, const void *p, slab_
     return loam_slab__find(r->slabs, p, r->kmalloc, NULL, at) == SLAB_FINE;
 }
 
-/* Long slots wait on stacks that are always on. */
-LOAM_INLINE bool fast_alloc(size_t size, void **p)
+/* Long slots wait on stacks that are always on. *face: of a short one, what the thread keeps of the
+ * front of its class. */
+LOAM_INLINE bool fast_alloc_of(size_t size, slab_stack **face, void **p)
 {
-    if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE))
-        return LOAM_LIKELY(slab_stack_take(thread_stack[(size - 1) / KMALLOC_STEP], p));
+    if (LOAM_LIKELY(size - 1 < KMALLOC_TABLE)) {
+        *face = thread_stack[(size - 1) / KMALLOC_STEP];
+        return LOAM_LIKELY(slab_stack_take(*face, p));
+    }
+    *face = &thread_no_stack;
     if (size - 1 >= KMALLOC_MAX)
         return false;
     return LOAM_LIKELY(slab_stack_pop(thread_stack[FRONT_CLASSES + kmalloc_class(size)], p));
+}
+
+LOAM_INLINE bool fast_alloc(size_t size, void **p)
+{
+    slab_stack *face;
+    return fast_alloc_of(size, &face, p);
 }
 
 /* A plain block of a class out of another word of the thread's front. */
@@ -45,10 +55,15 @@ LOAM_INLINE bool next_alloc(size_t size, void **p)
     return loam_slab__refill(c, p);
 }
 
-LOAM_INLINE void *next_or_large(size_t size, const void *caller)
+/* face: what fast_alloc_of said. */
+LOAM_INLINE void *next_or_large(size_t size, slab_stack *face, const void *caller)
 {
-    const loam_kmalloc *k = process_swift();
-    return k != NULL ? loam__process.hard->alloc(k, size, caller) : plain_alloc(size, caller);
+    const hard_calls *hard = process_hard();
+    if (hard == NULL)
+        return plain_alloc(size, caller);
+    if (size - 1 >= KMALLOC_TABLE && size - 1 < KMALLOC_MAX)
+        face = thread_stack[FRONT_CLASSES + kmalloc_class(size)];
+    return hard->alloc(size, face, caller);
 }
 
 /* As slab_stack_put, of any address; REFUSED: *d is its descriptor, or NULL. SETTLE: the caller
@@ -79,9 +94,9 @@ LOAM_INLINE bool fast_free(void *p, slab_desc **far)
 /* far: what fast_free said. */
 LOAM_INLINE void far_free(void *p, const slab_desc *far, const void *caller)
 {
-    const loam_kmalloc *k = process_swift();
-    if (k != NULL)
-        loam__process.hard->free(k, p, caller);
+    const hard_calls *hard = process_hard();
+    if (hard != NULL)
+        hard->free(p, caller);
     else
         plain_free(p, far, caller);
 }

@@ -75,7 +75,7 @@ typedef struct process {
      * watched (watch.h), or has modes: nothing there asks whether the layers are slow. */
     _Alignas(LOAM_PAGE_SIZE) loam_kmalloc *kmalloc;
     loam_kmalloc *swift;                     /* [atomic] the same where the layers are swift */
-    const struct hard_calls *hard;           /* [init] who has its blocks */
+    const struct hard_calls *hard;           /* [atomic] who has its blocks, NULL as long */
     loam_slabs *plain;                       /* [init] those of kmalloc, .. */
     uintptr_t base, len;                     /* .. and their window; len 0: as kmalloc NULL */
     uint32_t ranges;                         /* [atomic] that can be used; they never go */
@@ -99,6 +99,13 @@ static inline const loam_kmalloc *process_swift(void)
 {
     /* pairs with the store in process_set_ranges */
     return loam_atomic_ptr_load((void *const *)&loam__process.swift);
+}
+
+/* Stored behind `swift`, which its calls read. */
+static inline const struct hard_calls *process_hard(void)
+{
+    /* pairs with the store in process_set_ranges */
+    return loam_atomic_ptr_load((void *const *)&loam__process.hard);
 }
 
 /* ---- conf.c ---- */
@@ -287,10 +294,13 @@ size_t process_usable(const void *p);
 
 /* ---- hard_narrow.c, hard_wide.c ---- */
 
+struct slab_stack;
+
 /* malloc and free where the layers are swift. */
 typedef struct hard_calls {
-    void *(*alloc)(const loam_kmalloc *k, size_t size, const void *caller);
-    void (*free)(const loam_kmalloc *k, void *p, const void *caller);
+    /* face: thread_stack's of the size, or thread_no_stack */
+    void *(*alloc)(size_t size, struct slab_stack *face, const void *caller);
+    void (*free)(void *p, const void *caller);
 } hard_calls;
 
 /* For every processor. */
@@ -383,7 +393,7 @@ enum {
     THREAD_FRONTS = THREAD_STEPS + 21
 };
 
-/* A front that never has a slot. */
+/* A front that never has a slot, nor is one of hard_calls. */
 extern struct slab_stack thread_no_stack __attribute__((visibility("hidden")));
 /* [thread] Its own fronts of the first range's classes, as far as it has asked for their blocks;
  * thread_no_stack: for the slow functions to say, and for ever unless the process is fast

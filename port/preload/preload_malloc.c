@@ -84,15 +84,17 @@ LOAM_NOINLINE void *plain_alloc(size_t size, const void *caller)
 PRELOAD_EXPORT void *malloc(size_t size)
 {
     void *p;
-    if (LOAM_LIKELY(fast_alloc(size, &p)))
+    slab_stack *face;
+    if (LOAM_LIKELY(fast_alloc_of(size, &face, &p)))
         return p;
-    return next_or_large(size, __builtin_return_address(0));
+    return next_or_large(size, face, __builtin_return_address(0));
 }
 
 void *malloc_for(size_t size, const void *caller)
 {
     void *p;
-    return LOAM_LIKELY(fast_alloc(size, &p)) ? p : next_or_large(size, caller);
+    slab_stack *face;
+    return LOAM_LIKELY(fast_alloc_of(size, &face, &p)) ? p : next_or_large(size, face, caller);
 }
 
 PRELOAD_EXPORT void *calloc(size_t n, size_t size)

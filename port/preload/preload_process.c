@@ -163,12 +163,16 @@ static bool process_has_paths(const process *self)
     return !process_is_watched() && (self->slabs.modes == 0 || self->range[0].slabs->swift);
 }
 
+static const hard_calls *process_calls(void)
+{
+    const hard_calls *wide = hard_wide();
+    return wide != NULL ? wide : &hard_narrow;
+}
+
 /* What they read behind the pointer that is stored last. */
 static void process_set_window(process *self)
 {
     const loam_slabs *slabs = self->range[0].slabs;
-    const hard_calls *wide = hard_wide();
-    self->hard = wide != NULL ? wide : &hard_narrow;
     if (slabs->swift || !process_has_paths(self))
         return;
     self->plain = self->range[0].slabs;
@@ -188,6 +192,8 @@ static void process_set_ranges(process *self, uint32_t ranges)
     if (process_has_paths(self))              /* pairs with process_kmalloc, process_swift */
         loam_atomic_ptr_store((void **)(first->slabs->swift ? &self->swift : &self->kmalloc),
                               first->kmalloc);
+    if (self->swift != NULL) /* pairs with process_hard */
+        loam_atomic_ptr_store((void **)(uintptr_t)&self->hard, (void *)(uintptr_t)process_calls());
     process_seal(self, LOAM_PAGE_SIZE);
     process_seal(&loam__conf, sizeof(loam__conf));
 }

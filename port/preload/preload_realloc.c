@@ -64,11 +64,11 @@ static void *hard_realloc(const loam_kmalloc *k, void *p, size_t size, const voi
     size_t room = 0, old = swift_size(k->slabs, p, k, &room);
     if (old == 0 || size > k->max || kmalloc_stays(room, old, size))
         return NULL;
-    void *q = loam__process.hard->alloc(k, size, caller);
+    void *q = loam__process.hard->alloc(size, thread_stack[front_place(size)], caller);
     if (q == NULL)
         return NULL;
     __builtin_memcpy(q, p, old < size ? old : size);
-    loam__process.hard->free(k, p, caller);
+    loam__process.hard->free(p, caller);
     return q;
 }
 
@@ -76,8 +76,8 @@ static void *resize(void *p, size_t size, const void *caller)
 {
     if (process_is_watched())
         return watch_realloc(p, size, caller);
-    const loam_kmalloc *k = process_swift();
-    void *quick = k != NULL ? hard_realloc(k, p, size, caller) : NULL;
+    void *quick =
+        process_hard() != NULL ? hard_realloc(loam__process.swift, p, size, caller) : NULL;
     if (quick != NULL)
         return quick;
     process_range *r = process_range_of(p);
@@ -123,8 +123,9 @@ LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
     void *quick = p == NULL || size == 0 ? NULL : fast_realloc(p, size, caller);
     if (quick != NULL)
         return quick;
+    slab_stack *face;
     if (p == NULL)
-        return fast_alloc(size, &p) ? p : next_or_large(size, caller);
+        return fast_alloc_of(size, &face, &p) ? p : next_or_large(size, face, caller);
     if (size == 0) {
         general_free(p, caller);
         return NULL;

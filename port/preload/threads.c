@@ -64,7 +64,7 @@ static _Thread_local bool has_ended __attribute__((tls_model("initial-exec")));
 static uint64_t no_word;  /* 0 */
 static slab_held no_slot; /* NULL */
 
-struct slab_stack thread_no_stack = {.word = &no_word, .top = &no_slot};
+struct slab_stack thread_no_stack = {.word = &no_word, .top = &no_slot, .limit = &no_slot};
 
 #define NO_FRONT    &thread_no_stack
 #define NO_FRONTS4  NO_FRONT, NO_FRONT, NO_FRONT, NO_FRONT

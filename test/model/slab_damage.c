@@ -309,6 +309,11 @@ static void late_last(void)
     write_until_found(100, 111);
 }
 
+static void late_third(void)
+{
+    write_until_found(64, 40);
+}
+
 static void late_seal(void)
 {
     write_until_found(100, 112);
@@ -411,6 +416,8 @@ static const damage damages[] = {
      "written after free", "kmalloc-112", 112},
     {"all of hardened: the last byte of a free slot: at reuse", SWIFT, late_last, "S10 ",
      "written after free", "kmalloc-112", 112},
+    {"all of hardened: the third unit of a free block of 64: at reuse", SWIFT, late_third, "S10 ",
+     "written after free", "kmalloc-64", 64},
     {"all of hardened: behind a free slot: at reuse", SWIFT, late_seal, "S10 ",
      "written after free", "kmalloc-112", 112},
     {"all of hardened: in the middle of a free block of 400: at reuse", SWIFT, late_middle, "S10 ",

@@ -244,8 +244,8 @@ def stopped(result, words):
             re.search(words, errors) is not None)
 
 
-# Each way there is to look at a room: of a pair, short, of two to four turns, longer.
-SWEPT = (16, 32, 100, 240, 256, 300, 500, 640, 900, 1024, 1500, 5000)
+# Each way there is to look at a room: of a pair, brief, short, of two to four turns, longer.
+SWEPT = (16, 32, 64, 100, 128, 240, 256, 300, 500, 640, 900, 1024, 1500, 5000)
 
 
 def writes(tap, program):
