@@ -401,9 +401,25 @@ static LOAM_NOINLINE bool slab_refill_more(loam_cache *c, void **object)
     return false;
 }
 
+/* Slots are at hand now which were not before. */
+static LOAM_NOINLINE void slab_refill_tight(loam_cache *c)
+{
+    loam_irq irq = loam_port_irq_save();
+    slab_front *f = slab_front_here(c);
+    bool own = !slab_is_shared(c->slabs, f);
+    uint32_t slots = 1 + (own ? loam_popcount64(*slab_word_of(f)) : 0);
+    if (own && slab_has_stack(f))
+        slots += slab_stack_depth(slab_stack_at(f));
+    loam_port_irq_restore(irq);
+    loam_slab__tight(c->slabs, (size_t)slots * c->stride);
+}
+
 bool loam_slab__refill(loam_cache *c, void **object)
 {
-    return LOAM_LIKELY(slab_refill_here(c, false, object)) || slab_refill_more(c, object);
+    bool found = LOAM_LIKELY(slab_refill_here(c, false, object)) || slab_refill_more(c, object);
+    if (LOAM_UNLIKELY(loam_atomic_peek(&c->slabs->tight_now) != 0) && found) /* no order: a hint */
+        slab_refill_tight(c);
+    return found;
 }
 
 bool loam_slab__next_word(loam_cache *c)

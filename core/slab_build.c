@@ -212,6 +212,7 @@ static bool slab_gather_parts(loam_cache *c, slab_parts *parts)
     if (parts->base == NULL)
         return false;
     loam_slab__spare(s, parts->base, s->mask + 1);
+    loam_slab__tight(s, s->mask + 1);
     loam_slab__wear(s, parts->base, s->mask + 1);
     parts->desc = loam_slab__desc_make(s, parts->base);
     if (parts->desc != NULL && bytes != 0)

@@ -411,6 +411,7 @@ struct loam_slabs {
     /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
     uint32_t cpu_end;
     bool always;          /* what `slow` points to unless only the trace decides */
+    uint32_t tight_now;   /* [atomic] as for loam_slab__set_tight */
     slab_front nobody;    /* owns what is no slab; has no key */
     uint64_t none;        /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
@@ -429,6 +430,7 @@ struct loam_slabs {
     loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from,
                                size_t len);                                     /* [init] or NULL */
     void (*spare)(loam_slabs *slabs, const void *va, size_t len, size_t fresh); /* [init] or NULL */
+    void (*tight)(loam_slabs *slabs, size_t bytes);                             /* [init] or NULL */
     loam_list caches; /* in order of creation */
     uint32_t cache_count;
     loam_list lines_partial; /* slab_lines with a free line */

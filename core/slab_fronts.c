@@ -77,6 +77,23 @@ bool loam_slab__own(slab_desc *d, slab_hold *hold)
     return false;
 }
 
+bool loam_slab__own_if(loam_slabs *s, slab_desc *d, slab_hold *hold)
+{
+    *hold = (slab_hold){loam_port_irq_save(), false};
+    const slab_front *f = slab_owner_of(d);
+    if (f->cache != NULL && (!slab_is_many(s) || front_is_mine(s, f)))
+        return true;
+    loam_port_irq_restore(hold->irq);
+    if (f->cache == NULL || !front_is_left(s, f))
+        return false;
+    *hold = (slab_hold){loam_lock_acquire(&s->lock), true};
+    f = slab_owner_of(d); /* it changes, and ends, under the lock alone */
+    if (f->cache != NULL && front_is_left(s, f))
+        return true;
+    loam_slab__leave(s, hold);
+    return false;
+}
+
 void loam_slab__leave(loam_slabs *s, const slab_hold *hold)
 {
     if (hold->locked)

@@ -46,6 +46,8 @@ typedef struct slab_hold {
 slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold);
 /* The front of a slab that is alive; false: it is another processor's, and nothing is held. */
 bool loam_slab__own(slab_desc *d, slab_hold *hold);
+/* The same of what may be no slab, or cease to be one meanwhile. */
+bool loam_slab__own_if(loam_slabs *s, slab_desc *d, slab_hold *hold);
 void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
 /* Lock held, both fronts the caller's. The slab changes its owner. */
 void loam_slab__move(slab_desc *d, slab_front *to);
@@ -385,6 +387,27 @@ void loam_slab__wear_not(loam_slabs *s, const void *va, size_t len);
 void loam_slab__wear_zero(loam_slabs *s, unsigned char *va, size_t len);
 /* S18; the descriptors are sound. */
 const char *loam_slab__check_worn(const loam_slabs *s);
+
+/* ---- slab_sparse.c ---- */
+
+/* Takes the memory of whole pages, which read 0 then; false: they are what they were. */
+typedef bool slab_sparse_fn(void *ctx, void *va, size_t len);
+/* Of the pages named (bit i: page i) of the slab that starts at va those on which nothing lies go,
+ * if the slab is this processor's, or the shared front's; bytes. 0 with modes, and where no slab
+ * is. give: called with the slab's front held. */
+uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_sparse_fn *give,
+                           void *ctx);
+/* Is there a slab at this multiple of their size? A hint, unless it is this processor's. */
+bool loam_slab__has_slab(const loam_slabs *s, const void *va);
+/* From now on config.tight is told; 2: of each word that comes, too; 0: no longer. */
+void loam_slab__set_tight(loam_slabs *s, uint32_t tight);
+void loam_slab__tell_tight(loam_slabs *s, size_t bytes);
+/* So many bytes are about to be used that may be new pages. No lock is held. */
+static inline void loam_slab__tight(loam_slabs *s, size_t bytes)
+{
+    if (LOAM_UNLIKELY(loam_atomic_peek(&s->tight_now) != 0)) /* no order: a hint */
+        loam_slab__tell_tight(s, bytes);
+}
 
 /* ---- slab_check.c ---- */
 

@@ -198,6 +198,7 @@ static bool large_fill(loam_slabs *s, large_wish *wish, unsigned char *base)
 
 static slab_desc *large_build(loam_slabs *s, large_wish *wish, unsigned char **base)
 {
+    loam_slab__tight(s, (size_t)wish->npages << LOAM_PAGE_SHIFT);
     *base = large_worn(s, wish);
     if (*base == NULL)
         return NULL;

@@ -174,8 +174,10 @@ static inline bool stack_is_sound(const slab_front *f, const slab_desc *d, const
 /* [own] A request goes on in such a word; false: it is time to ask whether stacks should be on. */
 static inline bool stack_count(const slab_front *f, uint64_t word)
 {
-    slab_cpu *me = &f->cache->slabs->cpu[f->cpu];
-    if (me->stacked || me->misses + 1 >= stack_trial(me))
+    const loam_slabs *s = f->cache->slabs;
+    slab_cpu *me = &s->cpu[f->cpu];
+    /* no order: a hint */
+    if (me->stacked || me->misses + 1 >= stack_trial(me) || loam_atomic_peek(&s->tight_now) > 1)
         return false;
     me->misses += loam_popcount64(word) <= STACK_PART;
     return true;

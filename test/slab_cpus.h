@@ -27,7 +27,8 @@ static struct cpus {
     loam_slabs *slabs;
     loam_kmalloc *k;
     unsigned char *arena, *meta;
-    bool (*wait)(void *ctx); /* of the next zone */
+    bool (*wait)(void *ctx);                        /* of the next zone */
+    void (*tight)(loam_slabs *slabs, size_t bytes); /* of the next layer */
     /* requests to the next zone so far, the number (1, 2, ...) of the one it refuses, and whether
      * it refuses all later ones, too. 0: none, and the zone has fronts */
     uint64_t requests, refuse_at;
@@ -101,6 +102,7 @@ static inline void cpus_start(tap *t, unsigned n, uint64_t frames, const char *o
     if (cpus.fresh)
         memset(cpus.arena, 0, (size_t)frames << LOAM_PAGE_SHIFT);
     c.part = cpus.span != 0;
+    c.tight = cpus.tight;
     cpus.slabs = loam_slabs_init(cpus.zone, &c);
     cpus.k = cpus.slabs != NULL ? loam_kmalloc_init(cpus.slabs) : NULL;
     TAP_CHECK(t, cpus.refuse_at != 0 || cpus.k != NULL);

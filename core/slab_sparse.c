@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* slab_sparse.c - memory under the free slots of a slab.
+ *
+ * WHAT   Slabs of which little is out hold whole pages that nobody uses. A process that is short of
+ *        memory gives these back: the slab stays, and its pages come again when slots of them do.
+ *
+ * MODEL  A page is bare when every slot that reaches into it is free, or none does.
+ *
+ *            slots   | out | free | free | free |out| free | free | free |  slack
+ *            pages   |      0      |     1      |      2     |      3      |
+ *            bare             no          yes          no           yes
+ *
+ *        What waits on a stack is free by its bit, and may lose its memory, too: it reads 0 then.
+ *        The port says which pages are there, in bits, and takes those of them that are bare.
+ *
+ *        That pages come again shows nowhere. So while memory is short (`tight`) requests that get
+ *        slots out of words, slabs or frames say how much that is, before they use it; the port
+ *        counts, and looks from time to time.
+ *
+ * RULES  None of its own: no bit changes.
+ * LOCKS  As the front that owns the slab, held over the port's call: nobody gets a slot of it
+ *        meanwhile. Slabs of other processors are theirs to look at.
+ * COST   O(slots) bits for a slab; one question for a request that finds nothing at hand.
+ * FROM   -
+ * NOT    With modes: what is freed there has seals, and is looked at.
+ */
+#include "slab_internal.h"
+
+/* Are all slots from `first` to `last` free? */
+static bool sparse_is_free(const slab_desc *d, uint32_t first, uint32_t last)
+{
+    for (uint32_t i = first >> 6; i <= last >> 6; i++) {
+        uint64_t want = UINT64_MAX;
+        if (i == first >> 6)
+            want &= UINT64_MAX << (first & 63);
+        if (i == last >> 6)
+            want &= UINT64_MAX >> (63 - (last & 63));
+        if ((d->words[i] & want) != want)
+            return false;
+    }
+    return true;
+}
+
+/* [own] Does nothing that is out reach into this page of the slab? */
+static bool sparse_is_bare(const loam_cache *c, const slab_desc *d, uint32_t lead, unsigned page)
+{
+    uint32_t from = page << LOAM_PAGE_SHIFT, end = from + LOAM_PAGE_SIZE;
+    uint32_t first = from > lead ? (from - lead) / c->stride : 0;
+    if (first >= c->slots || end <= lead)
+        return true;
+    uint32_t last = (end - lead - 1) / c->stride;
+    return sparse_is_free(d, first, last < c->slots ? last : c->slots - 1);
+}
+
+/* [own] Pages of this set that are bare. */
+static uint32_t sparse_bare(const loam_slabs *s, const slab_desc *d, uint32_t pages)
+{
+    const loam_cache *c = slab_cache_of(d);
+    uint32_t lead = (uint32_t)(slab_off(s, d->base) & s->mask), bare = 0;
+    uint32_t free = (uint32_t)(s->mask + 1) - c->slots * c->stride;
+    for (unsigned i = 0; i < slab_word_count(c); i++)
+        free += loam_popcount64(d->words[i]) * c->stride;
+    if (free < LOAM_PAGE_SIZE)
+        return 0;
+    for (; pages != 0; pages &= pages - 1) {
+        unsigned page = loam_ctz64(pages);
+        if (sparse_is_bare(c, d, lead, page))
+            bare |= 1U << page;
+    }
+    return bare;
+}
+
+/* Runs of pages, one after the other. */
+static uint64_t sparse_give(unsigned char *base, uint32_t bare, slab_sparse_fn *give, void *ctx)
+{
+    uint64_t gone = 0;
+    while (bare != 0) {
+        unsigned first = loam_ctz64(bare), n = loam_ctz64(~((uint64_t)bare >> first));
+        size_t len = (size_t)n << LOAM_PAGE_SHIFT;
+        if (give(ctx, base + ((size_t)first << LOAM_PAGE_SHIFT), len))
+            gone += len;
+        bare &= (uint32_t) ~(loam_mask64(n) << first);
+    }
+    return gone;
+}
+
+uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_sparse_fn *give,
+                           void *ctx)
+{
+    slab_hold hold;
+    uint64_t gone = 0;
+    slab_desc *d = slab_desc_at(s, slab_off(s, va));
+    if (s->modes == 0 && loam_slab__own_if(s, d, &hold)) {
+        gone = sparse_give(slab_frames_of(s, d), sparse_bare(s, d, pages), give, ctx);
+        loam_slab__leave(s, &hold);
+    }
+    return gone;
+}
+
+bool loam_slab__has_slab(const loam_slabs *s, const void *va)
+{
+    return slab_cache_of(slab_desc_at(s, slab_off(s, va))) != NULL;
+}
+
+void loam_slab__set_tight(loam_slabs *s, uint32_t tight)
+{
+    loam_atomic_store(&s->tight_now, s->tight != NULL ? tight : 0); /* no order: a hint */
+}
+
+void loam_slab__tell_tight(loam_slabs *s, size_t bytes)
+{
+    s->tight(s, bytes);
+}
