@@ -49,6 +49,7 @@ typedef struct conf_row {
 process_conf loam__conf = {.trim_ms = 1000,
                            .arenas = PROCESS_CPUS,
                            .range = PROCESS_RANGE,
+                           .memory = PROCESS_MEMORY,
                            .huge_from = 4U << 20,
                            .profile_rate = 512 << 10,
                            .trace_most = 1U << 30,
@@ -92,6 +93,10 @@ static const conf_row rows[] = {
      CONF_SIZE, &loam__conf.range, (size_t)16 << 20, SIZE_MAX / 4},
     {"limit", "no", "16M and more", "none", "so much from the system at most, then malloc fails",
      CONF_SIZE, &loam__conf.limit, (size_t)16 << 20, SIZE_MAX / 4},
+    {"memory", "found", "0 and more", "time, near it",
+     "the process should do with so much: near it all that is unused goes back; found: the "
+     "container's, or the machine's; 0: never",
+     CONF_SIZE, &loam__conf.memory, 0, PROCESS_MEMORY - 1},
     {"huge_from", "4M", "0 to 1G", "none",
      "asks for huge pages under blocks mapped alone, from this size on; below 64 MiB once one was "
      "freed; 0: never",

@@ -140,8 +140,10 @@ PRELOAD_EXPORT int malloc_trim(size_t pad)
 {
     (void)pad; /* what is kept at the top is memory that nobody touched */
     uint32_t n = loam_atomic_load(&loam__process.ranges);
+    uint32_t hand = 0;
     uint64_t back = 0;
     for (uint32_t i = 0; i < n; i++)
         back += process_give_back(&loam__process.range[i]);
+    back += sparse_sweep(&hand, UINT64_MAX, UINT32_MAX);
     return huge_drop_kept(true) || back != 0;
 }

@@ -28,10 +28,10 @@ bool limit_change(size_t from, size_t to)
 {
     size_t limit = loam__conf.limit;
     uint32_t more = limit_units(to) - limit_units(from);
-    if (limit == 0)
-        return true;
     uint32_t before = loam_atomic_add(&taken, more); /* no order: a count */
-    if (to <= from || (uint64_t)before + more <= limit >> LIMIT_SHIFT)
+    if (to > from && (limit == 0 || (uint64_t)before + more <= limit >> LIMIT_SHIFT))
+        tight_grown((uint64_t)(before + more) << LIMIT_SHIFT);
+    if (to <= from || limit == 0 || (uint64_t)before + more <= limit >> LIMIT_SHIFT)
         return true;
     (void)loam_atomic_add(&taken, 0 - more); /* no order: as above */
     return false;

@@ -50,6 +50,10 @@ _Static_assert(LOAM_HOSTED_FIRST_CPU == PROCESS_NOBODY, "a thread begins as nobo
 #else
 #define PROCESS_MOST ((size_t)PTRDIFF_MAX)
 #endif
+
+/* How much memory the process may have is found out. */
+#define PROCESS_MEMORY SIZE_MAX
+
 /* Blocks of this size and above have a mapping of their own. */
 #define PROCESS_HUGE ((size_t)32 << 20)
 /* With guard_pages, where there are mappings enough, blocks from this size on. */
@@ -121,6 +125,7 @@ typedef struct process_conf {
     uint32_t trim_ms;    /* 0: never */
     uint32_t arenas;     /* threads with a number, PROCESS_CPUS at most */
     size_t range, limit; /* limit 0: none */
+    size_t memory;       /* 0: nothing is done; PROCESS_MEMORY: to be found */
     size_t huge_from;    /* of blocks mapped alone; 0: never */
     char file[PROCESS_PATH];
     char profile[PROCESS_PATH], trace[PROCESS_PATH]; /* "": none */
@@ -325,6 +330,30 @@ void process_tick(process_range *r);
 
 /* As loam_slab_config.spare; does nothing while several threads have a number. */
 void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
+
+/* ---- sparse.c ---- */
+
+/* Pages that nobody uses go, of chunks of 2 MiB from *hand on, which moves: once around at most,
+ * so many chunks, or until it is enough; bytes. Of slabs: this thread's, and nobody's. */
+uint64_t sparse_sweep(uint32_t *hand, uint64_t enough, uint32_t chunks);
+
+/* ---- tight.c ---- */
+
+/* From so many bytes on it is looked for how many there may be: small processes do not take that
+ * tenth of a millisecond, and one in a container of 16 MiB still does in time. */
+#define TIGHT_FROM ((uint64_t)8 << 20)
+
+/* As loam_slab_config.tight. */
+void process_tight(loam_slabs *slabs, size_t bytes);
+/* Ranges and huge blocks have so many bytes of the system's by now. Locks may be held. */
+void tight_see(uint64_t has);
+static inline void tight_grown(uint64_t has)
+{
+    if (has >= TIGHT_FROM)
+        tight_see(has);
+}
+/* In the child of a fork, which is alone. */
+void tight_child(void);
 
 /* ---- promise.c ---- */
 

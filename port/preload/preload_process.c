@@ -285,6 +285,7 @@ static bool range_make(process_range *r, size_t want, size_t least)
     slabs.carry = slabs.modes == 0 ? process_carry : NULL; /* zero would clear what came along */
     slabs.bring = slabs.modes == 0 ? process_bring : NULL; /* modes know what was where */
     slabs.spare = process_spare;
+    slabs.tight = process_tight;
     r->slabs = loam_slabs_init(r->zone, &slabs);
     r->kmalloc = r->slabs != NULL ? loam_kmalloc_init(r->slabs) : NULL;
     return r->kmalloc != NULL;

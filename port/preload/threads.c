@@ -278,6 +278,7 @@ static void fork_child(void)
 {
     uint32_t others = 0;
     watch_child();
+    tight_child();
     if (!frozen.done)
         return;
     for (unsigned i = 0; i < WORDS; i++)

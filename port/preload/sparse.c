@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* sparse.c - pages that nobody uses between those that somebody does, back to the system.
+ *
+ * WHAT   Free slots of slabs, and what is left of 64 KiB behind a large block, hold pages of which
+ *        nothing is out. A hand goes around over the ranges and gives them back.
+ * MODEL  mincore tells which pages are in memory; of these go those in which nothing lies.
+ *
+ *            range   [ slab: o.o.....  | block ........ tail | free | slab ...
+ *            there     1111 1111         11111111    11        01
+ *            goes         x xxxx                     xx         x           hand ->
+ *
+ *        Slabs are their thread's to look at (slab_sparse.c); frames that are free are taken out of
+ *        the zone for as long as the system takes their pages, as in back.c.
+ * LOCKS  None held over a system call, but a front's: its owner's, or the layer's.
+ * COST   2 MiB of a range: a system call, and one for each run of pages that goes. Each page that
+ *        is used again comes by a fault.
+ * FROM   -
+ * NOT    Slabs of threads that sleep. Slots with modes, whose seals lie in these pages; free frames
+ *        go there, too. Systems whose pages are larger than the zone's frames.
+ */
+#define _GNU_SOURCE
+#include "../../core/slab_internal.h"
+#include "preload.h"
+
+#include <sys/mman.h>
+
+enum {
+    CHUNK_PAGES = 512, /* that one call tells of */
+    PIECE_PAGES = 16   /* of a slab's size, where a slab begins, or a large block */
+};
+
+#define CHUNK ((size_t)CHUNK_PAGES << LOAM_PAGE_SHIFT)
+
+_Static_assert(CHUNK == LOAM_PAGES_STEP, "what is ready is whole chunks");
+
+typedef struct chunk {
+    process_range *r;
+    unsigned char *va;
+    unsigned char in[CHUNK_PAGES]; /* bit 0: the page is in memory */
+} chunk;
+
+static unsigned char *chunk_at(const chunk *c, unsigned page)
+{
+    return c->va + ((size_t)page << LOAM_PAGE_SHIFT);
+}
+
+static loam_pfn chunk_pfn(const chunk *c, unsigned page)
+{
+    return loam_pa_to_pfn(loam_pa_of((uintptr_t)chunk_at(c, page)));
+}
+
+static bool chunk_give(void *ctx, void *va, size_t len)
+{
+    const chunk *c = ctx;
+    return loam_pages_give_back(&c->r->pages, va, len);
+}
+
+/* Free frames in a row from a page on, of so many. */
+static unsigned chunk_free(const chunk *c, unsigned page, unsigned most)
+{
+    loam_pfn pfn = chunk_pfn(c, page), first;
+    unsigned order;
+    uint64_t n = 0;
+    while (n < most && loam_zone_find_free(c->r->zone, loam_pfn_of(pfn.v + n), &first, &order))
+        n = first.v + (1ULL << order) - pfn.v;
+    return n < most ? (unsigned)n : most;
+}
+
+/* Free frames from a page on, up to another, go; where to go on. */
+static unsigned chunk_frames(chunk *c, unsigned page, unsigned end, uint64_t *gone)
+{
+    unsigned n = chunk_free(c, page, end - page);
+    size_t len = (size_t)n << LOAM_PAGE_SHIFT;
+    if (n == 0 ||
+        loam_zone_alloc_at(c->r->zone, chunk_pfn(c, page), n, LOAM_ZONE_ATOMIC) != LOAM_OK)
+        return page + 1; /* somebody has it */
+    if (chunk_give(c, chunk_at(c, page), len)) {
+        loam_slab__wear_not(c->r->slabs, chunk_at(c, page), len);
+        *gone += len;
+    }
+    (void)loam_zone_free(c->r->zone, chunk_pfn(c, page));
+    return page + n;
+}
+
+/* A piece: a slab; or frames, where those behind the last block's are free. Bytes that went. */
+static uint64_t chunk_piece(chunk *c, unsigned page)
+{
+    uint64_t gone = 0;
+    uint32_t there = 0;
+    unsigned end = page + PIECE_PAGES;
+    for (unsigned i = 0; i < PIECE_PAGES; i++)
+        there |= (c->in[page + i] & 1U) << i;
+    if (there == 0)
+        return 0;
+    if (loam_slab__has_slab(c->r->slabs, chunk_at(c, page)))
+        return loam_slab__sparse(c->r->slabs, chunk_at(c, page), there, chunk_give, c);
+    if (chunk_free(c, end - 1, 1) == 0)
+        return 0;
+    while (page < end)
+        page = (c->in[page] & 1) != 0 ? chunk_frames(c, page, end, &gone) : page + 1;
+    return gone;
+}
+
+static uint64_t chunk_sweep(process_range *r, size_t at)
+{
+    chunk c;
+    uint64_t gone = 0;
+    c.r = r;
+    c.va = r->pages.base + at;
+    if (mincore(c.va, CHUNK, c.in) != 0)
+        return 0; /* nothing can be reached there */
+    for (unsigned page = 0; page < CHUNK_PAGES; page += PIECE_PAGES)
+        gone += chunk_piece(&c, page);
+    return gone;
+}
+
+/* The range with this chunk of all, and which of its own it is; NULL: there are not so many. */
+static process_range *chunk_range(uint32_t *at)
+{
+    uint32_t n = loam_atomic_load(&loam__process.ranges); /* pairs with process_set_ranges */
+    for (uint32_t i = 0; i < n; i++) {
+        process_range *r = &loam__process.range[i];
+        uint32_t chunks = (uint32_t)(loam_pages_ready(&r->pages) / CHUNK);
+        if (*at < chunks)
+            return r;
+        *at -= chunks;
+    }
+    return NULL;
+}
+
+uint64_t sparse_sweep(uint32_t *hand, uint64_t enough, uint32_t chunks)
+{
+    uint64_t gone = 0;
+    uint32_t around = 0, first = *hand;
+    while (loam_pages_page() == LOAM_PAGE_SIZE && gone < enough && chunks > 0 && around < 2) {
+        uint32_t at = *hand;
+        process_range *r = chunk_range(&at);
+        if (r == NULL || (around != 0 && *hand >= first)) {
+            around++;
+            *hand = r == NULL ? 0 : *hand;
+            continue;
+        }
+        gone += chunk_sweep(r, at * CHUNK);
+        ++*hand;
+        chunks--;
+    }
+    return gone;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* tight.c - a process that comes near to what it may have prefers memory to time.
+ *
+ * WHAT   In a container of 64 MiB a program is ended when it wants the next page, however much of
+ *        its memory nobody uses. Near the limit that goes back to the system before more is used.
+ *
+ * MODEL  The limit is LOAM_CONF=memory, or the least of the machine's and of the process's groups
+ *        (loam_memory.h). It is looked for when ranges and huge blocks have TIGHT_FROM bytes.
+ *
+ *            far               near                          short
+ *            [ ................|............................|..margin..] limit
+ *            nobody asks       counted, a look now and then   memory goes back
+ *
+ *        Near is from an eighth of it on, by what was made ready: then requests that find nothing
+ *        at hand tell how much they take out of words, slabs and frames (loam_slab_config.tight),
+ *        and after so many bytes somebody asks the system what is used. When less than the margin
+ *        is left kept blocks go, and pages that nobody uses (sparse.c), until there is room again.
+ *        A pass that one thread begins the others take part in, each when it comes by, as slabs are
+ *        their thread's.
+ *
+ *        What went comes again when it is used, which shows nowhere but in what the system says. So
+ *        the next look comes after a quarter of the room that is left; the further a process is
+ *        beyond a limit that does not end it the less often, too; and after a pass that found
+ *        nothing one is left out. The margin is a sixteenth: with an eighth programs paid twice as
+ *        much that would have lived.
+ * LOCKS  None.
+ * COST   Far: nothing. Near: a few dozen instructions for each such request; a look: three system
+ *        calls, or six.
+ * FROM   -
+ * NOT    Limits that others reach while this process makes nothing ready, and those that change.
+ */
+#include "../../core/slab_internal.h"
+#include "loam_memory.h"
+#include "preload.h"
+
+#include <errno.h>
+
+#define MIB         ((uint64_t)1 << 20)
+#define TIGHT_LEAST (4 * MIB)             /* margin, unless that is more than an eighth, .. */
+#define TIGHT_MOST  (64 * MIB)            /* .. at the least and at the most */
+#define TIGHT_LOOK  ((uint64_t)256 << 10) /* between two looks at least */
+
+enum {
+    TIGHT_NEAR = 8,    /* a part of the limit, made ready */
+    TIGHT_SHORT = 16,  /* the margin is a part of the limit */
+    TIGHT_OFTEN = 4,   /* a look after a part of the room */
+    TIGHT_SHARE = 64,  /* a thread counts a part of that by itself */
+    TIGHT_LITTLE = 16, /* pages: a pass that gives no more found nothing */
+    TIGHT_CHUNKS = 64, /* of a pass at most */
+    TIGHT_UNIT = 6     /* log2 of the bytes that are counted as one */
+};
+
+/* What loam_slab__set_tight takes. */
+enum { TIGHT_IS_FAR, TIGHT_IS_NEAR, TIGHT_IS_SHORT };
+
+static loam_memory room_of; /* [init] before `found` is 2 */
+static uint32_t found;      /* [atomic] 0: not looked for; 1: somebody does; 2: it is there */
+static uint32_t busy;       /* [atomic] 1: somebody looks */
+static uint32_t left;       /* [atomic] units that threads may still take; below 0: it is time */
+static uint32_t share;      /* [atomic] that a thread takes at a time */
+static uint32_t passes;     /* [atomic] that were begun */
+static uint32_t wanted;     /* [atomic] pages that each thread is to give in one */
+static bool rests;          /* [busy] the last pass found nothing: a look without one follows */
+
+/* Of each thread, by its number, in lines of its own. */
+static struct {
+    _Alignas(64) uint32_t left; /* [cpu] of its share, in units; below 0: it is used up */
+    uint32_t pass;              /* [cpu] the last one it took part in */
+    uint32_t hand;              /* [cpu] of sparse_sweep */
+} part[PROCESS_CPUS];
+
+/* ---- the limit ---- */
+
+static bool tight_find(void)
+{
+    if (loam_atomic_load(&found) == 2) /* pairs with the store below */
+        return true;
+    if (!loam_atomic_cas(&found, 0, 1)) /* no order: one alone looks for it */
+        return false;
+    room_of.limit = loam__conf.memory;
+    if (loam__conf.memory == PROCESS_MEMORY)
+        loam_memory_find(&room_of, "");
+    loam_atomic_store(&found, 2); /* pairs with the load above */
+    return true;
+}
+
+static uint64_t tight_used(void)
+{
+    return loam__conf.memory == PROCESS_MEMORY ? loam_memory_used(&room_of) : loam_memory_mine();
+}
+
+static uint64_t tight_margin(void)
+{
+    uint64_t limit = room_of.limit, margin = limit / TIGHT_SHORT;
+    uint64_t least = limit / 8 < TIGHT_LEAST ? limit / 8 : TIGHT_LEAST;
+    return margin < least ? least : margin < TIGHT_MOST ? margin : TIGHT_MOST;
+}
+
+static void tight_set(uint32_t how)
+{
+    uint32_t n = loam_atomic_load(&loam__process.ranges); /* pairs with process_set_ranges */
+    for (uint32_t i = 0; i < n; i++)
+        loam_slab__set_tight(loam__process.range[i].slabs, how);
+}
+
+void tight_see(uint64_t has)
+{
+    if (loam__conf.memory != 0 && tight_find() && has >= room_of.limit / TIGHT_NEAR &&
+        loam_atomic_peek(&share) == 0) { /* no order: who misses it does the same again */
+        loam_atomic_store(&share, 1);    /* no order: as above */
+        tight_set(TIGHT_IS_NEAR);
+    }
+}
+
+void tight_child(void)
+{
+    busy = 0; /* whoever looked is not there */
+    found = found == 2 ? 2 : 0;
+}
+
+/* ---- passes ---- */
+
+static void tight_drop_kept(void)
+{
+    uint32_t n = loam_atomic_load(&loam__process.ranges); /* pairs with process_set_ranges */
+    for (uint32_t i = 0; i < n; i++) {
+        (void)loam_slab__drop_empty(loam__process.range[i].slabs, NULL);
+        (void)loam_slab__kept_drop(loam__process.range[i].slabs, true);
+    }
+    (void)huge_drop_kept(true);
+}
+
+/* [busy] Memory goes, of this thread now, and of the others; bytes. */
+static uint64_t tight_pass(uint64_t bytes)
+{
+    unsigned cpu = loam_port_cpu();
+    loam_atomic_store(&wanted, (uint32_t)(bytes >> LOAM_PAGE_SHIFT)); /* no order: a bound */
+    part[cpu].pass = loam_atomic_add(&passes, 1) + 1;                 /* no order: as above */
+    tight_drop_kept();
+    uint64_t gone = sparse_sweep(&part[cpu].hand, bytes, TIGHT_CHUNKS);
+    rests = gone >> LOAM_PAGE_SHIFT <= TIGHT_LITTLE;
+    return gone;
+}
+
+/* [busy] The next look comes after so many bytes. */
+static void tight_wait(uint64_t bytes)
+{
+    uint64_t units = (bytes > TIGHT_LOOK ? bytes : TIGHT_LOOK) >> TIGHT_UNIT;
+    uint32_t n = units < INT32_MAX / 2 ? (uint32_t)units : INT32_MAX / 2;
+    loam_atomic_store(&share, n / TIGHT_SHARE); /* no order: bounds, both */
+    loam_atomic_store(&left, n);
+}
+
+/* [busy] */
+static void tight_look(void)
+{
+    uint64_t limit = room_of.limit, used = tight_used(), margin = tight_margin();
+    uint64_t room = used < limit ? limit - used : 0, over = used + room - limit;
+    tight_set(room <= 2 * margin ? TIGHT_IS_SHORT : TIGHT_IS_NEAR);
+    if (room > margin)
+        room = 2 * (room - margin);
+    else if (rests)
+        rests = false;
+    else
+        room += tight_pass(margin - room + TIGHT_LOOK);
+    tight_wait((room + over) / TIGHT_OFTEN);
+}
+
+/* The thread's share is used up: it takes another; true: there is none. */
+static bool tight_is_late(unsigned cpu)
+{
+    uint32_t n = loam_atomic_peek(&share); /* no order: bounds, all */
+    part[cpu].left += n;
+    return (int32_t)(loam_atomic_add(&left, 0 - n) - n) < 0;
+}
+
+void process_tight(loam_slabs *slabs, size_t bytes)
+{
+    unsigned cpu = loam_port_cpu();
+    (void)slabs;
+    if (cpu >= PROCESS_CPUS || !tight_find())
+        return;
+    part[cpu].left -= (uint32_t)(bytes >> TIGHT_UNIT) + 1;
+    bool late = (int32_t)part[cpu].left < 0 && tight_is_late(cpu);
+    uint32_t now = loam_atomic_peek(&passes); /* no order: a wish */
+    int before = errno;
+    if (late && loam_atomic_cas(&busy, 0, 1)) { /* pairs with the store below */
+        tight_look();
+        loam_atomic_store(&busy, 0); /* pairs with the cas above */
+    } else if (part[cpu].pass != now) {
+        part[cpu].pass = now;
+        uint64_t pages = loam_atomic_peek(&wanted); /* no order: a bound */
+        (void)sparse_sweep(&part[cpu].hand, pages << LOAM_PAGE_SHIFT, TIGHT_CHUNKS);
+    }
+    errno = before;
+}
