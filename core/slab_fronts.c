@@ -412,6 +412,28 @@ static size_t front_bytes(const loam_cache *c)
            loam_slab__stack_bytes(c);
 }
 
+enum { FRONT_SHADE = 4 * SLAB_LINE, FRONT_SHADES = 6 };
+
+/* Bytes before a front that has frames of its own, of what these have to spare: not all begin in the
+ * same sets of a first-level cache. */
+static size_t front_shade(const loam_cache *c)
+{
+    size_t bytes = front_bytes(c), spare = (0 - bytes) & (LOAM_PAGE_SIZE - 1);
+    uint32_t shade = c->stride / SLAB_GUARD_LEAD % FRONT_SHADES * FRONT_SHADE;
+    return bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE && shade <= spare ? shade : 0;
+}
+
+static slab_front *front_alloc(loam_cache *c)
+{
+    unsigned char *p = loam_slab__meta_alloc(c->slabs, front_bytes(c));
+    return p != NULL ? (slab_front *)(void *)(p + front_shade(c)) : NULL;
+}
+
+static void front_free(loam_cache *c, slab_front *f)
+{
+    loam_slab__meta_free(c->slabs, (unsigned char *)f - front_shade(c), front_bytes(c));
+}
+
 /* The front of a processor; of slabs->ncpus: the shared one. All of it reads 0, and what is kept
  * behind it, too. */
 static void front_start(loam_cache *c, slab_front *f, uint32_t cpu)
@@ -480,7 +502,7 @@ static void front_make(loam_cache *c, uint32_t cpu)
     loam_slabs *s = c->slabs;
     if (!front_is_near(cpu) && slab_far_fronts(c) == NULL && !front_make_far(c))
         return;
-    slab_front *f = loam_slab__meta_alloc(s, front_bytes(c));
+    slab_front *f = front_alloc(c);
     if (f == NULL)
         return;
     __builtin_memset(f, 0, slab_front_size(s) + loam_slab__kept_bytes(s, c->stride));
@@ -493,7 +515,7 @@ static void front_make(loam_cache *c, uint32_t cpu)
     }
     slab_unlock(s, irq);
     if (!wanted)
-        loam_slab__meta_free(s, f, front_bytes(c));
+        front_free(c, f);
 }
 
 bool loam_slab__start_fronts(loam_cache *c)
@@ -527,7 +549,7 @@ void loam_slab__end_fronts(loam_cache *c)
         if (own == NULL)
             continue;
         front_set(c, i, NULL);
-        loam_slab__meta_free(s, own, front_bytes(c));
+        front_free(c, own);
     }
     if (slab_far_fronts(c) != NULL)
         loam_slab__meta_free(s, slab_far_fronts(c), FAR_BYTES);
