@@ -414,8 +414,8 @@ static size_t front_bytes(const loam_cache *c)
 
 enum { FRONT_SHADE = 4 * SLAB_LINE, FRONT_SHADES = 6 };
 
-/* Bytes before a front that has frames of its own, of what these have to spare: not all begin in the
- * same sets of a first-level cache. */
+/* Bytes before a front that has frames of its own, of what these have to spare: not all begin in
+ * the same sets of a first-level cache. */
 static size_t front_shade(const loam_cache *c)
 {
     size_t bytes = front_bytes(c), spare = (0 - bytes) & (LOAM_PAGE_SIZE - 1);

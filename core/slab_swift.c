@@ -70,7 +70,7 @@ static bool swift_dress_any(const slab_front *f, unsigned char *p, size_t size)
     size_t room = f->room;
     if (swift_is_short(room))
         return swift_is_brief(room) ? swift_dress_brief(f, p, size) : swift_dress(f, p, size);
-    if (swift_is_mid(room) && swift_dress_mid(magic, p, room, size))
+    if (swift_is_mid(room) && swift_dress_mid(f, p, size))
         return true;
     return swift_dress_long(magic, p, room, size);
 }
@@ -94,9 +94,9 @@ void *loam_slab__swift_dress(size_t size, const slab_front *f, void *p)
     return LOAM_LIKELY(clean) ? p : swift_damaged(f, p, size, 0);
 }
 
-bool loam_slab__put_swift_more(const loam_slabs *s, void *p, swift_place at)
+bool loam_slab__put_swift_more(const loam_slabs *s, void *p, swift_place at, loam_irq irq)
 {
-    return swift_put_more(s, p, at);
+    return swift_put_more(s, p, at, irq);
 }
 
 bool loam_slab__put_swift_again(const loam_slabs *s, void *p, const void *owner)
@@ -332,7 +332,7 @@ bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner)
     case SWIFT_PUT:
         return true;
     case SWIFT_PUT_MORE:
-        return loam_slab__put_swift_more(s, block, at);
+        return loam_slab__put_swift_more(s, block, at, irq);
     case SWIFT_PUT_FAR:
         return loam_slab__put_swift_far(s, block, at, owner);
     case SWIFT_PUT_SHUT:

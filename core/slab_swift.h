@@ -203,9 +203,9 @@ LOAM_INLINE bool swift_undress(const slab_front *f, unsigned char *p)
     return true;
 }
 
-LOAM_INLINE bool swift_undress_brief(const slab_front *f, unsigned char *p, size_t room)
+LOAM_INLINE bool swift_undress_brief(const slab_front *f, unsigned char *p)
 {
-    unsigned char *last = p + (room - SWIFT_UNIT);
+    unsigned char *last = p + (f->room - SWIFT_UNIT);
     if (!swift_is_whole(f, p, last))
         return false;
     swift_clear_brief(p, &f->room);
@@ -321,31 +321,32 @@ LOAM_INLINE size_t swift_used(size_t end, size_t room)
 /* ---- rooms of a turn to four ---- */
 
 /* As swift_dress. */
-LOAM_INLINE bool swift_dress_mid(uint64_t magic, unsigned char *p, size_t room, size_t size)
+LOAM_INLINE bool swift_dress_mid(const slab_front *f, unsigned char *p, size_t size)
 {
-    uint64_t *seal = (uint64_t *)(void *)(p + room), before = ((uint64_t *)(void *)p)[-1];
-    size_t used = swift_used(size, room);
-    if (LOAM_UNLIKELY(((before ^ magic) | (*seal ^ magic)) != 0) ||
+    size_t room = f->room, used = swift_used(size, room);
+    if (!swift_is_shut(f->magic[0], p, p + (room - SWIFT_UNIT)) ||
         LOAM_UNLIKELY(used <= swift_turns(room) * SWIFT_TURN) ||
         LOAM_UNLIKELY(!swift_mid_is_zero(p, room, used)))
         return false;
-    swift_slack_put(magic, p, size, room);
-    *seal = seal_of(magic, size, 0);
+    swift_slack_put(f->magic[0], p, size, room);
+    *(uint64_t *)(void *)(p + room) = size * loam_slab__swift_byte ^ f->magic[0];
     return true;
 }
 
 /* As swift_undress. */
-LOAM_INLINE bool swift_undress_mid(uint64_t magic, unsigned char *p, size_t room)
+LOAM_INLINE bool swift_undress_mid(const slab_front *f, unsigned char *p)
 {
-    uint64_t *seal = (uint64_t *)(void *)(p + room);
-    uint64_t before = ((uint64_t *)(void *)p)[-1], says = *seal ^ magic;
+    size_t room = f->room;
+    if (LOAM_UNLIKELY(((const uint64_t *)(const void *)p)[-1] != f->magic[0]))
+        return false;
+    uint64_t says = f->magic[0] ^ *(const uint64_t *)(const void *)(p + room);
     size_t size = (size_t)(says >> (32 + SEAL_SIZE)), end = slack_end(size, room);
-    if (LOAM_UNLIKELY(((says ^ seal_of(0, size, 0)) | (before ^ magic)) != 0) ||
-        LOAM_UNLIKELY(size > room || end <= swift_turns(room) * SWIFT_TURN) ||
-        LOAM_UNLIKELY(!swift_slack_is_whole(magic, p, size, room)))
+    if (LOAM_UNLIKELY(says != size * loam_slab__swift_byte) || LOAM_UNLIKELY(size > room) ||
+        LOAM_UNLIKELY(end <= swift_turns(room) * SWIFT_TURN) ||
+        LOAM_UNLIKELY(!swift_slack_is_whole(f->magic[0], p, size, room)))
         return false;
     swift_clear_mid(p, room, end);
-    *seal = magic;
+    *(uint64_t *)(void *)(p + room) = f->magic[0];
     return true;
 }
 
@@ -370,17 +371,20 @@ LOAM_INLINE void swift_set_top(slab_front *f, swift_slot *top)
 }
 
 /* [own] Where the bit is that says whether a slot is shut. */
+LOAM_INLINE uint64_t *swift_word(const slab_front *f, const slab_desc *d, size_t slot)
+{
+    return (uint64_t *)((uintptr_t)(d->words + (slot >> 6)) + f->span);
+}
+
 LOAM_INLINE uint64_t swift_where(const slab_front *f, const slab_desc *d, size_t slot)
 {
-    uintptr_t shut = (uintptr_t)(d->words + (slot >> 6)) + f->span;
-    return slab_held_where((const uint64_t *)shut, slot);
+    return slab_held_where(swift_word(f, d, slot), slot);
 }
 
 /* [own] A slot is shut from now on; false: it is so already. */
-LOAM_INLINE bool swift_shut(uint64_t where)
+LOAM_INLINE bool swift_shut(uint64_t *shut, size_t slot)
 {
-    uint64_t *shut = slab_held_word(where), w = loam_atomic_peek64(shut); /* no order: its own */
-    uint64_t next = w | 1ULL << (where & 63);
+    uint64_t w = loam_atomic_peek64(shut), next = w | 1ULL << (slot & 63); /* no order: its own */
     if (LOAM_UNLIKELY(next == w))
         return false;
     loam_atomic_poke64(shut, next); /* no order: others only look */
@@ -426,6 +430,12 @@ LOAM_INLINE swift_slot *swift_mix(slab_front *f, const swift_whole *comes)
     return top;
 }
 
+LOAM_INLINE void swift_set(swift_slot *place, swift_slot held)
+{
+    place->where = held.where;
+    loam_atomic_ptr_store(&place->at, held.at); /* no order: others only count */
+}
+
 /* There are as many as there can be: some leave. Restores irq. */
 void loam_slab__swift_spill(slab_front *f, loam_irq irq);
 
@@ -435,12 +445,14 @@ LOAM_INLINE bool swift_keep(slab_front *f, swift_slot held)
 {
     uint32_t at = f->kept_at;
     swift_slot *place = (swift_slot *)((uintptr_t)(f + 1) + at);
-    bool was = place->at != NULL;
-    swift_whole old = *(const swift_whole *)(const void *)place;
-    place->where = held.where;
-    loam_atomic_ptr_store(&place->at, held.at); /* no order: others only count */
     f->kept_at = (at + (uint32_t)sizeof(swift_slot)) & f->kept_mask;
-    return LOAM_LIKELY(was) && swift_mix(f, &old) >= f->most;
+    if (LOAM_UNLIKELY(place->at == NULL)) {
+        swift_set(place, held);
+        return false;
+    }
+    swift_whole old = *(const swift_whole *)(const void *)place;
+    swift_set(place, held);
+    return swift_mix(f, &old) >= f->most;
 }
 
 /* [own] A slot waits from now on. */
@@ -479,7 +491,7 @@ typedef enum swift_put {
     SWIFT_PUT,
     SWIFT_PUT_REFUSED, /* not so easy, nothing has changed: for loam_slab__put_swift_again; .. */
     SWIFT_PUT_SHUT,    /* .. but the slot is shut: for swift_put_back and then that; .. */
-    SWIFT_PUT_MORE,    /* .. nothing has: for loam_slab__put_swift_more, .. */
+    SWIFT_PUT_MORE,    /* .. nothing has, interrupts are off: for loam_slab__put_swift_more, .. */
     SWIFT_PUT_FAR      /* .. loam_slab__put_swift_far */
 } swift_put;
 
@@ -501,8 +513,9 @@ static inline void swift_put_back(swift_place at, loam_irq irq)
     loam_port_irq_restore(irq);
 }
 
-/* A block of this processor's slabs that is not brief. */
-bool loam_slab__put_swift_more(const loam_slabs *s, void *p, swift_place at);
+/* A block of this processor's slabs that is not brief; interrupts are off, before it they were irq.
+ */
+bool loam_slab__put_swift_more(const loam_slabs *s, void *p, swift_place at, loam_irq irq);
 /* The same of any address: of a block that was aligned, or has become shorter. */
 bool loam_slab__put_swift_again(const loam_slabs *s, void *p, const void *owner);
 /* A block of this owner, out of a slab that is not this processor's. */
@@ -515,8 +528,30 @@ LOAM_INLINE swift_place swift_place_at(const loam_slabs *s, uintptr_t off)
     return (swift_place){d, (uint64_t)((uint32_t)(off & s->mask) - SLAB_GUARD_LEAD) * d->recip};
 }
 
-/* Frees a block of this owner. *at: where it lies, of those who need more, or are far. Of what is
- * shut it has what swift_put_back wants, and interrupts are off: *off_since is what they were. */
+typedef bool swift_undress_fn(const slab_front *f, unsigned char *p);
+
+/* [own] Frees the block at a place, of a front whose rooms are such that `undress` knows them. What
+ * is not as it should be is shut: then *at is for swift_put_back, and interrupts are off. */
+LOAM_INLINE swift_put swift_put_as(slab_front *f, void *p, swift_place *at, loam_irq irq,
+                                   swift_undress_fn *undress)
+{
+    size_t slot = (size_t)(at->x >> 32); /* one behind the last is shut */
+    uint64_t *shut = swift_word(f, at->desc, slot), where = slab_held_where(shut, slot);
+    if (LOAM_UNLIKELY((uint32_t)at->x > at->desc->bound) ||
+        LOAM_UNLIKELY(!swift_shut(shut, slot))) {
+        loam_port_irq_restore(irq);
+        return SWIFT_PUT_REFUSED;
+    }
+    if (LOAM_UNLIKELY(!undress(f, p))) {
+        *at = (swift_place){NULL, where};
+        return SWIFT_PUT_SHUT;
+    }
+    swift_wait(f, (swift_slot){p, where}, irq);
+    return SWIFT_PUT;
+}
+
+/* Frees a block of this owner. *at: where it lies, of those who need more, or are far; see above.
+ * *off_since: where interrupts are off, what they were. */
 LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *owner,
                                      swift_place *at, loam_irq *off_since)
 {
@@ -524,34 +559,18 @@ LOAM_INLINE swift_put slab_put_swift(const loam_slabs *s, void *p, const void *o
     if (LOAM_UNLIKELY(off >= slab_len(s)))
         return SWIFT_PUT_REFUSED;
     *at = swift_place_at(s, off);
-    slab_desc *d = at->desc;
-    loam_irq irq = loam_port_irq_save();
-    if (LOAM_UNLIKELY(!slab_is_here(d))) {
+    loam_irq irq = *off_since = loam_port_irq_save();
+    if (LOAM_UNLIKELY(!slab_is_here(at->desc))) {
         loam_port_irq_restore(irq);
         return SWIFT_PUT_FAR;
     }
-    slab_front *f = slab_owner_of(d);
+    slab_front *f = slab_owner_of(at->desc);
     if (LOAM_UNLIKELY(f->swift_key != (uintptr_t)owner)) {
         loam_port_irq_restore(irq);
         return SWIFT_PUT_REFUSED;
     }
-    size_t room = f->room;
-    if (!swift_is_brief(room)) {
-        loam_port_irq_restore(irq);
-        return SWIFT_PUT_MORE;
-    }
-    uint64_t where = swift_where(f, d, (size_t)(at->x >> 32)); /* one behind the last is shut */
-    if (LOAM_UNLIKELY((uint32_t)at->x > d->bound) || LOAM_UNLIKELY(!swift_shut(where))) {
-        loam_port_irq_restore(irq);
-        return SWIFT_PUT_REFUSED;
-    }
-    if (LOAM_UNLIKELY(!swift_undress_brief(f, p, room))) {
-        *at = (swift_place){NULL, where};
-        *off_since = irq;
-        return SWIFT_PUT_SHUT;
-    }
-    swift_wait(f, (swift_slot){p, where}, irq);
-    return SWIFT_PUT;
+    return swift_is_brief(f->room) ? swift_put_as(f, p, at, irq, swift_undress_brief)
+                                   : SWIFT_PUT_MORE;
 }
 
 /* Bytes of a block of this owner, of this processor's slabs and not aligned, whose bits and seal

@@ -46,6 +46,11 @@ LOAM_INLINE bool swift_undress_pair(uint64_t magic, uint64_t *w)
     return true;
 }
 
+LOAM_INLINE bool swift_undress_pair_of(const slab_front *f, unsigned char *p)
+{
+    return swift_undress_pair(f->magic[0], (uint64_t *)(void *)p);
+}
+
 /* ---- any length ---- */
 
 /* len: a multiple of 16, a unit at least. */
@@ -139,26 +144,24 @@ LOAM_INLINE bool swift_undress_long(uint64_t magic, unsigned char *base, size_t 
 /* A block at the slot's first byte, of a room of any length up to four turns. */
 LOAM_INLINE bool swift_undress_some(const slab_front *f, unsigned char *p)
 {
-    size_t room = f->room;
-    return swift_is_short(room) ? swift_undress(f, p)
-           : swift_is_mid(room) ? swift_undress_mid(f->magic[0], p, room)
-           : SWIFT_UNIT > SWIFT_PAIR && room == SWIFT_PAIR
+    return swift_is_short(f->room) ? swift_undress(f, p)
+           : swift_is_mid(f->room) ? swift_undress_mid(f, p)
+           : SWIFT_UNIT > SWIFT_PAIR && f->room == SWIFT_PAIR
                ? swift_undress_pair(f->magic[0], (uint64_t *)(void *)p)
                : false;
 }
 
-/* The same as slab_put_swift, of a block of any length, aligned or not: false: nothing has changed.
- * Long ones are cleared with interrupts on. */
-LOAM_INLINE bool swift_put_more(const loam_slabs *s, unsigned char *p, swift_place at)
+/* The same as slab_put_swift, of a block of any length, aligned or not, of a slab of this
+ * processor's; false: nothing has changed. Interrupts are off, they were irq; long ones are cleared
+ * with them on. */
+LOAM_INLINE bool swift_put_more(const loam_slabs *s, unsigned char *p, swift_place at, loam_irq irq)
 {
     slab_desc *d = at.desc;
     unsigned slot = swift_slot_of(at);
-    loam_irq irq = loam_port_irq_save();
     slab_front *f = slab_owner_of(d);
-    uint64_t where = swift_where(f, d, slot);
+    uint64_t *shut = swift_word(f, d, slot), where = slab_held_where(shut, slot);
     size_t room = f->room;
-    if (LOAM_UNLIKELY(!slab_is_here(d)) || LOAM_UNLIKELY(slot >= f->slots) ||
-        LOAM_UNLIKELY(!swift_shut(where))) {
+    if (LOAM_UNLIKELY(slot >= f->slots) || LOAM_UNLIKELY(!swift_shut(shut, slot))) {
         loam_port_irq_restore(irq);
         return false;
     }
@@ -176,7 +179,7 @@ LOAM_INLINE bool swift_put_more(const loam_slabs *s, unsigned char *p, swift_pla
         loam_port_irq_restore(irq);
         return loam_slab__put_slot(d, slot);
     }
-    (void)swift_shut(where);
+    (void)swift_shut(shut, slot);
     swift_wait(f, (swift_slot){base, where}, irq);
     return true;
 }
@@ -187,7 +190,11 @@ LOAM_INLINE bool swift_put_again(const loam_slabs *s, void *p, const void *owner
     if (off >= slab_len(s))
         return false;
     swift_place at = swift_place_at(s, off);
-    return slab_owner_of(at.desc)->swift_key == (uintptr_t)owner && swift_put_more(s, p, at);
+    loam_irq irq = loam_port_irq_save();
+    if (slab_is_here(at.desc) && slab_owner_of(at.desc)->swift_key == (uintptr_t)owner)
+        return swift_put_more(s, p, at, irq);
+    loam_port_irq_restore(irq);
+    return false;
 }
 
 /* The seal says from now on that no block is there; false: it did so already. Others ask it. */

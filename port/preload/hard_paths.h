@@ -32,31 +32,51 @@ LOAM_INLINE void *hard_alloc(size_t size, slab_stack *face, const void *caller,
 }
 
 /* What slab_put_swift says is not so easy; called last, so that mostly nothing is kept. */
+typedef void hard_put_fn(void *p, const void *caller, swift_place at, loam_irq irq);
+
 typedef struct hard_puts {
-    void (*more)(void *p, const void *caller, swift_place at);
-    void (*far)(void *p, const void *caller, swift_place at);
-    void (*back)(void *p, const void *caller, swift_place at, loam_irq irq);
+    /* of rooms that are short, of up to four turns, a pair; of all others */
+    hard_put_fn *some, *mid, *pair, *more;
+    hard_put_fn *far, *back;
     void (*again)(void *p, const void *caller); /* of any address */
 } hard_puts;
+
+/* A block of this thread's, of a room that is not brief. */
+LOAM_INLINE void hard_put_as(void *p, const void *caller, swift_place at, loam_irq irq,
+                             swift_undress_fn *undress, hard_puts puts)
+{
+    swift_put put = swift_put_as(slab_owner_of(at.desc), p, &at, irq, undress);
+    if (LOAM_LIKELY(put == SWIFT_PUT))
+        return;
+    if (put == SWIFT_PUT_SHUT)
+        puts.back(p, caller, at, irq);
+    else
+        puts.again(p, caller);
+}
 
 LOAM_INLINE void hard_free(void *p, const void *caller, hard_puts puts)
 {
     swift_place at;
     loam_irq irq;
     const loam_kmalloc *k = loam__process.swift;
-    switch (slab_put_swift(k->slabs, p, k, &at, &irq)) {
-    case SWIFT_PUT:
+    swift_put put = slab_put_swift(k->slabs, p, k, &at, &irq);
+    if (LOAM_LIKELY(put == SWIFT_PUT))
         return;
-    case SWIFT_PUT_MORE:
-        puts.more(p, caller, at);
-        return;
-    case SWIFT_PUT_FAR:
-        puts.far(p, caller, at);
-        return;
-    case SWIFT_PUT_SHUT:
+    if (put == SWIFT_PUT_MORE) {
+        size_t room = slab_owner_of(at.desc)->room;
+        if (swift_is_short(room))
+            puts.some(p, caller, at, irq);
+        else if (swift_is_mid(room))
+            puts.mid(p, caller, at, irq);
+        else if (room == SWIFT_PAIR)
+            puts.pair(p, caller, at, irq);
+        else
+            puts.more(p, caller, at, irq);
+    } else if (put == SWIFT_PUT_FAR) {
+        puts.far(p, caller, at, irq);
+    } else if (put == SWIFT_PUT_SHUT) {
         puts.back(p, caller, at, irq);
-        return;
-    default:
+    } else {
         puts.again(p, caller);
     }
 }

@@ -27,27 +27,50 @@ typedef long long __attribute__((vector_size(32))) wide_bits;
 
 #include "hard_paths.h"
 
-static LOAM_NOINLINE void *wide_dress(size_t size, const slab_front *f, void *p)
+static LOAM_NOINLINE void *wide_dress_more(size_t size, const slab_front *f, void *p)
 {
     size_t room = f->room;
-    bool clean = swift_is_brief(room)   ? false
-                 : swift_is_short(room) ? swift_dress(f, p, size)
-                 : swift_is_mid(room)   ? swift_dress_mid(f->magic[0], p, room, size)
-                 : room == SWIFT_PAIR   ? swift_dress_pair(f->magic[0], (uint64_t *)(void *)p, size)
-                                        : swift_dress_long(f->magic[0], p, room, size);
+    bool clean = !swift_is_brief(room) && swift_dress_long(f->magic[0], p, room, size);
     return LOAM_LIKELY(clean) ? p : loam_slab__swift_dress(size, f, p);
 }
 
-static LOAM_NOINLINE void wide_put_more(void *p, const void *caller, swift_place at)
+static LOAM_NOINLINE void *wide_dress_some(size_t size, const slab_front *f, void *p)
+{
+    return LOAM_LIKELY(swift_dress(f, p, size)) ? p : loam_slab__swift_dress(size, f, p);
+}
+
+static LOAM_NOINLINE void *wide_dress_pair(size_t size, const slab_front *f, void *p)
+{
+    bool clean = swift_dress_pair(f->magic[0], (uint64_t *)p, size);
+    return LOAM_LIKELY(clean) ? p : loam_slab__swift_dress(size, f, p);
+}
+
+static LOAM_NOINLINE void *wide_dress_mid(size_t size, const slab_front *f, void *p)
+{
+    return LOAM_LIKELY(swift_dress_mid(f, p, size)) ? p : loam_slab__swift_dress(size, f, p);
+}
+
+/* Of a slot that is not brief, or not as it should be. */
+LOAM_INLINE void *wide_dress(size_t size, const slab_front *f, void *p)
+{
+    if (swift_is_short(f->room) && !swift_is_brief(f->room))
+        return wide_dress_some(size, f, p);
+    if (swift_is_mid(f->room))
+        return wide_dress_mid(size, f, p);
+    return f->room == SWIFT_PAIR ? wide_dress_pair(size, f, p) : wide_dress_more(size, f, p);
+}
+
+static LOAM_NOINLINE void wide_put_more(void *p, const void *caller, swift_place at, loam_irq irq)
 {
     const loam_kmalloc *k = loam__process.swift;
-    if (LOAM_UNLIKELY(!swift_put_more(k->slabs, p, at)))
+    if (LOAM_UNLIKELY(!swift_put_more(k->slabs, p, at, irq)))
         general_free(p, caller);
 }
 
 /* A room that is no unit is for slab_swift.c. */
-static LOAM_NOINLINE void wide_put_far(void *p, const void *caller, swift_place at)
+static LOAM_NOINLINE void wide_put_far(void *p, const void *caller, swift_place at, loam_irq irq)
 {
+    (void)irq; /* they are on */
     const loam_kmalloc *k = loam__process.swift;
     bool done = slab_owner_of(at.desc)->room < SWIFT_UNIT
                     ? loam_slab__put_swift_far(k->slabs, p, at, k)
@@ -74,9 +97,29 @@ static void *wide_alloc(size_t size, struct slab_stack *face, const void *caller
     return hard_alloc(size, face, caller, wide_dress);
 }
 
+static const hard_puts wide_puts;
+
+static LOAM_NOINLINE void wide_put_some(void *p, const void *caller, swift_place at, loam_irq irq)
+{
+    hard_put_as(p, caller, at, irq, swift_undress, wide_puts);
+}
+
+static LOAM_NOINLINE void wide_put_mid(void *p, const void *caller, swift_place at, loam_irq irq)
+{
+    hard_put_as(p, caller, at, irq, swift_undress_mid, wide_puts);
+}
+
+static LOAM_NOINLINE void wide_put_pair(void *p, const void *caller, swift_place at, loam_irq irq)
+{
+    hard_put_as(p, caller, at, irq, swift_undress_pair_of, wide_puts);
+}
+
+static const hard_puts wide_puts = {wide_put_some, wide_put_mid,  wide_put_pair, wide_put_more,
+                                    wide_put_far,  wide_put_back, wide_put_again};
+
 static void wide_free(void *p, const void *caller)
 {
-    hard_free(p, caller, (hard_puts){wide_put_more, wide_put_far, wide_put_back, wide_put_again});
+    hard_free(p, caller, wide_puts);
 }
 
 #if defined(__clang__)

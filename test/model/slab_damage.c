@@ -283,6 +283,13 @@ static void after_longer(void)
     loam_kmalloc_free(k, block);
 }
 
+/* In the half of the seal that free does not take the size from. */
+static void after_seal(void)
+{
+    flip(300, 322);
+    loam_kmalloc_free(k, block);
+}
+
 static void before_longer(void)
 {
     flip(1000, -1);
@@ -410,6 +417,8 @@ static const damage damages[] = {
      "kmalloc-112", 108},
     {"all of hardened: one byte after 1000: at free", SWIFT, after_longer, "S9 ", "after the block",
      "kmalloc-1024", 1000},
+    {"all of hardened: in the seal behind 300: at free", SWIFT, after_seal, "S9 ",
+     "after the block", "kmalloc-320", 320},
     {"all of hardened: one byte before 1000: at free", SWIFT, before_longer, "S9 ",
      "before the block", "kmalloc-1024", 1000},
     {"all of hardened: the first byte of a free block: at reuse", SWIFT, late_first, "S10 ",
