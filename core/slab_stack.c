@@ -26,8 +26,8 @@
  *
  *        Long slots, of which a slab has a word or less, always have it on. A processor tries it
  *        for all short ones when requests have turned to so many words with few free slots, and
- *        gives it up when stacks were full or empty too often; then it waits four times as long. A
- *        front follows when a request finds nothing there.
+ *        gives it up when stacks were full or empty too often; then it waits four times as long. All
+ *        its fronts turn at once; but one where slots wait still, when a request finds nothing there.
  *
  *        Where a stack is off a request whose word is used up goes on in the next of the slab that
  *        was begun, after a short look at it: of rows with holes each word has some slots.
@@ -109,18 +109,31 @@ static void stack_turn_list(const loam_slabs *s, const slab_front *f, const loam
         slab_set_cpu(LOAM_CONTAINER_OF(n, slab_desc, link), slab_cpu_of(s, f));
 }
 
-/* [own] Nothing waits. Each slab says how its slots are freed. */
+/* [own] Lock held, nothing waits. Each slab says how its slots are freed. */
 static void stack_turn(slab_front *f, bool on)
 {
     loam_slabs *s = f->cache->slabs;
     slab_stack *k = slab_stack_at(f);
-    loam_irq irq = slab_lock(s);
     f->slab = NULL;
     k->slab = NULL;
     k->word = &s->none;
     k->on = on;
     stack_turn_list(s, f, &f->partial);
     stack_turn_list(s, f, &f->full);
+}
+
+/* [own] The same of each front of this processor's at once, but where slots wait: one whose words
+ * last would go on in the old way for ever, and no processor foresees which way a free goes. */
+static void stack_turn_all(loam_slabs *s, uint32_t cpu, bool on)
+{
+    loam_irq irq = slab_lock(s);
+    for (loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        slab_front *f = c->stacked && c->slots > STACK_LONG ? slab_own_front(c, cpu) : NULL;
+        slab_stack *k = f != NULL ? slab_stack_at(f) : NULL;
+        if (k != NULL && k->on != on && k->top == k->held)
+            stack_turn(f, on);
+    }
     slab_unlock(s, irq);
 }
 
@@ -157,7 +170,7 @@ void loam_slab__stack_judge(slab_front *f, uint64_t word)
     }
     k->misses = k->pushes = 0;
     if (k->on != me->stacked)
-        stack_turn(f, me->stacked);
+        stack_turn_all(f->cache->slabs, f->cpu, me->stacked);
 }
 
 /* [own] Are the current slab and a word of it what slots may be given out of? A part of what

@@ -271,6 +271,57 @@ static void short_ones(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Each word with one free slot: requests turn from word to word. */
+static void turn_on(tap *t, loam_cache *c)
+{
+    enum { BLOCKS = 160 * 64 };
+    static void *p[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = loam_cache_alloc(c);
+    for (unsigned i = 0; i < BLOCKS; i += 64)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    for (unsigned i = 0; i < BLOCKS && !stack_of(c)->on; i += 64)
+        p[i] = loam_cache_alloc(c);
+    TAP_CHECK(t, stack_of(c)->on);
+}
+
+/* Rows: what waits is never enough. */
+static void turn_off(tap *t, loam_cache *c)
+{
+    for (unsigned i = 0; i < 200 * 64 && stack_of(c)->on; i++)
+        TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    TAP_CHECK(t, !stack_of(c)->on);
+}
+
+/* All short classes of a processor have the same way; one where slots wait follows when none does.
+ */
+static void all_turn(tap *t)
+{
+    void *waiting[32];
+    loam_cache *c = start(t, 64, "shift=16"), *other = things(t, 96), *busy = things(t, 128),
+               *longer = things(t, 2048);
+    void *p = loam_cache_alloc(other), *q = loam_cache_alloc(other), *l = loam_cache_alloc(longer);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(waiting); i++)
+        waiting[i] = loam_cache_alloc(busy);
+    TAP_CHECK(t, !stack_of(other)->on && !stack_of(busy)->on && stack_of(longer)->on);
+    turn_on(t, c);
+    TAP_CHECK(t, stack_of(other)->on && stack_of(busy)->on && stack_of(longer)->on);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, loam_cache_free(other, p), LOAM_OK);
+    TAP_CHECK(t, waits(other, p) && loam_cache_alloc(other) == p);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(waiting); i++)
+        TAP_EQ(t, loam_cache_free(busy, waiting[i]), LOAM_OK);
+    turn_off(t, c);
+    TAP_CHECK(t, !stack_of(other)->on && stack_of(busy)->on && stack_of(longer)->on);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    TAP_EQ(t, loam_cache_free(other, q), LOAM_OK);
+    TAP_CHECK(t, is_free(q) && !waits(other, q));
+    turn_off(t, busy);
+    TAP_EQ(t, loam_cache_free(longer, l), LOAM_OK);
+    TAP_CHECK(t, waits(longer, l));
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* A request that finds its word used up goes on in the lowest one of the slab that was begun and
  * has a slot; what is not sound, or new, or a matter for the whole front, it leaves alone. */
 static void goes_on(tap *t)
@@ -394,6 +445,7 @@ static const tap_case cases[] = {
     {"slab stacks: one of two slabs is taken over: the other's slots wait on", one_of_two},
     {"slab stacks: each rule, broken: named", rules},
     {"slab stacks: short slots: on when words have few, off when rows come", short_ones},
+    {"slab stacks: on or off: all short classes of a processor at once", all_turn},
     {"slab stacks: a word is used up: its slab's next one that was begun", goes_on},
     {"slab stacks: a word with a bit that is no slot's: left alone", goes_on_soundly},
     {"slab stacks: slabs begin at other places: before them is no slot", shaded},
