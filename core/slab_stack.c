@@ -26,8 +26,8 @@
  *
  *        Long slots, of which a slab has a word or less, always have it on. A processor tries it
  *        for all short ones when requests have turned to so many words with few free slots, and
- *        gives it up when stacks were full or empty too often; then it waits four times as long. All
- *        its fronts turn at once; but one where slots wait still, when a request finds nothing there.
+ *        gives it up when stacks were full or empty too often; then it waits four times as long.
+ *        All its fronts turn at once; one where slots wait when a request finds nothing there.
  *
  *        Where a stack is off a request whose word is used up goes on in the next of the slab that
  *        was begun, after a short look at it: of rows with holes each word has some slots.
