@@ -351,6 +351,7 @@ static inline unsigned slab_gather_at(const slab_desc *d, unsigned word)
 }
 
 enum { SLAB_CONTENT, SLAB_ASKED, SLAB_GIVING }; /* slab_cpu.asked */
+enum { SLAB_TIGHT_UNIT = 64 };                  /* bytes, in slab_cpu.untold */
 
 /* What a processor has beside its fronts. */
 typedef struct slab_cpu {
@@ -363,6 +364,7 @@ typedef struct slab_cpu {
     bool stacked;                     /* [cpu] stacks of short slots are on: slab_stack.c */
     uint8_t patience;                 /* [cpu] log2 of how much longer the next trial waits */
     uint32_t misses, pushes;          /* [cpu] of all of them, since the last look */
+    uint32_t untold;                  /* [cpu] of SLAB_TIGHT_UNIT: used and not told to `tight` */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
 } slab_cpu;
 
@@ -412,6 +414,7 @@ struct loam_slabs {
     uint32_t cpu_end;
     bool always;          /* what `slow` points to unless only the trace decides */
     uint32_t tight_now;   /* [atomic] as for loam_slab__set_tight */
+    uint32_t tight_step;  /* [atomic] so many units are told at a time */
     slab_front nobody;    /* owns what is no slab; has no key */
     uint64_t none;        /* 0: the current word of a front that has none */
     uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */

@@ -399,8 +399,9 @@ uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_s
                            void *ctx);
 /* Is there a slab at this multiple of their size? A hint, unless it is this processor's. */
 bool loam_slab__has_slab(const loam_slabs *s, const void *va);
-/* From now on config.tight is told; 2: of each word that comes, too; 0: no longer. */
-void loam_slab__set_tight(loam_slabs *s, uint32_t tight);
+/* From now on config.tight is told, by each processor when that are so many bytes; 2: of each word
+ * that comes, too; 0: no longer. */
+void loam_slab__set_tight(loam_slabs *s, uint32_t tight, size_t step);
 void loam_slab__tell_tight(loam_slabs *s, size_t bytes);
 /* So many bytes are about to be used that may be new pages. No lock is held. */
 static inline void loam_slab__tight(loam_slabs *s, size_t bytes)

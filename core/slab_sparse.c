@@ -102,12 +102,22 @@ bool loam_slab__has_slab(const loam_slabs *s, const void *va)
     return slab_cache_of(slab_desc_at(s, slab_off(s, va))) != NULL;
 }
 
-void loam_slab__set_tight(loam_slabs *s, uint32_t tight)
+void loam_slab__set_tight(loam_slabs *s, uint32_t tight, size_t step)
 {
-    loam_atomic_store(&s->tight_now, s->tight != NULL ? tight : 0); /* no order: a hint */
+    size_t units = step / SLAB_TIGHT_UNIT; /* no order: hints, both */
+    loam_atomic_store(&s->tight_step, units < INT32_MAX ? (uint32_t)units : INT32_MAX);
+    loam_atomic_store(&s->tight_now, s->tight != NULL ? tight : 0);
 }
 
 void loam_slab__tell_tight(loam_slabs *s, size_t bytes)
 {
-    s->tight(s, bytes);
+    loam_irq irq = loam_port_irq_save();
+    slab_cpu *me = slab_cpu_here(s);
+    size_t units = bytes / SLAB_TIGHT_UNIT + 1 + (me != NULL ? me->untold : 0);
+    bool tell = units > loam_atomic_peek(&s->tight_step); /* no order: a hint */
+    if (me != NULL)
+        me->untold = tell ? 0 : (uint32_t)units;
+    loam_port_irq_restore(irq);
+    if (tell)
+        s->tight(s, units * SLAB_TIGHT_UNIT);
 }

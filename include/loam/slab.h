@@ -125,9 +125,9 @@ typedef struct loam_slab_config {
      * that the process does not grow. NULL: none goes.
      *   context     that of the allocation; no lock of the layer is held */
     void (*spare)(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
-    /* While the port has said that memory is short: a request that found nothing at hand is about
-     * to use so many bytes, of which pages may be new. Memory may go back meanwhile. NULL: nobody
-     * is told.
+    /* While the port has said that memory is short: requests of a processor that found nothing at
+     * hand use so many bytes more, of which pages may be new. Memory may go back meanwhile. NULL:
+     * nobody is told.
      *   context     that of the allocation; no lock of the layer is held */
     void (*tight)(loam_slabs *slabs, size_t bytes);
     loam_trace *trace; /* or NULL */

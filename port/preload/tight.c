@@ -24,7 +24,7 @@
  *        nothing one is left out. The margin is a sixteenth: with an eighth programs paid twice as
  *        much that would have lived.
  * LOCKS  None.
- * COST   Far: nothing. Near: a few dozen instructions for each such request; a look: three system
+ * COST   Far: nothing. Near: some thirty instructions for each such request; a look: three system
  *        calls, or six.
  * FROM   -
  * NOT    Limits that others reach while this process makes nothing ready, and those that change.
@@ -44,7 +44,7 @@ enum {
     TIGHT_NEAR = 8,    /* a part of the limit, made ready */
     TIGHT_SHORT = 16,  /* the margin is a part of the limit */
     TIGHT_OFTEN = 4,   /* a look after a part of the room */
-    TIGHT_SHARE = 64,  /* a thread counts a part of that by itself */
+    TIGHT_SHARE = 64,  /* a thread counts a part of that by itself, unless memory is short */
     TIGHT_LITTLE = 16, /* pages: a pass that gives no more found nothing */
     TIGHT_CHUNKS = 64, /* of a pass at most */
     TIGHT_UNIT = 6     /* log2 of the bytes that are counted as one */
@@ -57,16 +57,15 @@ static loam_memory room_of; /* [init] before `found` is 2 */
 static uint32_t found;      /* [atomic] 0: not looked for; 1: somebody does; 2: it is there */
 static uint32_t busy;       /* [atomic] 1: somebody looks */
 static uint32_t left;       /* [atomic] units that threads may still take; below 0: it is time */
-static uint32_t share;      /* [atomic] that a thread takes at a time */
+static uint32_t near;       /* [atomic] 1: it is */
 static uint32_t passes;     /* [atomic] that were begun */
 static uint32_t wanted;     /* [atomic] pages that each thread is to give in one */
 static bool rests;          /* [busy] the last pass found nothing: a look without one follows */
 
-/* Of each thread, by its number, in lines of its own. */
+/* Of each thread, by its number. */
 static struct {
-    _Alignas(64) uint32_t left; /* [cpu] of its share, in units; below 0: it is used up */
-    uint32_t pass;              /* [cpu] the last one it took part in */
-    uint32_t hand;              /* [cpu] of sparse_sweep */
+    uint32_t pass; /* [cpu] the last one it took part in */
+    uint32_t hand; /* [cpu] of sparse_sweep */
 } part[PROCESS_CPUS];
 
 /* ---- the limit ---- */
@@ -96,19 +95,19 @@ static uint64_t tight_margin(void)
     return margin < least ? least : margin < TIGHT_MOST ? margin : TIGHT_MOST;
 }
 
-static void tight_set(uint32_t how)
+static void tight_set(uint32_t how, size_t step)
 {
     uint32_t n = loam_atomic_load(&loam__process.ranges); /* pairs with process_set_ranges */
     for (uint32_t i = 0; i < n; i++)
-        loam_slab__set_tight(loam__process.range[i].slabs, how);
+        loam_slab__set_tight(loam__process.range[i].slabs, how, step);
 }
 
 void tight_see(uint64_t has)
 {
     if (loam__conf.memory != 0 && tight_find() && has >= room_of.limit / TIGHT_NEAR &&
-        loam_atomic_peek(&share) == 0) { /* no order: who misses it does the same again */
-        loam_atomic_store(&share, 1);    /* no order: as above */
-        tight_set(TIGHT_IS_NEAR);
+        loam_atomic_peek(&near) == 0) { /* no order: who misses it does the same again */
+        loam_atomic_store(&near, 1);    /* no order: as above */
+        tight_set(TIGHT_IS_NEAR, 0);
     }
 }
 
@@ -143,12 +142,12 @@ static uint64_t tight_pass(uint64_t bytes)
 }
 
 /* [busy] The next look comes after so many bytes. */
-static void tight_wait(uint64_t bytes)
+static void tight_wait(uint32_t how, uint64_t bytes)
 {
     uint64_t units = (bytes > TIGHT_LOOK ? bytes : TIGHT_LOOK) >> TIGHT_UNIT;
     uint32_t n = units < INT32_MAX / 2 ? (uint32_t)units : INT32_MAX / 2;
-    loam_atomic_store(&share, n / TIGHT_SHARE); /* no order: bounds, both */
-    loam_atomic_store(&left, n);
+    loam_atomic_store(&left, n); /* no order: a bound */
+    tight_set(how, how == TIGHT_IS_SHORT ? 0 : (size_t)(n / TIGHT_SHARE) << TIGHT_UNIT);
 }
 
 /* [busy] */
@@ -156,22 +155,14 @@ static void tight_look(void)
 {
     uint64_t limit = room_of.limit, used = tight_used(), margin = tight_margin();
     uint64_t room = used < limit ? limit - used : 0, over = used + room - limit;
-    tight_set(room <= 2 * margin ? TIGHT_IS_SHORT : TIGHT_IS_NEAR);
+    uint32_t how = room <= 2 * margin ? TIGHT_IS_SHORT : TIGHT_IS_NEAR;
     if (room > margin)
         room = 2 * (room - margin);
     else if (rests)
         rests = false;
     else
         room += tight_pass(margin - room + TIGHT_LOOK);
-    tight_wait((room + over) / TIGHT_OFTEN);
-}
-
-/* The thread's share is used up: it takes another; true: there is none. */
-static bool tight_is_late(unsigned cpu)
-{
-    uint32_t n = loam_atomic_peek(&share); /* no order: bounds, all */
-    part[cpu].left += n;
-    return (int32_t)(loam_atomic_add(&left, 0 - n) - n) < 0;
+    tight_wait(how, (room + over) / TIGHT_OFTEN);
 }
 
 void process_tight(loam_slabs *slabs, size_t bytes)
@@ -180,9 +171,9 @@ void process_tight(loam_slabs *slabs, size_t bytes)
     (void)slabs;
     if (cpu >= PROCESS_CPUS || !tight_find())
         return;
-    part[cpu].left -= (uint32_t)(bytes >> TIGHT_UNIT) + 1;
-    bool late = (int32_t)part[cpu].left < 0 && tight_is_late(cpu);
-    uint32_t now = loam_atomic_peek(&passes); /* no order: a wish */
+    uint32_t units = (uint32_t)(bytes >> TIGHT_UNIT);
+    bool late = (int32_t)(loam_atomic_add(&left, 0 - units) - units) < 0; /* no order: a bound */
+    uint32_t now = loam_atomic_peek(&passes);                             /* no order: a wish */
     int before = errno;
     if (late && loam_atomic_cas(&busy, 0, 1)) { /* pairs with the store below */
         tight_look();

@@ -211,23 +211,33 @@ static void tells(tap *t)
     told.calls = 0;
     void *p = loam_cache_alloc(c);
     TAP_EQ(t, told.calls, 0);
-    loam_slab__set_tight(cpus.slabs, 1);
+    loam_slab__set_tight(cpus.slabs, 1, 0);
     TAP_CHECK(t, loam_cache_alloc(c) != p); /* four come onto the stack, and one is taken */
     TAP_EQ(t, told.calls, 1);
-    TAP_EQ(t, told.bytes, 4 * FRAME);
+    TAP_EQ(t, told.bytes, 4 * FRAME + SLAB_TIGHT_UNIT);
     loam_cache *other = things(t, 64);
     TAP_CHECK(t, loam_cache_alloc(other) != NULL);
     TAP_EQ(t, told.calls, 2);
-    TAP_EQ(t, told.bytes, 16 * FRAME);
+    TAP_EQ(t, told.bytes, 16 * FRAME + SLAB_TIGHT_UNIT);
     void *large = loam_kmalloc_alloc(cpus.k, 100000);
     TAP_CHECK(t, large != NULL);
     TAP_EQ(t, told.calls, 3);
-    TAP_EQ(t, told.bytes, 25 * FRAME);
-    loam_slab__set_tight(cpus.slabs, 0);
+    TAP_EQ(t, told.bytes, 25 * FRAME + SLAB_TIGHT_UNIT);
+    loam_slab__set_tight(cpus.slabs, 1, 60 * FRAME);
+    for (unsigned i = 0; i < 5; i++) { /* 25, 50, 75; 25, 50 */
+        TAP_CHECK(t, loam_kmalloc_alloc(cpus.k, 100000) != NULL);
+        TAP_EQ(t, told.calls, i < 2 ? 3 : 4);
+    }
+    TAP_EQ(t, told.bytes, 75 * FRAME + 3 * SLAB_TIGHT_UNIT);
+    CPUS_ON(1);
+    TAP_CHECK(t, loam_kmalloc_alloc(cpus.k, 100000) != NULL && told.calls == 4);
+    CPUS_ON(0);
+    TAP_CHECK(t, loam_kmalloc_alloc(cpus.k, 100000) != NULL && told.calls == 5);
+    loam_slab__set_tight(cpus.slabs, 0, 0);
     TAP_CHECK(t, loam_kmalloc_alloc(cpus.k, 100000) != NULL);
-    TAP_EQ(t, told.calls, 3);
+    TAP_EQ(t, told.calls, 5);
     start(t, 4096, "shift=16", true); /* nobody is told */
-    loam_slab__set_tight(cpus.slabs, 1);
+    loam_slab__set_tight(cpus.slabs, 1, 0);
     TAP_CHECK(t, loam_kmalloc_alloc(cpus.k, 100000) != NULL && cpus.slabs->tight_now == 0);
 }
 
