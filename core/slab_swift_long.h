@@ -165,7 +165,7 @@ LOAM_INLINE bool swift_put_more(const loam_slabs *s, unsigned char *p, swift_pla
         loam_port_irq_restore(irq);
         return false;
     }
-    if (LOAM_LIKELY((uint32_t)at.x <= d->bound) && swift_undress_some(f, p)) {
+    if ((uint32_t)at.x <= d->bound && swift_undress_some(f, p)) {
         swift_wait(f, (swift_slot){p, where}, irq);
         return true;
     }

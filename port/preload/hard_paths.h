@@ -64,7 +64,9 @@ LOAM_INLINE void hard_free(void *p, const void *caller, hard_puts puts)
         return;
     if (put == SWIFT_PUT_MORE) {
         size_t room = slab_owner_of(at.desc)->room;
-        if (swift_is_short(room))
+        if (LOAM_UNLIKELY((uint32_t)at.x > at.desc->bound)) /* it was aligned */
+            puts.more(p, caller, at, irq);
+        else if (swift_is_short(room))
             puts.some(p, caller, at, irq);
         else if (swift_is_mid(room))
             puts.mid(p, caller, at, irq);

@@ -105,8 +105,12 @@ PRELOAD_EXPORT void *calloc(size_t n, size_t size)
         return NULL;
     }
     void *p;
-    if (fast_alloc((size_t)bytes, &p) || next_alloc((size_t)bytes, &p))
+    slab_stack *face;
+    if (fast_alloc_of((size_t)bytes, &face, &p) || next_alloc((size_t)bytes, &p))
         return __builtin_memset(p, 0, (size_t)bytes);
+    const hard_calls *hard = process_hard();
+    if (hard != NULL && swift_is_ready(swift_front(face))) /* it reads 0 */
+        return hard->alloc((size_t)bytes, face, __builtin_return_address(0));
     return slow_alloc((size_t)bytes, PROCESS_ALIGN, true, __builtin_return_address(0));
 }
 
