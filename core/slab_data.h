@@ -386,7 +386,8 @@ typedef struct slab_kept {
     uint32_t hand;   /* [kept] the list from which the next goes, when they are too many */
     uint32_t begun;  /* [atomic] 1: the part is below kept_end */
     uint64_t lists;  /* [kept] bit i: list i has blocks */
-    /* [atomic] freed last, in none of the lists; the processor puts it there, anybody takes it */
+    /* [atomic] freed last, in none of the lists; the processor puts it there, and takes it; others
+     * do with the lock */
     void *last;
     uint32_t last_frames;             /* [atomic] of the block that was put there last; its own */
     slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */

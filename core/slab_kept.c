@@ -12,8 +12,8 @@
  *                                              |         |
  *                                              d -> d    d -> d -> d     newest first, by next
  *
- *        One block lies apart, so that a pair needs no lock: the processor puts it where none is,
- *        by a store, and whoever wants it takes it by an exchange.
+ *        The last one lies apart, so that a pair needs no lock: the processor puts it where none
+ *        is by a store, and takes it by an exchange. Others do so with the lock.
  *
  *        A request looks at the first few of its list and of the next: a block may have an eighth
  *        more than is wanted. When the bytes would be too many, blocks go to the zone, one list
@@ -197,10 +197,10 @@ static inline uint32_t kept_last_frames(const slab_kept *k)
     return loam_atomic_ptr_peek(&k->last) != NULL ? loam_atomic_peek(&k->last_frames) : 0;
 }
 
-/* A part of any processor. NULL: there is none, or somebody has it by now. */
+/* This processor's part; or with the lock, any. NULL: there is none, or somebody has it by now. */
 static inline slab_desc *kept_pull_last(slab_kept *k)
 {
-    /* pairs with the store in kept_put_last */
+    /* pairs with the store in kept_set_last */
     slab_desc *d = loam_atomic_ptr_exchange(&k->last, NULL);
     if (d != NULL)
         LOAM_PORT_NOTE_TAKE(d->base, slab_large_bytes(d));
@@ -219,6 +219,30 @@ static inline slab_desc *kept_take_last(slab_kept *k, uint64_t least, uint64_t m
     return d;
 }
 
+/* The same. */
+static inline void kept_set_last(slab_kept *k, slab_desc *d)
+{
+    LOAM_PORT_NOTE_KEEP(d->base, slab_large_bytes(d));
+    loam_atomic_store(&k->last_frames, d->npages); /* no order: its own */
+    /* pairs with the exchange in kept_pull_last: what the descriptor says is there */
+    loam_atomic_ptr_store(&k->last, d);
+}
+
+/* The lock is held. The block is the last one now, and which was that goes to its list. */
+static inline void kept_follow_last(const loam_slabs *s, slab_kept *k, slab_desc *d)
+{
+    slab_desc *before = loam_atomic_ptr_peek(&k->last); /* no order: nobody else takes it */
+    if (!kept_has_last(s, k)) {
+        kept_push(k, d);
+        return;
+    }
+    kept_set_last(k, d);
+    if (before != NULL) {
+        LOAM_PORT_NOTE_TAKE(before->base, slab_large_bytes(before));
+        kept_push(k, before);
+    }
+}
+
 /* The same. false: there is one, or the lists have so much that it would be too much. */
 static inline bool kept_put_last(const loam_slabs *s, slab_kept *k, slab_desc *d, uint32_t most)
 {
@@ -227,10 +251,7 @@ static inline bool kept_put_last(const loam_slabs *s, slab_kept *k, slab_desc *d
     /* no order: this processor alone puts one there; a hint */
     if (loam_atomic_ptr_peek(&k->last) == NULL && kept_has_last(s, k) &&
         loam_atomic_peek(&k->frames) <= most - d->npages) {
-        LOAM_PORT_NOTE_KEEP(d->base, slab_large_bytes(d));
-        loam_atomic_store(&k->last_frames, d->npages); /* no order: its own */
-        /* pairs with the exchange in kept_pull_last: what the descriptor says is there */
-        loam_atomic_ptr_store(&k->last, d);
+        kept_set_last(k, d);
         put = true;
     }
     loam_port_irq_restore(irq);
@@ -238,13 +259,12 @@ static inline bool kept_put_last(const loam_slabs *s, slab_kept *k, slab_desc *d
 }
 
 /* least: in one of the lists, and most in that or the next. */
-LOAM_INLINE slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
+static inline slab_desc *kept_find_listed(const loam_slabs *s, slab_kept *k, uint64_t least,
+                                          uint64_t most)
 {
-    slab_kept *k = kept_mine(s);
-    slab_desc *d = most <= s->kept_total ? kept_take_last(k, least, most) : NULL;
-    /* no order: a hint */
-    if (d != NULL || most > s->kept_total || loam_atomic_peek(&k->frames) < least)
-        return d;
+    slab_desc *d = NULL;
+    if (loam_atomic_peek(&k->frames) < least) /* no order: a hint */
+        return NULL;
     loam_irq irq = kept_lock(s, k);
     unsigned i = kept_list(least);
     if ((k->lists >> i & 1) != 0)
@@ -253,6 +273,18 @@ LOAM_INLINE slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
         d = kept_pick(k, i + 1, least, most);
     kept_unlock(s, k, irq);
     return d;
+}
+
+/* The one that was freed last if it is no larger, one of a list, the one that was freed last. */
+LOAM_INLINE slab_desc *kept_find(loam_slabs *s, uint64_t least, uint64_t most)
+{
+    slab_kept *k = kept_mine(s);
+    if (most > s->kept_total)
+        return NULL;
+    slab_desc *d = kept_take_last(k, least, least);
+    if (d == NULL)
+        d = kept_find_listed(s, k, least, most);
+    return d != NULL ? d : kept_take_last(k, least, most);
 }
 
 /* The most frames of a block that is given for so many. */
@@ -296,7 +328,7 @@ LOAM_INLINE bool kept_keep(loam_slabs *s, slab_desc *d)
     loam_irq irq = kept_lock(s, k);
     if (LOAM_UNLIKELY(kept_frames(k) + kept_last_frames(k) > most - npages))
         return kept_push_crowded(s, k, d, most - npages, irq);
-    kept_push(k, d);
+    kept_follow_last(s, k, d);
     kept_unlock(s, k, irq);
     return true;
 }
@@ -379,16 +411,17 @@ bool loam_slab__kept_drop(loam_slabs *s, bool all)
         slab_kept *k = kept_part(s, i);
         if (!all && k != kept_mine(s))
             continue;
-        slab_desc *last = kept_last_frames(k) != 0 ? kept_pull_last(k) : NULL;
-        if (last != NULL) {
-            loam_slab__large_give_back(s, last);
-            any = true;
-        }
-        if (loam_atomic_peek(&k->frames) == 0) /* no order: what comes later may stay */
+        /* no order: what comes later may stay */
+        if (kept_last_frames(k) == 0 && loam_atomic_peek(&k->frames) == 0)
             continue;
         loam_irq irq = kept_lock(s, k);
+        slab_desc *last = kept_pull_last(k);
         slab_desc *gone = kept_thin(k, 0, UINT32_MAX);
         kept_unlock(s, k, irq);
+        if (last != NULL) {
+            kept_link(&last->next, gone);
+            gone = last;
+        }
         any = kept_go(s, gone) || any;
     }
     return any;

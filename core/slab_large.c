@@ -72,7 +72,7 @@ typedef struct large_wish {
 
 enum {
     LARGE_FITTED = 64,     /* frames from which on they are looked for */
-    LARGE_LOOKS = 8,       /* free blocks of an order that are looked at */
+    LARGE_LOOKS = 8,       /* free runs that are looked at, for each order */
     LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
     LARGE_MOST = 18,       /* order at which free blocks are cut */
     LARGE_CARRIED = 32,    /* frames from which on a block's memory moves with it */
@@ -80,36 +80,31 @@ enum {
 };
 
 /* Where a block of so many frames can begin in the run of free ones around this frame; `none` if
- * they are too few. */
-static uint64_t large_place(const loam_slabs *s, uint64_t frame, uint64_t npages, uint64_t none)
+ * they are too few. *end: behind the run. */
+static uint64_t large_place(const loam_slabs *s, loam_pfn frame, uint64_t npages, uint64_t none,
+                            uint64_t *end)
 {
-    loam_zone *zone = s->zones.zone[0];
-    uint64_t piece = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT, from = frame, end = frame;
+    uint64_t piece = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT, count;
     loam_pfn first;
-    unsigned order, n = 0;
-    while (n++ < LARGE_NEIGHBOURS && from > s->first_frame &&
-           loam_zone_find_free(zone, loam_pfn_of(from - 1), &first, &order))
-        from = first.v;
-    from = loam_align_up(from, piece);
-    for (n = 0; n < LARGE_NEIGHBOURS && end < from + npages; n++) {
-        if (!loam_zone_find_free(zone, loam_pfn_of(end), &first, &order))
-            return none;
-        end = first.v + (1ULL << order);
-    }
-    return end < from + npages ? none : from;
+    *end = frame.v + 1;
+    if (!loam_zone_find_run(s->zones.zone[0], frame, LARGE_NEIGHBOURS, &first, &count))
+        return none; /* somebody has it by now */
+    uint64_t from = loam_align_up(first.v > s->first_frame ? first.v : s->first_frame, piece);
+    *end = first.v + count;
+    return from + npages > *end ? none : from;
 }
 
 /* A run of so many frames has a free block of at least a quarter of them. */
 static uint64_t large_lowest(const loam_slabs *s, uint64_t npages, uint64_t none)
 {
     loam_zone *zone = s->zones.zone[0];
-    uint64_t best = none;
+    uint64_t best = none, end;
     for (unsigned order = loam_log2_floor(npages) - 2; order <= LARGE_MOST; order++) {
         loam_pfn at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(0));
         for (unsigned n = 0; n < LARGE_LOOKS && !loam_pfn_is_none(at) && at.v < best; n++) {
-            uint64_t place = large_place(s, at.v, npages, none);
+            uint64_t place = large_place(s, at, npages, none, &end);
             best = place < best ? place : best;
-            at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(at.v + 1));
+            at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(end));
         }
     }
     return best;

@@ -213,18 +213,18 @@ static bool zone_next_in(loam_zone *zone, uint32_t i, unsigned order, unsigned m
                          uint64_t from, uint64_t *frame)
 {
     zone_area *area = &zone->area[i];
-    unsigned whole;
-    if (zone_top_block(zone, i, frame, &whole)) {
-        uint64_t end = *frame + (1ULL << whole);
-        if (order != whole && (order != max_order || whole < order))
-            return false;
-        *frame = from > *frame ? loam_align_up(from, 1ULL << order) : *frame;
-        return *frame < end;
-    }
+    unsigned whole = 0;
     loam_irq irq = zone_area_lock(area);
-    bool found = loam_buddy_next(&area->buddy, order, max_order, from, frame);
+    bool top = area->buddy.free_units == 0 && loam_zone__find_top(zone, area, frame, &whole);
+    bool found = !top && loam_buddy_next(&area->buddy, order, max_order, from, frame);
     zone_area_unlock(area, irq);
-    return found;
+    if (!top)
+        return found;
+    uint64_t end = *frame + (1ULL << whole);
+    if (order != whole && (order != max_order || whole < order))
+        return false;
+    *frame = from > *frame ? loam_align_up(from, 1ULL << order) : *frame;
+    return *frame < end;
 }
 
 /* By the hints: may an area have such a block, or lie in a free one of the top level? */
@@ -261,6 +261,41 @@ bool loam_zone_find_free(loam_zone *zone, loam_pfn pfn, loam_pfn *start, unsigne
     if (found && start != NULL)
         *start = loam_pfn_of(first);
     return found;
+}
+
+/* Lock held. The block around this frame joins [*first, *end), if it is free. */
+static bool zone_run_grows(const loam_zone *zone, zone_area *area, uint64_t frame, uint64_t *first,
+                           uint64_t *end)
+{
+    uint64_t at;
+    unsigned order;
+    if (frame - area->first >= area->count || !loam_zone__find(zone, area, frame, &at, &order))
+        return false;
+    *first = at < *first ? at : *first;
+    *end = at + (1ULL << order) > *end ? at + (1ULL << order) : *end;
+    return true;
+}
+
+bool loam_zone_find_run(loam_zone *zone, loam_pfn pfn, unsigned blocks, loam_pfn *first,
+                        uint64_t *count)
+{
+    zone_area *area = loam_zone__area(zone, pfn.v);
+    uint64_t low = pfn.v, end = 0;
+    if (area == NULL)
+        return false;
+    loam_irq irq = zone_area_lock(area);
+    bool found = zone_run_grows(zone, area, pfn.v, &low, &end);
+    unsigned below = found ? 0 : blocks, above = below;
+    while (below < blocks && zone_run_grows(zone, area, low - 1, &low, &end))
+        below++;
+    while (above < blocks && zone_run_grows(zone, area, end, &low, &end))
+        above++;
+    zone_area_unlock(area, irq);
+    if (!found)
+        return false;
+    *first = loam_pfn_of(low);
+    *count = end - low;
+    return true;
 }
 
 const uint8_t *loam_zone_frame_table(const loam_zone *zone, loam_pfn pfn, loam_pfn *first,

@@ -244,6 +244,10 @@ loam_pfn loam_zone_next_free(loam_zone *zone, unsigned order, unsigned max_order
 /* The maximal free block that a frame lies in: its first frame and its order, each may be NULL.
  * false: not free, or in a front. O(log areas + levels), however many blocks are free. */
 bool loam_zone_find_free(loam_zone *zone, loam_pfn pfn, loam_pfn *start, unsigned *order);
+/* The free frames in a row around one that is free: its maximal free block, and at most so many
+ * `blocks` more on either side, in one area. false: as above. O(blocks). */
+bool loam_zone_find_run(loam_zone *zone, loam_pfn pfn, unsigned blocks, loam_pfn *first,
+                        uint64_t *count);
 /* Every run of frames in one state, ascending: for maps. state INNER is reported as part of its
  * block's HEAD or SLAB. */
 typedef bool loam_zone_walk_fn(void *ctx, loam_pfn first, uint64_t count, loam_frame_state state);

@@ -134,8 +134,8 @@ static void bounded(tap *t)
     kept_are(t, 75, 25);
 }
 
-/* What was freed last lies apart, and is asked for first; it counts, takes its turn when there is
- * too much, and is no less bounded than others. */
+/* What was freed last lies apart: given first if it is as long, else behind what the lists have. It
+ * counts, takes its turn when there is too much, and is no less bounded than others. */
 static void last_one(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=400K");
@@ -149,9 +149,13 @@ static void last_one(tap *t)
     put(t, q);
     TAP_CHECK(t, k->frames == 40);
     kept_are(t, 80, 2);
-    TAP_CHECK(t, get(t, 35 * LOAM_PAGE_SIZE) != p && k->last != NULL); /* an eighth is less */
-    TAP_CHECK(t, get(t, 36 * LOAM_PAGE_SIZE) == p && k->last == NULL);
-    TAP_CHECK(t, get(t, 40 * LOAM_PAGE_SIZE) == q);
+    TAP_CHECK(t, get(t, 35 * LOAM_PAGE_SIZE) != p && k->frames == 40); /* an eighth is less */
+    TAP_CHECK(t, get(t, 38 * LOAM_PAGE_SIZE) == p && k->last != NULL);
+    put(t, p);
+    TAP_CHECK(t, get(t, 40 * LOAM_PAGE_SIZE) == p && k->last == NULL);
+    TAP_CHECK(t, get(t, 36 * LOAM_PAGE_SIZE) == q && k->frames == 0);
+    put(t, q);
+    TAP_CHECK(t, get(t, 36 * LOAM_PAGE_SIZE) == q && k->last == NULL); /* no list has one */
     put(t, p);
     put(t, q);
     put(t, r); /* both would be too many: what came first goes, then the other waits on a list */
@@ -165,6 +169,10 @@ static void last_one(tap *t)
     p = get(t, 41 * LOAM_PAGE_SIZE);
     TAP_CHECK(t, slab_large_bytes(slab_desc_at(ground.slabs, slab_off(ground.slabs, p))) ==
                      41 * LOAM_PAGE_SIZE);
+    loam_slabs_shrink(ground.slabs);
+    kept_are(t, 0, 0);
+    put(t, p);
+    TAP_CHECK(t, k->last != NULL && k->frames == 0);
     loam_slabs_shrink(ground.slabs);
     kept_are(t, 0, 0);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
@@ -333,9 +341,9 @@ static void rules(tap *t)
     slab_desc *d = slab_desc_at(ground.slabs, slab_off(ground.slabs, p));
     slab_desc *out = slab_desc_at(ground.slabs, slab_off(ground.slabs, r));
     slab_kept *k = ground.slabs->kept;
-    put(t, l);
     put(t, q);
     put(t, p);
+    put(t, l);
     unsigned i = loam_ctz64(k->lists);
     TAP_CHECK(t, k->list[i] == d && k->last == last);
     GROUND_BREAKS(t, k->last, NULL, "S17");

@@ -159,8 +159,8 @@ static void place_in_run(tap *t)
                      ground.slabs->kept == NULL);
     put(t, p[1]);
     put(t, p[2]);
-    p[1] = loam_kmalloc_alloc(ground.k, 2 * FRAME);
-    TAP_CHECK(t, p[1] == at(64)); /* frames 66 .. 191 are free */
+    p[1] = loam_kmalloc_alloc(ground.k, 3 * FRAME);
+    TAP_CHECK(t, p[1] == at(64)); /* frames 67 .. 191 are free */
     unsigned char *q = frames(t, 124);
     TAP_CHECK(t, q == at(68));
     put(t, q);
