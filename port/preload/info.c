@@ -136,14 +136,29 @@ PRELOAD_EXPORT int mallopt(int param, int value)
     return 1;
 }
 
+static uint32_t sweep_end, sweep_wait; /* [atomic] in 1024 ns: of the last sweep, and the next */
+
+/* Pages between blocks that are out: a look at all that is ready. So a program that trims again and
+ * again has it done in one part of its time of 32. */
+static uint64_t trim_sweep(void)
+{
+    uint32_t hand = 0, from = (uint32_t)(loam_port_ticks() >> 10);
+    if (from - loam_atomic_peek(&sweep_end) < loam_atomic_peek(&sweep_wait)) /* no order: hints */
+        return 0;
+    uint64_t back = sparse_sweep(&hand, UINT64_MAX, UINT32_MAX);
+    uint32_t end = (uint32_t)(loam_port_ticks() >> 10);
+    loam_atomic_store(&sweep_end, end);                /* no order: as above */
+    loam_atomic_store(&sweep_wait, (end - from) * 31); /* no order: as above */
+    return back;
+}
+
 PRELOAD_EXPORT int malloc_trim(size_t pad)
 {
     (void)pad; /* what is kept at the top is memory that nobody touched */
     uint32_t n = loam_atomic_load(&loam__process.ranges);
-    uint32_t hand = 0;
     uint64_t back = 0;
     for (uint32_t i = 0; i < n; i++)
         back += process_give_back(&loam__process.range[i]);
-    back += sparse_sweep(&hand, UINT64_MAX, UINT32_MAX);
+    back += trim_sweep();
     return huge_drop_kept(true) || back != 0;
 }
