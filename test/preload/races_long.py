@@ -12,7 +12,7 @@ from taplib import ROOT, Tap  # noqa: E402
 
 PROGRAM = os.path.join(ROOT, "build/sotsan/test/preload/malloc_mix")
 MODES = ["", "hardened", "guard,poison,quarantine=64K,owner", "zero,random", "guard_pages",
-         "arenas=2", "trim_ms=1"]
+         "arenas=2", "trim_ms=1", "memory=8M", "memory=8M,hardened"]
 # A count for views, of what its owner changes meanwhile.
 KNOWN = "race:slab_kept_count\n"
 
