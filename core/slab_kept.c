@@ -476,11 +476,11 @@ void loam_slab__kept_start(loam_slabs *s, void *end, bool fresh)
 
 /* ---- S17 ---- */
 
-static bool kept_is_sound(const loam_slabs *s, const slab_desc *d, unsigned i)
+static bool kept_is_sound(const loam_slabs *s, const slab_desc *d)
 {
     return slab_holds(s, d) && ((uintptr_t)d & (SLAB_LINE - 1)) == 0 && d->kind == SLAB_LARGE &&
-           !slab_large_is_out(d) && d->npages != 0 && kept_list(d->npages) == i &&
-           slab_off(s, d->base) < slab_len(s) && slab_desc_at(s, slab_off(s, d->base)) == d;
+           !slab_large_is_out(d) && d->npages != 0 && slab_off(s, d->base) < slab_len(s) &&
+           slab_desc_at(s, slab_off(s, d->base)) == d;
 }
 
 static const char *kept_check_last(const loam_slabs *s, slab_kept *k, uint32_t *total)
@@ -489,8 +489,7 @@ static const char *kept_check_last(const loam_slabs *s, slab_kept *k, uint32_t *
     if (d == NULL)
         return NULL;
     *total += 1;
-    bool sound =
-        kept_has_last(s, k) && slab_holds(s, d) && kept_is_sound(s, d, kept_list(d->npages));
+    bool sound = kept_has_last(s, k) && kept_is_sound(s, d);
     return sound && d->npages == kept_last_frames(k) ? NULL : "S17 the block freed last is kept";
 }
 
@@ -503,7 +502,8 @@ static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint
         for (const slab_desc *d = k->list[i]; d != NULL; d = d->next) {
             /* no order: nobody else is inside */
             bool apart = d == loam_atomic_ptr_peek(&k->last);
-            if (++*total > s->large_count || apart || !kept_is_sound(s, d, i))
+            if (++*total > s->large_count || apart || !kept_is_sound(s, d) ||
+                kept_list(d->npages) != i)
                 return "S17 what is kept waits, on the list of its size";
             frames += d->npages;
             blocks++;

@@ -25,7 +25,8 @@ static struct ground {
     loam_slabs *slabs;
     loam_kmalloc *k;
     loam_slab_config config;
-    unsigned left; /* requests to the zone that succeed while it is not GROUND_ALL */
+    uint32_t keep_total; /* of the config; a case that sets it sets it back */
+    unsigned left;       /* requests to the zone that succeed while it is not GROUND_ALL */
 } ground;
 
 #define GROUND_ALL (~0U)
@@ -72,6 +73,7 @@ static inline void ground_start(tap *t, uint64_t frames, const char *options)
     loam_slab_config_init(&ground.config);
     ground.config.trace = trace;
     TAP_EQ(t, loam_slab_config_parse(&ground.config, options, &bad), LOAM_OK);
+    ground.config.keep_total = ground.keep_total;
     ground.slabs = loam_slabs_init(ground.zone, &ground.config);
     ground.k = ground.slabs != NULL ? loam_kmalloc_init(ground.slabs) : NULL;
     TAP_CHECK(t, ground.k != NULL);
