@@ -248,7 +248,7 @@ static bool swift_fill(loam_cache *c, slab_front *f)
     return swift_is_ready(f);
 }
 
-enum { SWIFT_PICKS = 32 }; /* blocks of a class after which the ring is worth to be filled */
+enum { SWIFT_PICKS = 32 }; /* blocks of a class after which the stack is worth to be filled */
 
 /* [own] A slot of the current word is out. */
 static swift_slot swift_take_bit(slab_front *f, unsigned bit)
