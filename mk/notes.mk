@@ -20,7 +20,8 @@ build/$(1)/memory_notes: build/$(1)/obj/test/model/memory_notes.o build/$(1)/obj
 endef
 $(foreach v,notes asannotes,$(eval $(call notes_rules,$(v))))
 
-NOTED_UNITS := heap_test kmalloc_test pool_test slab_kept_test slab_test slab_modes_test
+NOTED_UNITS := heap_test kmalloc_test pool_test slab_kept_test slab_test \
+    slab_modes_test slab_swift_test
 $(eval $(call unit_rules,asannotes))
 
 TEST_NEEDS += build/notes/memory_notes

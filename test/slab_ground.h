@@ -80,6 +80,27 @@ static inline void ground_start(tap *t, uint64_t frames, const char *options)
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
+/* A block of so many bytes. */
+static inline unsigned char *ground_get(tap *t, size_t size)
+{
+    unsigned char *p = loam_kmalloc_alloc(ground.k, size);
+    TAP_CHECK(t, p != NULL);
+    return p;
+}
+
+static inline void ground_put(tap *t, void *p)
+{
+    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_OK);
+}
+
+/* Where a block lies. */
+static inline slab_place ground_find(tap *t, const void *p)
+{
+    slab_place at;
+    TAP_EQ(t, loam_slab__find(ground.slabs, p, ground.k, NULL, &at), SLAB_FINE);
+    return at;
+}
+
 static inline bool ground_note(void *ctx, uint64_t unit, unsigned order)
 {
     ground_free *f = ctx;

@@ -3,18 +3,6 @@
  * rules. */
 #include "slab_ground.h"
 
-static unsigned char *get(tap *t, size_t size)
-{
-    unsigned char *p = loam_kmalloc_alloc(ground.k, size);
-    TAP_CHECK(t, p != NULL);
-    return p;
-}
-
-static void put(tap *t, void *p)
-{
-    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_OK);
-}
-
 static void fill(unsigned char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -53,12 +41,12 @@ static void every_size(tap *t)
         ground_start(t, GROUND_FRAMES, options[i]);
         size_t max = (size_t)1 << (11 + i), bad = 0;
         for (size_t size = 1; size <= max + 1; size += 1 + size / 200) {
-            unsigned char *p = get(t, size);
+            unsigned char *p = ground_get(t, size);
             size_t want = size <= max ? class_by_steps(size, max) : max + 4096;
             size_t have = loam_kmalloc_size(ground.k, p);
             bad += size <= max ? have != want : have < size;
             bad += ((uintptr_t)p & 15) != 0;
-            put(t, p);
+            ground_put(t, p);
         }
         TAP_EQ(t, bad, 0);
         TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
@@ -73,7 +61,7 @@ static void sizes_that_cannot_be(tap *t)
     loam_kmalloc_stats stats;
     for (unsigned guard = 0; guard < 2; guard++) {
         ground_start(t, 256, guard != 0 ? "shift=14,guard" : "shift=14");
-        unsigned char *p = get(t, 100);
+        unsigned char *p = ground_get(t, 100);
         TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 0) == NULL);
         TAP_CHECK(t, loam_kmalloc_calloc(ground.k, 0, 5) == NULL);
         TAP_CHECK(t, loam_kmalloc_calloc(ground.k, 5, 0) == NULL);
@@ -95,7 +83,7 @@ static void sizes_that_cannot_be(tap *t)
         TAP_EQ(t, stats.used_blocks, 1);
         TAP_CHECK(t, stats.failures != 0);
         TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-        put(t, p);
+        ground_put(t, p);
     }
 }
 
@@ -103,9 +91,9 @@ static void calloc_clears(tap *t)
 {
     ground_start(t, 256, "shift=14");
     for (size_t size = 24; size < 60000; size *= 3) {
-        unsigned char *p = get(t, size), *q;
+        unsigned char *p = ground_get(t, size), *q;
         __builtin_memset(p, 0xff, size);
-        put(t, p);
+        ground_put(t, p);
         q = loam_kmalloc_calloc(ground.k, size / 8, 8);
         TAP_CHECK(t, q == p);
         unsigned char sum = 0;
@@ -129,8 +117,8 @@ static void aligned_blocks(tap *t)
                 TAP_EQ(t, ((uintptr_t)p | (uintptr_t)q) & (align - 1), 0);
                 TAP_CHECK(t, loam_kmalloc_size(ground.k, p) >= sizes[i]);
                 __builtin_memset(p, 1, sizes[i]);
-                put(t, p);
-                put(t, q);
+                ground_put(t, p);
+                ground_put(t, q);
             }
         }
         TAP_CHECK(t, loam_kmalloc_aligned(ground.k, 100, 0) == NULL);
@@ -181,7 +169,7 @@ static void realloc_moves_bytes(tap *t)
 static void realloc_stays(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 100), *q = get(t, 40000);
+    unsigned char *p = ground_get(t, 100), *q = ground_get(t, 40000);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 112) == p);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 57) == p);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 56) != p);
@@ -189,17 +177,17 @@ static void realloc_stays(tap *t)
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 20481) == q);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 20480) != q);
     ground_start(t, 256, "shift=14,guard"); /* knows what was asked for */
-    p = get(t, 3);
+    p = ground_get(t, 3);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 3) == p);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 5) == p);
-    q = get(t, 1000);
+    q = ground_get(t, 1000);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, q, 3) != q);
 }
 
 static void realloc_without_memory(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 100), *q = get(t, 40000);
+    unsigned char *p = ground_get(t, 100), *q = ground_get(t, 40000);
     fill(p, 100);
     fill(q, 40000);
     ground.left = 0;
@@ -212,8 +200,8 @@ static void realloc_without_memory(tap *t)
     TAP_CHECK(t, filled(q, 300));
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     ground.left = GROUND_ALL;
-    put(t, p);
-    put(t, q);
+    ground_put(t, p);
+    ground_put(t, q);
 }
 
 /* Each request for frames of a large block fails once. */
@@ -229,7 +217,7 @@ static void large_without_memory(tap *t)
         TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
         ground.left = GROUND_ALL;
         if (p != NULL)
-            put(t, p);
+            ground_put(t, p);
         ground_same(t, &before);
     }
 }
@@ -239,14 +227,14 @@ static void large_without_memory(tap *t)
 static void small_refused(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 100), outside[4];
+    unsigned char *p = ground_get(t, 100), outside[4];
     TAP_EQ(t, loam_kmalloc_free(ground.k, NULL), LOAM_OK);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 16), "inner free", "inner");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 3), "misaligned free", "misaligned");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, outside), "foreign free", "outside");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, ground_arena), "foreign free", "slab");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, (void *)UINTPTR_MAX), "foreign free", "outside");
-    put(t, p);
+    ground_put(t, p);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
     TAP_STR(t, t->report.name, "kmalloc-112");
     TAP_EQ(t, t->report.size, 112);
@@ -259,7 +247,7 @@ static void small_refused(tap *t)
 static void large_refused(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 100000);
+    unsigned char *p = ground_get(t, 100000);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 16), "inner free", "inner");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 1), "misaligned free", "misaligned");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 4096), "inner free", "inner");
@@ -267,18 +255,18 @@ static void large_refused(tap *t)
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 25 * 4096), "double free", "free");
     TAP_EQ(t, loam_zone_state(ground.zone, loam_pfn_of(ground.slabs->first_frame)),
            LOAM_FRAME_SLAB);
-    put(t, p);
+    ground_put(t, p);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
-    p = get(t, 20000);
+    p = ground_get(t, 20000);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-    put(t, p);
+    ground_put(t, p);
 }
 
 /* Frames of the object layers cannot be freed as frames. */
 static void frames_refused(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 100000), *q = get(t, 100);
+    unsigned char *p = ground_get(t, 100000), *q = ground_get(t, 100);
     unsigned char *const of[] = {p, q, (unsigned char *)ground.slabs, (unsigned char *)ground.k};
     for (unsigned i = 0; i < LOAM_ARRAY_LEN(of); i++) {
         uint64_t pa = GROUND_PA + (uint64_t)(of[i] - ground_arena);
@@ -292,7 +280,7 @@ static void frames_refused(tap *t)
 static void uses_refused(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 100);
+    unsigned char *p = ground_get(t, 100);
     TAP_EQ(t, loam_kmalloc_size(ground.k, NULL), 0);
     tap_catch(t);
     TAP_EQ(t, loam_kmalloc_size(ground.k, p + 16), 0);
@@ -300,7 +288,7 @@ static void uses_refused(tap *t)
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p + 16, 0) == NULL);
     TAP_EQ(t, tap_caught(t), 3);
     TAP_STR(t, t->report.what, "inner free");
-    put(t, p);
+    ground_put(t, p);
     tap_catch(t);
     TAP_EQ(t, loam_kmalloc_size(ground.k, p), 0);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 50) == NULL);
@@ -314,15 +302,15 @@ static void two_over_one_layer(tap *t)
     ground_start(t, 256, "shift=14");
     loam_kmalloc *other = loam_kmalloc_init(ground.slabs);
     TAP_CHECK(t, other != NULL);
-    unsigned char *p = get(t, 100), *q = get(t, 100000);
+    unsigned char *p = ground_get(t, 100), *q = ground_get(t, 100000);
     tap_catch(t);
     TAP_EQ(t, loam_kmalloc_free(other, p), LOAM_EINVAL);
     TAP_EQ(t, loam_kmalloc_free(other, q), LOAM_EINVAL);
     TAP_EQ(t, tap_caught(t), 2);
     TAP_STR(t, t->report.what, "free to the wrong cache");
     TAP_RULE(t, loam_kmalloc_check(other), NULL);
-    put(t, p);
-    put(t, q);
+    ground_put(t, p);
+    ground_put(t, q);
 }
 
 /* ---- memory ---- */
@@ -341,7 +329,7 @@ static void goes_back(tap *t, const char *options)
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     while (n > 0) {
         unsigned i = (unsigned)tap_below(t, n);
-        put(t, p[i]);
+        ground_put(t, p[i]);
         p[i] = p[--n];
     }
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
@@ -369,7 +357,7 @@ static void metadata_is_lean(tap *t)
     ground_start(t, GROUND_FRAMES, "shift=15");
     uint64_t free = loam_zone_free_pages(ground.zone);
     for (unsigned i = 0; i < 60 * 512; i++)
-        get(t, 64);
+        ground_get(t, 64);
     loam_kmalloc_stat(ground.k, &stats);
     uint64_t taken = free - loam_zone_free_pages(ground.zone), slabs = stats.slabs * 8;
     TAP_EQ(t, stats.used_bytes, 60 * 512 * 64);
@@ -381,9 +369,9 @@ static void counts(tap *t)
 {
     loam_kmalloc_stats s;
     ground_start(t, 256, "shift=14");
-    get(t, 100);
-    get(t, 64);
-    get(t, 20000);
+    ground_get(t, 100);
+    ground_get(t, 64);
+    ground_get(t, 20000);
     loam_kmalloc_stat(ground.k, &s);
     TAP_EQ(t, s.used_blocks, 3);
     TAP_EQ(t, s.used_bytes, 112 + 64 + 20480);
@@ -397,7 +385,7 @@ static void counts(tap *t)
 static void rules(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    unsigned char *p = get(t, 20000);
+    unsigned char *p = ground_get(t, 20000);
     slab_place at;
     TAP_EQ(t, loam_slab__find(ground.slabs, p, ground.k, NULL, &at), SLAB_FINE);
     slab_desc *d = at.desc;
@@ -419,7 +407,7 @@ static void rules(tap *t)
     GROUND_BREAKS(t, s->large.next, &s->large, "K4");
     GROUND_BREAKS(t, s->large.next, (loam_list *)16, "K4");
     GROUND_BREAKS(t, d->link.next, &d->link, "K4");
-    put(t, p);
+    ground_put(t, p);
 }
 
 static const tap_case cases[] = {

@@ -4,16 +4,9 @@
 
 enum { LARGE = 100000, LARGE_FRAMES = 25 };
 
-static unsigned char *get(tap *t, size_t size)
-{
-    unsigned char *p = loam_kmalloc_alloc(ground.k, size);
-    TAP_CHECK(t, p != NULL);
-    return p;
-}
-
 static void put(tap *t, void *p)
 {
-    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_OK);
+    ground_put(t, p);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
@@ -28,11 +21,11 @@ static void kept_are(tap *t, uint64_t frames, uint64_t blocks)
 static void given_again(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=1M");
-    unsigned char *p = get(t, LARGE);
+    unsigned char *p = ground_get(t, LARGE);
     put(t, p);
     kept_are(t, LARGE_FRAMES, 1);
     ground.left = 0; /* the zone is not asked */
-    TAP_CHECK(t, get(t, LARGE - 9000) == p);
+    TAP_CHECK(t, ground_get(t, LARGE - 9000) == p);
     kept_are(t, 0, 0);
     TAP_EQ(t, loam_kmalloc_size(ground.k, p), LARGE_FRAMES * LOAM_PAGE_SIZE);
     put(t, p);
@@ -50,7 +43,7 @@ static void given_again(tap *t)
 static void only_what_fits(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=2M");
-    unsigned char *p = get(t, 40 * LOAM_PAGE_SIZE), *q = get(t, 39 * LOAM_PAGE_SIZE);
+    unsigned char *p = ground_get(t, 40 * LOAM_PAGE_SIZE), *q = ground_get(t, 39 * LOAM_PAGE_SIZE);
     put(t, p);
     put(t, q);
     ground.left = 0;
@@ -60,7 +53,7 @@ static void only_what_fits(tap *t)
     TAP_CHECK(t, loam_kmalloc_aligned(ground.k, 40 * LOAM_PAGE_SIZE, 65536) == NULL);
     ground.left = GROUND_ALL;
     kept_are(t, 0, 0); /* it went when memory was short */
-    p = get(t, 40 * LOAM_PAGE_SIZE);
+    p = ground_get(t, 40 * LOAM_PAGE_SIZE);
     put(t, p);
     TAP_CHECK(t, loam_slab__large_again(ground.slabs, ground.k, 36 * LOAM_PAGE_SIZE, NULL) == p);
 }
@@ -68,7 +61,7 @@ static void only_what_fits(tap *t)
 static void refused(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=1M");
-    unsigned char *p = get(t, LARGE);
+    unsigned char *p = ground_get(t, LARGE);
     put(t, p);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p + 4096), "double free", "free");
@@ -77,7 +70,7 @@ static void refused(tap *t)
     TAP_EQ(t, loam_kmalloc_size(ground.k, p), 0);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 10) == NULL);
     TAP_EQ(t, tap_caught(t), 2);
-    unsigned char *q = get(t, LARGE);
+    unsigned char *q = ground_get(t, LARGE);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q + 16), "inner free", "inner");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q + 65536), "inner free", "inner");
     put(t, q);
@@ -95,7 +88,7 @@ static void counts_as_free(tap *t)
     loam_kmalloc_stats stats;
     unsigned n = 0;
     ground_start(t, 512, "shift=14,keep_large=1M,owner");
-    unsigned char *p = get(t, LARGE), *q = get(t, 2 * LARGE);
+    unsigned char *p = ground_get(t, LARGE), *q = ground_get(t, 2 * LARGE);
     put(t, p);
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.large_blocks, 1);
@@ -112,12 +105,12 @@ static void bounded(tap *t)
 {
     unsigned char *p[33];
     ground_start(t, 512, "shift=14,keep_large=400K");
-    put(t, get(t, 201 * 1024));
+    put(t, ground_get(t, 201 * 1024));
     kept_are(t, 0, 0);
-    put(t, get(t, 200 * 1024));
+    put(t, ground_get(t, 200 * 1024));
     kept_are(t, 50, 1);
     for (unsigned i = 0; i < 24; i++)
-        p[i] = get(t, 40000);
+        p[i] = ground_get(t, 40000);
     for (unsigned i = 0; i < 24; i++) {
         uint64_t frames, blocks;
         put(t, p[i]);
@@ -127,10 +120,10 @@ static void bounded(tap *t)
     kept_are(t, 100, 10); /* the large one went */
     loam_slabs_shrink(ground.slabs);
     for (unsigned i = 0; i < 33; i++)
-        p[i] = get(t, 3 * LOAM_PAGE_SIZE);
+        p[i] = ground_get(t, 3 * LOAM_PAGE_SIZE);
     for (unsigned i = 0; i < 33; i++)
         put(t, p[i]);
-    put(t, get(t, 200 * 1024)); /* more small ones would have to go than may go at once */
+    put(t, ground_get(t, 200 * 1024)); /* more small ones would have to go than may go at once */
     kept_are(t, 75, 25);
 }
 
@@ -140,8 +133,8 @@ static void last_one(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=400K");
     slab_kept *k = ground.slabs->kept;
-    unsigned char *p = get(t, 40 * LOAM_PAGE_SIZE), *q = get(t, 40 * LOAM_PAGE_SIZE);
-    unsigned char *r = get(t, 30 * LOAM_PAGE_SIZE), *u = get(t, 40 * LOAM_PAGE_SIZE);
+    unsigned char *p = ground_get(t, 40 * LOAM_PAGE_SIZE), *q = ground_get(t, 40 * LOAM_PAGE_SIZE);
+    unsigned char *r = ground_get(t, 30 * LOAM_PAGE_SIZE), *u = ground_get(t, 40 * LOAM_PAGE_SIZE);
     put(t, p);
     TAP_CHECK(t, k->last != NULL && k->frames == 0);
     kept_are(t, 40, 1);
@@ -149,13 +142,14 @@ static void last_one(tap *t)
     put(t, q);
     TAP_CHECK(t, k->frames == 40);
     kept_are(t, 80, 2);
-    TAP_CHECK(t, get(t, 35 * LOAM_PAGE_SIZE) != p && k->frames == 40); /* an eighth is less */
-    TAP_CHECK(t, get(t, 38 * LOAM_PAGE_SIZE) == p && k->last != NULL);
+    TAP_CHECK(t,
+              ground_get(t, 35 * LOAM_PAGE_SIZE) != p && k->frames == 40); /* an eighth is less */
+    TAP_CHECK(t, ground_get(t, 38 * LOAM_PAGE_SIZE) == p && k->last != NULL);
     put(t, p);
-    TAP_CHECK(t, get(t, 40 * LOAM_PAGE_SIZE) == p && k->last == NULL);
-    TAP_CHECK(t, get(t, 36 * LOAM_PAGE_SIZE) == q && k->frames == 0);
+    TAP_CHECK(t, ground_get(t, 40 * LOAM_PAGE_SIZE) == p && k->last == NULL);
+    TAP_CHECK(t, ground_get(t, 36 * LOAM_PAGE_SIZE) == q && k->frames == 0);
     put(t, q);
-    TAP_CHECK(t, get(t, 36 * LOAM_PAGE_SIZE) == q && k->last == NULL); /* no list has one */
+    TAP_CHECK(t, ground_get(t, 36 * LOAM_PAGE_SIZE) == q && k->last == NULL); /* no list has one */
     put(t, p);
     put(t, q);
     put(t, r); /* both would be too many: what came first goes, then the other waits on a list */
@@ -164,9 +158,9 @@ static void last_one(tap *t)
     put(t, u); /* nothing lies apart, and the lists have too much for it to */
     TAP_CHECK(t, k->last == NULL);
     kept_are(t, 80, 2);
-    put(t, get(t, 20 * LOAM_PAGE_SIZE));
+    put(t, ground_get(t, 20 * LOAM_PAGE_SIZE));
     TAP_CHECK(t, k->last != NULL);
-    p = get(t, 41 * LOAM_PAGE_SIZE);
+    p = ground_get(t, 41 * LOAM_PAGE_SIZE);
     TAP_CHECK(t, slab_large_bytes(slab_desc_at(ground.slabs, slab_off(ground.slabs, p))) ==
                      41 * LOAM_PAGE_SIZE);
     loam_slabs_shrink(ground.slabs);
@@ -184,14 +178,14 @@ static void more_alone(tap *t)
     ground.keep_total = 1600 << 10;
     ground_start(t, 512, "shift=14,keep_large=400K");
     ground.keep_total = 0;
-    put(t, get(t, 801 * 1024));
+    put(t, ground_get(t, 801 * 1024));
     kept_are(t, 0, 0);
-    unsigned char *p = get(t, 800 * 1024), *q = get(t, 200 * 1024);
+    unsigned char *p = ground_get(t, 800 * 1024), *q = ground_get(t, 200 * 1024);
     put(t, q);
     put(t, p);
     kept_are(t, 250, 2);
     ground.left = 0; /* the zone is not asked */
-    TAP_CHECK(t, get(t, 800 * 1024) == p && get(t, 200 * 1024) == q);
+    TAP_CHECK(t, ground_get(t, 800 * 1024) == p && ground_get(t, 200 * 1024) == q);
     kept_are(t, 0, 0);
     ground.left = GROUND_ALL;
 }
@@ -202,7 +196,7 @@ static void all_go(tap *t)
     ground_start(t, 512, "shift=14,keep_large=1M");
     loam_slabs_shrink(ground.slabs);
     ground_look(&before);
-    unsigned char *p = get(t, LARGE), *q = get(t, 50000);
+    unsigned char *p = ground_get(t, LARGE), *q = ground_get(t, 50000);
     put(t, p);
     put(t, q);
     kept_are(t, LARGE_FRAMES + 13, 2);
@@ -218,7 +212,7 @@ static void goes_when_short(tap *t)
     unsigned n = 0;
     ground_start(t, 256, "shift=14,keep_large=2M");
     for (unsigned i = 0; i < 6; i++)
-        p[i] = get(t, 30 * LOAM_PAGE_SIZE);
+        p[i] = ground_get(t, 30 * LOAM_PAGE_SIZE);
     for (unsigned i = 0; i < 6; i++)
         put(t, p[i]);
     kept_are(t, 180, 6);
@@ -235,16 +229,16 @@ static void slabs_too(tap *t)
     void *p[16];
     ground_start(t, 512, "shift=16,keep_large=1M");
     for (unsigned i = 0; i < 16; i++)
-        p[i] = get(t, 16384);
+        p[i] = ground_get(t, 16384);
     for (unsigned i = 0; i < 16; i++)
         put(t, p[i]);
     kept_are(t, 48, 3); /* and one that the class keeps */
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[15]), "double free", "free");
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[0]), "double free", "free");
     ground.left = 0;
-    p[0] = get(t, 24576);
-    p[1] = get(t, 8192);
-    p[2] = get(t, 65536);
+    p[0] = ground_get(t, 24576);
+    p[1] = ground_get(t, 8192);
+    p[2] = ground_get(t, 65536);
     kept_are(t, 0, 0);
     TAP_EQ(t, loam_kmalloc_size(ground.k, p[2]), 65536);
     for (unsigned i = 0; i < 3; i++)
@@ -262,13 +256,13 @@ static void not_with_these(tap *t)
         loam_text_fmt(&word, "shift=14,keep_large=1M,%s", modes[i]);
         ground_start(t, 512, text);
         TAP_CHECK(t, ground.slabs->kept == NULL);
-        put(t, get(t, LARGE));
+        put(t, ground_get(t, LARGE));
         kept_are(t, 0, 0);
     }
     ground_start(t, 512, "shift=14");
     TAP_CHECK(t, ground.slabs->kept == NULL);
     ground_start(t, 512, "shift=14,keep_large=1M,keep_empty=no");
-    put(t, get(t, 64));
+    put(t, ground_get(t, 64));
     kept_are(t, 0, 0);
 }
 
@@ -278,7 +272,7 @@ static void grows_with_room(tap *t)
     loam_kmalloc_stats stats;
     unsigned moves = 0;
     ground_start(t, 512, "shift=14,keep_large=1M");
-    unsigned char *p = get(t, 40000);
+    unsigned char *p = ground_get(t, 40000);
     for (size_t size = 40000; size < 400000; size += LOAM_PAGE_SIZE) {
         unsigned char *q = loam_kmalloc_realloc(ground.k, p, size);
         TAP_CHECK(t, q != NULL && loam_kmalloc_size(ground.k, q) >= size);
@@ -302,8 +296,9 @@ static void grows_in_place(tap *t)
     ground_start(t, 512, "shift=14,keep_large=1M");
     loam_slabs_shrink(ground.slabs);
     ground_look(&before);
-    unsigned char *small = get(t, 20); /* descriptors have their frames: none is taken behind p */
-    unsigned char *p = get(t, 40000);
+    unsigned char *small =
+        ground_get(t, 20); /* descriptors have their frames: none is taken behind p */
+    unsigned char *p = ground_get(t, 40000);
     uint64_t free_pages = loam_zone_free_pages(ground.zone);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 400000) == p);
     TAP_CHECK(t, loam_kmalloc_size(ground.k, p) >= 400000);
@@ -316,7 +311,7 @@ static void grows_in_place(tap *t)
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 40000) == p);
     TAP_EQ(t, loam_zone_free_pages(ground.zone), free_pages);
     TAP_RULE(t, loam_zone_check(ground.zone), NULL);
-    unsigned char *q = get(t, 40000); /* at 64 KiB: in the way of more than that */
+    unsigned char *q = ground_get(t, 40000); /* at 64 KiB: in the way of more than that */
     TAP_EQ(t, q - p, 65536);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 65000) == p);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 70000) != p);
@@ -327,14 +322,15 @@ static void grows_in_place(tap *t)
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.used_blocks, 1);
     ground_start(t, 512, "shift=14"); /* nothing kept: each block as it is asked for */
-    p = get(t, 40000);
+    p = ground_get(t, 40000);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 100000) != p);
 }
 
 static void rules(tap *t)
 {
     ground_start(t, 512, "shift=14,keep_large=1M");
-    unsigned char *p = get(t, LARGE), *q = get(t, LARGE), *r = get(t, LARGE), *l = get(t, LARGE);
+    unsigned char *p = ground_get(t, LARGE), *q = ground_get(t, LARGE), *r = ground_get(t, LARGE),
+                  *l = ground_get(t, LARGE);
     slab_desc *last = slab_desc_at(ground.slabs, slab_off(ground.slabs, l));
     slab_desc *d = slab_desc_at(ground.slabs, slab_off(ground.slabs, p));
     slab_desc *out = slab_desc_at(ground.slabs, slab_off(ground.slabs, r));

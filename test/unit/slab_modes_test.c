@@ -5,25 +5,6 @@
 #include "../../core/slab_seal.h"
 #include "slab_ground.h"
 
-static unsigned char *get(tap *t, size_t size)
-{
-    unsigned char *p = loam_kmalloc_alloc(ground.k, size);
-    TAP_CHECK(t, p != NULL);
-    return p;
-}
-
-static void put(tap *t, void *p)
-{
-    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_OK);
-}
-
-static slab_place find(tap *t, const void *p)
-{
-    slab_place at;
-    TAP_EQ(t, loam_slab__find(ground.slabs, p, ground.k, NULL, &at), SLAB_FINE);
-    return at;
-}
-
 /* Where a block was. */
 static slab_place find_free(tap *t, const void *p)
 {
@@ -39,14 +20,14 @@ static void guard_each_side(tap *t)
     static const size_t sizes[] = {1, 15, 16, 17, 100, 1000, 7000, 20000, 65536};
     ground_start(t, 256, "guard,shift=14");
     for (unsigned i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
-        unsigned char *p = get(t, sizes[i]);
+        unsigned char *p = ground_get(t, sizes[i]);
         TAP_EQ(t, loam_kmalloc_size(ground.k, p), sizes[i]);
         TAP_EQ(t, (uintptr_t)p & 15, 0);
         p[0] = p[sizes[i] - 1] = 0;
         GROUND_BREAKS(t, p[sizes[i]], 0, "S9");
         GROUND_BREAKS(t, p[-1], 0, "S9");
         GROUND_BREAKS(t, p[-8], 0, "S9");
-        put(t, p);
+        ground_put(t, p);
     }
 }
 
@@ -60,7 +41,7 @@ static void guard_aligned(tap *t)
         GROUND_BREAKS(t, p[100], 0, "S9");
         GROUND_BREAKS(t, p[-1], 0, "S9");
         GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p - 16), "inner free", "inner");
-        put(t, p);
+        ground_put(t, p);
         GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
     }
 }
@@ -71,12 +52,12 @@ static void guard_between(tap *t)
     unsigned char *p[6];
     ground_start(t, 256, "guard,shift=14");
     for (unsigned i = 0; i < 6; i++) {
-        p[i] = get(t, 7200 + i * 150);
-        TAP_EQ(t, find(t, p[i]).desc->kind, SLAB_LARGE);
+        p[i] = ground_get(t, 7200 + i * 150);
+        TAP_EQ(t, ground_find(t, p[i]).desc->kind, SLAB_LARGE);
         TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     }
     for (unsigned i = 0; i < 6; i++)
-        put(t, p[i]);
+        ground_put(t, p[i]);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
@@ -84,7 +65,7 @@ static void guard_between(tap *t)
 static void guard_seal(tap *t)
 {
     ground_start(t, 256, "guard,shift=14");
-    unsigned char *p = get(t, 100);
+    unsigned char *p = ground_get(t, 100);
     uint64_t magic = ground.slabs->magic, *seal = (uint64_t *)(void *)(p + 112);
     p[0] = 0;
     TAP_EQ(t, *seal, seal_of(magic, 100, 0));
@@ -100,8 +81,8 @@ static void guard_seal(tap *t)
 static void guard_seal_of_free(tap *t)
 {
     ground_start(t, 256, "guard,poison,shift=14");
-    unsigned char *p = get(t, 100);
-    put(t, p);
+    unsigned char *p = ground_get(t, 100);
+    ground_put(t, p);
     GROUND_BREAKS(t, p[112], 0, "S9");
     GROUND_BREAKS(t, p[-1], 0, "S9");
     uint64_t *seal = (uint64_t *)(void *)(p + 112);
@@ -115,7 +96,7 @@ static void guard_of_none(tap *t)
                                         "guard,zero_free,quarantine=8K,random,shift=14"};
     for (unsigned i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
         ground_start(t, 256, modes[i]);
-        unsigned char *p = get(t, 1);
+        unsigned char *p = ground_get(t, 1);
         loam_kmalloc__empty(ground.k, p, NULL);
         TAP_EQ(t, loam_kmalloc_size(ground.k, p), 0);
         TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
@@ -123,7 +104,7 @@ static void guard_of_none(tap *t)
         TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 9) == p);
         p[8] = 1;
         loam_kmalloc__empty(ground.k, p, NULL);
-        put(t, p);
+        ground_put(t, p);
         GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free",
                        i < 2 ? "free" : "quarantined");
     }
@@ -132,35 +113,35 @@ static void guard_of_none(tap *t)
 static void guard_moves_with_realloc(tap *t)
 {
     ground_start(t, 256, "guard,shift=14");
-    unsigned char *p = get(t, 100);
+    unsigned char *p = ground_get(t, 100);
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 70) == p);
     TAP_EQ(t, loam_kmalloc_size(ground.k, p), 70);
     GROUND_BREAKS(t, p[70], 0, "S9");
     TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 112) == p);
     p[111] = 1;
     GROUND_BREAKS(t, p[112], 0, "S9");
-    put(t, p);
+    ground_put(t, p);
 }
 
 static void poison_is_checked(tap *t)
 {
     ground_start(t, 256, "poison,shift=14");
-    unsigned char *p = get(t, 100);
+    unsigned char *p = ground_get(t, 100);
     TAP_EQ(t, p[0], SLAB_POISON_BYTE);
     p[0] = 1;
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-    put(t, p);
+    ground_put(t, p);
     TAP_EQ(t, p[0], SLAB_POISON_BYTE);
     GROUND_BREAKS(t, p[0], 1, "S10");
     GROUND_BREAKS(t, p[111], 1, "S10");
     p[112] = p[16384 / 2] = 1; /* slots that were never out may hold anything */
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-    unsigned char *q = get(t, 100);
+    unsigned char *q = ground_get(t, 100);
     TAP_CHECK(t, q == p);
-    q = get(t, 100);
+    q = ground_get(t, 100);
     TAP_CHECK(t, q == p + 112 && q[0] == SLAB_POISON_BYTE);
-    put(t, p);
-    put(t, q);
+    ground_put(t, p);
+    ground_put(t, q);
     loam_slabs_shrink(ground.slabs);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
@@ -169,8 +150,8 @@ static void quarantine_waits(tap *t)
 {
     loam_kmalloc_stats stats;
     ground_start(t, 256, "quarantine=1K,shift=14");
-    unsigned char *p = get(t, 256);
-    put(t, p);
+    unsigned char *p = ground_get(t, 256);
+    ground_put(t, p);
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.quarantined, 1);
     TAP_EQ(t, stats.used_blocks, 0);
@@ -178,17 +159,17 @@ static void quarantine_waits(tap *t)
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "quarantined");
     TAP_EQ(t, loam_kmalloc_size(ground.k, NULL), 0);
     for (unsigned i = 0; i < 3; i++) {
-        unsigned char *q = get(t, 256);
+        unsigned char *q = ground_get(t, 256);
         TAP_CHECK(t, q != p);
-        put(t, q);
+        ground_put(t, q);
     }
-    TAP_CHECK(t, get(t, 256) != p);
-    put(t, get(t, 256)); /* the fifth: the first one leaves */
-    TAP_CHECK(t, get(t, 256) == p);
+    TAP_CHECK(t, ground_get(t, 256) != p);
+    ground_put(t, ground_get(t, 256)); /* the fifth: the first one leaves */
+    TAP_CHECK(t, ground_get(t, 256) == p);
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.quarantined, 4);
     for (unsigned i = 0; i < 50; i++) { /* around the ring */
-        put(t, get(t, 256));
+        ground_put(t, ground_get(t, 256));
         TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     }
     loam_slabs_shrink(ground.slabs);
@@ -202,14 +183,14 @@ static void quarantine_of_large(tap *t)
     ground_free before;
     ground_start(t, 256, "quarantine=64K,guard,shift=14");
     ground_look(&before);
-    unsigned char *p = get(t, 20000), *q = get(t, 100000);
-    put(t, q); /* larger than the quarantine */
+    unsigned char *p = ground_get(t, 20000), *q = ground_get(t, 100000);
+    ground_put(t, q); /* larger than the quarantine */
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, q), "double free", "free");
-    put(t, p);
+    ground_put(t, p);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "quarantined");
     GROUND_BREAKS(t, p[19999], 1, "S10");
     for (unsigned i = 0; i < 16; i++)
-        put(t, get(t, 20000));
+        ground_put(t, ground_get(t, 20000));
     TAP_EQ(t, ground.slabs->ring.count, 3);
     loam_slabs_shrink(ground.slabs);
     ground_same(t, &before);
@@ -218,10 +199,10 @@ static void quarantine_of_large(tap *t)
 static void quarantine_rules(tap *t)
 {
     ground_start(t, 256, "quarantine,shift=14");
-    unsigned char *p = get(t, 64), *q = get(t, 20000);
-    slab_desc *d = find(t, q).desc;
-    put(t, p);
-    put(t, q);
+    unsigned char *p = ground_get(t, 64), *q = ground_get(t, 20000);
+    slab_desc *d = ground_find(t, q).desc;
+    ground_put(t, p);
+    ground_put(t, q);
     slab_ring *ring = &ground.slabs->ring;
     slab_desc *its = find_free(t, p).desc;
     slab_front *f = slab_front_of(slab_cache_of(its));
@@ -247,125 +228,6 @@ static void quarantine_rules(tap *t)
     GROUND_BREAKS(t, d->large, SLAB_LARGE_OUT, "S11");
 }
 
-/* All that `hardened` turns on in a process: another path than of each mode alone. */
-static void swift_comes_and_goes(tap *t)
-{
-    static const size_t sizes[] = {1, 16, 100, 112, 128, 129, 1000, 5000};
-    unsigned char *p[64];
-    ground_start(t, 256, "guard,zero_free,quarantine=8K,random,shift=14");
-    TAP_CHECK(t, ground.slabs->swift);
-    for (unsigned n = 0; n < 600; n++) {
-        unsigned i = n % 64;
-        size_t size = sizes[(n / 64 + n) % LOAM_ARRAY_LEN(sizes)];
-        if (n >= 64)
-            put(t, p[i]);
-        p[i] = get(t, size);
-        for (size_t b = 0; b < size; b++)
-            TAP_CHECK(t, p[i][b] == 0);
-        TAP_EQ(t, loam_kmalloc_size(ground.k, p[i]), size);
-        __builtin_memset(p[i], 0xff, size);
-        if (n % 8 == 0)
-            TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-    }
-    for (unsigned i = 0; i < 64; i++)
-        put(t, p[i]);
-    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[63]), "double free", "quarantined");
-    put(t, p[0] = loam_kmalloc_aligned(ground.k, 200, 256));
-    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[0]), "double free", "quarantined");
-    loam_slabs_shrink(ground.slabs);
-    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-}
-
-/* Where another would begin, were there room for its seal. */
-static void swift_behind_the_last(tap *t)
-{
-    ground_start(t, 256, "guard,zero_free,quarantine=8K,random,shift=14");
-    slab_desc *d = find(t, get(t, 48)).desc;
-    unsigned char *p = d->base + 255 * 64 + SLAB_GUARD_LEAD;
-    TAP_EQ(t, slab_cache_of(d)->slots, 255);
-    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "inner free", "inner");
-}
-
-enum { EBB = 500 };
-
-static void swift_ebb_ends(tap *t, unsigned char **p, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        __builtin_memset(p[i], 0xff, 100);
-        put(t, p[i]);
-    }
-    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-}
-
-/* More than can wait go and come: the lowest leave, and come back out of words. */
-static void swift_ebbs(tap *t)
-{
-    unsigned char *p[EBB];
-    ground_start(t, 256, "guard,zero_free,quarantine=8K,random,shift=14");
-    for (unsigned round = 0; round < 3; round++) {
-        for (unsigned i = 0; i < EBB; i++) {
-            p[i] = get(t, 100);
-            for (unsigned b = 0; b < 100; b++)
-                TAP_CHECK(t, p[i][b] == 0);
-            if (i % 8 == 0)
-                TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-        }
-        swift_ebb_ends(t, p, EBB);
-    }
-    loam_slabs_shrink(ground.slabs);
-    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-}
-
-/* Slots that wait there are kept first, and come next then. */
-static void swift_rules(tap *t)
-{
-    unsigned char *p[16];
-    ground_start(t, 256, "guard,zero_free,quarantine=2K,random,shift=14");
-    for (unsigned i = 0; i < 16; i++)
-        p[i] = get(t, 200);
-    slab_desc *d = find(t, p[0]).desc;
-    slab_front *f = slab_front_of(slab_cache_of(d));
-    for (unsigned i = 0; i < 15; i++)
-        put(t, p[i]);
-    TAP_EQ(t, slab_kept_count(f), 8);
-    TAP_EQ(t, slab_held_count(f), 7);
-    swift_slot *kept = slab_kept_of(f, 1), *next = f->top;
-    TAP_CHECK(t, kept->at == p[14]);
-    GROUND_BREAKS(t, kept->at, (void *)p[15], "S11");
-    GROUND_BREAKS(t, kept->where, next->where, "S11");
-    GROUND_BREAKS(t, kept->where, kept->where + 64 * sizeof(uint64_t) * 1024, "S11");
-    GROUND_BREAKS(t, next->at, (void *)p[15], "S11");
-    GROUND_BREAKS(t, next->at, (void *)0, "S11");
-    GROUND_BREAKS(t, next->where, next->where + 1, "S11");
-    GROUND_BREAKS(t, f->top, f->top - 1, "S11");
-    GROUND_BREAKS(t, f->top, f->held - 1, "S11");
-    GROUND_BREAKS(t, f->top, f->held + f->ring_cap, "S11");
-    GROUND_BREAKS(t, f->held, f->held + 1, "S11");
-    GROUND_BREAKS(t, f->kept_mask, f->kept_mask / 2, "S11");
-    GROUND_BREAKS(t, f->kept_at, f->kept_at + 1, "S11");
-    unsigned slot = find(t, p[15]).slot;
-    GROUND_BREAKS(t, slab_shut(d)[slot >> 6], slab_shut(d)[slot >> 6] | 1ULL << (slot & 63), "S");
-}
-
-/* What a block gave up in place reads 0 when its slot comes round again. */
-static void swift_shrinks(tap *t)
-{
-    ground_start(t, 256, "guard,zero_free,quarantine=2K,random,shift=14");
-    unsigned char *p = get(t, 1000);
-    __builtin_memset(p, 0xff, 1000);
-    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, p, 600) == p);
-    GROUND_BREAKS(t, p[600], 0, "S9");
-    put(t, p);
-    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-    for (unsigned i = 0; i < 200; i++)
-        put(t, get(t, 1000));
-    unsigned char *small = get(t, 112);
-    __builtin_memset(small, 0xff, 112);
-    TAP_CHECK(t, loam_kmalloc_realloc(ground.k, small, 60) == small);
-    put(t, small);
-    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
-}
-
 /* ---- zero, random, owner ---- */
 
 static void zero_reads_zero(tap *t)
@@ -374,9 +236,9 @@ static void zero_reads_zero(tap *t)
     for (unsigned guard = 0; guard < 2; guard++) {
         ground_start(t, 256, guard != 0 ? "zero,shift=14,guard" : "zero,shift=14");
         for (unsigned i = 0; i < LOAM_ARRAY_LEN(sizes); i++) {
-            unsigned char *p = get(t, sizes[i]), sum = 0;
+            unsigned char *p = ground_get(t, sizes[i]), sum = 0;
             __builtin_memset(p, 0xff, sizes[i]);
-            put(t, p);
+            ground_put(t, p);
             TAP_CHECK(t, loam_kmalloc_alloc(ground.k, sizes[i]) == p);
             for (size_t n = 0; n < loam_kmalloc_size(ground.k, p); n++)
                 sum |= p[n];
@@ -390,7 +252,7 @@ static uintptr_t random_walk(tap *t, const char *options)
     uintptr_t sum = 0;
     ground_start(t, 256, options);
     for (unsigned i = 0; i < 500; i++)
-        sum = sum * 31 + slab_off(ground.slabs, get(t, 64));
+        sum = sum * 31 + slab_off(ground.slabs, ground_get(t, 64));
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     return sum;
 }
@@ -401,14 +263,14 @@ static void random_follows_seed(tap *t)
     TAP_CHECK(t, a == random_walk(t, "random,seed=1,shift=14"));
     TAP_CHECK(t, a != random_walk(t, "random,seed=2,shift=14"));
     TAP_CHECK(t, a != random_walk(t, "shift=14"));
-    unsigned char *p = get(t, 64);
-    put(t, p);
+    unsigned char *p = ground_get(t, 64);
+    ground_put(t, p);
     unsigned same = 0;
     ground_start(t, 256, "random,shift=14");
-    p = get(t, 64);
+    p = ground_get(t, 64);
     for (unsigned i = 0; i < 20; i++) {
-        put(t, p);
-        unsigned char *q = get(t, 64);
+        ground_put(t, p);
+        unsigned char *q = ground_get(t, 64);
         same += p == q;
         p = q;
     }
@@ -450,7 +312,7 @@ static void owner_names_sites(tap *t)
     TAP_EQ(t, l.bytes, 50 + 60 + 70 + 40000);
     TAP_CHECK(t, l.site[0] != NULL && l.site[0] == l.site[1]);
     TAP_CHECK(t, l.site[2] != NULL && l.site[2] != l.site[0] && l.site[3] != NULL);
-    put(t, p);
+    ground_put(t, p);
     GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p), "double free", "free");
     TAP_CHECK(t, t->report.site == l.site[0]);
     TAP_EQ(t, t->report.size, 50);
@@ -463,9 +325,9 @@ static void rules_of_slabs(tap *t)
 {
     ground_start(t, 256, "shift=14");
     /* no front, and no trace of an old one */
-    slab_front *stray = __builtin_memset(get(t, 512), 0, 512);
-    unsigned char *p = get(t, 48);
-    slab_desc *d = find(t, p).desc;
+    slab_front *stray = __builtin_memset(ground_get(t, 512), 0, 512);
+    unsigned char *p = ground_get(t, 48);
+    slab_desc *d = ground_find(t, p).desc;
     loam_cache *c = slab_cache_of(d);
     GROUND_BREAKS(t, d->kind, SLAB_KINDS, "S1");
     GROUND_BREAKS(t, d->base, p + 16384, "S1");
@@ -502,12 +364,12 @@ static void rules_of_slabs(tap *t)
 static void rules_of_fronts(tap *t)
 {
     ground_start(t, 256, "shift=14");
-    slab_desc *d = find(t, get(t, 4096)).desc, *e;
+    slab_desc *d = ground_find(t, ground_get(t, 4096)).desc, *e;
     loam_cache *c = slab_cache_of(d);
     slab_front *f = slab_front_of(c);
     TAP_EQ(t, c->slots, 4);
     for (unsigned i = 0; i < 4; i++)
-        e = find(t, get(t, 4096)).desc;
+        e = ground_find(t, ground_get(t, 4096)).desc;
     slab_head *head = slab_head_of(d);
     TAP_CHECK(t, e != d && head->any == 0);
     GROUND_BREAKS(t, head->any, 1, "S5");
@@ -520,7 +382,7 @@ static void rules_of_fronts(tap *t)
     GROUND_BREAKS(t, f->word, f->word + 1, "S5");
     GROUND_BREAKS(t, f->slab, d, "S5");
     GROUND_BREAKS(t, f->slab, (slab_desc *)0, "S5");
-    put(t, e->base);
+    ground_put(t, e->base);
     TAP_CHECK(t, f->empty == e);
     GROUND_BREAKS(t, f->empty, (slab_desc *)0, "S5");
     loam_slabs_shrink(ground.slabs);
@@ -532,7 +394,7 @@ static void rules_of_metadata(tap *t)
 {
     ground_start(t, 512, "shift=12");
     loam_slabs *s = ground.slabs;
-    slab_desc *d = find(t, get(t, 16)).desc;
+    slab_desc *d = ground_find(t, ground_get(t, 16)).desc;
     slab_lines *frame = LOAM_CONTAINER_OF(s->lines_partial.next, slab_lines, link);
     TAP_CHECK(t, s->leaves > 1 && s->line_frames > 0);
     GROUND_BREAKS(t, s->leaf[0], s->leaf[0] + 4096 * 400, "S6");
@@ -587,12 +449,12 @@ static void leaves_stay_while_used(tap *t)
         n++;
     for (unsigned i = 0; i < n; i++) {
         if (i % 88 != 0)
-            put(t, p[i]);
+            ground_put(t, p[i]);
     }
     loam_slabs_shrink(ground.slabs);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
     for (unsigned i = 0; i < n; i += 88)
-        put(t, p[i]);
+        ground_put(t, p[i]);
 }
 
 /* ---- traces ---- */
@@ -605,13 +467,13 @@ static void traces(tap *t)
     ground.config.trace = &trace;
     ground_start(t, 256, "shift=14,keep_empty=no");
     ground.config.trace = NULL;
-    put(t, get(t, 100));
+    ground_put(t, ground_get(t, 100));
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 0);
     loam_trace_set_on(&trace, true);
-    unsigned char *p = get(t, 100), *q = get(t, 100000);
+    unsigned char *p = ground_get(t, 100), *q = ground_get(t, 100000);
     TAP_CHECK(t, loam_kmalloc_alloc(ground.k, 100 << 20) == NULL);
-    put(t, p);
-    put(t, q);
+    ground_put(t, p);
+    ground_put(t, q);
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_SLAB_NEW), 1);
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_SLAB_RETURN), 1);
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 1);
@@ -620,10 +482,10 @@ static void traces(tap *t)
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_LARGE_ALLOC), 1);
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_LARGE_FREE), 1);
     loam_slabs_set_trace(ground.slabs, NULL);
-    put(t, get(t, 100));
+    ground_put(t, ground_get(t, 100));
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 1);
     loam_slabs_set_trace(ground.slabs, &trace);
-    put(t, get(t, 100));
+    ground_put(t, ground_get(t, 100));
     TAP_EQ(t, loam_trace_count(&trace, LOAM_TRACE_OBJ_ALLOC), 2);
 }
 
@@ -639,11 +501,6 @@ static const tap_case cases[] = {
     {"slab_quarantine: a full one: the oldest leaves first", quarantine_waits},
     {"slab_quarantine: large blocks: wait too, unless too large", quarantine_of_large},
     {"slab_quarantine: its ring changed: S11", quarantine_rules},
-    {"slabs: all of hardened's modes: blocks read 0, rules hold", swift_comes_and_goes},
-    {"slabs: the same: behind the last slot: refused", swift_behind_the_last},
-    {"slabs: the same: many go, many come: rules hold", swift_ebbs},
-    {"slabs: the same: what waits is changed: S11", swift_rules},
-    {"slabs: the same: a block shrinks in place: the rest is clear", swift_shrinks},
     {"slab_zero: reused blocks: read 0", zero_reads_zero},
     {"slab_random: same seed, other seed: same walk, other walk", random_follows_seed},
     {"slab_owner: blocks out: size and call site of each", owner_names_sites},
