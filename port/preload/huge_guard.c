@@ -26,12 +26,12 @@
 /* ---- mappings ---- */
 
 /* Addresses between the guards: long blocks have more than they need, in front, so that what is
- * kept of one fits others. */
+ * kept of one fits others; where addresses are few they have not. */
 static size_t guard_room(size_t len, size_t align)
 {
-    bool more = len > HUGE_KEPT_OPEN && len < PROCESS_HUGE && align <= LOAM_PAGE_SIZE;
-    return more && loam__conf.limit == 0 ? (size_t)1 << loam_log2_ceil(len)
-                                         : len + huge_around_of(align);
+    bool more = len > HUGE_KEPT_OPEN && len < PROCESS_HUGE && align <= LOAM_PAGE_SIZE &&
+                loam__conf.limit == 0 && !process_is_narrow();
+    return more ? (size_t)1 << loam_log2_ceil(len) : len + huge_around_of(align);
 }
 
 char *huge_guard_reserve(size_t room, size_t large, uintptr_t *end)
@@ -72,10 +72,15 @@ bool huge_guard_open(uintptr_t end, size_t len, size_t room, huge_block *b)
 
 bool huge_guard_map(size_t size, size_t align, huge_block *b)
 {
-    size_t len = huge_pages(size), room = guard_room(len, align);
-    bool large = room != len && align <= LOAM_PAGE_SIZE;
+    size_t len = huge_pages(size), least = len + huge_around_of(align);
+    size_t room = guard_room(len, align);
+    bool large = room != least;
     uintptr_t end;
     char *map = huge_guard_reserve(room, large ? HUGE_LARGE_PAGE : 0, &end);
+    if (map == NULL && large) { /* there may be addresses for less */
+        large = false;
+        map = huge_guard_reserve(least, 0, &end);
+    }
     if (map == NULL)
         return false;
     uintptr_t from = (uintptr_t)map + LOAM_PAGE_SIZE;

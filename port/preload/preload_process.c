@@ -435,12 +435,17 @@ static void *ranges_alloc(uint32_t from, uint32_t to, uint32_t first, const wish
     return NULL;
 }
 
+bool process_is_narrow(void)
+{
+    size_t len = loam__process.range[0].pages.len;
+    return len < loam__conf.range && len < RANGE_SMALL;
+}
+
 /* Where addresses are few, and ranges have half of them, a further one is none for large blocks:
  * each would take up to twice its bytes there. n: ranges that there are. */
 static bool ranges_are_enough(uint32_t n)
 {
-    size_t len = loam__process.range[0].pages.len;
-    return n >= RANGES_HALF && len < loam__conf.range && len < RANGE_SMALL;
+    return n >= RANGES_HALF && process_is_narrow();
 }
 
 static void *every_range(const wish *w)
