@@ -306,20 +306,21 @@ uint32_t threads_abandoned(void)
     return n;
 }
 
+/* Who registers here asks once more (fork_first.c). A sanitizer does so while it begins, when its own
+ * pthread_once does not work yet. */
+__attribute__((constructor(101))) void threads_expect_forks(void)
+{
+    /* pairs with the exchange, by another thread */
+    if (loam_atomic_load(&threads.registered) == 0 && loam_atomic_cas(&threads.registered, 0, 1))
+        (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
 /* A fork in the middle of this leaves a child in which it runs once more: what is registered stays
  * registered there, and twice would lock twice. */
 static void make_key(void)
 {
     threads.has_key = pthread_key_create(&threads.key, thread_end) == 0;
-    if (loam_atomic_cas(&threads.registered, 0, 1)) /* pairs with the load below */
-        (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
-}
-
-/* Who registers here asks once more (fork_first.c). */
-__attribute__((constructor(101))) void threads_expect_forks(void)
-{
-    if (loam_atomic_load(&threads.registered) == 0) /* pairs with the exchange above */
-        pthread_once(&threads.once, make_key);
+    threads_expect_forks();
 }
 
 int thread_hold(void)

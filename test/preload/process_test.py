@@ -680,6 +680,53 @@ def forks(tap, folder):
                   f"handlers of forks that were there first allocate: {conf or 'default'}",
                   [done.stdout, done.stderr, made.stderr, str(done.returncode)])
 
+# A program that has pthread_once itself asks for handlers of forks before that works: so do
+# programs of clang's thread sanitizer.
+EARLY = r"""
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int works;
+int pthread_once(pthread_once_t *once, void (*fn)(void))
+{
+    if (!works)
+        _exit(3);
+    if (*once == PTHREAD_ONCE_INIT) {
+        *once = 2;
+        fn();
+    }
+    return 0;
+}
+static void after(void)
+{
+}
+static void early(void)
+{
+    pthread_atfork(NULL, after, after);
+    works = 1;
+}
+__attribute__((section(".preinit_array"), used)) static void (*first)(void) = early;
+int main(void)
+{
+    int status;
+    free(malloc(100));
+    pid_t child = fork();
+    if (child == 0)
+        exit((free(malloc(100)), 7));
+    return waitpid(child, &status, 0) == child && status == 7 << 8 ? 0 : 2;
+}
+"""
+
+
+def early(tap, folder):
+    program, made = build(folder, "early", EARLY, "-rdynamic", "-pthread")
+    done = run([program])
+    tap.check((done.returncode, done.stdout, done.stderr) == (0, "", ""),
+              "handlers of forks are asked for before pthread_once works",
+              [done.stdout, done.stderr, made.stderr, str(done.returncode)])
+
+
 # A long block of which two pages are used, time and again: memory for these.
 SPARSE = r"""
 #include <stdio.h>
@@ -773,6 +820,7 @@ def main():
         reserved(tap)
         locked(tap, folder)
         forks(tap, folder)
+        early(tap, folder)
         sparse(tap, folder)
         others(tap, folder)
         start(tap)
