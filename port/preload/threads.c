@@ -306,8 +306,8 @@ uint32_t threads_abandoned(void)
     return n;
 }
 
-/* Who registers here asks once more (fork_first.c). A sanitizer does so while it begins, when its own
- * pthread_once does not work yet. */
+/* Who registers here asks once more (fork_first.c). A sanitizer does so while it begins, when its
+ * own pthread_once does not work yet. */
 __attribute__((constructor(101))) void threads_expect_forks(void)
 {
     /* pairs with the exchange, by another thread */
