@@ -305,14 +305,15 @@ static void *huge_move_plain(const huge_block *b, size_t len)
     return moved;
 }
 
-/* Lock held: the block's address may be another thread's as soon as it has moved. */
+/* Lock held: the block's address may be another thread's as soon as it has moved. Its size is what
+ * it was. */
 static void *huge_move(huge_block *b, size_t len)
 {
     size_t before = huge_bytes(b), after = b->map + len;
     if (!limit_change(before, after))
         return NULL;
     void *moved = huge_guard() != 0 ? huge_guard_move(b, len) : huge_move_plain(b, len);
-    huge_block now = {(uintptr_t)moved, len, huge_guard(), len, len, 0, false};
+    huge_block now = {(uintptr_t)moved, len, huge_guard(), b->size, len, 0, false};
     if (moved == NULL) {
         (void)limit_change(after, before);
         return NULL;
@@ -357,10 +358,10 @@ static void *huge_elsewhere(const void *p, size_t size)
     huge_block *b = huge_room() ? huge_find((uintptr_t)p) : NULL;
     void *moved = b != NULL ? huge_move(b, huge_pages(size)) : NULL;
     huge_block *now = moved != NULL ? huge_find((uintptr_t)moved) : NULL;
+    if (now != NULL && huge_guard() != 0)
+        huge_guard_redress(now, size);
     if (now != NULL)
         now->size = size;
-    if (now != NULL && huge_guard() != 0)
-        huge_guard_write(now);
     loam_lock_release(&huge.lock, irq);
     return moved;
 }

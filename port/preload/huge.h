@@ -50,6 +50,8 @@ bool huge_guard_open(uintptr_t end, size_t len, size_t room, huge_block *b);
 void huge_guard_write(const huge_block *b);
 /* NULL, or where somebody wrote that should not have. */
 const char *huge_guard_fault(const huge_block *b);
+/* It has so many bytes, and its pages; magic is around these alone. */
+void huge_guard_redress(huge_block *b, size_t size);
 /* The block stays, and has so many bytes; false: it has to move, nothing has changed. */
 bool huge_guard_stay(huge_block *b, size_t size);
 /* Its pages lie between guards of their own, len bytes of them; NULL: no memory. */

@@ -135,6 +135,15 @@ const char *huge_guard_fault(const huge_block *b)
 
 /* ---- other sizes ---- */
 
+/* The magic that was there is nobody's to know. */
+void huge_guard_redress(huge_block *b, size_t size)
+{
+    unsigned char *p = (unsigned char *)b->at;
+    __builtin_memset(p + b->size, 0, size > b->size ? guard_tail(b) : 0);
+    b->size = size;
+    huge_guard_write(b);
+}
+
 /* In its slot it can have all bytes to where that ends; it stays while it needs half of them. */
 bool huge_guard_stay(huge_block *b, size_t size)
 {
@@ -149,10 +158,7 @@ bool huge_guard_stay(huge_block *b, size_t size)
         if (mprotect(p + len, LOAM_PAGE_SIZE, PROT_NONE) != 0)
             return false;
     }
-    /* the magic is nobody's to know */
-    __builtin_memset(p + b->size, 0, size > b->size ? guard_tail(b) : 0);
-    b->size = size;
-    huge_guard_write(b);
+    huge_guard_redress(b, size);
     return true;
 }
 

@@ -222,7 +222,7 @@ int main(int argc, char **argv)
         p[at] ^= 0x40;
         free(p);
     } else if (is(w, "longer")) { /* what lies behind the old end is no secret any more */
-        p = realloc(realloc(malloc(size), size - 300), size);
+        p = realloc(realloc(malloc(size), size - 300), size + at);
         for (size_t i = size - 300; i < size; i++)
             if (p[i] != 0)
                 fail("magic in a block");
@@ -285,6 +285,8 @@ CASES = [
     ("shorter, a page behind it", ["shorter", 200 * K, 200 * K], FAULTS),
     ("shorter, its last byte", ["shorter", 200 * K, 200 * K - 1], FINE),
     ("shorter by bytes, then longer: reads 0", ["longer", 200 * K], FINE),
+    ("longer, elsewhere: reads 0", ["longer", 200 * K, 400 * K], FINE),
+    ("5 MiB, longer, elsewhere: reads 0", ["longer", 5 * M, 400 * M], FINE),
     ("aligned, a page behind it", ["aligned", 256 * K, 256 * K], FAULTS),
     ("aligned, its last byte", ["aligned", 256 * K, 256 * K - 1], FINE),
     ("filled, freed, again: reads 0", ["zero", 300 * K + 5], FINE),
