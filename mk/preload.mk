@@ -4,6 +4,7 @@
 #     build/host/libloam.so    LD_PRELOAD it, or link with -lloam
 #     build/host/libloam.a     the core for programs that use it themselves, and the same malloc
 #     build/host32/libloam.so  for programs of 32 bits; its tests run in `make test`
+#     build/aarch64/libloam.so for programs of 64-bit ARM, by a cross compiler; `make test-long`
 #
 # The malloc has a core of its own: its processors are the process's threads, and nobody else's
 # numbers. In the static library that is one object whose other names are hidden.
@@ -24,7 +25,11 @@ so32_CC := gcc
 so32_GROUP := host32
 so32_INCLUDE := $(so_INCLUDE)
 so32_CFLAGS := $(M32) $(PRELOAD_CFLAGS)
-$(foreach v,so so32,$(eval $(call variant_rules,$(v))))
+soarm_CC := aarch64-linux-gnu-gcc
+soarm_GROUP := aarch64
+soarm_INCLUDE := $(so_INCLUDE)
+soarm_CFLAGS := $(PRELOAD_CFLAGS)
+$(foreach v,so so32 soarm,$(eval $(call variant_rules,$(v))))
 SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c)
 PRELOAD_OBJ := $(call objects,so,$(filter-out $(SHARED_ONLY),$(PRELOAD_PARTS)))
 
@@ -43,13 +48,13 @@ build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) \
     port/preload/libloam.map port/preload/libloam.ld port/preload/often.ld port/preload/start.ld
 	$$(call say,LD $(2),$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,--verbose -o $$@.none | \
+	$$(Q)$($(2)_CC) $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,--verbose -o $$@.none | \
 	    sed -e '1,/^====/d' -e '/^====/,$$$$d' \
 	    -e 's|^ *\.init  *:|. += 0xc000; /* start.ld */\n&|' \
 	    -e 's|^ *\*(\.text\.unlikely|$(FIRST_CODE)\n&|' \
 	    -e 's|^ *\*(\.data \.data\.\*|*(.data.loam__conf)\n&|' >$$@.ld
 	$$(Q)rm -f $$@.none
-	$$(Q)gcc $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
+	$$(Q)$($(2)_CC) $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
 	    $$(filter %.o,$$^) -lpthread -o $$@
 
 build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)
@@ -57,6 +62,7 @@ build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)
 endef
 $(eval $(call preload_rules,host,so,))
 $(eval $(call preload_rules,host32,so32,-m32))
+$(eval $(call preload_rules,aarch64,soarm,))
 
 build/so/loam_malloc.o: $(PRELOAD_OBJ)
 	$(call say,LD so,$@)
@@ -74,22 +80,21 @@ TEST_NEEDS += build/host/libloam.so build/host/libloam.a build/host32/libloam.so
 
 PRELOAD_TESTS := $(patsubst test/preload/%.c,build/preload/%,$(sort $(wildcard test/preload/*.c)))
 
-build/preload/%: build/host/obj/test/preload/%.o build/host/obj/test/tap.o build/host/libcore.a \
-    build/host/libloam.so
-	$(call say,LD preload,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)gcc $(filter %.o %.a,$^) -Lbuild/host -l:libloam.so.$(SO_VERSION) \
-	    -Wl,-rpath,'$$ORIGIN/../host' -lpthread -o $@
+# folder below build/, variant, what its compiler needs besides
+define preload_test_rules
+build/$(1)/%: build/$(2)/obj/test/preload/%.o build/$(2)/obj/test/tap.o build/$(2)/libcore.a \
+    build/$(2)/libloam.so
+	$$(call say,LD $(1),$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$($(2)_CC) $(3) $$(filter %.o %.a,$$^) -Lbuild/$(2) -l:libloam.so.$(SO_VERSION) \
+	    -Wl,-rpath,'$$$$ORIGIN/../$(2)' -lpthread -o $$@
+endef
+$(eval $(call preload_test_rules,preload,host,))
+$(eval $(call preload_test_rules,preload32,host32,-m32))
+$(eval $(call preload_test_rules,preload-aarch64,aarch64,))
 
 # The same in 32 bits.
 PRELOAD32_TESTS := $(PRELOAD_TESTS:build/preload/%=build/preload32/%)
-
-build/preload32/%: build/host32/obj/test/preload/%.o build/host32/obj/test/tap.o \
-    build/host32/libcore.a build/host32/libloam.so
-	$(call say,LD preload32,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)gcc -m32 $(filter %.o %.a,$^) -Lbuild/host32 -l:libloam.so.$(SO_VERSION) \
-	    -Wl,-rpath,'$$ORIGIN/../host32' -lpthread -o $@
 
 # The same under ThreadSanitizer, which has a malloc itself: this one, and the test's calls of it,
 # go by other names. `make test-long` runs it.
@@ -112,7 +117,7 @@ build/sotsan/test/preload/%: build/sotsan/obj/test/preload/%.o build/sotsan/obj/
 	$(Q)ld -r -o $@.o $(filter %.o,$^) && objcopy --redefine-syms=build/sotsan/names $@.o
 	$(Q)gcc -fsanitize=thread $@.o -lpthread -o $@
 
-test-long: build/sotsan/test/preload/malloc_mix
+test-long: build/sotsan/test/preload/malloc_mix build/preload-aarch64/malloc_mix
 
 TESTS += $(PRELOAD_TESTS) $(PRELOAD32_TESTS) $(sort $(wildcard test/preload/*_test.py))
 LONG_TESTS += $(sort $(wildcard test/preload/*_long.py))

@@ -27,6 +27,9 @@ host32  binutils                 ar
 host32  libc6-dev                /usr/include/stdio.h
 host32  libc6-dev-i386           /usr/lib32/crt1.o
 host32  lib32gcc-12-dev          /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a
+aarch64 gcc-aarch64-linux-gnu    aarch64-linux-gnu-gcc
+aarch64 libc6-dev-arm64-cross    /usr/aarch64-linux-gnu/include/stdio.h
+aarch64 qemu-user                qemu-aarch64
 test    perl                     prove
 test    python3                  python3
 test    pkg-config               pkg-config

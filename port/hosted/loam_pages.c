@@ -141,17 +141,26 @@ loam_err loam_pages_open(loam_pages *pages, void *at, size_t len)
 
 #ifdef MREMAP_DONTUNMAP /* since Linux 5.7: the addresses stay where they are, without memory */
 
-loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
+/* Memory of ready pages goes to an address of the system's, *way. Those who run another processor's
+ * programs (qemu-user) take the pages for gone then, until they are told of them again. */
+static loam_pages_moved pages_take(void *from, size_t len, void **way)
 {
     /* Locked memory is not advised; the pages that come instead would not be locked. */
     if (madvise(from, loam_pages_page(), MADV_COLD) != 0)
         return LOAM_PAGES_REFUSED;
-    /* By way of an address of the system's: at a refusal, `to` would be unmapped by then. */
-    void *way = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
-    if (way == MAP_FAILED)
+    *way = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+    if (*way == MAP_FAILED)
         return errno == EFAULT || errno == EINVAL ? LOAM_PAGES_APART : LOAM_PAGES_REFUSED;
-    if (mremap(way, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
-        return LOAM_PAGES_MOVED;
+    (void)mprotect(from, len, PROT_READ | PROT_WRITE);
+    return LOAM_PAGES_MOVED;
+}
+
+loam_pages_moved loam_pages_move(void *to, void *from, size_t len)
+{
+    void *way; /* at a refusal, `to` would be unmapped by then */
+    loam_pages_moved taken = pages_take(from, len, &way);
+    if (taken != LOAM_PAGES_MOVED || mremap(way, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+        return taken;
     munmap(way, len);
     return pages_are_there(to, len) ? LOAM_PAGES_MOVED : LOAM_PAGES_LOST;
 }
@@ -170,11 +179,10 @@ static void pages_return(void *from, void *way, size_t len, size_t room)
 
 loam_pages_moved loam_pages_carry(void *to, size_t room, void *from, size_t len)
 {
-    if (madvise(from, loam_pages_page(), MADV_COLD) != 0) /* as above */
-        return LOAM_PAGES_REFUSED;
-    void *way = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
-    if (way == MAP_FAILED)
-        return errno == EFAULT || errno == EINVAL ? LOAM_PAGES_APART : LOAM_PAGES_REFUSED;
+    void *way;
+    loam_pages_moved taken = pages_take(from, len, &way);
+    if (taken != LOAM_PAGES_MOVED)
+        return taken;
     void *wide = mremap(way, len, room, MREMAP_MAYMOVE);
     if (wide == MAP_FAILED) /* then it is two mappings, and stays where it is the next time */
         room = len;

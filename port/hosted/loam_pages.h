@@ -107,7 +107,7 @@ typedef enum loam_pages_moved {
 /* Moves the memory of whole pages, ready ones of one range, to others whose contents are lost: the
  * tables change, no byte is copied. Neither is anybody else's meanwhile.
  *   on error    all is as before, but for LOST
- *   cost        two system calls, and a few nanoseconds a page
+ *   cost        four system calls, and a few nanoseconds a page
  */
 loam_pages_moved loam_pages_move(void *to, void *from, size_t len);
 
@@ -115,7 +115,7 @@ loam_pages_moved loam_pages_move(void *to, void *from, size_t len);
  * becomes one mapping, so that it can move again; what follows the first len bytes reads 0.
  *   len         whole pages, at most room
  *   on error    what was at `from` is there; at `to` anything may be
- *   cost        three or four system calls
+ *   cost        five system calls
  */
 loam_pages_moved loam_pages_carry(void *to, size_t room, void *from, size_t len);
 

@@ -158,7 +158,7 @@ PRELOAD_EXPORT loam_err loam_process_heap_create(loam_process_heap *heap, const 
     h->base = NULL;
     h->meta = NULL;
     heap_set_name(h, name);
-    if (heap_build(h, (size_t)loam_align_up(limit, LOAM_PAGE_SIZE)))
+    if (heap_build(h, (size_t)loam_align_up(limit, loam_pages_page())))
         h->kmalloc = heap_layers(h);
     bool made = h->kmalloc != NULL;
     if (made) {

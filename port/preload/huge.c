@@ -157,7 +157,7 @@ huge_fault huge_what(const void *p, size_t *size)
 /* Bytes on either side of each block that nobody can touch. */
 static size_t huge_guard(void)
 {
-    return loam__conf.guard_pages ? LOAM_PAGE_SIZE : 0;
+    return loam__conf.guard_pages ? huge_page() : 0;
 }
 
 /* Huge pages come quickly, and are 2 MiB where a few bytes are used. For a block that is kept for
@@ -244,7 +244,7 @@ static void *huge_give_out(const huge_block *b)
 /* Bytes that a block takes; SIZE_MAX: too many. */
 static size_t huge_need(size_t size, size_t align)
 {
-    size_t most = PTRDIFF_MAX - 2 * LOAM_PAGE_SIZE, around = huge_around_of(align);
+    size_t most = PTRDIFF_MAX - 2 * huge_page(), around = huge_around_of(align);
     if (size > most || around > PTRDIFF_MAX / 2 || huge_pages(size) > most - around)
         return SIZE_MAX;
     return huge_pages(size) + around + huge_guard();
@@ -265,7 +265,7 @@ void *huge_alloc(size_t size, size_t align)
 {
     huge_block b;
     size_t all = huge_is_full(size, align) ? SIZE_MAX : huge_need(size, align);
-    bool kept = all != SIZE_MAX && huge_guard() != 0 && align <= LOAM_PAGE_SIZE;
+    bool kept = all != SIZE_MAX && huge_guard() != 0 && align <= huge_page();
     if (all == SIZE_MAX || ((!kept || !huge_again(size, &b)) && !huge_take(all, size, align, &b)))
         return NULL;
     return huge_give_out(&b);
@@ -368,7 +368,7 @@ static void *huge_elsewhere(const void *p, size_t size)
 
 void *huge_realloc(void *p, size_t size)
 {
-    if (size > PTRDIFF_MAX - LOAM_PAGE_SIZE)
+    if (size > PTRDIFF_MAX - huge_page())
         return NULL;
     loam_irq irq = loam_lock_acquire(&huge.lock);
     huge_block *b = huge_find((uintptr_t)p), before = b != NULL ? *b : (huge_block){0};

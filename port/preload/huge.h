@@ -3,6 +3,7 @@
 #define LOAM_PRELOAD_HUGE_H
 
 /* huge.h - what huge*.c do for each other: blocks that have a mapping of their own. */
+#include "loam_pages.h"
 #include "preload.h"
 
 typedef struct huge_block {
@@ -25,15 +26,21 @@ enum { HUGE_MAGIC = 128 /* most bytes of it on either side of a block between gu
 #define HUGE_KEPT_OPEN  ((size_t)2 << 20)
 #define HUGE_LARGE_PAGE ((size_t)2 << 20)
 
+/* Bytes of a page of the system's, which may be larger than a frame: rights are a page's. */
+static inline size_t huge_page(void)
+{
+    return loam_pages_page();
+}
+
 static inline size_t huge_pages(size_t size)
 {
-    return (size_t)loam_align_up(size, LOAM_PAGE_SIZE);
+    return (size_t)loam_align_up(size, huge_page());
 }
 
 /* Bytes more, so that a block can lie so. */
 static inline size_t huge_around_of(size_t align)
 {
-    return align > LOAM_PAGE_SIZE ? align : 0;
+    return align > huge_page() ? align : 0;
 }
 
 /* ---- huge_guard.c: with guard pages ---- */

@@ -29,22 +29,22 @@
  * kept of one fits others; where addresses are few they have not. */
 static size_t guard_room(size_t len, size_t align)
 {
-    bool more = len > HUGE_KEPT_OPEN && len < PROCESS_HUGE && align <= LOAM_PAGE_SIZE &&
+    bool more = len > HUGE_KEPT_OPEN && len < PROCESS_HUGE && align <= huge_page() &&
                 loam__conf.limit == 0 && !process_is_narrow();
     return more ? (size_t)1 << loam_log2_ceil(len) : len + huge_around_of(align);
 }
 
 char *huge_guard_reserve(size_t room, size_t large, uintptr_t *end)
 {
-    size_t all = room + 2 * LOAM_PAGE_SIZE + (large != 0 ? large - LOAM_PAGE_SIZE : 0);
+    size_t all = room + 2 * huge_page() + (large != 0 ? large - huge_page() : 0);
     char *map = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED)
         return NULL;
-    *end = (uintptr_t)map + all - LOAM_PAGE_SIZE;
+    *end = (uintptr_t)map + all - huge_page();
     *end -= large != 0 ? *end & (large - 1) : 0;
-    size_t rest = (size_t)((uintptr_t)map + all - *end) - LOAM_PAGE_SIZE;
+    size_t rest = (size_t)((uintptr_t)map + all - *end) - huge_page();
     if (rest != 0)
-        munmap((void *)(*end + LOAM_PAGE_SIZE), rest);
+        munmap((void *)(*end + huge_page()), rest);
     return map;
 }
 
@@ -83,8 +83,8 @@ bool huge_guard_map(size_t size, size_t align, huge_block *b)
     }
     if (map == NULL)
         return false;
-    uintptr_t from = (uintptr_t)map + LOAM_PAGE_SIZE;
-    uintptr_t at = align > LOAM_PAGE_SIZE ? (uintptr_t)loam_align_up(from, align) : end - len;
+    uintptr_t from = (uintptr_t)map + huge_page();
+    uintptr_t at = align > huge_page() ? (uintptr_t)loam_align_up(from, align) : end - len;
     *b = (huge_block){at, end - at, at - (uintptr_t)map, size, 0, 0, false};
     if (huge_guard_open(at + len, len, large ? end - from : len, b)) {
         b->held = end - at > b->held ? end - at : b->held;
@@ -93,7 +93,7 @@ bool huge_guard_map(size_t size, size_t align, huge_block *b)
             madvise((void *)at, b->len, MADV_HUGEPAGE);
         return true;
     }
-    munmap(map, end - (uintptr_t)map + LOAM_PAGE_SIZE);
+    munmap(map, end - (uintptr_t)map + huge_page());
     return false;
 }
 
@@ -106,7 +106,7 @@ static unsigned char guard_magic(void)
 
 static size_t guard_tail(const huge_block *b)
 {
-    size_t left = (0 - b->size) & (LOAM_PAGE_SIZE - 1);
+    size_t left = (0 - b->size) & (huge_page() - 1);
     return left < HUGE_MAGIC ? left : HUGE_MAGIC;
 }
 
@@ -155,7 +155,7 @@ bool huge_guard_stay(huge_block *b, size_t size)
         return false;
     if (len != was && len != b->len) {
         b->part = true;
-        if (mprotect(p + len, LOAM_PAGE_SIZE, PROT_NONE) != 0)
+        if (mprotect(p + len, huge_page(), PROT_NONE) != 0)
             return false;
     }
     huge_guard_redress(b, size);
@@ -175,19 +175,19 @@ static bool guard_copy(const huge_block *b, void *to, size_t len)
 
 void *huge_guard_move(huge_block *b, size_t len)
 {
-    size_t all = len + 2 * LOAM_PAGE_SIZE;
+    size_t all = len + 2 * huge_page();
     if (b->part && mprotect((void *)b->at, b->len, PROT_READ | PROT_WRITE) != 0)
         return NULL;
     char *to = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (to == MAP_FAILED)
         return NULL;
-    void *at = to + LOAM_PAGE_SIZE;
+    void *at = to + huge_page();
     if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED &&
         !guard_copy(b, at, len)) {
         munmap(to, all);
         return NULL;
     }
     munmap((void *)(b->at - b->map), b->map);
-    munmap((void *)(b->at + b->len), LOAM_PAGE_SIZE);
+    munmap((void *)(b->at + b->len), huge_page());
     return at;
 }

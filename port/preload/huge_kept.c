@@ -83,8 +83,8 @@ static kept_slot kept_too_much(size_t more, size_t most)
 
 static void kept_unmap(kept_slot k)
 {
-    munmap((void *)(k.base - LOAM_PAGE_SIZE), k.room + 2 * LOAM_PAGE_SIZE);
-    (void)limit_change(k.room + LOAM_PAGE_SIZE, 0);
+    munmap((void *)(k.base - huge_page()), k.room + 2 * huge_page());
+    (void)limit_change(k.room + huge_page(), 0);
 }
 
 static void kept_push(kept_slot k, size_t most)
@@ -164,14 +164,15 @@ bool huge_drop_kept(bool all)
 /* What the system knows of a slot's pages, from one of them on. */
 typedef struct kept_pages {
     unsigned char *base;
-    size_t count;
+    size_t count, page;
     unsigned char in[HUGE_KEPT_OPEN >> LOAM_PAGE_SHIFT]; /* bit 0: it is there */
 } kept_pages;
 
 static void kept_ask(kept_pages *k, uintptr_t at, size_t len)
 {
     k->base = (unsigned char *)at;
-    k->count = len >> LOAM_PAGE_SHIFT;
+    k->page = huge_page();
+    k->count = len / k->page;
     if (mincore(k->base, len, k->in) != 0) /* some may not ask: then all pages are looked at */
         __builtin_memset(k->in, 1, k->count);
 }
@@ -192,14 +193,14 @@ static void kept_clean(uintptr_t at, size_t len)
     unsigned gone = 0;
     kept_ask(&k, at, len);
     for (size_t i = 0, end; i < k.count; i = end) {
-        unsigned char *p = k.base + (i << LOAM_PAGE_SHIFT);
+        unsigned char *p = k.base + i * k.page;
         end = kept_run(&k, i);
         if ((k.in[i] & 1) != 0)
-            LOAM_PORT_CLEAR(p, (end - i) << LOAM_PAGE_SHIFT);
+            LOAM_PORT_CLEAR(p, (end - i) * k.page);
         else if (++gone > KEPT_RUNS)
             end = k.count;
-        if ((k.in[i] & 1) == 0 && madvise(p, (end - i) << LOAM_PAGE_SHIFT, MADV_DONTNEED) != 0)
-            LOAM_PORT_CLEAR(p, (end - i) << LOAM_PAGE_SHIFT); /* locked in memory */
+        if ((k.in[i] & 1) == 0 && madvise(p, (end - i) * k.page, MADV_DONTNEED) != 0)
+            LOAM_PORT_CLEAR(p, (end - i) * k.page); /* locked in memory */
     }
 }
 
@@ -218,10 +219,10 @@ static bool kept_is_clean(uintptr_t at, size_t len)
     bool clean = true;
     kept_ask(&k, at, len);
     for (size_t i = 0, end; i < k.count && clean; i = end) {
-        const unsigned char *p = k.base + (i << LOAM_PAGE_SHIFT);
+        const unsigned char *p = k.base + i * k.page;
         end = kept_run(&k, i);
         if ((k.in[i] & 1) != 0)
-            clean = LOAM_PORT_READS_ZERO(p, (end - i) << LOAM_PAGE_SHIFT);
+            clean = LOAM_PORT_READS_ZERO(p, (end - i) * k.page);
     }
     return clean;
 }
@@ -242,7 +243,7 @@ static size_t kept_most(huge_load load)
 
 bool huge_keep(const huge_block *b, huge_load load)
 {
-    uintptr_t base = b->at - b->map + LOAM_PAGE_SIZE;
+    uintptr_t base = b->at - b->map + huge_page();
     kept_slot k = {base, b->at + b->len - base, b->held, false};
     size_t most = kept_most(load);
     bool open = k.room <= HUGE_KEPT_OPEN;
@@ -344,7 +345,7 @@ static bool kept_spare(const kept_slot *k, size_t open)
     char *map = huge_guard_reserve(len, HUGE_LARGE_PAGE, &end);
     if (map == NULL)
         return false;
-    uintptr_t base = (uintptr_t)map + LOAM_PAGE_SIZE;
+    uintptr_t base = (uintptr_t)map + huge_page();
     kept_slot spare = {base, end - base, len, false};
     bool moved = kept_carry(k->base + k->room - k->held, end - len, len);
     if (moved)
@@ -391,7 +392,7 @@ bool huge_again(size_t size, huge_block *b)
     uintptr_t at = k.base + front;
     if (k.base == 0)
         return false;
-    *b = (huge_block){at, len, front + LOAM_PAGE_SIZE, size, k.room, 0, false};
+    *b = (huge_block){at, len, front + huge_page(), size, k.room, 0, false};
     if (k.room > HUGE_KEPT_OPEN) {
         bool open = kept_reopen(&k, b);
         if (!open)

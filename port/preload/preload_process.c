@@ -43,15 +43,21 @@ enum {
 
 /* ---- pages that are read only ---- */
 
-/* Where the system's pages are larger than these it says no, and they stay as they are. */
+/* Where the system's pages are larger than these, others lie beside them: they stay as they are. */
+static void process_rights(void *va, size_t len, int rights)
+{
+    if ((((uintptr_t)va | len) & (loam_pages_page() - 1)) == 0)
+        (void)mprotect(va, len, rights);
+}
+
 static void process_seal(void *va, size_t len)
 {
-    (void)mprotect(va, len, PROT_READ);
+    process_rights(va, len, PROT_READ);
 }
 
 static void process_open(void *va, size_t len)
 {
-    (void)mprotect(va, len, PROT_READ | PROT_WRITE);
+    process_rights(va, len, PROT_READ | PROT_WRITE);
 }
 
 /* ---- growth ---- */
