@@ -165,6 +165,7 @@ bool huge_drop_kept(bool all)
 typedef struct kept_pages {
     unsigned char *base;
     size_t count, page;
+    bool known;
     unsigned char in[HUGE_KEPT_OPEN >> LOAM_PAGE_SHIFT]; /* bit 0: it is there */
 } kept_pages;
 
@@ -173,7 +174,8 @@ static void kept_ask(kept_pages *k, uintptr_t at, size_t len)
     k->base = (unsigned char *)at;
     k->page = huge_page();
     k->count = len / k->page;
-    if (mincore(k->base, len, k->in) != 0) /* some may not ask: then all pages are looked at */
+    k->known = process_there(k->base, len, k->in);
+    if (!k->known) /* then all pages are looked at */
         __builtin_memset(k->in, 1, k->count);
 }
 
@@ -186,6 +188,16 @@ static size_t kept_run(const kept_pages *k, size_t from)
     return i;
 }
 
+/* Where nobody knows what was touched, what reads 0 stays as it is. */
+static void kept_clear(const kept_pages *k, unsigned char *p, size_t len)
+{
+    if (k->known)
+        LOAM_PORT_CLEAR(p, len);
+    for (size_t at = 0; !k->known && at < len; at += k->page)
+        if (!LOAM_PORT_READS_ZERO(p + at, k->page))
+            LOAM_PORT_CLEAR(p + at, k->page);
+}
+
 /* What is not there may lie on disk: it goes. In many short runs everything does. */
 static void kept_clean(uintptr_t at, size_t len)
 {
@@ -196,7 +208,7 @@ static void kept_clean(uintptr_t at, size_t len)
         unsigned char *p = k.base + i * k.page;
         end = kept_run(&k, i);
         if ((k.in[i] & 1) != 0)
-            LOAM_PORT_CLEAR(p, (end - i) * k.page);
+            kept_clear(&k, p, (end - i) * k.page);
         else if (++gone > KEPT_RUNS)
             end = k.count;
         if ((k.in[i] & 1) == 0 && madvise(p, (end - i) * k.page, MADV_DONTNEED) != 0)

@@ -333,6 +333,12 @@ void process_tick(process_range *r);
 /* As loam_slab_config.spare; does nothing while several threads have a number. */
 void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
 
+/* ---- there.c ---- */
+
+/* Which pages are in memory: bit 0 of a byte for each. false: nobody knows, or it takes long. */
+bool process_there(void *va, size_t len, unsigned char *in);
+bool process_there_slowly(void *va, size_t len, unsigned char *in);
+
 /* ---- sparse.c ---- */
 
 /* Pages that nobody uses go, of chunks of 2 MiB from *hand on, which moves: once around at most,

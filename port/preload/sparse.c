@@ -3,7 +3,7 @@
  *
  * WHAT   Free slots of slabs, and what is left of 64 KiB behind a large block, hold pages of which
  *        nothing is out. A hand goes around over the ranges and gives them back.
- * MODEL  mincore tells which pages are in memory; of these go those in which nothing lies.
+ * MODEL  The system tells which pages are in memory; of these go those in which nothing lies.
  *
  *            range   [ slab: o.o.....  | block ........ tail | free | slab ...
  *            there     1111 1111         11111111    11        01
@@ -21,8 +21,6 @@
 #define _GNU_SOURCE
 #include "../../core/slab_internal.h"
 #include "preload.h"
-
-#include <sys/mman.h>
 
 enum {
     CHUNK_PAGES = 512, /* that one call tells of */
@@ -107,8 +105,8 @@ static uint64_t chunk_sweep(process_range *r, size_t at)
     uint64_t gone = 0;
     c.r = r;
     c.va = r->pages.base + at;
-    if (mincore(c.va, CHUNK, c.in) != 0)
-        return 0; /* nothing can be reached there */
+    if (!process_there_slowly(c.va, CHUNK, c.in))
+        return 0;
     for (unsigned page = 0; page < CHUNK_PAGES; page += PIECE_PAGES)
         gone += chunk_piece(&c, page);
     return gone;
