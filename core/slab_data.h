@@ -26,6 +26,7 @@ enum {
     SLAB_LEAF = 64,        /* descriptors a leaf */
     SLAB_LEAF_BITS = 6,    /* log2 of it */
     SLAB_WORDS = 64,       /* words a slab at most: `any` has a bit for each */
+    SLAB_SLOT_BITS = 12,   /* of a slot's number in its slab */
     SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
     SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
     SLAB_RESTERS = 4,      /* processors that rest at a time */
@@ -297,21 +298,38 @@ typedef struct slab_ring {
     uint64_t bytes, limit;
 } slab_ring;
 
-/* A slot that waits: where it begins, which of its slab it is. Of an address the upper 16 bits are
- * as the one below. */
+/* An address and the number of a slot in one word. The upper 12 bits of an address are as the one
+ * below: of 48 bits all 0, for a process on 64-bit ARM, or all 1, for its kernel. */
+static inline uint64_t slab_place_of(const void *at, size_t slot)
+{
+    return (uint64_t)(uintptr_t)at << SLAB_SLOT_BITS | slot;
+}
+
+static inline uintptr_t slab_place_at(uint64_t place)
+{
+    return (uintptr_t)((int64_t)place >> SLAB_SLOT_BITS);
+}
+
+static inline unsigned slab_place_slot(uint64_t place)
+{
+    return (unsigned)place & (SLAB_WORDS * 64 - 1);
+}
+_Static_assert(SLAB_WORDS * 64 == 1 << SLAB_SLOT_BITS, "every slot has a number");
+
+/* A slot that waits: where it begins, which of its slab it is. */
 static inline uint64_t slab_wait_of(const unsigned char *base, unsigned slot)
 {
-    return (uint64_t)(uintptr_t)base << 16 | slot;
+    return slab_place_of(base, slot);
 }
 
 static inline unsigned char *slab_wait_base(uint64_t wait)
 {
-    return (unsigned char *)(uintptr_t)((int64_t)wait >> 16);
+    return (unsigned char *)slab_place_at(wait);
 }
 
 static inline unsigned slab_wait_slot(uint64_t wait)
 {
-    return (unsigned)wait & 0xffff;
+    return slab_place_slot(wait);
 }
 
 /* Frees of another's objects, not told yet: those of one word. */

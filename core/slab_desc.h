@@ -327,17 +327,17 @@ static inline bool slab_has_stack(const slab_front *f)
 /* A slot's word, and which slot it is: its lower six bits say which bit. */
 static inline uint64_t slab_held_where(const uint64_t *word, size_t slot)
 {
-    return (uint64_t)(uintptr_t)word << 16 | slot;
+    return slab_place_of(word, slot);
 }
 
 static inline uint64_t *slab_held_word(uint64_t where)
 {
-    return (uint64_t *)(uintptr_t)((int64_t)where >> 16);
+    return (uint64_t *)slab_place_at(where);
 }
 
 static inline unsigned slab_held_slot(uint64_t where)
 {
-    return (unsigned)where & 0xffff;
+    return slab_place_slot(where);
 }
 
 /* What slab_swift.c holds, as others have it. */

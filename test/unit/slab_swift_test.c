@@ -121,7 +121,22 @@ static void swift_shrinks(tap *t)
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
+/* Where half of 2^48 bytes is: above it are blocks of a process on 64-bit ARM. */
+static void any_address(tap *t)
+{
+    static const uint64_t at[] = {0x7ffffffff008,     0x800000000000,     0xfffbac400008,
+                                  0xffff000000000008, 0xffff800000000000, 0xfffffffffffff008};
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(at); i++)
+        for (unsigned slot = 0; slot < SLAB_WORDS * 64; slot += 63) {
+            const void *p = (const void *)(uintptr_t)at[i];
+            uint64_t place = slab_place_of(p, slot);
+            TAP_EQ(t, slab_place_at(place), (uintptr_t)p);
+            TAP_EQ(t, slab_place_slot(place), slot);
+        }
+}
+
 static const tap_case cases[] = {
+    {"slabs: an address and a slot in a word: any of 48 bits, in either half", any_address},
     {"slabs: all of hardened's modes: blocks read 0, rules hold", swift_comes_and_goes},
     {"slabs: the same: behind the last slot: refused", swift_behind_the_last},
     {"slabs: the same: many go, many come: rules hold", swift_ebbs},
