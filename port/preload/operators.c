@@ -11,7 +11,16 @@
  *
  *     ours, nothrow --> libstdc++'s, nothrow: try { ours, that throws --> handler } catch (...) {}
  *
- * A program that is linked statically has no such other one: there the handler must not throw. */
+ * A program that is linked statically has no such other one: there the handler must not throw.
+ *
+ * A program may have operators of its own in place of these, of one kind or of all: the standard
+ * says which of the others come to them then.
+ *
+ *     new[] --> new; delete with a size, delete[] --> delete; those with an alignment alike
+ *     nothrow --> the same that may throw
+ *
+ * Where it has none of those that others come to, which is found out at the start, none is called.
+ * In a static library they are weak, so that the program's own take their place. */
 #define _GNU_SOURCE
 #include "preload.h"
 
@@ -87,6 +96,30 @@ static LOAM_NOINLINE void *hard_aligned_nothrow(const char *name, size_t size, s
     return catches(size, align, nothrow);
 }
 
+/* Where others come to an operator of the program's own. */
+static LOAM_NOINLINE void *their_nothrow(const char *name, size_t size, const void *nothrow,
+                                         void *(*throws)(size_t size))
+{
+    plain_fn *catches;
+    void *found = behind_us(name);
+    if (found == NULL)
+        return throws(size);
+    memcpy(&catches, &found, sizeof(catches));
+    return catches(size, nothrow);
+}
+
+static LOAM_NOINLINE void *their_aligned_nothrow(const char *name, size_t size, size_t align,
+                                                 const void *nothrow,
+                                                 void *(*throws)(size_t size, size_t align))
+{
+    aligned_fn *catches;
+    void *found = behind_us(name);
+    if (found == NULL)
+        return throws(size, align);
+    memcpy(&catches, &found, sizeof(catches));
+    return catches(size, align, nothrow);
+}
+
 static inline void *plain_new(size_t size, const void *caller)
 {
     void *p = malloc_for(size, caller);
@@ -135,86 +168,147 @@ static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
 #define TEXT(name) #name
 #define NAME(name) TEXT(name)
 
+/* Weak: in a static library the program's own of this name takes its place. */
 #define OPERATOR(type, name, ...)                                                                  \
     type name(__VA_ARGS__);                                                                        \
-    PRELOAD_EXPORT type name(__VA_ARGS__)
+    __attribute__((weak)) PRELOAD_EXPORT type name(__VA_ARGS__)
 
-OPERATOR(void *, N(_Znw, ), size_t size)
+/* One that others come to: by its name it may be the program's, own is ours. */
+#define COME_TO(type, name, own, ...)                                                              \
+    static type own(__VA_ARGS__);                                                                  \
+    PRELOAD_EXPORT type name(__VA_ARGS__) __attribute__((weak, alias(NAME(own))));                 \
+    static type own(__VA_ARGS__)
+
+#define NEW                  N(_Znw, )
+#define NEW_ARRAY            N(_Zna, )
+#define NEW_ALIGNED          N(_Znw, St11align_val_t)
+#define NEW_ARRAY_ALIGNED    N(_Zna, St11align_val_t)
+#define DELETE               _ZdlPv
+#define DELETE_ARRAY         _ZdaPv
+#define DELETE_ALIGNED       _ZdlPvSt11align_val_t
+#define DELETE_ARRAY_ALIGNED _ZdaPvSt11align_val_t
+
+static uint32_t found_ours; /* [atomic] 1: all that others come to are ours */
+
+LOAM_INLINE bool all_ours(void)
+{
+    return LOAM_LIKELY(loam_atomic_peek(&found_ours) != 0); /* no order: they stay as they are */
+}
+
+/* ---- new ---- */
+
+COME_TO(void *, NEW, own_new, size_t size)
 {
     return plain_new(size, CALLER);
 }
 
-OPERATOR(void *, N(_Zna, ), size_t size)
+COME_TO(void *, NEW_ARRAY, own_new_array, size_t size)
 {
-    return plain_new(size, CALLER);
+    return all_ours() ? plain_new(size, CALLER) : NEW(size);
 }
 
-OPERATOR(void *, N(_Znw, RKSt9nothrow_t), size_t size, const void *nothrow)
-{
-    return plain_nothrow(NAME(N(_Znw, RKSt9nothrow_t)), size, nothrow, CALLER);
-}
-
-OPERATOR(void *, N(_Zna, RKSt9nothrow_t), size_t size, const void *nothrow)
-{
-    return plain_nothrow(NAME(N(_Zna, RKSt9nothrow_t)), size, nothrow, CALLER);
-}
-
-OPERATOR(void *, N(_Znw, St11align_val_t), size_t size, size_t align)
+COME_TO(void *, NEW_ALIGNED, own_new_aligned, size_t size, size_t align)
 {
     return aligned_new(size, align, CALLER);
 }
 
-OPERATOR(void *, N(_Zna, St11align_val_t), size_t size, size_t align)
+COME_TO(void *, NEW_ARRAY_ALIGNED, own_new_array_aligned, size_t size, size_t align)
 {
-    return aligned_new(size, align, CALLER);
+    return all_ours() ? aligned_new(size, align, CALLER) : NEW_ALIGNED(size, align);
 }
 
-OPERATOR(void *, N(_Znw, St11align_val_tRKSt9nothrow_t), size_t size, size_t align,
-         const void *nothrow)
-{
-    return aligned_nothrow(NAME(N(_Znw, St11align_val_tRKSt9nothrow_t)), size, align, nothrow,
-                           CALLER);
-}
-
-OPERATOR(void *, N(_Zna, St11align_val_tRKSt9nothrow_t), size_t size, size_t align,
-         const void *nothrow)
-{
-    return aligned_nothrow(NAME(N(_Zna, St11align_val_tRKSt9nothrow_t)), size, align, nothrow,
-                           CALLER);
-}
-
-/* delete: of an object or of an array; alone, with its size, its alignment, or nothrow. */
-#define DELETES(prefix)                                                                            \
-    OPERATOR(void, prefix, void *p)                                                                \
+/* The program's own may throw, too. */
+#define NOTHROW(name, throws)                                                                      \
+    OPERATOR(void *, name, size_t size, const void *nothrow)                                       \
     {                                                                                              \
-        free_for(p, CALLER);                                                                       \
-    }                                                                                              \
+        return all_ours() ? plain_nothrow(NAME(name), size, nothrow, CALLER)                       \
+                          : their_nothrow(NAME(name), size, nothrow, throws);                      \
+    }
+#define NOTHROW_ALIGNED(name, throws)                                                              \
+    OPERATOR(void *, name, size_t size, size_t align, const void *nothrow)                         \
+    {                                                                                              \
+        return all_ours() ? aligned_nothrow(NAME(name), size, align, nothrow, CALLER)              \
+                          : their_aligned_nothrow(NAME(name), size, align, nothrow, throws);       \
+    }
+
+NOTHROW(N(_Znw, RKSt9nothrow_t), NEW)
+NOTHROW(N(_Zna, RKSt9nothrow_t), NEW_ARRAY)
+NOTHROW_ALIGNED(N(_Znw, St11align_val_tRKSt9nothrow_t), NEW_ALIGNED)
+NOTHROW_ALIGNED(N(_Zna, St11align_val_tRKSt9nothrow_t), NEW_ARRAY_ALIGNED)
+
+/* ---- delete ---- */
+
+COME_TO(void, DELETE, own_delete, void *p)
+{
+    free_for(p, CALLER);
+}
+
+COME_TO(void, DELETE_ARRAY, own_delete_array, void *p)
+{
+    if (all_ours())
+        free_for(p, CALLER);
+    else
+        DELETE(p);
+}
+
+COME_TO(void, DELETE_ALIGNED, own_delete_aligned, void *p, size_t align)
+{
+    if (alignment_fits(p, align, CALLER))
+        free_for(p, CALLER);
+}
+
+COME_TO(void, DELETE_ARRAY_ALIGNED, own_delete_array_aligned, void *p, size_t align)
+{
+    if (!all_ours())
+        DELETE_ALIGNED(p, align);
+    else if (alignment_fits(p, align, CALLER))
+        free_for(p, CALLER);
+}
+
+/* Of an object or of an array: with its size, nothrow, or both with its alignment. */
+#define DELETES(prefix)                                                                            \
     OPERATOR(void, N(prefix, ), void *p, size_t size)                                              \
     {                                                                                              \
-        free_sized_for(p, size, CALLER);                                                           \
+        if (all_ours())                                                                            \
+            free_sized_for(p, size, CALLER);                                                       \
+        else                                                                                       \
+            prefix(p);                                                                             \
     }                                                                                              \
     OPERATOR(void, prefix##RKSt9nothrow_t, void *p, const void *nothrow)                           \
     {                                                                                              \
         (void)nothrow;                                                                             \
-        free_for(p, CALLER);                                                                       \
-    }                                                                                              \
-    OPERATOR(void, prefix##St11align_val_t, void *p, size_t align)                                 \
-    {                                                                                              \
-        if (alignment_fits(p, align, CALLER))                                                      \
+        if (all_ours())                                                                            \
             free_for(p, CALLER);                                                                   \
+        else                                                                                       \
+            prefix(p);                                                                             \
     }                                                                                              \
     OPERATOR(void, N(prefix, St11align_val_t), void *p, size_t size, size_t align)                 \
     {                                                                                              \
-        if (alignment_fits(p, align, CALLER))                                                      \
+        if (!all_ours())                                                                           \
+            prefix##St11align_val_t(p, align);                                                     \
+        else if (alignment_fits(p, align, CALLER))                                                 \
             free_sized_for(p, size, CALLER);                                                       \
     }                                                                                              \
     OPERATOR(void, prefix##St11align_val_tRKSt9nothrow_t, void *p, size_t align,                   \
              const void *nothrow)                                                                  \
     {                                                                                              \
         (void)nothrow;                                                                             \
-        if (alignment_fits(p, align, CALLER))                                                      \
+        if (!all_ours())                                                                           \
+            prefix##St11align_val_t(p, align);                                                     \
+        else if (alignment_fits(p, align, CALLER))                                                 \
             free_for(p, CALLER);                                                                   \
     }
 
 DELETES(_ZdlPv)
 DELETES(_ZdaPv)
+
+/* What is called before goes by the names, to the same. */
+__attribute__((constructor)) static void look_whose(void)
+{
+    loam_atomic_store(&found_ours, NEW == own_new && NEW_ARRAY == own_new_array &&
+                                       NEW_ALIGNED == own_new_aligned &&
+                                       NEW_ARRAY_ALIGNED == own_new_array_aligned &&
+                                       DELETE == own_delete && DELETE_ARRAY == own_delete_array &&
+                                       DELETE_ALIGNED == own_delete_aligned &&
+                                       DELETE_ARRAY_ALIGNED == own_delete_array_aligned);
+}

@@ -4,6 +4,8 @@
 
 Each wrong call is made in a program of its own, which ends with one line; each right one in all
 modes, and nothing is said.
+
+And a program that has some of the operators itself: the others come to these, as the standard says.
 """
 import os
 import re
@@ -125,6 +127,78 @@ int main(int argc, char **argv)
 }
 """
 
+# Blocks out of an array, which nobody else may free: by new and delete, or by those of arrays.
+OWN = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+using std::nothrow;
+using std::size_t;
+static char own[1 << 16];
+static size_t used;
+static int made, freed;
+static void *take(size_t size, size_t align)
+{
+    if (size > sizeof own)
+        throw std::bad_alloc();
+    used = (used + align - 1) & -align;
+    made++;
+    return own + ((used += size) - size);
+}
+static void give(void *p)
+{
+    if (p < own || p >= own + used)
+        std::puts("not of the array"), std::abort();
+    freed++;
+}
+#ifdef ARRAYS
+#define NEW operator new[]
+#define DELETE operator delete[]
+#else
+#define NEW operator new
+#define DELETE operator delete
+#endif
+void *NEW(size_t size) { return take(size, 16); }
+void *NEW(size_t size, std::align_val_t align) { return take(size, (size_t)align); }
+void DELETE(void *p) noexcept { give(p); }
+void DELETE(void *p, std::align_val_t) noexcept { give(p); }
+
+struct plain { int x[5]; ~plain() {} };
+struct alignas(64) wide { int x[5]; ~wide() {} };
+template <typename T> static void each()
+{
+    delete[] new T[3];
+    delete[] new (nothrow) T[3];
+    operator delete[](operator new[](40), (size_t)40);
+    operator delete[](operator new[](40), nothrow);
+    operator delete[](operator new[](40, std::align_val_t(64)), (size_t)40, std::align_val_t(64));
+    operator delete[](operator new[](40, std::align_val_t(64)), std::align_val_t(64), nothrow);
+#ifndef ARRAYS
+    delete new T;
+    delete new (nothrow) T;
+    operator delete(operator new(40), (size_t)40);
+    operator delete(operator new(40), nothrow);
+    operator delete(operator new(40, std::align_val_t(64)), (size_t)40, std::align_val_t(64));
+    operator delete(operator new(40, std::align_val_t(64)), std::align_val_t(64), nothrow);
+#endif
+}
+
+int main(int argc, char **)
+{
+    delete new plain; /* the others, where arrays alone are the program's */
+    made = freed = 0;
+    each<plain>();
+    each<wide>();
+    std::printf("%d made, %d freed", made, freed);
+    if (argc == 1) /* what the program's throws is caught */
+        std::printf(", %p %p", operator new[](1 << 20, nothrow),
+                    operator new[](1 << 20, std::align_val_t(64), nothrow));
+    std::puts("");
+    std::free(std::malloc(100));
+    return 0;
+}
+"""
+
 MODES = ("", "guard", "poison", "owner", "hardened", "quarantine,random", "arenas=1",
          "profile=/dev/null", "trace=/dev/null")
 
@@ -182,6 +256,31 @@ def check_sizes(tap, program):
         tap.check(code == -6 and size in errors, f"hardened: {word}: stopped", [errors])
 
 
+def check_own(tap, folder):
+    """The program's own operators: the library before it, behind it, or in it."""
+    archive = LIBRARY.replace(".so", ".a")
+    for flags, count in (([], 24), (["-DARRAYS"], 12)):
+        for name, link, preload in (("preloaded", [], LIBRARY), ("linked", [LIBRARY], ""),
+                                    ("in the program", [archive], ""),
+                                    ("static", ["-static", archive], "")):
+            program = os.path.join(folder, "own")
+            subprocess.run(["g++", "-std=c++17", "-O1", "-w", *flags, "-x", "c++", "-",
+                            "-x", "none", *link, "-o", program, "-lpthread",
+                            f"-Wl,-rpath,{os.path.dirname(LIBRARY)}"],
+                           input=OWN, text=True, check=True)
+            static = name == "static"  # there nobody catches
+            want = f"{count} made, {count} freed" + ("" if static else ", (nil) (nil)") + "\n"
+            for conf in ("", "hardened"):
+                done = subprocess.run([program] + ["static"] * static, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, check=False,
+                                      env={**os.environ, "LD_PRELOAD": preload,
+                                           "LOAM_CONF": conf})
+                tap.check((done.returncode, done.stdout, done.stderr) == (0, want, ""),
+                          f"{name}, {' '.join(flags) or 'new and delete'}, {conf or 'no mode'}: "
+                          "the program's own operators are called by the others",
+                          [f"{done.returncode}", done.stdout, done.stderr])
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="loam-operators-") as folder:
@@ -192,6 +291,7 @@ def main():
                        input=PROGRAM, text=True, check=True)
         check_callers(tap, program)
         check_sizes(tap, program)
+        check_own(tap, folder)
     tap.done()
 
 
