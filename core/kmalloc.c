@@ -261,15 +261,16 @@ static void *kmalloc_move_to(loam_kmalloc *k, void *p, const slab_place *from, s
     return loam_kmalloc__move(k, p, loam_slab__usable(from), size, site);
 }
 
-/* Where freed large blocks are kept frames may be spared for a while: a large block that grows once
- * grows again, and gets a quarter more, so that all its moves copy five times its bytes at most. */
+/* Where freed large blocks are kept, or would be but for the modes, frames may be spared for a
+ * while: a large block that grows once grows again, and gets a quarter more, so that all its moves
+ * copy five times its bytes at most. */
 static void *kmalloc_move_on(loam_kmalloc *k, void *p, const slab_place *from, size_t size,
                              const void *site)
 {
     size_t old = loam_slab__usable(from);
     loam_slabs *s = k->slabs;
     slab_place at;
-    bool spare = s->kept != NULL && size > old && size - old < old / 4 && size > k->max;
+    bool spare = s->spares && size > old && size - old < old / 4 && size > k->max;
     void *q = spare ? kmalloc_move_to(k, p, from, size + size / 4, site) : NULL;
     if (q == NULL)
         return kmalloc_move_to(k, p, from, size, site);

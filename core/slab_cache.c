@@ -276,6 +276,7 @@ loam_slabs *loam_slabs_init(loam_zone *zone, const loam_slab_config *config)
     s->bring = s->worn != NULL ? config->bring : NULL;
     s->spare = s->worn != NULL && config->modes == 0 ? config->spare : NULL;
     s->tight = config->tight;
+    s->spares = config->keep_large >> LOAM_PAGE_SHIFT != 0;
     s->carry = s->worn != NULL && config->modes == 0 ? config->carry : NULL;
     if (s->meta != NULL)
         s->meta_map = loam_zone_config_of(s->meta)->linear;

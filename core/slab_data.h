@@ -432,6 +432,7 @@ struct loam_slabs {
     /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
     uint32_t cpu_end;
     bool always;          /* what `slow` points to unless only the trace decides */
+    bool spares;          /* [init] large blocks are kept, or would be but for the modes */
     uint32_t tight_now;   /* [atomic] as for loam_slab__set_tight */
     uint32_t tight_step;  /* [atomic] so many units are told at a time */
     slab_front nobody;    /* owns what is no slab; has no key */

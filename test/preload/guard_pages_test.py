@@ -368,7 +368,7 @@ def built(folder, name, text):
 
 def sparse(tap, program, under, name):
     """Memory at the end, or at the most, in KiB."""
-    for what, conf, most in (("sparse", "hardened", 6000), ("trimmed", "", 6000)):
+    for what, conf, most in (("sparse", "hardened", 6000), ("trimmed", "", 9000)):
         code, out, errors = run(program, [what], conf, under)
         if under and code == 77:
             tap.check(True, f"{conf or 'default'}: {what}{name} # SKIP no filters here")

@@ -246,15 +246,21 @@ static void slabs_too(tap *t)
     ground.left = GROUND_ALL;
 }
 
+static const char *const unkept[] = {"guard", "poison", "quarantine", "zero", "random"};
+
+static void start_unkept(tap *t, const char *mode)
+{
+    char text[64];
+    loam_text word;
+    loam_text_init(&word, text, sizeof text);
+    loam_text_fmt(&word, "shift=14,keep_large=1M,%s", mode);
+    ground_start(t, 512, text);
+}
+
 static void not_with_these(tap *t)
 {
-    static const char *const modes[] = {"guard", "poison", "quarantine", "zero", "random"};
-    for (unsigned i = 0; i < LOAM_ARRAY_LEN(modes); i++) {
-        char text[64];
-        loam_text word;
-        loam_text_init(&word, text, sizeof text);
-        loam_text_fmt(&word, "shift=14,keep_large=1M,%s", modes[i]);
-        ground_start(t, 512, text);
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(unkept); i++) {
+        start_unkept(t, unkept[i]);
         TAP_CHECK(t, ground.slabs->kept == NULL);
         put(t, ground_get(t, LARGE));
         kept_are(t, 0, 0);
@@ -267,12 +273,9 @@ static void not_with_these(tap *t)
 }
 
 /* A block that grows by a page each time moves each time it is a quarter larger, no more often. */
-static void grows_with_room(tap *t)
+static unsigned char *grow(tap *t, unsigned char *p)
 {
-    loam_kmalloc_stats stats;
     unsigned moves = 0;
-    ground_start(t, 512, "shift=14,keep_large=1M");
-    unsigned char *p = ground_get(t, 40000);
     for (size_t size = 40000; size < 400000; size += LOAM_PAGE_SIZE) {
         unsigned char *q = loam_kmalloc_realloc(ground.k, p, size);
         TAP_CHECK(t, q != NULL && loam_kmalloc_size(ground.k, q) >= size);
@@ -282,11 +285,28 @@ static void grows_with_room(tap *t)
     }
     TAP_CHECK(t, moves <= 12);
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    return p;
+}
+
+static void grows_with_room(tap *t)
+{
+    loam_kmalloc_stats stats;
+    ground_start(t, 512, "shift=14,keep_large=1M");
+    unsigned char *p = grow(t, ground_get(t, 40000));
     loam_kmalloc_stat(ground.k, &stats);
     TAP_EQ(t, stats.used_blocks, 1);
     unsigned char *q = loam_kmalloc_realloc(ground.k, p, 30000); /* less than half: no room more */
     TAP_EQ(t, loam_kmalloc_size(ground.k, q), 32768);
     put(t, q);
+}
+
+/* The same where nothing is kept because of a mode. */
+static void grows_with_modes(tap *t)
+{
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(unkept); i++) {
+        start_unkept(t, unkept[i]);
+        put(t, grow(t, ground_get(t, 40000)));
+    }
 }
 
 /* Free frames behind a block become its own, and go back when it shrinks; no byte is moved. */
@@ -374,6 +394,7 @@ static const tap_case cases[] = {
     {"slab_kept: frames of an empty slab: another slab, or a large block", slabs_too},
     {"slab_kept: modes that look at freed memory: nothing is kept", not_with_these},
     {"slab_kept: realloc: a block that grows moves seldom", grows_with_room},
+    {"slab_kept: realloc: a block that grows moves seldom, with modes", grows_with_modes},
     {"slab_kept: realloc: free frames behind a block are taken, and given back", grows_in_place},
     {"slab_kept: each part changed: S17", rules},
 };
