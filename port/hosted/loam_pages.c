@@ -45,7 +45,20 @@ static bool pages_map(loam_pages *pages, size_t len)
     return true;
 }
 
-loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool huge)
+/* Of reserved addresses: what the system would not do by itself. It may know of no large pages. */
+static void pages_advise(const loam_pages *pages, void *at, size_t len)
+{
+    size_t from = (size_t)((unsigned char *)at - pages->base);
+    size_t few = pages->large == LOAM_PAGES_LATER ? LOAM_PAGES_FEW : pages->len;
+    int before = errno;
+    if (pages->large == LOAM_PAGES_LARGE)
+        (void)madvise(at, len, MADV_HUGEPAGE);
+    else if (from < few)
+        (void)madvise(at, len < few - from ? len : few - from, MADV_NOHUGEPAGE);
+    errno = before;
+}
+
+loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, loam_pages_large large)
 {
     size_t quarter = pages_allowed() / 4, len = want < quarter ? want : quarter;
     *pages = (loam_pages){.base = NULL};
@@ -62,10 +75,17 @@ loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool h
         if (len < least)
             len = least;
     }
-    pages->huge = huge;
-    if (huge)
-        madvise(pages->base, len, MADV_HUGEPAGE); /* where the system knows of it */
+    pages->large = large;
+    pages_advise(pages, pages->base, len);
     return LOAM_OK;
+}
+
+void loam_pages_refuse_large(loam_pages *pages)
+{
+    if (pages->large != LOAM_PAGES_LATER)
+        return;
+    pages->large = LOAM_PAGES_SMALL;
+    pages_advise(pages, pages->base, pages->len);
 }
 
 static loam_err pages_ready(const loam_pages *pages, void *at, size_t len)
@@ -128,8 +148,7 @@ loam_pages_closed loam_pages_close(const loam_pages *pages, void *at, size_t len
         return LOAM_PAGES_OPEN;
     if (mmap(at, len, PROT_NONE, flags, -1, 0) != at)
         return pages_are_there(at, len) ? LOAM_PAGES_OPEN : LOAM_PAGES_GONE;
-    if (pages->huge)
-        madvise(at, len, MADV_HUGEPAGE); /* as its neighbours */
+    pages_advise(pages, at, len); /* as its neighbours */
     return LOAM_PAGES_CLOSED;
 }
 

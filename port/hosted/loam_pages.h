@@ -29,6 +29,16 @@ static inline size_t loam_pages_page(void)
     return (size_t)getauxval(AT_PAGESZ);
 }
 
+/* Pages of 2 MiB, which some systems have for all memory that does not refuse them: a small process
+ * would have megabytes of which it uses little. */
+typedef enum loam_pages_large {
+    LOAM_PAGES_SMALL, /* none, wherever the system has them */
+    LOAM_PAGES_LATER, /* none in the first LOAM_PAGES_FEW bytes; from there on as the system will */
+    LOAM_PAGES_LARGE  /* asked for */
+} loam_pages_large;
+
+#define LOAM_PAGES_FEW ((size_t)16 << 20)
+
 typedef struct loam_pages {
     unsigned char *base;  /* a multiple of LOAM_PAGES_STEP; NULL: there is no range */
     size_t len;           /* a multiple of it */
@@ -37,7 +47,7 @@ typedef struct loam_pages {
     uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
     void *map;            /* with what belongs to the range beside it */
     size_t mapped;
-    bool huge; /* large pages are asked for under all of it */
+    loam_pages_large large;
 } loam_pages;
 
 /* Bytes that are ready, for who does not hold the lock under which they grow.
@@ -50,11 +60,15 @@ static inline size_t loam_pages_ready(const loam_pages *pages)
 
 /* Reserves addresses: `want` bytes, or a quarter less, and again, ... down to `least`, but never
  * more than a quarter of what the process may still have (RLIMIT_AS), unless that is below `least`.
- *   huge        asks for huge pages where the system has them
  *   returns     LOAM_OK; LOAM_EINVAL: least is 0 or above want; LOAM_ENOMEM: not even `least`;
  *               pages->base is NULL then
  */
-loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, bool huge);
+loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, loam_pages_large large);
+
+/* From now on none of the range gets large pages that it did not ask for; what has them keeps them.
+ *   cost        a system call
+ */
+void loam_pages_refuse_large(loam_pages *pages);
 
 /* Makes at least `bytes` more ready to use, right behind what is; they read 0.
  *   returns     LOAM_OK; LOAM_EFULL: so many are not left in the range; LOAM_ENOMEM: the system has

@@ -258,6 +258,8 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller);
 /* The process may have so many bytes of addresses from now on: what its ranges reserve goes back,
  * but for a quarter of that, and what is ready. */
 void process_cut(size_t limit);
+/* Memory is short: no large pages for any range from now on, but for who asked for them. */
+void process_refuse_large(void);
 /* May the process have so few addresses (RLIMIT_AS) that none are to be had in advance? */
 bool process_is_narrow(void);
 

@@ -25,6 +25,7 @@
 #include "../../core/kmalloc_impl.h"
 #include "watch.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 #define MIB ((size_t)1 << 20)
@@ -204,7 +205,8 @@ static void process_set_ranges(process *self, uint32_t ranges)
     process_seal(&loam__conf, sizeof(loam__conf));
 }
 
-/* Memory that pages which nobody can touch lie around; NULL: none. */
+/* Memory that pages which nobody can touch lie around; NULL: none. Of its pages few are used: large
+ * ones, of a system that has them for all memory, would be megabytes of a small process. */
 static void *range_map_apart(size_t len, size_t page)
 {
     char *map = len > SIZE_MAX - 2 * page
@@ -213,6 +215,9 @@ static void *range_map_apart(size_t len, size_t page)
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (map == MAP_FAILED)
         return NULL;
+    int before = errno;
+    if (len >= LOAM_PAGES_STEP && madvise(map + page, len, MADV_NOHUGEPAGE) != 0)
+        errno = before; /* there are none */
     if (mprotect(map + page, len, PROT_READ | PROT_WRITE) == 0)
         return map + page;
     munmap(map, len + 2 * page);
@@ -259,7 +264,7 @@ static void range_make_own(process_range *r)
 {
     size_t want = range_own(r);
     r->own = NULL;
-    if (loam_pages_reserve(&r->own_pages, want, want, false) != LOAM_OK)
+    if (loam_pages_reserve(&r->own_pages, want, want, LOAM_PAGES_SMALL) != LOAM_OK)
         return;
     r->own = range_make_zone(r, &r->own_pages);
     if (r->own == NULL)
@@ -272,9 +277,9 @@ static bool range_make(process_range *r, size_t want, size_t least)
     r->lock = (loam_lock)LOAM_LOCK_INIT;
     r->zone = NULL;
     r->slabs = NULL;
+    loam_pages_large large = loam__conf.huge_pages ? LOAM_PAGES_LARGE : LOAM_PAGES_LATER;
     for (;; want /= 2) {
-        if (want < least ||
-            loam_pages_reserve(&r->pages, want, least, loam__conf.huge_pages) != LOAM_OK)
+        if (want < least || loam_pages_reserve(&r->pages, want, least, large) != LOAM_OK)
             return false;
         r->zone = range_make_zone(r, &r->pages);
         if (r->zone != NULL)
@@ -313,6 +318,18 @@ void process_cut(size_t limit)
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++)
         range_cut(&loam__process.range[i], limit / 4);
+}
+
+void process_refuse_large(void)
+{
+    /* pairs with the store in process_set_ranges */
+    uint32_t n = loam_atomic_load(&loam__process.ranges);
+    for (uint32_t i = 0; i < n; i++) {
+        process_range *r = &loam__process.range[i];
+        loam_irq irq = loam_lock_acquire(&r->lock);
+        loam_pages_refuse_large(&r->pages);
+        loam_lock_release(&r->lock, irq);
+    }
 }
 
 process_range *process_range_of(const void *p)

@@ -15,6 +15,8 @@
  *        at hand tell how much they take out of words, slabs and frames (loam_slab_config.tight),
  *        and after so many bytes somebody asks the system what is used. When less than the margin
  *        is left kept blocks go, and pages that nobody uses (sparse.c), until there is room again.
+ *        Where the limit is small no large pages come from then on, which a system may have for all
+ *        memory: each is 2 MiB at once.
  *        A pass that one thread begins the others take part in, each when it comes by, as slabs are
  *        their thread's.
  *
@@ -39,6 +41,7 @@
 #define TIGHT_LEAST (4 * MIB)             /* margin, unless that is more than an eighth, .. */
 #define TIGHT_MOST  (64 * MIB)            /* .. at the least and at the most */
 #define TIGHT_LOOK  ((uint64_t)256 << 10) /* between two looks at least */
+#define TIGHT_SMALL (1024 * MIB)          /* of a limit below it large pages are too much */
 
 enum {
     TIGHT_NEAR = 8,    /* a part of the limit, made ready */
@@ -61,6 +64,7 @@ static uint32_t near;       /* [atomic] 1: it is */
 static uint32_t passes;     /* [atomic] that were begun */
 static uint32_t wanted;     /* [atomic] pages that each thread is to give in one */
 static bool rests;          /* [busy] the last pass found nothing: a look without one follows */
+static bool small;          /* [busy] large pages were refused */
 
 /* Of each thread, by its number. */
 static struct {
@@ -156,6 +160,10 @@ static void tight_look(void)
     uint64_t limit = room_of.limit, used = tight_used(), margin = tight_margin();
     uint64_t room = used < limit ? limit - used : 0, over = used + room - limit;
     uint32_t how = room <= 2 * margin ? TIGHT_IS_SHORT : TIGHT_IS_NEAR;
+    if (limit < TIGHT_SMALL && !small) {
+        small = true;
+        process_refuse_large();
+    }
     if (room > margin)
         room = 2 * (room - margin);
     else if (rests)

@@ -3,6 +3,7 @@
  * and without. Each case under a limit is a process of its own. */
 #define _DEFAULT_SOURCE
 #include "loam_pages.h"
+#include "smaps.h"
 #include "tap_host.h"
 
 #include <sys/mman.h>
@@ -48,16 +49,16 @@ static bool readable(const void *at)
 
 static void arguments(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, MIB, 0, false), LOAM_EINVAL);
-    TAP_EQ(t, loam_pages_reserve(&pages, MIB, 2 * MIB, false), LOAM_EINVAL);
-    TAP_EQ(t, loam_pages_reserve(&pages, SIZE_MAX, MIB, false), LOAM_EINVAL);
+    TAP_EQ(t, loam_pages_reserve(&pages, MIB, 0, LOAM_PAGES_LATER), LOAM_EINVAL);
+    TAP_EQ(t, loam_pages_reserve(&pages, MIB, 2 * MIB, LOAM_PAGES_LATER), LOAM_EINVAL);
+    TAP_EQ(t, loam_pages_reserve(&pages, SIZE_MAX, MIB, LOAM_PAGES_LATER), LOAM_EINVAL);
     TAP_CHECK(t, pages.base == NULL);
     loam_pages_release(&pages);
 }
 
 static void grows(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 64 * MIB, 16 * MIB, true), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 64 * MIB, 16 * MIB, LOAM_PAGES_LARGE), LOAM_OK);
     TAP_EQ(t, (uintptr_t)pages.base % LOAM_PAGES_STEP, 0);
     TAP_CHECK(t, pages.len >= 16 * MIB && pages.len <= 64 * MIB && pages.ready == 0);
     TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_OK);
@@ -80,7 +81,7 @@ static void grows(tap *t)
 
 static void gives_back(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, LOAM_PAGES_LATER), LOAM_OK);
     TAP_EQ(t, loam_pages_grow(&pages, 4 * MIB), LOAM_OK);
     for (size_t i = 0; i < 4 * MIB; i += 4096)
         pages.base[i] = 9;
@@ -100,7 +101,7 @@ static void gives_back(tap *t)
 
 static void closes(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, true), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, LOAM_PAGES_LARGE), LOAM_OK);
     TAP_EQ(t, loam_pages_grow(&pages, 6 * MIB), LOAM_OK);
     pages.base[2 * MIB - 1] = pages.base[2 * MIB] = pages.base[4 * MIB] = 9;
     unsigned char *at = pages.base + 2 * MIB;
@@ -126,7 +127,7 @@ static void closes(tap *t)
 
 static void refuses(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 2 * MIB, LOAM_PAGES_LATER), LOAM_OK);
     pages.refuse_from = 2;
     TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_OK);
     TAP_EQ(t, loam_pages_grow(&pages, 1), LOAM_ENOMEM);
@@ -141,22 +142,24 @@ static void refuses(tap *t)
 
 static int quarter(void)
 {
-    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 4 * MIB, false) == LOAM_OK &&
+    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 4 * MIB, LOAM_PAGES_LATER) == LOAM_OK &&
                 pages.len <= 100 * MIB && pages.len > 90 * MIB;
     return !good;
 }
 
 static int least_beyond_a_quarter(void)
 {
-    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 160 * MIB, false) == LOAM_OK &&
-                pages.len == 160 * MIB && loam_pages_grow(&pages, pages.len) == LOAM_OK;
+    bool good =
+        loam_pages_reserve(&pages, (size_t)1 << 30, 160 * MIB, LOAM_PAGES_LATER) == LOAM_OK &&
+        pages.len == 160 * MIB && loam_pages_grow(&pages, pages.len) == LOAM_OK;
     return !good;
 }
 
 static int too_much(void)
 {
-    bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 512 * MIB, false) == LOAM_ENOMEM &&
-                pages.base == NULL;
+    bool good =
+        loam_pages_reserve(&pages, (size_t)1 << 30, 512 * MIB, LOAM_PAGES_LATER) == LOAM_ENOMEM &&
+        pages.base == NULL;
     return !good;
 }
 
@@ -165,7 +168,7 @@ static int no_promise(void)
 {
     struct rlimit r = {64 * MIB, 64 * MIB};
     if (setrlimit(RLIMIT_DATA, &r) != 0 ||
-        loam_pages_reserve(&pages, 256 * MIB, 256 * MIB, false) != LOAM_OK)
+        loam_pages_reserve(&pages, 256 * MIB, 256 * MIB, LOAM_PAGES_LATER) != LOAM_OK)
         return 1;
     while (loam_pages_grow(&pages, 4 * MIB) == LOAM_OK)
         pages.base[pages.ready - 1] = 1;
@@ -203,7 +206,7 @@ static void locked_stays(tap *t, unsigned char *from, unsigned char *to)
 /* A system from before Linux 5.7 says APART always; then nothing moves. */
 static void moves(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, LOAM_PAGES_LATER), LOAM_OK);
     TAP_EQ(t, loam_pages_grow(&pages, 8 * MIB), LOAM_OK);
     unsigned char *from = pages.base + MIB, *to = pages.base + 5 * MIB;
     __builtin_memset(pages.base, 7, 4 * MIB);
@@ -226,7 +229,7 @@ static void moves(tap *t)
  * nobody can touch. */
 static void cuts(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, LOAM_PAGES_LATER), LOAM_OK);
     TAP_EQ(t, loam_pages_grow(&pages, 4 * MIB), LOAM_OK);
     loam_pages_cut(&pages, 20 * MIB);
     TAP_EQ(t, pages.len, 16 * MIB);
@@ -244,7 +247,7 @@ static void cuts(tap *t)
 /* What a block holds, to a place with more room, which is one mapping then: it moves once more. */
 static void carries(tap *t)
 {
-    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, false), LOAM_OK);
+    TAP_EQ(t, loam_pages_reserve(&pages, 16 * MIB, 16 * MIB, LOAM_PAGES_LATER), LOAM_OK);
     TAP_EQ(t, loam_pages_grow(&pages, 12 * MIB), LOAM_OK);
     unsigned char *from = pages.base + MIB, *to = pages.base + 5 * MIB;
     unsigned char *last = pages.base + 8 * MIB;
@@ -266,6 +269,35 @@ static void carries(tap *t)
     loam_pages_release(&pages);
 }
 
+/* " nh": the system gives no large pages there; " hg": they are asked for. */
+static void large_pages(tap *t)
+{
+    static const struct {
+        loam_pages_large large;
+        const char *flag;
+        int first, later, refused;
+    } all[] = {{LOAM_PAGES_SMALL, " nh", 1, 1, 1},
+               {LOAM_PAGES_LATER, " nh", 1, 0, 1},
+               {LOAM_PAGES_LARGE, " hg", 1, 1, 1}};
+    if (!smaps_knows_large(t)) {
+        tap_note(t, "the system has none, or does not say");
+        return;
+    }
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(all); i++) {
+        TAP_EQ(t, loam_pages_reserve(&pages, 64 * MIB, 64 * MIB, all[i].large), LOAM_OK);
+        TAP_EQ(t, loam_pages_grow(&pages, 40 * MIB), LOAM_OK);
+        unsigned char *later = pages.base + LOAM_PAGES_FEW;
+        TAP_EQ(t, loam_pages_close(&pages, later - 2 * MIB, 4 * MIB), LOAM_PAGES_CLOSED);
+        TAP_EQ(t, loam_pages_open(&pages, later - 2 * MIB, 4 * MIB), LOAM_OK);
+        TAP_EQ(t, smaps_flag(pages.base, all[i].flag), all[i].first);
+        TAP_EQ(t, smaps_flag(later - 1, all[i].flag), all[i].first);
+        TAP_EQ(t, smaps_flag(later, all[i].flag), all[i].later);
+        loam_pages_refuse_large(&pages);
+        TAP_EQ(t, smaps_flag(later, all[i].flag), all[i].refused);
+        loam_pages_release(&pages);
+    }
+}
+
 static const tap_case cases[] = {
     {"hosted_pages: bad arguments: refused, no range", arguments},
     {"hosted_pages: grows in steps to the end, reads 0", grows},
@@ -276,6 +308,7 @@ static const tap_case cases[] = {
     {"hosted_pages: closed: nobody touches it; opened again: reads 0", closes},
     {"hosted_pages: told to refuse: refuses", refuses},
     {"hosted_pages: limits of the system", limits},
+    {"hosted_pages: large ones: none, later, asked for; refused", large_pages},
 };
 static const tap_suite suite = {"hosted_pages", cases, LOAM_ARRAY_LEN(cases)};
 

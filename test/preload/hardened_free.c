@@ -231,6 +231,17 @@ typedef struct map {
 static map maps[MAPS];
 static unsigned map_count;
 
+/* What goes on where the last one ends, and is like it, is the same: the system tells memory apart
+ * that may have large pages. */
+static void add_map(map m)
+{
+    map *last = map_count != 0 ? &maps[map_count - 1] : NULL;
+    if (last != NULL && last->to == m.from && m.plain && last->plain)
+        last->to = m.to;
+    else
+        maps[map_count++] = m;
+}
+
 static void read_maps(void)
 {
     char line[512];
@@ -241,8 +252,8 @@ static void read_maps(void)
         char perms[8] = "";
         if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &from, &to, perms, &inode) != 4)
             continue;
-        maps[map_count++] = (map){from, to, strncmp(perms, "---", 3) == 0,
-                                  inode == 0 && perms[1] == 'w' && strchr(line, '[') == NULL};
+        add_map((map){from, to, strncmp(perms, "---", 3) == 0,
+                      inode == 0 && perms[1] == 'w' && strchr(line, '[') == NULL});
     }
     if (file != NULL)
         fclose(file);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* large_blocks.c - blocks of megabytes in a process: what of them is in memory, and how. */
 #define _GNU_SOURCE
+#include "smaps.h"
 #include "tap_host.h"
 
 #include <malloc.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -18,41 +18,40 @@ static void *(*volatile alloc_zero)(size_t, size_t) = calloc;
 static void *(*volatile resize)(void *, size_t) = realloc;
 static void (*volatile release)(void *) = free;
 
-/* Does the mapping with this address have the flag? -1: the system does not say. */
-static int has_flag(const void *at, const char *flag)
+/* A system may have large pages for all memory: a small process has none of them. */
+static void small_pages(tap *t)
 {
-    char line[1000];
-    FILE *file = fopen("/proc/self/smaps", "r");
-    int found = -1;
-    bool here = false;
-    while (file != NULL && found < 0 && fgets(line, sizeof(line), file) != NULL) {
-        unsigned long from, to;
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-            here = (uintptr_t)at - from < to - from;
-        else if (here && strncmp(line, "VmFlags:", 8) == 0)
-            found = strstr(line + 8, flag) != NULL;
+    enum { BLOCKS = 20 };
+    unsigned char *little = alloc(100), *block[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        TAP_CHECK(t, (block[i] = alloc(2 * MIB)) != NULL);
+    if (!smaps_knows_large(little)) {
+        tap_note(t, "the system has none, or does not say");
+    } else {
+        TAP_EQ(t, smaps_flag(little, " nh"), 1);
+        TAP_EQ(t, smaps_flag(block[0], " nh"), 1);
+        TAP_EQ(t, smaps_flag(block[BLOCKS - 1], " nh"), 0);
     }
-    if (file != NULL)
-        fclose(file);
-    return found;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        release(block[i]);
+    release(little);
 }
 
 static void huge_pages(tap *t)
 {
     unsigned char *first = alloc(40 * MIB), *small = alloc(16 * MIB), *large = alloc(64 * MIB);
     TAP_CHECK(t, first != NULL && small != NULL && large != NULL);
-    int at_first = has_flag(first + 8 * MIB, " hg"), at_once = has_flag(large + 8 * MIB, " hg");
+    int at_first = smaps_flag(first + 8 * MIB, " hg"), at_once = smaps_flag(large + 8 * MIB, " hg");
     release(first);
     unsigned char *block = alloc(40 * MIB);
     TAP_CHECK(t, block != NULL);
-    if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0 ||
-        has_flag(block + 8 * MIB, " mr") < 0) {
+    if (!smaps_knows_large(block + 8 * MIB)) {
         tap_note(t, "the system has none, or does not say");
     } else {
         TAP_EQ(t, at_first, 0);
         TAP_EQ(t, at_once, 1);
-        TAP_EQ(t, has_flag(block + 8 * MIB, " hg"), 1);
-        TAP_EQ(t, has_flag(small + 8 * MIB, " hg"), 0);
+        TAP_EQ(t, smaps_flag(block + 8 * MIB, " hg"), 1);
+        TAP_EQ(t, smaps_flag(small + 8 * MIB, " hg"), 0);
     }
     release(small);
     release(large);
@@ -253,6 +252,7 @@ static void beyond(tap *t)
 static const tap_case cases[] = {
     /* first: where huge pages were asked for a word is 2 MiB */
     {"calloc: megabytes: what nobody had is not touched, the rest is cleared", zeros},
+    {"malloc: the first 16 MiB: no large pages, whatever the system does", small_pages},
     {"malloc: 64 MiB, and 40 once more: huge pages are asked for, else not", huge_pages},
     {"calloc: after malloc_trim: zeros", zeros_after_trim},
     {"realloc: blocks that grow: old places are used again", growth},
