@@ -17,9 +17,9 @@
  *
  *        Marks have words of words above them, 64 to one, so the next and the last one are found in
  *        a step a level. Free stretches are entered under their length's class (heap_bits.c), four
- *        classes a doubling. Alloc asks the first stretch of the size's own class, then takes the
- *        first of the next class that there is: all of that are long enough. Only then others of
- *        its own class are asked, at most LOAM_HEAP_TRIES.
+ *        classes a doubling, two in an arena of 2 MiB and more. Alloc asks the first stretch of the
+ *        size's own class, then takes the first of the next class that there is: all of that are
+ *        long enough. Only then others of its own class are asked, at most LOAM_HEAP_TRIES.
  *
  * RULES  H1  a bit of a word of marks stands exactly for a word below that is not 0
  *        H2  the first grain and the place behind the last one are marked, nothing beyond is; a

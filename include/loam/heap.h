@@ -48,7 +48,7 @@ typedef struct loam_heap {
 } loam_heap;
 
 /* Bytes of metadata for an arena of so many bytes, to be aligned to 8; 0 when it is below 16 bytes
- * or too large. A 45th of the arena, and up to 500 bytes. O(1). */
+ * or too large. A 40th of the arena and 500 bytes at most. O(1). */
 size_t loam_heap_measure(size_t len);
 
 /* Makes a heap of [mem, mem + len), any alignment; its metadata take the first bytes.
@@ -67,8 +67,9 @@ loam_err loam_heap_init_apart(loam_heap *heap, void *meta, size_t meta_len, void
 
 /* Gives out a block of at least size bytes, aligned to 16; its bytes are what they were.
  *   returns     its address; NULL: size 0, size above PTRDIFF_MAX, or no room: no free stretch
- *               is long enough, or it lies behind LOAM_HEAP_TRIES that are only nearly so (up to a
- *               quarter shorter). A size of at most loam_heap_stats.largest never fails
+ *               is long enough, or it lies behind LOAM_HEAP_TRIES that are only nearly so: up to a
+ *               fifth shorter; a third, in an arena of 2 MiB and more. A size of at most
+ *               loam_heap_stats.largest never fails
  *   cost        O(log arena)
  */
 void *loam_heap_alloc(loam_heap *heap, size_t size);
