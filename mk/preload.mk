@@ -64,10 +64,14 @@ $(eval $(call preload_rules,host,so,))
 $(eval $(call preload_rules,host32,so32,-m32))
 $(eval $(call preload_rules,aarch64,soarm,))
 
+# operators.c has the reason
+NOTHROW_NEW := _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
+    _ZnamSt11align_val_tRKSt9nothrow_t
+
 build/so/loam_malloc.o: $(PRELOAD_OBJ)
 	$(call say,LD so,$@)
-	$(Q)ld -r -o $@.all $^ && objcopy --localize-hidden --localize-symbol=loam_last_report \
-	    $@.all $@ && rm $@.all
+	$(Q)ld -r -o $@.all $^ && objcopy --localize-hidden \
+	    $(addprefix --localize-symbol=,loam_last_report $(NOTHROW_NEW)) $@.all $@ && rm $@.all
 
 build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) build/so/loam_malloc.o
 	$(call say,AR host,$@)

@@ -11,7 +11,8 @@
  *
  *     ours, nothrow --> libstdc++'s, nothrow: try { ours, that throws --> handler } catch (...) {}
  *
- * A program that is linked statically has no such other one: there the handler must not throw.
+ * The archive has no such new at all (preload.mk hides it): a program has libstdc++'s own, which
+ * calls ours that throws.
  *
  * A program may have operators of its own in place of these, of one kind or of all: the standard
  * says which of the others come to them then.
