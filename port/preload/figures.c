@@ -25,10 +25,13 @@ static void add_zone(process_sums *s, loam_zone *zone)
         s->free_blocks += z.blocks[order];
 }
 
+/* Closed units are asked for before the frames, which only become more: else all that another
+ * thread closes in between would be missing. */
 static void add_range(process_sums *s, const process_range *r)
 {
+    uint64_t closed = loam_atomic_load(&r->closed); /* pairs with the add in unit_flip */
     add_zone(s, r->zone);
-    s->ready -= (uint64_t)loam_atomic_peek(&r->closed) * LOAM_PAGES_STEP; /* no order: a figure */
+    s->ready -= closed * LOAM_PAGES_STEP;
 }
 
 static void add_blocks(process_sums *s, loam_kmalloc *k)

@@ -88,7 +88,8 @@ static bool unit_is_closed(const process_range *r, size_t unit)
 static void unit_flip(process_range *r, size_t unit)
 {
     closed[r - loam__process.range][unit / 32] ^= 1U << unit % 32;
-    (void)loam_atomic_add(&r->closed, unit_is_closed(r, unit) ? 1 : 0U - 1); /* no order: a count */
+    /* pairs with the load in add_range */
+    (void)loam_atomic_add(&r->closed, unit_is_closed(r, unit) ? 1 : 0U - 1);
 }
 
 static bool unit_close(process_range *r, size_t unit)

@@ -55,6 +55,16 @@ static void use_up(unsigned char *p, unsigned mark, size_t size, bool resized)
         free(p);
 }
 
+/* While a small block is out there is memory that is not of huge ones. */
+static void look(void)
+{
+    unsigned char *volatile p = malloc(100);
+    if (p != NULL && mallinfo2().arena == 0)
+        atomic_fetch_add(&spoiled, 1);
+    if (p != NULL)
+        free(p);
+}
+
 static void *mix(void *arg)
 {
     uint32_t rng = (uint32_t)(uintptr_t)arg;
@@ -68,8 +78,8 @@ static void *mix(void *arg)
         use_up(p, at, size, p != NULL && draw(&rng) % 4 == 0);
         if (draw(&rng) % 400 == 0)
             malloc_trim(0);
-        if (draw(&rng) % 300 == 0 && mallinfo2().arena == 0)
-            atomic_fetch_add(&spoiled, 1);
+        if (draw(&rng) % 300 == 0)
+            look();
     }
     return NULL;
 }
@@ -79,10 +89,13 @@ static void at_once(tap *t)
     pthread_t thread[THREADS]; /* one of them is the first that allocates */
     steps = getenv("LOAM_LONG") != NULL ? 3000 : 500;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        for (unsigned i = 0; i < THREADS; i++)
-            pthread_create(&thread[i], NULL, mix, (void *)(uintptr_t)(tap_rand(t) | 1));
-        for (unsigned i = 0; i < THREADS; i++)
-            pthread_join(thread[i], NULL);
+        unsigned n = 0;
+        while (n < THREADS &&
+               pthread_create(&thread[n], NULL, mix, (void *)(uintptr_t)(tap_rand(t) | 1)) == 0)
+            n++;
+        TAP_EQ(t, n, THREADS);
+        while (n > 0)
+            pthread_join(thread[--n], NULL);
     }
     for (unsigned i = 0; i < SLOTS; i++)
         use_up(slot[i], i, 1, false);
