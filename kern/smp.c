@@ -29,7 +29,7 @@
 #include "loam/port.h"
 #include "stacks.h"
 
-enum { STACK_ORDER = 3, STOP_MS = 100, COME_MS = 1000, DUTY_MS = 500 };
+enum { STACK_ORDER = 3, STOP_MS = 100, COME_MS = 5000, DUTY_MS = 500 };
 _Static_assert(LOAM_PORT_MAX_CPUS <= 32, "a set of processors is a word of the port's atomics");
 
 typedef enum cpu_state { NEVER, STARTING, ONLINE, LATE, REFUSED, STOPPED } cpu_state;
@@ -392,7 +392,7 @@ static const char *start_one(unsigned c)
         return NULL;
     state = loam_atomic_exchange(&cpus[c].state, LATE); /* pairs with the exchange in smp_enter */
     if (state != ONLINE)
-        return "it did not come within a second";
+        return "it did not come within five seconds";
     loam_atomic_store(&cpus[c].state, ONLINE); /* it came just now */
     while (!came(c))
         loam_port_relax();
