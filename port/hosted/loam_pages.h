@@ -60,8 +60,10 @@ static inline size_t loam_pages_ready(const loam_pages *pages)
 
 /* Reserves addresses: `want` bytes, or a quarter less, and again, ... down to `least`, but never
  * more than a quarter of what the process may still have (RLIMIT_AS), unless that is below `least`.
+ *   large       of a system without large pages nothing is asked; errno stays
  *   returns     LOAM_OK; LOAM_EINVAL: least is 0 or above want; LOAM_ENOMEM: not even `least`;
  *               pages->base is NULL then
+ *   cost        two to five system calls, more where addresses are few
  */
 loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, loam_pages_large large);
 

@@ -258,9 +258,11 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller);
 /* The process may have so many bytes of addresses from now on: what its ranges reserve goes back,
  * but for a quarter of that, and what is ready. */
 void process_cut(size_t limit);
-/* Memory is short: no large pages for any range from now on, but for who asked for them. */
+/* Memory is short: no large pages for any range from now on, but for who asked for them. Takes each
+ * range's lock; a system call a range. */
 void process_refuse_large(void);
-/* May the process have so few addresses (RLIMIT_AS) that none are to be had in advance? */
+/* May the process have so few addresses (RLIMIT_AS below 2 GiB) that none are to be had in advance?
+ * O(1), no lock. */
 bool process_is_narrow(void);
 
 /* The range in which an address lies, or NULL. */
@@ -337,7 +339,8 @@ void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
 
 /* ---- there.c ---- */
 
-/* Which pages are in memory: bit 0 of a byte for each. false: nobody knows, or it takes long. */
+/* Which pages are in memory, of len bytes in whole pages: bit 0 of a byte for each. false: nobody
+ * knows, or only slowly does. Keeps errno; the costs are in there.c. */
 bool process_there(void *va, size_t len, unsigned char *in);
 bool process_there_slowly(void *va, size_t len, unsigned char *in);
 

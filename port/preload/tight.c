@@ -15,17 +15,16 @@
  *        at hand tell how much they take out of words, slabs and frames (loam_slab_config.tight),
  *        and after so many bytes somebody asks the system what is used. When less than the margin
  *        is left kept blocks go, and pages that nobody uses (sparse.c), until there is room again.
- *        Where the limit is small no large pages come from then on, which a system may have for all
- *        memory: each is 2 MiB at once.
  *        A pass that one thread begins the others take part in, each when it comes by, as slabs are
- *        their thread's.
+ *        their thread's. Where the limit is below TIGHT_SMALL a system that has large pages for all
+ *        memory gives none from the first look on: each is 2 MiB at once.
  *
  *        What went comes again when it is used, which shows nowhere but in what the system says. So
  *        the next look comes after a quarter of the room that is left; the further a process is
  *        beyond a limit that does not end it the less often, too; and after a pass that found
  *        nothing one is left out. The margin is a sixteenth: with an eighth programs paid twice as
  *        much that would have lived.
- * LOCKS  None.
+ * LOCKS  Each range's, once: when large pages are refused.
  * COST   Far: nothing. Near: some thirty instructions for each such request; a look: three system
  *        calls, or six.
  * FROM   -
