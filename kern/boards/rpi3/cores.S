@@ -34,16 +34,11 @@ board_pen:
     add     x3, x3, x1, lsl #2
     mov     w4, #1
     str     w4, [x3]
-    adr     x5, board_pen
-    ldr     x4, [x2]
-    cmp     x4, x5                  // what called us here; else we are released already, or come
-    b.ne    1f                      // by ourselves
-    str     xzr, [x2]
-    dsb     sy
-1:  ldr     x4, [x2]
-    cbnz    x4, 2f
-    wfi                             // not wfe: QEMU would spin on that
+    adr     x5, board_pen           // what called us here, perhaps: it stays in the word, as who
+1:  ldr     x4, [x2]                // clears it may clear the release that comes meanwhile
+    cbz     x4, 2f
+    cmp     x4, x5
+    b.ne    3f
+2:  wfi                             // not wfe: QEMU would spin on that
     b       1b
-2:  str     xzr, [x2]
-    dsb     sy
-    br      x4
+3:  br      x4
