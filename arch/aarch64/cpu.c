@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cpu.c - the processor's part of kern/arch.h: ticks, waiting, faults on purpose. */
 #include "arch.h"
+#include "board_arm.h"
 #include "image.h"
 
 const char *arch_describe(void)
@@ -25,9 +26,11 @@ void arch_irq_on(void)
     __asm__ volatile("msr daifclr, #6" : : : "memory"); /* SError too: it is to be reported */
 }
 
+/* wfi ends at once while an interrupt is pending, masked or not. */
 _Noreturn void arch_halt(void)
 {
     __asm__ volatile("msr daifset, #15" : : : "memory");
+    board_arm_cpu_quiet();
     for (;;)
         __asm__ volatile("wfi" : : : "memory");
 }

@@ -99,6 +99,12 @@ void bcm_mail_take(unsigned core)
     mmio_write(MAIL_0_CLEAR + MAIL_STEP * core, ~0U);
 }
 
+void bcm_core_quiet(unsigned core)
+{
+    mmio_write(LOCAL_TIMER_CONTROL + 4 * core, 0);
+    mmio_write(LOCAL_MAIL_CONTROL + 4 * core, 0);
+}
+
 void bcm_reset(bool halt)
 {
     uint32_t rsts = mmio_read(PM_RSTS) & ~(uint32_t)PM_RSTS_HALT;

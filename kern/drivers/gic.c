@@ -42,6 +42,12 @@ bool gic_cpu_init(unsigned cpu)
     return version != NULL && version->cpu_init(cpu);
 }
 
+void gic_cpu_quiet(void)
+{
+    if (version != NULL)
+        version->cpu_quiet();
+}
+
 void gic_enable(unsigned line, bool on)
 {
     uintptr_t base = dist;

@@ -27,6 +27,9 @@ const char *gic_name(void);
  * not know it. */
 bool gic_cpu_init(unsigned cpu);
 
+/* Lets none through to the calling processor any more. */
+void gic_cpu_quiet(void);
+
 /* Lets one through, or holds it back. Below GIC_SHARED: the calling processor's. Any context. */
 void gic_enable(unsigned line, bool on);
 

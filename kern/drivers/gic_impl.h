@@ -9,6 +9,7 @@ typedef struct gic_version {
     const char *name;
     void (*init)(const loam_fdt_arm *arm);
     bool (*cpu_init)(unsigned cpu);
+    void (*cpu_quiet)(void);
     uintptr_t (*own_base)(void); /* where the calling processor's lines 0 .. 31 are switched */
     uint32_t (*take)(void);
     void (*done)(uint32_t taken);

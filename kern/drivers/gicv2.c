@@ -54,6 +54,11 @@ static bool cpu_init(unsigned cpu)
     return true;
 }
 
+static void cpu_quiet(void)
+{
+    mmio_write(interface + CPU_CTLR, 0);
+}
+
 static uintptr_t own_base(void)
 {
     return dist; /* banked */
@@ -76,4 +81,4 @@ static void send(unsigned cpu, uint64_t affinity, unsigned line)
     mmio_write(dist + SEND, (uint32_t)bit_of[cpu] << SEND_TO_SHIFT | line);
 }
 
-const gic_version gic_version_2 = {"GICv2", init, cpu_init, own_base, take, done, send};
+const gic_version gic_version_2 = {"GICv2", init, cpu_init, cpu_quiet, own_base, take, done, send};

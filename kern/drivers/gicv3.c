@@ -122,6 +122,13 @@ static bool cpu_init(unsigned cpu)
     return true;
 }
 
+/* Also before cpu_init: without SRE the next register would not be there. */
+static void cpu_quiet(void)
+{
+    __asm__ volatile("msr " ICC_SRE ", %0\n\tisb" : : "r"(7UL));
+    __asm__ volatile("msr " ICC_GRP1 ", %0\n\tisb" : : "r"(0UL));
+}
+
 static uintptr_t own_base(void)
 {
     uintptr_t redist = redist_of[loam_port_cpu()];
@@ -150,4 +157,4 @@ static void send(unsigned cpu, uint64_t affinity, unsigned line)
     __asm__ volatile("dsb ishst\n\tmsr " ICC_SGI1R ", %0\n\tisb" : : "r"(word) : "memory");
 }
 
-const gic_version gic_version_3 = {"GICv3", init, cpu_init, own_base, take, done, send};
+const gic_version gic_version_3 = {"GICv3", init, cpu_init, cpu_quiet, own_base, take, done, send};

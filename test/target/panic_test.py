@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pc32_qemu as pc  # noqa: E402
@@ -135,6 +136,37 @@ def goes_on(tap, where, board):
               f"panic: {where}: a bug that is none, a core that is none: a line", shown(output))
 
 
+def processor_time(process):
+    """Seconds that the host's processors have spent on it."""
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+        user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def sleeps(tap, where, start):
+    """A machine that is not switched off after a panic: no processor of it goes on spinning, though
+    timers and the others' interrupts are pending."""
+    machine = start()
+    machine.wait_for(pi.PROMPT)
+    machine.type("bug null-write 1\r")
+    ended = machine.wait_for("panic: stopped")
+    time.sleep(0.5)
+    before = processor_time(machine.process)
+    time.sleep(1)
+    spent = processor_time(machine.process) - before
+    machine.process.kill()
+    machine.finish()
+    tap.check(ended and spent < 0.3, f"panic: {where}: all processors sleep after it",
+              [f"{spent:.2f} s of processor time in a second"])
+
+
+SLEEPERS = {
+    "rpi3": lambda: pi.console(""),
+    "virt64, GICv2": lambda: virt.console("", cores=4, machine="virt,gic-version=2"),
+    "virt64, GICv3": lambda: virt.console("", cores=4, machine="virt,gic-version=3"),
+}
+
+
 def main():
     tap = Tap()
     jobs = [(where, name, core) for where, board in BOARDS.items() for core in board["on"]
@@ -149,6 +181,8 @@ def main():
             one_tells(tap, where, board)
         goes_on(tap, where, board)
     face_panics(tap)
+    for where, start in SLEEPERS.items():
+        sleeps(tap, where, start)
     tap.done()
 
 

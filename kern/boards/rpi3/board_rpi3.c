@@ -192,6 +192,18 @@ void board_cpu_init(void)
     own_interrupts();
 }
 
+static bcm_irq console_irq(void)
+{
+    return LOAM_CONTAINER_OF(board_arm_console_now(), bcm_port, port)->irq;
+}
+
+void board_arm_cpu_quiet(void)
+{
+    bcm_core_quiet(core_of(loam_port_cpu()));
+    if (loam_port_cpu() == 0)
+        bcm_irq_disable(console_irq());
+}
+
 void board_cpu_interrupt(unsigned cpu)
 {
     bcm_mail_send(core_of(cpu));
@@ -202,11 +214,6 @@ void board_tick_start(unsigned hz, void (*fn)(void))
     on_tick = fn;
     tick_hz = hz;
     own_interrupts();
-}
-
-static bcm_irq console_irq(void)
-{
-    return LOAM_CONTAINER_OF(board_arm_console_now(), bcm_port, port)->irq;
 }
 
 /* The controller of the peripherals interrupts core 0 alone. */

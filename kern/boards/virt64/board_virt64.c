@@ -233,6 +233,11 @@ void board_cpu_init(void)
         arch_halt();
 }
 
+void board_arm_cpu_quiet(void)
+{
+    gic_cpu_quiet();
+}
+
 void board_cpu_interrupt(unsigned cpu)
 {
     gic_send(cpu, cpus_affinity(cpu), IPI);
