@@ -20,7 +20,7 @@ FREESTANDING := core/% pt/% boot/% test/unit/% test/tap.c
 # but in the kernels (KERN_CFLAGS_test_unit).
 SUITES := test/unit/% test/kern/%
 
-VARIANTS := host hostclang asan tsan host32 aarch64
+VARIANTS := host hostclang asan tsan host32 hostarm
 
 # CPPFLAGS, CFLAGS and LDFLAGS of a packager reach the host's two libraries: behind our defaults,
 # before what they cannot do without.
@@ -41,15 +41,15 @@ host32_CC := gcc
 # Debian has the kernel's headers, which are the same for both, in the 64-bit folder alone.
 M32 := -m32 -idirafter /usr/include/x86_64-linux-gnu
 host32_CFLAGS := $(M32) -O2 -g1 -fstack-usage
-aarch64_CC := aarch64-linux-gnu-gcc
-aarch64_CFLAGS := -O2 -g1
+hostarm_CC := aarch64-linux-gnu-gcc
+hostarm_CFLAGS := -O2 -g1
 
 host_GROUP := host
 hostclang_GROUP := clang
 asan_GROUP := host
 tsan_GROUP := host
 host32_GROUP := host32
-aarch64_GROUP := aarch64
+hostarm_GROUP := aarch64
 
 CORE_SRC := $(shell cat core/sources.list)
 BOOT_SRC := $(sort $(wildcard boot/*.c))

@@ -4,7 +4,7 @@
 #     build/host/libloam.so    LD_PRELOAD it, or link with -lloam
 #     build/host/libloam.a     the core for programs that use it themselves, and the same malloc
 #     build/host32/libloam.so  for programs of 32 bits; its tests run in `make test`
-#     build/aarch64/libloam.so for programs of 64-bit ARM, by a cross compiler; `make test-long`
+#     build/hostarm/libloam.so for programs of 64-bit ARM, by a cross compiler; `make test-long`
 #
 # The malloc has a core of its own: its processors are the process's threads, and nobody else's
 # numbers. In the static library that is one object whose other names are hidden.
@@ -62,7 +62,7 @@ build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)
 endef
 $(eval $(call preload_rules,host,so,))
 $(eval $(call preload_rules,host32,so32,-m32))
-$(eval $(call preload_rules,aarch64,soarm,))
+$(eval $(call preload_rules,hostarm,soarm,))
 
 # operators.c has the reason
 NOTHROW_NEW := _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
@@ -95,7 +95,7 @@ build/$(1)/%: build/$(2)/obj/test/preload/%.o build/$(2)/obj/test/tap.o build/$(
 endef
 $(eval $(call preload_test_rules,preload,host,))
 $(eval $(call preload_test_rules,preload32,host32,-m32))
-$(eval $(call preload_test_rules,preload-aarch64,aarch64,))
+$(eval $(call preload_test_rules,preloadarm,hostarm,))
 
 # The same in 32 bits.
 PRELOAD32_TESTS := $(PRELOAD_TESTS:build/preload/%=build/preload32/%)
@@ -121,7 +121,7 @@ build/sotsan/test/preload/%: build/sotsan/obj/test/preload/%.o build/sotsan/obj/
 	$(Q)ld -r -o $@.o $(filter %.o,$^) && objcopy --redefine-syms=build/sotsan/names $@.o
 	$(Q)gcc -fsanitize=thread $@.o -lpthread -o $@
 
-test-long: build/sotsan/test/preload/malloc_mix build/preload-aarch64/malloc_mix
+test-long: build/sotsan/test/preload/malloc_mix build/preloadarm/malloc_mix
 
 TESTS += $(PRELOAD_TESTS) $(PRELOAD32_TESTS) $(sort $(wildcard test/preload/*_test.py))
 LONG_TESTS += $(sort $(wildcard test/preload/*_long.py))

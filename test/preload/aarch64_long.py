@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from pages_test import BLOCKS, compiled, shown  # noqa: E402
 from taplib import ROOT, Tap  # noqa: E402
 
-LIBRARY = os.path.join(ROOT, "build/aarch64/libloam.so")
+LIBRARY = os.path.join(ROOT, "build/hostarm/libloam.so")
 MODES = ("", "hardened", "guard,poison,quarantine=64K,owner", "guard_pages", "limit=900M")
 
 TWICE = r"""
@@ -44,7 +44,7 @@ def main():
             done = emulated(blocks, conf, LIBRARY)
             tap.check((done.returncode, done.stdout, done.stderr) == (0, "4096 0 0\n", ""),
                       f"aarch64: blocks of all lengths: {conf or 'default'}", shown(done))
-        done = emulated(os.path.join(ROOT, "build/preload-aarch64/malloc_mix"), "", "")
+        done = emulated(os.path.join(ROOT, "build/preloadarm/malloc_mix"), "", "")
         tap.check(done.returncode == 0, "aarch64: malloc_mix", shown(done))
         done = emulated(twice, "", LIBRARY)
         tap.check(done.returncode != 0 and done.stderr.startswith("loam: ") and
