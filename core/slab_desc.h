@@ -49,7 +49,8 @@ static inline slab_desc *slab_wait_desc(const loam_slabs *s, uint64_t wait)
  * before the next. */
 static inline swift_slot *slab_kept_of(const slab_front *f, uint32_t n)
 {
-    uint32_t at = (f->kept_at - n * (uint32_t)sizeof(swift_slot)) & f->kept_mask;
+    uint32_t next = loam_atomic_peek(&f->kept_at); /* no order: as below */
+    uint32_t at = (next - n * (uint32_t)sizeof(swift_slot)) & f->kept_mask;
     return (swift_slot *)((uintptr_t)(f + 1) + at);
 }
 

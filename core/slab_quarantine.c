@@ -212,7 +212,8 @@ static void ring_empty_kept(slab_front *f, const slab_desc *only, loam_list *vic
         at->where = old.where;
         loam_atomic_ptr_store(&at->at, old.at); /* no order: as above */
     }
-    f->kept_at = (f->kept_at - (count - stay) * (uint32_t)sizeof(swift_slot)) & f->kept_mask;
+    uint32_t next = f->kept_at - (count - stay) * (uint32_t)sizeof(swift_slot);
+    loam_atomic_store(&f->kept_at, next & f->kept_mask); /* no order: as above */
 }
 
 /* [own] Those that it gives out next, from the lowest on. */

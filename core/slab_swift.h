@@ -445,7 +445,8 @@ LOAM_INLINE bool swift_keep(slab_front *f, swift_slot held)
 {
     uint32_t at = f->kept_at;
     swift_slot *place = (swift_slot *)((uintptr_t)(f + 1) + at);
-    f->kept_at = (at + (uint32_t)sizeof(swift_slot)) & f->kept_mask;
+    /* no order: others only count */
+    loam_atomic_store(&f->kept_at, (at + (uint32_t)sizeof(swift_slot)) & f->kept_mask);
     if (LOAM_UNLIKELY(place->at == NULL)) {
         swift_set(place, held);
         return false;
