@@ -26,11 +26,11 @@
  *        are closed meanwhile, and what was touched is cleared when they are used again.
  *
  *        Memory: KEPT_BYTES; or more, as much as is out, while both together are no more than was
- *        out at the most.
+ *        out at the most. A long slot of which nothing but its ends was touched goes at once.
  *
  * LOCKS  One, around the ring; all else is done without it.
- * COST   To 2 MiB a system call at each end; longer two, and zeros. A new mapping and its faults
- *        cost five to ten times as much.
+ * COST   To 2 MiB two system calls at each end; longer four, and zeros. A new mapping and its
+ *        faults cost five to ten times as much.
  * FROM   Quarantine as in AddressSanitizer.
  * NOT    A page that the system wrote to disk meanwhile is not looked at: it is given back. Nothing
  *        is kept under Valgrind, which knows that freed bytes are not to be read.
@@ -41,7 +41,11 @@
 
 #include <sys/mman.h>
 
-enum { KEPT_BLOCKS = 64, KEPT_RUNS = 4 /* runs of pages nobody touched that are given back */ };
+enum {
+    KEPT_BLOCKS = 64,
+    KEPT_RUNS = 4,   /* runs of pages nobody touched that are given back */
+    KEPT_SAMPLES = 4 /* pages of a long block that say how much of it is there */
+};
 #define KEPT_BYTES ((size_t)16 << 20)
 
 typedef struct kept_slot {
@@ -241,6 +245,19 @@ static bool kept_is_clean(uintptr_t at, size_t len)
 
 /* ---- the calls ---- */
 
+/* Is a long slot worth to be kept: is something there besides its ends? A program that asks for far
+ * more than it touches pays for a look at all of it each time, and gains a page or two. Some pages
+ * stand for all; where nobody knows of them they are there. */
+static bool kept_is_worth(uintptr_t at, size_t len)
+{
+    unsigned char in = 0;
+    size_t page = huge_page(), step = (len / (2 * KEPT_SAMPLES)) & ~(page - 1);
+    for (size_t i = 1; i < 2 * KEPT_SAMPLES && (in & 1) == 0; i += 2)
+        if (!process_there((void *)(at + i * step), page, &in))
+            in = 1;
+    return (in & 1) != 0;
+}
+
 static bool kept_open(void *p, size_t len, bool open)
 {
     return mprotect(p, len, open ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
@@ -260,6 +277,7 @@ bool huge_keep(const huge_block *b, huge_load load)
     size_t most = kept_most(load);
     bool open = k.room <= HUGE_KEPT_OPEN;
     if ((loam__watch & WATCH_VALGRIND) != 0 || k.held > most ||
+        (!open && !kept_is_worth(base + k.room - k.held, k.held)) ||
         ((b->part || !open) && !kept_open((void *)base, k.room, open)))
         return false;
     if (open) {

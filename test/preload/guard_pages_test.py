@@ -226,6 +226,19 @@ static void trimmed(void)
             fail("a block lost what was in it");
     printf("%ld\n", any ? status("VmRSS:") : -1);
 }
+/* KiB of addresses that a block still has when it was freed, which was touched as far as that. As
+ * much is out, so it may be kept. */
+static void unused(size_t size, size_t touched)
+{
+    static byte *volatile other;
+    other = malloc(2 * size);
+    long before = status("VmSize:");
+    p = malloc(size);
+    memset(p, 1, touched);
+    p[size - 1] = 1;
+    free(p);
+    printf("%ld\n", status("VmSize:") - before);
+}
 int main(int argc, char **argv)
 {
     const char *w = argv[1];
@@ -234,7 +247,7 @@ int main(int argc, char **argv)
     if (is(w, "model")) {
         models(size, (int)at);
     } else if (is(w, "again")) { /* in a slot that was a longer one's */
-        free(malloc(size + size / 2));
+        free(memset(malloc(size + size / 2), 1, size + size / 2));
         p = malloc(size);
         p[at] ^= 0x40;
         free(p);
@@ -262,11 +275,14 @@ int main(int argc, char **argv)
                 fail("another's bytes");
         free(p);
     } else if (is(w, "late")) {
-        free(p = malloc(size));
+        p = malloc(size);
+        free(size > 2 * MIB ? memset(p, 1, size) : p);
         p[at] = 1;
         free(malloc(size));
     } else if (is(w, "carried")) {
         carried(size);
+    } else if (is(w, "unused")) {
+        unused(size, at);
     } else if (is(w, "sparse")) {
         sparse();
     } else if (is(w, "trimmed")) {
@@ -378,11 +394,21 @@ def sparse(tap, program, under, name):
                   "between takes no memory", [str(code), out, errors])
 
 
+def unused(tap, program):
+    for size, touched, kept in ((32 * M, 4 * K, False), (32 * M, 32 * M, True),
+                                (32 * M, 8 * M, True)):
+        code, out, errors = run(program, ["unused", size, touched], "hardened")
+        good = code == 0 and out.strip().lstrip("-").isdigit() and (int(out) > size >> 11) == kept
+        tap.check(good, f"hardened: {size >> 20} MiB, {touched >> 10} KiB of them touched, freed: "
+                  f"{'kept' if kept else 'gone'}", [str(code), out, errors])
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="loam-guarded-") as folder:
         program, box = built(folder, "program", PROGRAM), built(folder, "filter", FILTER)
         tap = Tap()
         single_cases(tap, program)
+        unused(tap, program)
         sparse(tap, program, (), "")
         sparse(tap, program, (box,), ", where a filter ends who asks by mincore")
         for conf in ("hardened", "hardened,limit=512M", "hardened,huge_from=0"):
