@@ -103,18 +103,32 @@ static uint64_t text_number(const char *text)
     return digits != 0 && ends ? value : MEMORY_NONE;
 }
 
-/* Is a word one of those between commas, up to a colon? */
+/* Is a word one of those between commas, up to a colon or the end? */
 static bool text_has(const char *list, const char *word)
 {
     for (;;) {
         const char *after = text_after(list, word);
-        if (after != NULL && (*after == ',' || *after == ':'))
+        if (after != NULL && (*after == ',' || *after == ':' || *after == '\0'))
             return true;
         while (*list != ',' && *list != ':' && *list != '\0')
             list++;
         if (*list++ != ',')
             return false;
     }
+}
+
+/* A word of mountinfo ends, its blanks and backslashes being three octal digits. */
+static void text_plain(char *word)
+{
+    char *to = word;
+    for (; *word != ' ' && *word != '\0'; word++, to++) {
+        *to = *word;
+        if (word[0] != '\\' || word[1] < '0' || word[1] > '3' || word[2] == '\0' || word[3] == '\0')
+            continue;
+        *to = (char)((word[1] - '0') << 6 | (word[2] - '0') << 3 | (word[3] - '0'));
+        word += 3;
+    }
+    *to = '\0';
 }
 
 /* A path out of three parts; false: it is too long. */
@@ -202,6 +216,22 @@ static void group_limits(loam_memory *memory, enum loam_memory_of of, char *dir,
     }
 }
 
+/* Is there a group, whose limit can be read or that has none of its own? */
+static bool group_is(enum loam_memory_of of, const char *dir)
+{
+    char path[LOAM_MEMORY_PATH];
+    for (unsigned i = 0; i < 2; i++) {
+        int file = path_make(path, dir, "/", i == 0 ? kinds[of].limit[0] : "cgroup.procs")
+                       ? file_open(path, O_PATH)
+                       : -1;
+        if (file < 0)
+            continue;
+        file_close(file);
+        return true;
+    }
+    return false;
+}
+
 /* In a container the first names of the path may be those of groups outside, of which it sees none:
  * without these the rest is what it sees. false: there is no such place. */
 static bool group_find(loam_memory *memory, enum loam_memory_of of, const char *root,
@@ -215,11 +245,7 @@ static bool group_find(loam_memory *memory, enum loam_memory_of of, const char *
         top++;
     for (;;) {
         bool all = *path == '\0' || (path[0] == '/' && path[1] == '\0');
-        int file = path_make(dir, root, place, all ? "" : path)
-                       ? file_open(dir, O_PATH | O_DIRECTORY)
-                       : -1;
-        if (file >= 0) {
-            file_close(file);
+        if (path_make(dir, root, place, all ? "" : path) && group_is(of, dir)) {
             group_limits(memory, of, dir, top);
             return true;
         }
@@ -231,23 +257,62 @@ static bool group_find(loam_memory *memory, enum loam_memory_of of, const char *
     }
 }
 
-/* A line of /proc/self/cgroup: number, controllers, path, with colons between. */
-static void group_line(loam_memory *memory, const char *root, const char *line)
+/* A line of /proc/self/mountinfo: number, parent, device, the root in it, the place here, options,
+ * more of them, a dash, the kind, the source, the kind's options, with blanks between. The place,
+ * if there are groups of this kind; NULL: another line. */
+static const char *mount_place(enum loam_memory_of of, char *line)
+{
+    char *place = line, *at;
+    const char *last = line;
+    for (unsigned words = 0; words < 4 && *place != '\0'; place++)
+        words += *place == ' ';
+    for (at = place; *at != '\0' && text_after(at, " - cgroup") == NULL;)
+        at++;
+    const char *kind = text_after(at, " - cgroup");
+    for (; *at != '\0'; at++)
+        last = *at == ' ' ? at + 1 : last;
+    if (kind == NULL ||
+        (of == LOAM_MEMORY_OF_V1 ? *kind != ' ' || !text_has(last, "memory") : *kind != '2'))
+        return NULL;
+    text_plain(place);
+    return place;
+}
+
+/* Where groups are at none of the usual places. */
+static void group_mounted(loam_memory *memory, enum loam_memory_of of, const char *root,
+                          const char *path)
+{
+    char file[LOAM_MEMORY_PATH];
+    lines l;
+    if (!path_make(file, root, "/proc/self/mountinfo", "") || !lines_open(&l, file))
+        return;
+    for (bool found = false; !found && lines_next(&l);) {
+        const char *place = l.cut ? NULL : mount_place(of, l.line);
+        found = place != NULL && group_find(memory, of, root, place, path);
+    }
+    file_close(l.file);
+}
+
+/* A line of /proc/self/cgroup: number, controllers, path, with colons between. true: it was that of
+ * cgroup 1 and memory, so cgroup 2 counts none. */
+static bool group_line(loam_memory *memory, const char *root, const char *line)
 {
     const char *list = line, *path;
     while (*list != ':' && *list != '\0')
         list++;
     if (*list++ == '\0')
-        return;
+        return false;
     bool v1 = text_has(list, "memory");
     for (path = list; *path != ':' && *path != '\0';)
         path++;
     if (*path++ == '\0' || (!v1 && *list != ':'))
-        return; /* of another controller */
+        return false; /* of another controller */
     enum loam_memory_of of = v1 ? LOAM_MEMORY_OF_V1 : LOAM_MEMORY_OF_V2;
     for (unsigned i = 0; i < 2; i++)
         if (group_find(memory, of, root, kinds[of].place[i], path))
-            return;
+            return v1;
+    group_mounted(memory, of, root, path);
+    return v1;
 }
 
 /* ---- the calls ---- */
@@ -262,9 +327,8 @@ void loam_memory_find(loam_memory *memory, const char *root)
     if (!path_make(memory->path, root, "", ""))
         memory->limit = MEMORY_NONE;
     if (path_make(path, root, "/proc/self/cgroup", "") && lines_open(&l, path)) {
-        while (lines_next(&l))
-            if (!l.cut)
-                group_line(memory, root, l.line);
+        while (lines_next(&l) && (l.cut || !group_line(memory, root, l.line)))
+            continue;
         file_close(l.file);
     }
     errno = before;

@@ -9,8 +9,9 @@
  *     its group     [ .. memory.high .. ]                     all of the machine
  *
  * Groups are those of cgroup 2 (memory.max, memory.high) and of cgroup 1 (memory.limit_in_bytes),
- * at their usual places below /sys/fs/cgroup; in a container, too, that sees its own group there
- * and another one's path in /proc/self/cgroup. What cannot be read, or not understood, is no limit.
+ * at their usual places below /sys/fs/cgroup, or where /proc/self/mountinfo says; in a container,
+ * too, that sees its own group there and another one's path in /proc/self/cgroup. What cannot be
+ * read, or not understood, is no limit.
  *
  * System calls alone: no memory is asked for, no lock is taken, no thread is cancelled here, files
  * are closed in a program that is run, and errno stays.
@@ -27,7 +28,7 @@ typedef struct loam_memory {
 
 /* Finds the least limit.
  *   root        "", or what stands before /proc and /sys. For tests
- *   cost        some ten to thirty system calls
+ *   cost        some ten to thirty system calls; fifty where groups are at unusual places
  */
 void loam_memory_find(loam_memory *memory, const char *root);
 

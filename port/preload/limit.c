@@ -24,6 +24,11 @@ static uint32_t limit_units(uint64_t bytes)
     return (uint32_t)((bytes + ((1U << LIMIT_SHIFT) - 1)) >> LIMIT_SHIFT);
 }
 
+uint64_t limit_taken(void)
+{
+    return (uint64_t)loam_atomic_peek(&taken) << LIMIT_SHIFT; /* no order: a count */
+}
+
 bool limit_change(size_t from, size_t to)
 {
     size_t limit = loam__conf.limit;

@@ -324,6 +324,8 @@ const hard_calls *hard_wide(void);
 /* A piece of memory from the system changes its size, 0 when there is none: false when that would
  * be more than LOAM_CONF's limit; to less is always true. */
 bool limit_change(size_t from, size_t to);
+/* Bytes that all of them have. */
+uint64_t limit_taken(void);
 
 /* ---- back.c ---- */
 
@@ -358,12 +360,14 @@ uint64_t sparse_sweep(uint32_t *hand, uint64_t enough, uint32_t chunks);
 
 /* As loam_slab_config.tight. */
 void process_tight(loam_slabs *slabs, size_t bytes);
+/* Is the limit, as it is now, near? Locks may be held. Costs a look at the clock, and once in a
+ * second that tenth of a millisecond. */
+void tight_see(void);
 /* Ranges and huge blocks have so many bytes of the system's by now. Locks may be held. */
-void tight_see(uint64_t has);
 static inline void tight_grown(uint64_t has)
 {
     if (has >= TIGHT_FROM)
-        tight_see(has);
+        tight_see();
 }
 /* In the child of a fork, which is alone. */
 void tight_child(void);

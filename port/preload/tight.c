@@ -5,7 +5,8 @@
  *        its memory nobody uses. Near the limit that goes back to the system before more is used.
  *
  * MODEL  The limit is LOAM_CONF=memory, or the least of the machine's and of the process's groups
- *        (loam_memory.h). It is looked for when ranges and huge blocks have TIGHT_FROM bytes.
+ *        (loam_memory.h). It is looked for when ranges and huge blocks have TIGHT_FROM bytes, and
+ *        again while they change, once in TIGHT_AGAIN: a container's limit may, too.
  *
  *            far               near                          short
  *            [ ................|............................|..margin..] limit
@@ -25,10 +26,10 @@
  *        nothing one is left out. The margin is a sixteenth: with an eighth programs paid twice as
  *        much that would have lived.
  * LOCKS  Each range's, once: when large pages are refused.
- * COST   Far: nothing. Near: some thirty instructions for each such request; a look: three system
- *        calls, or six.
+ * COST   Far: nothing; a look for the limit 0.1 ms. Near: some thirty instructions for each such
+ *        request; a look: three system calls, or six.
  * FROM   -
- * NOT    Limits that others reach while this process makes nothing ready, and those that change.
+ * NOT    Limits that others reach, or lower, while this process asks for nothing.
  */
 #include "../../core/slab_internal.h"
 #include "loam_memory.h"
@@ -43,23 +44,24 @@
 #define TIGHT_SMALL (1024 * MIB)          /* of a limit below it large pages are too much */
 
 enum {
-    TIGHT_NEAR = 8,    /* a part of the limit, made ready */
-    TIGHT_SHORT = 16,  /* the margin is a part of the limit */
-    TIGHT_OFTEN = 4,   /* a look after a part of the room */
-    TIGHT_SHARE = 64,  /* a thread counts a part of that by itself, unless memory is short */
-    TIGHT_LITTLE = 16, /* pages: a pass that gives no more found nothing */
-    TIGHT_CHUNKS = 64, /* of a pass at most */
-    TIGHT_UNIT = 6     /* log2 of the bytes that are counted as one */
+    TIGHT_NEAR = 8,     /* a part of the limit, made ready */
+    TIGHT_SHORT = 16,   /* the margin is a part of the limit */
+    TIGHT_OFTEN = 4,    /* a look after a part of the room */
+    TIGHT_SHARE = 64,   /* a thread counts a part of that by itself, unless memory is short */
+    TIGHT_LITTLE = 16,  /* pages: a pass that gives no more found nothing */
+    TIGHT_CHUNKS = 64,  /* of a pass at most */
+    TIGHT_AGAIN = 1000, /* milliseconds for which a limit is believed */
+    TIGHT_UNIT = 6      /* log2 of the bytes that are counted as one */
 };
 
 /* What loam_slab__set_tight takes. */
 enum { TIGHT_IS_FAR, TIGHT_IS_NEAR, TIGHT_IS_SHORT };
 
-static loam_memory room_of; /* [init] before `found` is 2 */
-static uint32_t found;      /* [atomic] 0: not looked for; 1: somebody does; 2: it is there */
 static uint32_t busy;       /* [atomic] 1: somebody looks */
+static loam_memory room_of; /* [busy] */
+static uint32_t found;      /* [busy] milliseconds, when it was looked for, or 0: never */
+static uint32_t told;       /* [busy] ranges that know that it is near; 0: it is far */
 static uint32_t left;       /* [atomic] units that threads may still take; below 0: it is time */
-static uint32_t near;       /* [atomic] 1: it is */
 static uint32_t passes;     /* [atomic] that were begun */
 static uint32_t wanted;     /* [atomic] pages that each thread is to give in one */
 static bool rests;          /* [busy] the last pass found nothing: a look without one follows */
@@ -73,17 +75,20 @@ static struct {
 
 /* ---- the limit ---- */
 
+/* [busy] Has another limit been found? What can be read no more, in want of files, stays. */
 static bool tight_find(void)
 {
-    if (loam_atomic_load(&found) == 2) /* pairs with the store below */
-        return true;
-    if (!loam_atomic_cas(&found, 0, 1)) /* no order: one alone looks for it */
+    loam_memory now = {.limit = loam__conf.memory};
+    uint32_t ms = (uint32_t)(loam_port_ticks() / 1000000U) | 1U;
+    if (found != 0 && (loam__conf.memory != PROCESS_MEMORY || ms - found < TIGHT_AGAIN))
         return false;
-    room_of.limit = loam__conf.memory;
     if (loam__conf.memory == PROCESS_MEMORY)
-        loam_memory_find(&room_of, "");
-    loam_atomic_store(&found, 2); /* pairs with the load above */
-    return true;
+        loam_memory_find(&now, "");
+    bool other = found == 0 || (now.limit != UINT64_MAX && now.limit != room_of.limit);
+    if (other || now.limit == room_of.limit)
+        room_of = now;
+    found = ms;
+    return other;
 }
 
 static uint64_t tight_used(void)
@@ -103,21 +108,6 @@ static void tight_set(uint32_t how, size_t step)
     uint32_t n = loam_atomic_load(&loam__process.ranges); /* pairs with process_set_ranges */
     for (uint32_t i = 0; i < n; i++)
         loam_slab__set_tight(loam__process.range[i].slabs, how, step);
-}
-
-void tight_see(uint64_t has)
-{
-    if (loam__conf.memory != 0 && tight_find() && has >= room_of.limit / TIGHT_NEAR &&
-        loam_atomic_peek(&near) == 0) { /* no order: who misses it does the same again */
-        loam_atomic_store(&near, 1);    /* no order: as above */
-        tight_set(TIGHT_IS_NEAR, 0);
-    }
-}
-
-void tight_child(void)
-{
-    busy = 0; /* whoever looked is not there */
-    found = found == 2 ? 2 : 0;
 }
 
 /* ---- passes ---- */
@@ -153,9 +143,41 @@ static void tight_wait(uint32_t how, uint64_t bytes)
     tight_set(how, how == TIGHT_IS_SHORT ? 0 : (size_t)(n / TIGHT_SHARE) << TIGHT_UNIT);
 }
 
+/* [busy] Is it near the limit, as that is now? The ranges are told what is new to them. */
+static bool tight_is_near(void)
+{
+    uint32_t n = loam_atomic_load(&loam__process.ranges); /* pairs with process_set_ranges */
+    bool other = tight_find(), near = limit_taken() >= room_of.limit / TIGHT_NEAR;
+    if (near && (other || told < n))
+        tight_wait(TIGHT_IS_NEAR, 0);
+    if (!near && (other || told != 0))
+        tight_set(TIGHT_IS_FAR, 0);
+    told = near ? n : 0;
+    return near;
+}
+
+void tight_see(void)
+{
+    while (loam__conf.memory != 0 && loam_atomic_cas(&busy, 0, 1)) { /* pairs with the exchange */
+        uint64_t has = limit_taken();
+        (void)tight_is_near();
+        (void)loam_atomic_exchange(&busy, 0); /* pairs with the cas: who came meanwhile did not */
+        if (limit_taken() <= has)
+            return;
+    }
+}
+
+void tight_child(void)
+{
+    found = busy == 0 ? found : 0; /* whoever looked is not there */
+    busy = 0;
+}
+
 /* [busy] */
 static void tight_look(void)
 {
+    if (!tight_is_near())
+        return;
     uint64_t limit = room_of.limit, used = tight_used(), margin = tight_margin();
     uint64_t room = used < limit ? limit - used : 0, over = used + room - limit;
     uint32_t how = room <= 2 * margin ? TIGHT_IS_SHORT : TIGHT_IS_NEAR;
@@ -176,7 +198,7 @@ void process_tight(loam_slabs *slabs, size_t bytes)
 {
     unsigned cpu = loam_port_cpu();
     (void)slabs;
-    if (cpu >= PROCESS_CPUS || !tight_find())
+    if (cpu >= PROCESS_CPUS)
         return;
     uint32_t units = (uint32_t)(bytes >> TIGHT_UNIT);
     bool late = (int32_t)(loam_atomic_add(&left, 0 - units) - units) < 0; /* no order: a bound */
@@ -189,6 +211,8 @@ void process_tight(loam_slabs *slabs, size_t bytes)
         part[cpu].pass = now;
         uint64_t pages = loam_atomic_peek(&wanted); /* no order: a bound */
         (void)sparse_sweep(&part[cpu].hand, pages << LOAM_PAGE_SHIFT, TIGHT_CHUNKS);
+    } else if (bytes >= TIGHT_LOOK) {
+        tight_see(); /* the next look is far, and the limit may come nearer before it */
     }
     errno = before;
 }

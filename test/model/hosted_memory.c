@@ -171,6 +171,55 @@ static void container(tap *t)
     end(t);
 }
 
+/* Beside cgroup 1 the other kind has a place of its own: below it a folder is no group. */
+static void hybrid(tap *t)
+{
+    begin(t);
+    meminfo(t);
+    put(t, "/proc/self/cgroup", "3:cpu:/x\n0::/u/v\n");
+    put(t, "/sys/fs/cgroup/cpu/x/cgroup.procs", "1\n");
+    put(t, "/sys/fs/cgroup/unified/u/memory.max", "33554432\n");
+    put(t, "/sys/fs/cgroup/unified/u/v/cgroup.procs", "1\n"); /* without the controller */
+    find(t);
+    TAP_EQ(t, memory.limit, 32 * MIB);
+    put(t, "/proc/self/cgroup", "0::/u\n");
+    find(t);
+    TAP_EQ(t, memory.limit, 32 * MIB);
+    put(t, "/proc/self/cgroup", "4:memory:/m\n0::/u\n"); /* the other one has memory */
+    put(t, "/sys/fs/cgroup/memory/m/memory.limit_in_bytes", "67108864\n");
+    find(t);
+    TAP_EQ(t, memory.limit, 64 * MIB);
+    end(t);
+}
+
+/* Where the list of mounts says, if at no usual place; other lines are passed by. */
+static void elsewhere(tap *t)
+{
+    static const char mounts[] = "\n1 2\n22 1 0:5 / /proc rw - proc proc rw\n"
+                                 "23 1 0:6 / /nothing rw - cgroup2 c rw\n"
+                                 "24 1 0:7 / /cpu rw shared:1 - cgroup c rw,cpu,memory_not\n"
+                                 "25 1 0:8 /h /my\\040groups\\134\\9 rw,nosuid shared:7 master:1 - "
+                                 "cgroup2 c rw,memory\n"
+                                 "26 1 0:9 / /dev/memory rw - cgroup none rw,cpu,memory\n";
+    begin(t);
+    meminfo(t);
+    put(t, "/proc/self/mountinfo", mounts);
+    put(t, "/proc/self/cgroup", "0::/h/in\n");
+    put(t, "/my groups\\\\9/in/memory.max", "33554432\n");
+    put(t, "/my groups\\\\9/memory.max", "max\n");
+    put(t, "/cpu/in/memory.limit_in_bytes", "1\n");
+    put(t, "/dev/memory/in/memory.limit_in_bytes", "16777216\n");
+    find(t);
+    TAP_CHECK(t, memory.limit == 32 * MIB && memory.of == LOAM_MEMORY_OF_V2);
+    put(t, "/proc/self/cgroup", "5:cpu,memory:/h/in\n0::/h/in\n");
+    find(t);
+    TAP_CHECK(t, memory.limit == 16 * MIB && memory.of == LOAM_MEMORY_OF_V1);
+    put(t, "/sys/fs/cgroup/memory/memory.limit_in_bytes", "67108864\n");
+    find(t);
+    TAP_EQ(t, memory.limit, 64 * MIB); /* the usual place comes first */
+    end(t);
+}
+
 /* What is too long is nobody's group, and breaks nothing. */
 static void too_long(tap *t)
 {
@@ -220,6 +269,8 @@ static const tap_case cases[] = {
     {"hosted_memory: cgroup 2: the least on the way to the root", version_2},
     {"hosted_memory: cgroup 1", version_1},
     {"hosted_memory: in a container", container},
+    {"hosted_memory: cgroup 2 beside cgroup 1", hybrid},
+    {"hosted_memory: groups that are mounted elsewhere", elsewhere},
     {"hosted_memory: lines and paths that are too long", too_long},
     {"hosted_memory: this process", here},
 };

@@ -8,6 +8,7 @@ LOAM_CONF=memory and in a group of processes of its own (cgroup 1 or 2, where th
 """
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,53 @@ from taplib import ROOT, Tap  # noqa: E402
 
 LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 GROUPS = "/sys/fs/cgroup"
+
+# A system in which the process is in a group whose files are in a folder. What it uses is its own.
+SYSTEM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static long (*real)(long, ...);
+__attribute__((constructor)) static void begin(void)
+{
+    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+}
+static void use(const char *path)
+{
+    char text[100] = {0};
+    int statm = real(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY, 0);
+    real(SYS_read, statm, text, sizeof(text) - 1);
+    real(SYS_close, statm);
+    int file = real(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int len = snprintf(text, sizeof(text), "%ld\n", atol(strchr(text, ' ')) * 4096);
+    real(SYS_write, file, text, (size_t)len);
+    real(SYS_close, file);
+}
+long syscall(long number, ...)
+{
+    char path[500];
+    long of[6];
+    va_list list;
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        of[i] = va_arg(list, long);
+    va_end(list);
+    const char *name = number == SYS_openat ? (const char *)of[1] : "", *root = getenv("ROOT");
+    if (root != NULL && (strstr(name, "/cgroup") != NULL || strstr(name, "/mountinfo") != NULL)) {
+        snprintf(path, sizeof(path), "%s%s", root, name);
+        if (strstr(name, "memory.current") != NULL)
+            use(path);
+        of[1] = (long)path;
+    }
+    return real(number, of[0], of[1], of[2], of[3], of[4], of[5]);
+}
+"""
 
 # churn KIND MIB TIMES [THREADS]: so many MiB of blocks are out, of which random ones are replaced
 # until so many times as much was asked for. What is not the allocator's is mapped.
@@ -37,6 +85,7 @@ PROGRAM = r"""
 static char kind;
 static size_t most, times;
 static int wrong;
+static long full; /* KiB in memory, at the end of a churn */
 static uint64_t next(uint64_t *s)
 {
     *s ^= *s << 13;
@@ -50,6 +99,16 @@ static size_t any(uint64_t *s)
     if (kind == 'l')
         return 1 + next(s) % 200000;
     return ((size_t)1 << log2) + next(s) % ((size_t)1 << log2);
+}
+static long resident(void) /* KiB */
+{
+    long kib = 0;
+    char line[200];
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    while (fgets(line, sizeof(line), file) != NULL)
+        sscanf(line, "Rss: %ld", &kib);
+    fclose(file);
+    return kib;
 }
 static void *churn(void *seed)
 {
@@ -82,20 +141,11 @@ static void *churn(void *seed)
         live += want;
         asked += want;
     }
+    full = resident();
     while (n > 0)
         free(p[--n]);
     munmap(map, 16 * cap);
     return NULL;
-}
-static long resident(void) /* KiB */
-{
-    long kib = 0;
-    char line[200];
-    FILE *file = fopen("/proc/self/smaps_rollup", "r");
-    while (fgets(line, sizeof(line), file) != NULL)
-        sscanf(line, "Rss: %ld", &kib);
-    fclose(file);
-    return kib;
 }
 int main(int argc, char **argv)
 {
@@ -119,6 +169,19 @@ int main(int argc, char **argv)
         printf("%ld %ld %d\n", before, resident(), did);
         for (int i = 0; i < 20000; i += 10)
             wrong |= *((char *)p[i] + 1499) != 1;
+        return wrong;
+    }
+    if (kind == 'c') { /* limits that change; after a second they are looked at again */
+        kind = 'a';
+        for (int i = 4; i < argc; i++) {
+            malloc_trim(0); /* a group may refuse a limit below what it uses */
+            FILE *file = fopen(getenv("LIMIT"), "w");
+            fprintf(file, "%ld\n", atol(argv[i]) << 20);
+            wrong |= fclose(file) != 0;
+            sleep(i > 4 ? 2 : 0);
+            churn(NULL);
+            printf("%ld ", full >> 10);
+        }
         return wrong;
     }
     if (kind == 'f') { /* a child of one that is near its limit, and has threads */
@@ -173,7 +236,7 @@ class Group:
             limit = os.open(f"{path}/{file}", os.O_WRONLY)  # the system makes the files
             os.write(limit, str(mib << 20).encode())
             os.close(limit)
-            self.path = path
+            self.path, self.file = path, file
         except OSError as error:
             self.why = str(error)
             os.rmdir(path)
@@ -191,22 +254,23 @@ class Group:
                 pass
 
 
-def run(words, conf="", group=None, library=LIBRARY):
-    environment = {**os.environ, "LD_PRELOAD": library, "LOAM_CONF": conf}
+def run(words, conf="", group=None, library=LIBRARY, **more):
+    environment = {**os.environ, "LD_PRELOAD": library, "LOAM_CONF": conf, **more}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False,
                           preexec_fn=group.enter if group is not None else None)
     return done.returncode, done.stdout.split(), done.stderr
 
 
 def by_option(tap, program):
-    for kind, mib, may in (("a", 40, 46), ("l", 40, 46)):
+    for kind, mib, may, conf in (("a", 40, 46, ""), ("l", 40, 46, ""), ("a", 40, 46, ",range=16M"),
+                                 ("l", 40, 46, ",range=32M")):
         words = [program, kind, str(mib), "10"]
-        code, out, _ = run(words, "memory=0")
+        code, out, _ = run(words, f"memory=0{conf}")
         far = int(out[0]) >> 10 if code == 0 else 0
-        code, out, errors = run(words, f"memory={may}M")
+        code, out, errors = run(words, f"memory={may}M{conf}")
         near = int(out[0]) >> 10 if out else 0
         tap.check(code == 0 and far > may + 2 and near <= may + 2,
-                  f"memory={may}M: {kind}, {mib} MiB of blocks stay within it",
+                  f"memory={may}M{conf}: {kind}, {mib} MiB of blocks stay within it",
                   [f"{code}: {near} MiB, and {far} without", errors])
     for conf in ("memory=1", "memory=20M,hardened", "memory=20M,poison", "memory=20M,zero_free",
                  "memory=20M,guard", "memory=20M,owner", "memory=20M,arenas=1",
@@ -222,6 +286,26 @@ def by_option(tap, program):
               "malloc_trim: pages between blocks that are out", [f"{code}", *out, errors])
 
 
+def by_change(tap, program, system, folder):
+    """46 MiB are near, 1000 far; 300 are near, but the next look is long to come."""
+    place = os.path.join(folder, "sys/fs/cgroup/a")
+    mounted = "25 1 0:23 / /cgroup\\040there rw - cgroup2 group rw\n"
+    for name, where, limits, conf in (
+            ("which ends lower, and goes up", place, ("1000", "46", "1000"), ""),
+            ("which changes near it", place, ("300", "46"), "trim_ms=0"),
+            ("mounted elsewhere", os.path.join(folder, "cgroup there/a"), ("1000", "46"), "")):
+        for path, text in (("proc/self/cgroup", "0::/a\n"), ("proc/self/mountinfo", mounted)):
+            os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
+            with open(os.path.join(folder, path), "w", encoding="ascii") as file:
+                file.write(text)
+        os.makedirs(where)
+        code, out, errors = run([program, "c", "40", "10", *limits], conf, None,
+                                f"{system} {LIBRARY}", ROOT=folder, LIMIT=f"{where}/memory.max")
+        shutil.rmtree(where)
+        tap.check(code == 0 and [int(mib) > 48 for mib in out] == [mib != "46" for mib in limits],
+                  f"a group's limit, {name}: {', '.join(limits)} MiB", [f"{code}", *out, errors])
+
+
 def by_group(tap, program):
     group = Group(64)
     if group.path is None:
@@ -234,6 +318,10 @@ def by_group(tap, program):
         tap.check(code == 0 and ended == -9,
                   f"a container of 64 MiB: {mib} MiB of blocks ({kind}) live, which did not",
                   [f"{code}, and {ended} without", *out, errors])
+    code, out, errors = run([program, "c", "52", "10", "200", "64"], "", group,
+                            LIMIT=f"{group.path}/{group.file}")
+    tap.check(code == 0, "a container whose limit goes from 200 MiB to 64: 52 MiB of blocks live",
+              [f"{code}", *out, errors])
     group.end()
 
 
@@ -274,12 +362,16 @@ def main():
         with open(source, "w", encoding="ascii") as file:
             file.write(PROGRAM)
         subprocess.run(["gcc", "-O1", "-w", "-pthread", source, "-o", program], check=True)
+        system = os.path.join(folder, "system.so")
+        subprocess.run(["gcc", "-O1", "-w", "-shared", "-fPIC", "-xc", "-", "-o", system],
+                       input=SYSTEM, text=True, check=True)
         if words.table:
             table(program, {name: every[name] for name in words.allocators.split(",")},
                   words.rounds)
             return
         tap = Tap()
         by_option(tap, program)
+        by_change(tap, program, system, os.path.join(folder, "root"))
         by_group(tap, program)
         tap.done()
 
