@@ -6,7 +6,7 @@
  *
  * MODEL  The limit is LOAM_CONF=memory, or the least of the machine's and of the process's groups
  *        (loam_memory.h). It is looked for when ranges and huge blocks have TIGHT_FROM bytes, and
- *        again while they change, once in TIGHT_AGAIN: a container's limit may, too.
+ *        again while they change, once in TIGHT_AGAIN, if it was a group's: that may, too.
  *
  *            far               near                          short
  *            [ ................|............................|..margin..] limit
@@ -29,7 +29,8 @@
  * COST   Far: nothing; a look for the limit 0.1 ms. Near: some thirty instructions for each such
  *        request; a look: three system calls, or six.
  * FROM   -
- * NOT    Limits that others reach, or lower, while this process asks for nothing.
+ * NOT    Limits that others reach, or lower, while this process asks for nothing. The first limit
+ *        of a group that had none when it was looked for.
  */
 #include "../../core/slab_internal.h"
 #include "loam_memory.h"
@@ -75,12 +76,20 @@ static struct {
 
 /* ---- the limit ---- */
 
+/* A group's may. The machine's does not; and who sets up a filter of system calls for himself may
+ * be ended for a file that is opened then. */
+static bool tight_may_change(uint32_t ms)
+{
+    return loam__conf.memory == PROCESS_MEMORY && room_of.of != LOAM_MEMORY_OF_RAM &&
+           ms - found >= TIGHT_AGAIN;
+}
+
 /* [busy] Has another limit been found? What can be read no more, in want of files, stays. */
 static bool tight_find(void)
 {
     loam_memory now = {.limit = loam__conf.memory};
     uint32_t ms = (uint32_t)(loam_port_ticks() / 1000000U) | 1U;
-    if (found != 0 && (loam__conf.memory != PROCESS_MEMORY || ms - found < TIGHT_AGAIN))
+    if (found != 0 && !tight_may_change(ms))
         return false;
     if (loam__conf.memory == PROCESS_MEMORY)
         loam_memory_find(&now, "");

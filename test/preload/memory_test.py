@@ -18,6 +18,7 @@ from taplib import ROOT, Tap  # noqa: E402
 
 LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 GROUPS = "/sys/fs/cgroup"
+NONE = "100000000"  # MiB
 
 # A system in which the process is in a group whose files are in a folder. What it uses is its own.
 SYSTEM = r"""
@@ -34,6 +35,12 @@ static long (*real)(long, ...);
 __attribute__((constructor)) static void begin(void)
 {
     *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+}
+static void count(const char *path)
+{
+    int file = real(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    real(SYS_write, file, ".", (size_t)1);
+    real(SYS_close, file);
 }
 static void use(const char *path)
 {
@@ -58,6 +65,8 @@ long syscall(long number, ...)
     const char *name = number == SYS_openat ? (const char *)of[1] : "", *root = getenv("ROOT");
     if (root != NULL && (strstr(name, "/cgroup") != NULL || strstr(name, "/mountinfo") != NULL)) {
         snprintf(path, sizeof(path), "%s%s", root, name);
+        if (strstr(name, "/self/cgroup") != NULL)
+            count(getenv("LOOKS"));
         if (strstr(name, "memory.current") != NULL)
             use(path);
         of[1] = (long)path;
@@ -287,12 +296,15 @@ def by_option(tap, program):
 
 
 def by_change(tap, program, system, folder):
-    """46 MiB are near, 1000 far; 300 are near, but the next look is long to come."""
+    """46 MiB are near, 1000 far; 300 are near, but the next look is long to come. The machine's
+    memory is looked at once."""
     place = os.path.join(folder, "sys/fs/cgroup/a")
+    counted = os.path.join(folder, "looks")
     mounted = "25 1 0:23 / /cgroup\\040there rw - cgroup2 group rw\n"
     for name, where, limits, conf in (
             ("which ends lower, and goes up", place, ("1000", "46", "1000"), ""),
             ("which changes near it", place, ("300", "46"), "trim_ms=0"),
+            ("beyond the machine's", place, (NONE, NONE), ""),
             ("mounted elsewhere", os.path.join(folder, "cgroup there/a"), ("1000", "46"), "")):
         for path, text in (("proc/self/cgroup", "0::/a\n"), ("proc/self/mountinfo", mounted)):
             os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
@@ -300,8 +312,13 @@ def by_change(tap, program, system, folder):
                 file.write(text)
         os.makedirs(where)
         code, out, errors = run([program, "c", "40", "10", *limits], conf, None,
-                                f"{system} {LIBRARY}", ROOT=folder, LIMIT=f"{where}/memory.max")
+                                f"{system} {LIBRARY}", ROOT=folder, LOOKS=counted,
+                                LIMIT=f"{where}/memory.max")
         shutil.rmtree(where)
+        looks = os.path.getsize(counted)
+        os.remove(counted)
+        tap.check((looks == 1) == (NONE in limits), f"a group's limit, {name}: looked for again?",
+                  [f"{looks} looks"])
         tap.check(code == 0 and [int(mib) > 48 for mib in out] == [mib != "46" for mib in limits],
                   f"a group's limit, {name}: {', '.join(limits)} MiB", [f"{code}", *out, errors])
 
