@@ -37,7 +37,7 @@ static struct {
     uint64_t bytes, peak;       /* [lock] of the blocks that are out; the most so far */
     huge_block gone[HUGE_GONE]; /* [lock] a ring */
     size_t gone_next;           /* [lock] */
-    uint32_t left;              /* [atomic] 1: a block was freed, and another may come so */
+    uint32_t left;              /* [atomic] 1: a long block was freed, and more may come so */
 } huge = {.lock = LOAM_LOCK_INIT};
 
 /* ---- the table; lock held ---- */
@@ -91,6 +91,27 @@ static bool huge_room(void)
     return true;
 }
 
+/* ---- huge pages ---- */
+
+/* Huge pages come quickly, and are 2 MiB where a few bytes are used. For a block that is kept for
+ * good the first is little beside what is done with it; of a long one the second is little. */
+bool huge_wants_large(size_t len)
+{
+    return loam__conf.huge_from != 0 && len >= loam__conf.huge_from;
+}
+
+bool huge_are_many(size_t len)
+{
+    return len >= HUGE_LONG || loam_atomic_peek(&huge.left) != 0; /* no order: a hint */
+}
+
+/* A long block was freed; or, with guard pages, there is one. */
+static void huge_saw(size_t len)
+{
+    if (huge_wants_large(len))
+        loam_atomic_store(&huge.left, 1); /* no order: a hint */
+}
+
 /* ---- blocks ---- */
 
 /* Lock held: so many bytes more are out. */
@@ -124,10 +145,10 @@ static bool huge_leave(const void *p, huge_block *b, huge_load *load)
         huge.live--;
         huge.bytes -= b->len;
         huge.gone[huge.gone_next++ % HUGE_GONE] = *b;
-        loam_atomic_store(&huge.left, 1); /* no order: a hint */
     }
     *load = (huge_load){huge.bytes, huge.peak};
     loam_lock_release(&huge.lock, irq);
+    huge_saw(found != NULL ? b->len : 0);
     return found != NULL;
 }
 
@@ -160,12 +181,9 @@ static size_t huge_guard(void)
     return loam__conf.guard_pages ? huge_page() : 0;
 }
 
-/* Huge pages come quickly, and are 2 MiB where a few bytes are used. For a block that is kept for
- * good the first is little beside what is done with it; of a long one the second is little. */
 static void huge_advise(void *map, size_t len)
 {
-    bool wants = loam__conf.huge_from != 0 && len >= loam__conf.huge_from;
-    if (wants && (len >= HUGE_LONG || loam_atomic_peek(&huge.left) != 0)) /* no order: a hint */
+    if (huge_wants_large(len) && huge_are_many(len))
         madvise(map, len, MADV_HUGEPAGE); /* where the system knows of it */
 }
 
@@ -179,7 +197,7 @@ static bool huge_map(size_t size, size_t align, huge_block *b)
     huge_advise(map, len);
     uintptr_t from = (uintptr_t)map,
               at = around == 0 ? from : (uintptr_t)loam_align_up(from, align);
-    *b = (huge_block){at, len - (at - from), at - from, size, 0, 0, false};
+    *b = (huge_block){at, len - (at - from), at - from, size, 0, 0, false, false};
     return true;
 }
 
@@ -233,8 +251,10 @@ static void huge_verify(const huge_block *b)
 /* The block is in the table, or gone: NULL. */
 static void *huge_give_out(const huge_block *b)
 {
-    if (huge_guard() != 0)
+    if (huge_guard() != 0) {
         huge_guard_write(b);
+        huge_saw(b->len);
+    }
     if (huge_enter(*b))
         return (void *)b->at;
     huge_unmap(b);
@@ -313,7 +333,7 @@ static void *huge_move(huge_block *b, size_t len)
     if (!limit_change(before, after))
         return NULL;
     void *moved = huge_guard() != 0 ? huge_guard_move(b, len) : huge_move_plain(b, len);
-    huge_block now = {(uintptr_t)moved, len, huge_guard(), b->size, len, 0, false};
+    huge_block now = {(uintptr_t)moved, len, huge_guard(), b->size, len, 0, false, b->large};
     if (moved == NULL) {
         (void)limit_change(after, before);
         return NULL;

@@ -13,6 +13,7 @@ typedef struct huge_block {
     size_t held;     /* with guard pages: bytes in front of the guard behind that may have memory */
     uint32_t lead;   /* with guard pages: bytes of magic in front */
     bool part;       /* with guard pages: of what lies between these some is closed, too */
+    bool large;      /* with guard pages: large pages were asked for */
 } huge_block;
 
 /* Bytes of the blocks that are out: now; at the most so far. */
@@ -42,6 +43,14 @@ static inline size_t huge_around_of(size_t align)
 {
     return align > huge_page() ? align : 0;
 }
+
+/* ---- huge.c ---- */
+
+/* May so long a block have large pages? */
+bool huge_wants_large(size_t len);
+/* Is it very long, or were there others? Else its ends are better off without: mostly there are few
+ * blocks that are so long, of which little is used. */
+bool huge_are_many(size_t len);
 
 /* ---- huge_guard.c: with guard pages ---- */
 

@@ -48,22 +48,36 @@ char *huge_guard_reserve(size_t room, size_t large, uintptr_t *end)
     return map;
 }
 
-static bool guard_wants_large(size_t len)
+static void guard_advise(uintptr_t from, size_t len)
 {
-    return loam__conf.huge_from != 0 && len >= loam__conf.huge_from;
+    madvise((void *)from, len, MADV_HUGEPAGE); /* where the system knows of it */
+}
+
+/* All but the ends. Something is in memory before the mapping becomes several, so that it can be one
+ * again. */
+static void guard_advise_inner(uintptr_t from, size_t len)
+{
+    enum { ENDS = 2 * HUGE_LARGE_PAGE };
+    madvise((void *)from, len, MADV_NOHUGEPAGE);
+    *(volatile unsigned char *)(from + len - 1) = 0;
+    if (len > ENDS)
+        guard_advise(from + HUGE_LARGE_PAGE, len - ENDS);
 }
 
 bool huge_guard_open(uintptr_t end, size_t len, size_t room, huge_block *b)
 {
-    bool large = guard_wants_large(len);
+    bool large = huge_wants_large(len);
     size_t open = large ? (size_t)loam_align_up(len, HUGE_LARGE_PAGE) : len;
     if (open > room)
         open = len;
     void *from = (void *)(end - open);
     if (mprotect(from, open, PROT_READ | PROT_WRITE) != 0)
         return false;
-    if (large)
-        madvise(from, open, MADV_HUGEPAGE); /* where the system knows of it */
+    b->large = large && huge_are_many(len);
+    if (b->large)
+        guard_advise(end - open, open);
+    else if (large)
+        guard_advise_inner(end - open, open);
     b->held = open;
     b->lead = open != len ? HUGE_MAGIC : 0;
     b->part = open != room;
@@ -85,12 +99,12 @@ bool huge_guard_map(size_t size, size_t align, huge_block *b)
         return false;
     uintptr_t from = (uintptr_t)map + huge_page();
     uintptr_t at = align > huge_page() ? (uintptr_t)loam_align_up(from, align) : end - len;
-    *b = (huge_block){at, end - at, at - (uintptr_t)map, size, 0, 0, false};
+    *b = (huge_block){at, end - at, at - (uintptr_t)map, size, 0, 0, false, false};
     if (huge_guard_open(at + len, len, large ? end - from : len, b)) {
         b->held = end - at > b->held ? end - at : b->held;
         b->part = b->held != end - from || b->len != len;
-        if (b->len != len && guard_wants_large(len)) /* one mapping, which can move */
-            madvise((void *)at, b->len, MADV_HUGEPAGE);
+        if (b->len != len && b->large) /* one mapping, which can move */
+            guard_advise(at, b->len);
         return true;
     }
     munmap(map, end - (uintptr_t)map + huge_page());
@@ -176,6 +190,8 @@ static bool guard_copy(const huge_block *b, void *to, size_t len)
 void *huge_guard_move(huge_block *b, size_t len)
 {
     size_t all = len + 2 * huge_page();
+    if (!b->large && huge_wants_large(b->len)) /* one mapping, which can move */
+        guard_advise(b->at, b->len);
     if (b->part && mprotect((void *)b->at, b->len, PROT_READ | PROT_WRITE) != 0)
         return NULL;
     char *to = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

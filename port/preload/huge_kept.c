@@ -245,12 +245,15 @@ static bool kept_is_clean(uintptr_t at, size_t len)
 
 /* ---- the calls ---- */
 
-/* Is a long slot worth to be kept: is something there besides its ends? A program that asks for far
- * more than it touches pays for a look at all of it each time, and gains a page or two. Some pages
- * stand for all; where nobody knows of them they are there. */
-static bool kept_is_worth(uintptr_t at, size_t len)
+/* Is a long slot worth to be kept? Its pages are as large as the next block's would be, and something
+ * is there besides its ends: a program that asks for far more than it touches pays for a look at all
+ * of it each time, and gains a page or two. Some pages stand for all; where nobody knows of them
+ * they are there. */
+static bool kept_is_worth(const huge_block *b, uintptr_t at, size_t len)
 {
     unsigned char in = 0;
+    if (huge_wants_large(b->len) && !b->large)
+        return false;
     size_t page = huge_page(), step = (len / (2 * KEPT_SAMPLES)) & ~(page - 1);
     for (size_t i = 1; i < 2 * KEPT_SAMPLES && (in & 1) == 0; i += 2)
         if (!process_there((void *)(at + i * step), page, &in))
@@ -277,7 +280,7 @@ bool huge_keep(const huge_block *b, huge_load load)
     size_t most = kept_most(load);
     bool open = k.room <= HUGE_KEPT_OPEN;
     if ((loam__watch & WATCH_VALGRIND) != 0 || k.held > most ||
-        (!open && !kept_is_worth(base + k.room - k.held, k.held)) ||
+        (!open && !kept_is_worth(b, base + k.room - k.held, k.held)) ||
         ((b->part || !open) && !kept_open((void *)base, k.room, open)))
         return false;
     if (open) {
@@ -422,7 +425,7 @@ bool huge_again(size_t size, huge_block *b)
     uintptr_t at = k.base + front;
     if (k.base == 0)
         return false;
-    *b = (huge_block){at, len, front + huge_page(), size, k.room, 0, false};
+    *b = (huge_block){at, len, front + huge_page(), size, k.room, 0, false, false};
     if (k.room > HUGE_KEPT_OPEN) {
         bool open = kept_reopen(&k, b);
         if (!open)

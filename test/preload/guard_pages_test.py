@@ -239,6 +239,17 @@ static void unused(size_t size, size_t touched)
     free(p);
     printf("%ld\n", status("VmSize:") - before);
 }
+/* KiB more in memory: by the first long block, of which little is used; or, where it is filled and
+ * grows, at the most. */
+static void first(size_t size, size_t grows)
+{
+    long before = status("VmRSS:");
+    p = malloc(size);
+    memset(p, 1, grows != 0 ? size : 1);
+    if (grows != 0)
+        p = realloc(p, grows);
+    printf("%ld\n", status("VmHWM:") - before);
+}
 int main(int argc, char **argv)
 {
     const char *w = argv[1];
@@ -281,6 +292,8 @@ int main(int argc, char **argv)
         free(malloc(size));
     } else if (is(w, "carried")) {
         carried(size);
+    } else if (is(w, "first")) {
+        first(size, at);
     } else if (is(w, "unused")) {
         unused(size, at);
     } else if (is(w, "sparse")) {
@@ -403,12 +416,22 @@ def unused(tap, program):
                   f"{'kept' if kept else 'gone'}", [str(code), out, errors])
 
 
+def first(tap, program):
+    for size, grows, most, name in ((7 * M, 0, 400, "little of it used"),
+                                    (7 * M, 40 * M, 9500, "filled, and grows")):
+        code, out, errors = run(program, ["first", size, grows], "hardened")
+        tap.check(code == 0 and out.strip().isdigit() and int(out) < most,
+                  f"hardened: the first long block, {name}: {most} KiB more at most",
+                  [str(code), out, errors])
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="loam-guarded-") as folder:
         program, box = built(folder, "program", PROGRAM), built(folder, "filter", FILTER)
         tap = Tap()
         single_cases(tap, program)
         unused(tap, program)
+        first(tap, program)
         sparse(tap, program, (), "")
         sparse(tap, program, (box,), ", where a filter ends who asks by mincore")
         for conf in ("hardened", "hardened,limit=512M", "hardened,huge_from=0"):
