@@ -8,8 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Addresses that the process may still map, by the limit on them and what it has by now. */
-static size_t pages_allowed(void)
+size_t loam_pages_allowed(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
@@ -60,7 +59,7 @@ static void pages_advise(const loam_pages *pages, void *at, size_t len)
 
 loam_err loam_pages_reserve(loam_pages *pages, size_t want, size_t least, loam_pages_large large)
 {
-    size_t quarter = pages_allowed() / 4, len = want < quarter ? want : quarter;
+    size_t quarter = loam_pages_allowed() / 4, len = want < quarter ? want : quarter;
     *pages = (loam_pages){.base = NULL};
     if (least == 0 || least > want || want > SIZE_MAX - 2 * LOAM_PAGES_STEP)
         return LOAM_EINVAL;
@@ -118,7 +117,7 @@ void loam_pages_cut(loam_pages *pages, size_t len)
     if (keep >= pages->len || munmap(from, (size_t)(end - from)) != 0)
         return;
     pages->mapped -= (size_t)(end - from);
-    loam_atomic_ptr_store((void **)&pages->len, (void *)keep); /* no order: a bound that sinks */
+    __atomic_store_n(&pages->len, keep, __ATOMIC_RELAXED); /* no order: a bound that sinks */
 }
 
 bool loam_pages_give_back(const loam_pages *pages, void *at, size_t len)

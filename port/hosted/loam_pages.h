@@ -41,7 +41,7 @@ typedef enum loam_pages_large {
 
 typedef struct loam_pages {
     unsigned char *base;  /* a multiple of LOAM_PAGES_STEP; NULL: there is no range */
-    size_t len;           /* a multiple of it */
+    size_t len;           /* a multiple of it; sinks under its owner's lock: loam_pages_len */
     size_t ready;         /* the same; grows under its owner's lock, others: loam_pages_ready */
     uint64_t asked;       /* calls of loam_pages_grow */
     uint64_t refuse_from; /* that call and all later ones are refused; 0: none. For tests */
@@ -57,6 +57,20 @@ static inline size_t loam_pages_ready(const loam_pages *pages)
 {
     return __atomic_load_n(&pages->ready, __ATOMIC_ACQUIRE); /* pairs with loam_pages_grow */
 }
+
+/* The length, for who does not hold the lock under which it sinks (loam_pages_cut): a bound, which
+ * may be the one before.
+ *   cost        a load          context   any thread
+ */
+static inline size_t loam_pages_len(const loam_pages *pages)
+{
+    return __atomic_load_n(&pages->len, __ATOMIC_RELAXED); /* no order: a bound that sinks */
+}
+
+/* Bytes of addresses that the process may have (RLIMIT_AS); SIZE_MAX: no limit.
+ *   cost        a system call          context   any thread
+ */
+size_t loam_pages_allowed(void);
 
 /* Reserves addresses: `want` bytes, or a quarter less, and again, ... down to `least`, but never
  * more than a quarter of what the process may still have (RLIMIT_AS), unless that is below `least`.

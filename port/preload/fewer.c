@@ -15,8 +15,9 @@
  *        a block from behind the new end got it later.
  * COST   Two system calls a range.
  * FROM   -
- * NOT    A limit that another process sets, or who calls the system directly. Tables that were made
- *        for the longer range. The static library: who links it has setrlimit there.
+ * NOT    A limit that another process sets, or a system call; the static library, where setrlimit
+ *        is the C library's: malloc looks by itself when the system refuses a block, and when
+ *        memory goes back (process_cut_now). Tables that were made for the longer range.
  */
 #define _GNU_SOURCE
 #include "preload.h"
@@ -53,7 +54,7 @@ static void fewer_after(unsigned call, int resource, const void *limit)
     uint64_t now = fewer_call[call].wide ? ((const struct rlimit64 *)limit)->rlim_cur
                                          : ((const struct rlimit *)limit)->rlim_cur;
     if (now < SIZE_MAX)
-        process_cut((size_t)now);
+        (void)process_cut((size_t)now);
 }
 
 static int fewer_set(unsigned call, int resource, const void *limit)

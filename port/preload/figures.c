@@ -54,7 +54,7 @@ process_sums process_sums_now(void)
     /* pairs with the store in process_start */
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++) {
-        s.reserved += loam__process.range[i].pages.len;
+        s.reserved += loam_pages_len(&loam__process.range[i].pages);
         add_range(&s, &loam__process.range[i]);
         add_blocks(&s, loam__process.range[i].kmalloc);
     }
@@ -154,7 +154,7 @@ static void json_ranges(process_out *out)
         add_range(&s, r);
         add_blocks(&s, r->kmalloc);
         out_fmt(out, "%s{\"base\":%U,\"reserved\":%U,\"ready\":%U,", i == 0 ? "" : ",",
-                (uint64_t)(uintptr_t)r->pages.base, (uint64_t)r->pages.len, s.ready);
+                (uint64_t)(uintptr_t)r->pages.base, (uint64_t)loam_pages_len(&r->pages), s.ready);
         out_fmt(out, "\"free\":%U,\"used\":%U,\"blocks\":%U}", s.free, s.used, s.blocks);
     }
     out_fmt(out, "]");

@@ -142,7 +142,7 @@ void conf_read(void);
  * large block leaves too much beside it unused. Of a process that has started. */
 static inline size_t process_huge_from(void)
 {
-    size_t share = loam__process.range[0].pages.len / 16; /* it stays as it is from the start */
+    size_t share = loam_pages_len(&loam__process.range[0].pages) / 16;
     return loam__conf.guard_pages ? PROCESS_GUARDED : share < PROCESS_HUGE ? share : PROCESS_HUGE;
 }
 
@@ -256,8 +256,10 @@ void *process_alloc(size_t size, size_t align, bool zero, const void *caller);
 void *process_take(size_t size, size_t align, bool zero, const void *caller);
 
 /* The process may have so many bytes of addresses from now on: what its ranges reserve goes back,
- * but for a quarter of that, and what is ready. */
-void process_cut(size_t limit);
+ * but for a quarter of that, and what is ready; does any? */
+bool process_cut(size_t limit);
+/* The same of the limit as it is, whoever set it; false: it is heeded already. */
+bool process_cut_now(void);
 /* Memory is short: no large pages for any range from now on, but for who asked for them. Takes each
  * range's lock; a system call a range. */
 void process_refuse_large(void);

@@ -114,7 +114,7 @@ static loam_err range_grow(process_range *r, loam_zone *zone, unsigned order)
 static void process_extend(process_range *r)
 {
     process *self = &loam__process;
-    if (loam_slabs_reach(r->slabs) - (uintptr_t)r->pages.base >= r->pages.len)
+    if (loam_slabs_reach(r->slabs) - (uintptr_t)r->pages.base >= loam_pages_len(&r->pages))
         return;
     loam_irq irq = loam_lock_acquire(&self->lock);
     loam_slabs_extend(r->slabs);
@@ -142,7 +142,7 @@ static bool process_grow(void *ctx, loam_zone *zone, unsigned order)
     loam_pages *pages = zone == r->own ? &r->own_pages : &r->pages;
     if (zone == r->zone && process_unkeep(r, order))
         return true;
-    if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > pages->len)
+    if (order >= LOAM_ZONE_MAX_ORDER || ((uint64_t)LOAM_PAGE_SIZE << order) > loam_pages_len(pages))
         return false;
     uint32_t seen = loam_atomic_load(&r->grown); /* pairs with the add in range_grow */
     loam_irq irq = loam_lock_acquire(&r->lock);
@@ -303,21 +303,32 @@ static bool range_make(process_range *r, size_t want, size_t least)
 }
 
 /* A range's own addresses are the part of it that a new one of that length would have. */
-static void range_cut(process_range *r, size_t len)
+static bool range_cut(process_range *r, size_t len)
 {
     loam_irq irq = loam_lock_acquire(&r->lock);
+    size_t before = r->pages.len;
     loam_pages_cut(&r->pages, len);
     if (r->own != NULL)
         loam_pages_cut(&r->own_pages, range_own(r));
+    bool less = r->pages.len < before;
     loam_lock_release(&r->lock, irq);
+    return less;
 }
 
-void process_cut(size_t limit)
+bool process_cut(size_t limit)
 {
     /* pairs with the store in process_set_ranges */
     uint32_t n = loam_atomic_load(&loam__process.ranges);
+    bool less = false;
     for (uint32_t i = 0; i < n; i++)
-        range_cut(&loam__process.range[i], limit / 4);
+        less = range_cut(&loam__process.range[i], limit / 4) || less;
+    return less;
+}
+
+bool process_cut_now(void)
+{
+    size_t allowed = loam_pages_allowed();
+    return allowed != SIZE_MAX && process_cut(allowed);
 }
 
 void process_refuse_large(void)
@@ -338,7 +349,7 @@ process_range *process_range_of(const void *p)
     uint32_t n = loam_atomic_load(&loam__process.ranges);
     for (uint32_t i = 0; i < n; i++) {
         process_range *r = &loam__process.range[i];
-        if ((uintptr_t)p - (uintptr_t)r->pages.base < r->pages.len)
+        if ((uintptr_t)p - (uintptr_t)r->pages.base < loam_pages_len(&r->pages))
             return r;
     }
     return NULL;
@@ -460,7 +471,7 @@ static void *ranges_alloc(uint32_t from, uint32_t to, uint32_t first, const wish
 
 bool process_is_narrow(void)
 {
-    size_t len = loam__process.range[0].pages.len;
+    size_t len = loam_pages_len(&loam__process.range[0].pages);
     return len < loam__conf.range && len < RANGE_SMALL;
 }
 
@@ -502,8 +513,10 @@ void *process_take(size_t size, size_t align, bool zero, const void *caller)
         return NULL;
     bool must = size >= PROCESS_HUGE || align >= PROCESS_HUGE;
     void *alone = must || size >= process_huge_from() ? huge_alloc(size, align) : NULL;
+    if (alone == NULL && must && (process_cut_now() || promise_close_all()))
+        alone = huge_alloc(size, align);
     if (alone != NULL || must)
-        return alone != NULL || !promise_close_all() ? alone : huge_alloc(size, align);
+        return alone;
     void *p = every_range(&(wish){size, align, zero, caller});
     if (p == NULL && huge_drop_kept(true))
         p = every_range(&(wish){size, align, zero, caller});

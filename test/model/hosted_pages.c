@@ -143,7 +143,8 @@ static void refuses(tap *t)
 static int quarter(void)
 {
     bool good = loam_pages_reserve(&pages, (size_t)1 << 30, 4 * MIB, LOAM_PAGES_LATER) == LOAM_OK &&
-                pages.len <= 100 * MIB && pages.len > 90 * MIB;
+                pages.len <= 100 * MIB && pages.len > 90 * MIB &&
+                loam_pages_len(&pages) == pages.len && loam_pages_allowed() == 400 * MIB;
     return !good;
 }
 

@@ -451,6 +451,8 @@ FEWER = r"""
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 static void *nothing(void *arg) { return arg; }
 static size_t fill(size_t size)
 {
@@ -475,8 +477,11 @@ int main(int argc, char **argv)
     pthread_t thread;
     if (setrlimit(RLIMIT_AS, &wrong) == 0 || errno != EINVAL)
         puts("a limit above the most");
-    if (argc > 1 ? prlimit(0, RLIMIT_AS, &limit, &was) : setrlimit(RLIMIT_AS, &limit))
+    if (argc > 2) /* nobody else sees that, but who wants addresses and gets none */
+        syscall(SYS_prlimit64, 0, RLIMIT_AS, &limit, NULL);
+    else if (argc > 1 ? prlimit(0, RLIMIT_AS, &limit, &was) : setrlimit(RLIMIT_AS, &limit))
         perror("limit");
+    printf("%zu\n", argc > 2 ? fill(40 << 20) : 240);
     if (pthread_create(&thread, NULL, nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
         puts("no thread");
     void *map = mmap(NULL, 100 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -519,12 +524,16 @@ int main(int argc, char **argv)
 
 def fewer(tap, folder):
     program, _ = build(folder, "fewer", FEWER, "-pthread")
-    for conf, more in (("", ()), ("", ("prlimit",)), ("hardened", ()), ("huge_from=0", ())):
-        done = run([program, *more], conf=conf)
+    static, _ = build(folder, "fewer_static", FEWER, os.path.join(BUILD, "libloam.a"), "-pthread")
+    direct = ("the", "system")
+    for conf, more in (("", ()), ("", ("prlimit",)), ("hardened", ()), ("huge_from=0", ()),
+                       ("", direct), ("hardened", direct), ("libloam.a", direct)):
+        done = run([program, *more], conf=conf) if conf != "libloam.a" else \
+            run([static, *more], library=None)
         lines = done.stdout.splitlines()
-        sums = [int(word) for line in lines[:2] for word in line.split() if word.isdigit()]
-        tap.check((done.returncode, done.stderr, lines[2:]) == (0, "", ["kept", "1050"]) and
-                  len(sums) == 6 and min(sums) >= 110 and max(sums) < 300,
+        sums = [int(word) for line in lines[:3] for word in line.split() if word.isdigit()]
+        tap.check((done.returncode, done.stderr, lines[3:]) == (0, "", ["kept", "1050"]) and
+                  len(sums) == 7 and min(sums) >= 110 and max(sums) < 300,
                   f"RLIMIT_AS set in the middle: {conf or 'default'} {' '.join(more)}",
                   [done.stdout, done.stderr, str(done.returncode)])
     program, _ = build(folder, "none_behind", NONE_BEHIND, "-Wl,--no-as-needed", "-lc", LIBRARY,
