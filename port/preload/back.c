@@ -136,8 +136,7 @@ void process_tick(process_range *r)
     if (loam_atomic_cas(&last_ms, last, now) && last != 0) { /* one thread does it */
         (void)process_give_back(r);
         (void)huge_drop_kept(false);
-        tight_grown(limit_taken()); /* as its limit may be lower by now, .. */
-        (void)process_cut_now();    /* .. and that of its addresses */
+        tight_grown(limit_taken()); /* as its limit may be lower by now */
     }
     errno = before;
 }

@@ -16,8 +16,9 @@
  * COST   Two system calls a range.
  * FROM   -
  * NOT    A limit that another process sets, or a system call; the static library, where setrlimit
- *        is the C library's: malloc looks by itself when the system refuses a block, and when
- *        memory goes back (process_cut_now). Tables that were made for the longer range.
+ *        is the C library's: malloc looks by itself when the system refuses a block
+ *        (process_cut_now), not now and then: a sandbox may end who asks. Tables that were made
+ *        for the longer range.
  */
 #define _GNU_SOURCE
 #include "preload.h"
