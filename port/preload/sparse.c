@@ -22,10 +22,7 @@
 #include "../../core/slab_internal.h"
 #include "preload.h"
 
-enum {
-    CHUNK_PAGES = 512, /* that one call tells of */
-    PIECE_PAGES = 16   /* of a slab's size, where a slab begins, or a large block */
-};
+enum { CHUNK_PAGES = 512 }; /* that one call tells of */
 
 #define CHUNK ((size_t)CHUNK_PAGES << LOAM_PAGE_SHIFT)
 
@@ -36,6 +33,12 @@ typedef struct chunk {
     unsigned char *va;
     unsigned char in[CHUNK_PAGES]; /* bit 0: the page is in memory */
 } chunk;
+
+/* Of a piece: of a slab's size, where a slab begins, or a large block. */
+static unsigned chunk_step(const chunk *c)
+{
+    return 1U << (c->r->slabs->shift - LOAM_PAGE_SHIFT);
+}
 
 static unsigned char *chunk_at(const chunk *c, unsigned page)
 {
@@ -85,8 +88,8 @@ static uint64_t chunk_piece(chunk *c, unsigned page)
 {
     uint64_t gone = 0;
     uint32_t there = 0;
-    unsigned end = page + PIECE_PAGES;
-    for (unsigned i = 0; i < PIECE_PAGES; i++)
+    unsigned pages = chunk_step(c), end = page + pages;
+    for (unsigned i = 0; i < pages; i++)
         there |= (c->in[page + i] & 1U) << i;
     if (there == 0)
         return 0;
@@ -107,7 +110,7 @@ static uint64_t chunk_sweep(process_range *r, size_t at)
     c.va = r->pages.base + at;
     if (!process_there_slowly(c.va, CHUNK, c.in))
         return 0;
-    for (unsigned page = 0; page < CHUNK_PAGES; page += PIECE_PAGES)
+    for (unsigned page = 0; page < CHUNK_PAGES; page += chunk_step(&c))
         gone += chunk_piece(&c, page);
     return gone;
 }

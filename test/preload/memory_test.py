@@ -283,16 +283,19 @@ def by_option(tap, program):
                   [f"{code}: {near} MiB, and {far} without", errors])
     for conf in ("memory=1", "memory=20M,hardened", "memory=20M,poison", "memory=20M,zero_free",
                  "memory=20M,guard", "memory=20M,owner", "memory=20M,arenas=1",
-                 "memory=20M,range=32M", "memory=20M,limit=80M", "memory=20M,huge_pages"):
+                 "memory=20M,range=32M", "memory=20M,limit=80M", "memory=20M,huge_pages",
+                 "memory=20M,shift=12", "memory=20M,shift=14", "memory=20M,shift=0"):
         code, out, errors = run([program, "a", "30", "6", "3"], conf)
         tap.check(code == 0 and errors == "", f"{conf}: every byte stays", [f"{code}", errors])
     code, _, errors = run([program, "f", "16", "8"], "memory=24M")
     tap.check(code == 0, "forks near the limit", [f"{code}", errors])
     code, _, errors = run([program, "a", "1", "1"], "memory=much")
     tap.check(code == 0 and "memory: wrong value" in errors, "memory=much: said", [errors])
-    code, out, errors = run([program, "t", "0", "0"])
-    tap.check(code == 0 and int(out[1]) < int(out[0]) - 4096 and out[2] == "1",
-              "malloc_trim: pages between blocks that are out", [f"{code}", *out, errors])
+    for conf in ("", "shift=13", "shift=14", "shift=15"):
+        code, out, errors = run([program, "t", "0", "0"], conf)
+        tap.check(code == 0 and int(out[1]) < int(out[0]) - 4096 and out[2] == "1",
+                  f"malloc_trim: pages between blocks that are out{conf and ': '}{conf}",
+                  [f"{code}", *out, errors])
 
 
 def by_change(tap, program, system, folder):
