@@ -244,6 +244,8 @@ bool loam_slab__undress(slab_desc *d, unsigned slot);
 void loam_slab__redress(const loam_slabs *s, const slab_place *at, size_t size, const void *site);
 /* The slot is no virgin any more; was it? */
 bool loam_slab__take_virgin(const slab_desc *d, unsigned slot);
+/* [own] A free slot becomes a virgin one, if it is as it was left; false: it is not, and stays. */
+bool loam_slab__strip(const slab_desc *d, unsigned slot);
 /* A slab begins: no slot of it was ever out. */
 void loam_slab__slab_comes(const slab_desc *d);
 /* The last look at one that goes. */
@@ -393,8 +395,8 @@ const char *loam_slab__check_worn(const loam_slabs *s);
 /* Takes the memory of whole pages, which read 0 then; false: they are what they were. */
 typedef bool slab_sparse_fn(void *ctx, void *va, size_t len);
 /* Of the pages named (bit i: page i) of the slab that starts at va those on which nothing lies go,
- * if the slab is this processor's, or the shared front's; bytes. 0 with modes, and where no slab
- * is. give: called with the slab's front held. */
+ * if the slab is this processor's, or the shared front's; bytes. 0 where no slab is. give: called
+ * with the slab's front held. */
 uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_sparse_fn *give,
                            void *ctx);
 /* Is there a slab at this multiple of their size? A hint, unless it is this processor's. */

@@ -234,6 +234,19 @@ bool loam_slab__take_virgin(const slab_desc *d, unsigned slot)
     return true;
 }
 
+bool loam_slab__strip(const slab_desc *d, unsigned slot)
+{
+    const loam_slabs *s = slab_cache_of(d)->slabs;
+    if (slab_is_virgin(d, slot))
+        return true;
+    if (loam_slab__poison_fault(s, d, slot) || loam_slab__seal_fault(s, d, slot) ||
+        (slab_has_seals(s) && guard_slot_fault(s, d, slot) != NULL))
+        return false;
+    /* no order: who takes the slot is its owner, too; others take its neighbours */
+    (void)loam_atomic_or(slab_virgin(d) + (slot >> 5), 1U << (slot & 31));
+    return true;
+}
+
 /* ---- blocks of a slab ---- */
 
 void *loam_slab__dress(slab_desc *d, unsigned slot, size_t size, size_t align, const void *site)

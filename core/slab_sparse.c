@@ -13,16 +13,21 @@
  *        What waits on a stack is free by its bit, and may lose its memory, too: it reads 0 then.
  *        The port says which pages are there, in bits, and takes those of them that are bare.
  *
+ *        With modes that write into free slots these are looked at as if they were given out, and
+ *        are virgin from then on: their bytes are anything. What is not as it was left stays for
+ *        who takes it to tell. A slot ends with its seal, 8 bytes behind where the next begins.
+ *
  *        That pages come again shows nowhere. So while memory is short (`tight`) requests that get
  *        slots out of words, slabs or frames say how much that is, before they use it; the port
  *        counts, and looks from time to time.
  *
- * RULES  None of its own: no bit changes.
+ * RULES  None of its own: no free bit changes.
  * LOCKS  As the front that owns the slab, held over the port's call: nobody gets a slot of it
  *        meanwhile. Slabs of other processors are theirs to look at.
- * COST   O(slots) bits for a slab; one question for a request that finds nothing at hand.
+ * COST   O(slots) bits for a slab, with modes the bytes of what is free; one question for a request
+ *        that finds nothing at hand.
  * FROM   -
- * NOT    With modes: what is freed there has seals, and is looked at.
+ * NOT    What waits in a quarantine. Objects with a constructor, which stay as they are.
  */
 #include "slab_internal.h"
 
@@ -41,26 +46,38 @@ static bool sparse_is_free(const slab_desc *d, uint32_t first, uint32_t last)
     return true;
 }
 
-/* [own] Does nothing that is out reach into this page of the slab? */
-static bool sparse_is_bare(const loam_cache *c, const slab_desc *d, uint32_t lead, unsigned page)
+/* [own] Free slots from `first` to `last` are virgin from now on; false: one was written to. */
+static bool sparse_strip(slab_desc *d, uint32_t first, uint32_t last)
+{
+    bool clean = true;
+    for (uint32_t i = first; clean && i <= last; i++)
+        clean = loam_slab__strip(d, i);
+    return clean;
+}
+
+/* [own] Does nothing that is out reach into this page of the slab, and nothing that is known? */
+static bool sparse_is_bare(const loam_cache *c, slab_desc *d, uint32_t lead, unsigned page)
 {
     uint32_t from = page << LOAM_PAGE_SHIFT, end = from + LOAM_PAGE_SIZE;
     uint32_t first = from > lead ? (from - lead) / c->stride : 0;
     if (first >= c->slots || end <= lead)
         return true;
     uint32_t last = (end - lead - 1) / c->stride;
-    return sparse_is_free(d, first, last < c->slots ? last : c->slots - 1);
+    last = last < c->slots ? last : c->slots - 1;
+    return sparse_is_free(d, first, last) &&
+           (!slab_has_shadow(c->slabs) || sparse_strip(d, first, last));
 }
 
 /* [own] Pages of this set that are bare. */
-static uint32_t sparse_bare(const loam_slabs *s, const slab_desc *d, uint32_t pages)
+static uint32_t sparse_bare(const loam_slabs *s, slab_desc *d, uint32_t pages)
 {
     const loam_cache *c = slab_cache_of(d);
-    uint32_t lead = (uint32_t)(slab_off(s, d->base) & s->mask), bare = 0;
+    uint32_t seal = slab_has_seals(s) ? sizeof(uint64_t) : 0; /* its slot's, though behind it */
+    uint32_t lead = (uint32_t)(slab_off(s, d->base) & s->mask) + seal, bare = 0;
     uint32_t free = (uint32_t)(s->mask + 1) - c->slots * c->stride;
     for (unsigned i = 0; i < slab_word_count(c); i++)
         free += loam_popcount64(d->words[i]) * c->stride;
-    if (free < LOAM_PAGE_SIZE)
+    if (free < LOAM_PAGE_SIZE || c->ctor != NULL)
         return 0;
     for (; pages != 0; pages &= pages - 1) {
         unsigned page = loam_ctz64(pages);
@@ -90,7 +107,7 @@ uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_s
     slab_hold hold;
     uint64_t gone = 0;
     slab_desc *d = slab_desc_at(s, slab_off(s, va));
-    if (s->modes == 0 && loam_slab__own_if(s, d, &hold)) {
+    if (loam_slab__own_if(s, d, &hold)) {
         gone = sparse_give(slab_frames_of(s, d), sparse_bare(s, d, pages), give, ctx);
         loam_slab__leave(s, &hold);
     }

@@ -15,8 +15,7 @@
  * COST   2 MiB of a range: a system call, and one for each run of pages that goes. Each page that
  *        is used again comes by a fault.
  * FROM   -
- * NOT    Slabs of threads that sleep. Slots with modes, whose seals lie in these pages; free frames
- *        go there, too. Systems whose pages are larger than the zone's frames.
+ * NOT    Slabs of threads that sleep. Systems whose pages are larger than the zone's frames.
  */
 #define _GNU_SOURCE
 #include "../../core/slab_internal.h"

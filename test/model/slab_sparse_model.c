@@ -145,15 +145,110 @@ static void whose(tap *t)
     CPUS_ON(1);
     TAP_EQ(t, sweep(p, ALL), 15 * FRAME);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
-    c = start(t, 4096, "shift=16,poison", false);
-    p = loam_cache_alloc(c);
-    TAP_EQ(t, sweep(p, ALL), 0); /* what is freed is looked at */
     CPUS_ON(0);
+}
+
+static void build(void *ctx, void *p)
+{
+    (void)ctx;
+    memset(p, 7, 4096);
+}
+
+/* Objects that are built once stay. */
+static void built(tap *t)
+{
+    cpus_start(t, 1, 1024, "shift=16");
+    loam_cache *c = loam_cache_create(cpus.slabs, "built", 4096, 0, build, NULL);
+    unsigned char *p = loam_cache_alloc(c);
+    TAP_EQ(t, sweep(p, ALL), 0);
+    TAP_CHECK(t, p[0] == 7 && gone.calls == 0);
+}
+
+/* Every byte of a slot that is not free: with seals 8 later than the slot itself. */
+static uint32_t pages_of_none(const loam_cache *c, const void *slab)
+{
+    const slab_desc *d = desc_of(slab);
+    uint32_t pages = ALL;
+    for (unsigned i = 0; i < c->slots; i++) {
+        size_t from = (size_t)(slab_slot_base(d, i) - (const unsigned char *)slab);
+        from += slab_has_seals(cpus.slabs) ? 8 : 0;
+        for (size_t at = from; !slab_bit(d->words, i) && at < from + c->stride; at++)
+            pages &= ~(1U << at / FRAME);
+    }
+    return pages;
+}
+
+static uint32_t pages_gone(const unsigned char *slab)
+{
+    uint32_t pages = 0;
+    for (unsigned i = 0; i < gone.calls; i++)
+        for (size_t at = 0; at < gone.len[i]; at += FRAME)
+            pages |= 1U << (size_t)(gone.va[i] + at - slab) / FRAME;
+    return pages;
+}
+
+/* A full slab of which a row of slots is freed: what goes, and that nothing is missed there. */
+static void row_goes(tap *t, size_t size, const char *options)
+{
+    enum { BLOCKS = 256 };
+    unsigned char *p[BLOCKS], *slab;
+    loam_cache *c = start(t, size, options, false);
+    unsigned n = c->slots, from = n / 4, to = n - n / 4;
+    for (unsigned i = 0; i < n; i++)
+        memset(p[i] = loam_cache_alloc(c), 0xee, size);
+    slab = slab_at(p[0]);
+    TAP_EQ(t, sweep(slab, pages_of_none(c, slab)), FRAME * loam_popcount64(pages_of_none(c, slab)));
+    for (unsigned i = from; i < to; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    uint32_t pages = pages_of_none(c, slab);
+    (void)sweep(slab, ALL);
+    TAP_EQ(t, pages_gone(slab), pages);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    for (unsigned i = from; i < to; i++)
+        REFUSED(t, 1, "double free", TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_EINVAL));
+    for (unsigned i = 0; i < n; i++)
+        if (i < from || i >= to)
+            TAP_CHECK(t, p[i][0] == 0xee && p[i][size - 1] == 0xee);
+    for (unsigned i = from; i < to; i++)
+        memset(loam_cache_alloc(c), 0xdd, size);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+static void modes(tap *t)
+{
+    static const char *const options[] = {
+        "shift=16,guard",  "shift=16,poison", "shift=16,zero_free", "shift=16,owner",
+        "shift=16,random", "shift=16,zero",   "shift=16,hardened"};
+    static const size_t sizes[] = {500, 1008, 1024, 3000, 4080, 4096, 7000, 12000, 16000};
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(options); i++)
+        for (unsigned k = 0; k < LOAM_ARRAY_LEN(sizes); k++)
+            row_goes(t, sizes[k], options[i]);
+}
+
+/* Where somebody wrote after a free nothing goes, so that it is told. */
+static void written_after_free(tap *t)
+{
+    static const char *const options[] = {"shift=16,guard,poison", "shift=16,zero_free"};
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(options); i++) {
+        loam_cache *c = start(t, 4000, options[i], false);
+        unsigned char *p = loam_cache_alloc(c), *q = loam_cache_alloc(c), *slab = slab_at(p);
+        TAP_EQ(t, loam_cache_free(c, q), LOAM_OK);
+        TAP_EQ(t, slab_at(q) - slab, 0);
+        unsigned char was = q[3000], out = (unsigned char)((q + 3000 - slab) / FRAME);
+        q[3000] = 77;
+        (void)sweep(slab, ALL);
+        TAP_EQ(t, pages_gone(slab) & 1U << out, 0);
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), "S10 freed bytes hold the poison");
+        q[3000] = was;
+        (void)sweep(slab, ALL);
+        TAP_EQ(t, pages_gone(slab), pages_of_none(c, slab));
+        TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    }
 }
 
 /* Three processors, blocks of all sizes that go and come, some freed elsewhere; each sweeps now and
  * then, and every byte of what is out stays. */
-static void contents(tap *t)
+static void contents_with(tap *t, const char *options)
 {
     enum { BLOCKS = 400, STEPS = 20000 };
     static unsigned char *p[BLOCKS];
@@ -161,7 +256,7 @@ static void contents(tap *t)
     uint64_t bytes = 0;
     memset(p, 0, sizeof(p));
     cpus.stacks = true;
-    cpus_start(t, 3, 8192, "shift=16");
+    cpus_start(t, 3, 8192, options);
     cpus.stacks = false;
     for (unsigned step = 0; step < STEPS; step++) {
         unsigned i = (unsigned)tap_below(t, BLOCKS);
@@ -189,6 +284,18 @@ static void contents(tap *t)
         TAP_EQ(t, loam_kmalloc_free(cpus.k, p[i]), LOAM_OK);
     TAP_RULE(t, loam_kmalloc_check(cpus.k), NULL);
     CPUS_ON(0);
+}
+
+static void contents(tap *t)
+{
+    contents_with(t, "shift=16");
+}
+
+static void contents_modes(tap *t)
+{
+    contents_with(t, "shift=16,hardened");
+    contents_with(t, "shift=16,guard,poison,owner");
+    contents_with(t, "shift=16,zero_free,quarantine=20000,random");
 }
 
 static struct {
@@ -245,8 +352,12 @@ static const tap_case cases[] = {
     {"slab sparse: whole pages alone go, in runs, of those that are there", whole_pages},
     {"slab sparse: slots on two pages; behind the last one", slots_across},
     {"slab sparse: what waits on a stack, slots that begin later", stacked},
-    {"slab sparse: one's own, or those behind the lock; no slab; modes", whose},
+    {"slab sparse: one's own, or those behind the lock; no slab", whose},
+    {"slab sparse: objects that are built stay", built},
+    {"slab sparse: with modes what is free goes, and is virgin", modes},
+    {"slab sparse: with modes what was written to stays", written_after_free},
     {"slab sparse: no block loses a byte", contents},
+    {"slab sparse: no block loses a byte, with modes", contents_modes},
     {"slab sparse: while memory is short the port is told", tells},
 };
 TAP_SUITE(slab_sparse_model, cases);

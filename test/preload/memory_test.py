@@ -272,7 +272,8 @@ def run(words, conf="", group=None, library=LIBRARY, **more):
 
 def by_option(tap, program):
     for kind, mib, may, conf in (("a", 40, 46, ""), ("l", 40, 46, ""), ("a", 40, 46, ",range=16M"),
-                                 ("l", 40, 46, ",range=32M")):
+                                 ("l", 40, 46, ",range=32M"), ("a", 40, 46, ",poison"),
+                                 ("a", 38, 46, ",hardened")):
         words = [program, kind, str(mib), "10"]
         code, out, _ = run(words, f"memory=0{conf}")
         far = int(out[0]) >> 10 if code == 0 else 0
