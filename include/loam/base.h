@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LOAM_LIKELY(x)    __builtin_expect(!!(x), 1)
 #define LOAM_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 #define LOAM_NOINLINE     __attribute__((noinline))
@@ -47,23 +51,25 @@ typedef struct loam_pfn {
 
 static inline loam_pa loam_pa_of(uint64_t v)
 {
-    return (loam_pa){v};
+    loam_pa pa = {v};
+    return pa;
 }
 
 static inline loam_pfn loam_pfn_of(uint64_t v)
 {
-    return (loam_pfn){v};
+    loam_pfn pfn = {v};
+    return pfn;
 }
 
 /* The frame that holds an address, and the first address of a frame. */
 static inline loam_pfn loam_pa_to_pfn(loam_pa pa)
 {
-    return (loam_pfn){pa.v >> LOAM_PAGE_SHIFT};
+    return loam_pfn_of(pa.v >> LOAM_PAGE_SHIFT);
 }
 
 static inline loam_pa loam_pfn_to_pa(loam_pfn pfn)
 {
-    return (loam_pa){pfn.v << LOAM_PAGE_SHIFT};
+    return loam_pa_of(pfn.v << LOAM_PAGE_SHIFT);
 }
 
 /* A half-open range of bytes, [base, base + len). base + len may be exactly 2^64, never more. */
@@ -230,5 +236,9 @@ void loam_text_hex(loam_text *t, uint64_t v); /* no prefix, lower case, no leadi
  * with zeros, else spaces. Any other directive is copied as it is. */
 void loam_text_fmt(loam_text *t, const char *fmt, ...);
 void loam_text_vfmt(loam_text *t, const char *fmt, __builtin_va_list ap);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

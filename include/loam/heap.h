@@ -20,6 +20,10 @@
  */
 #include "loam/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     LOAM_HEAP_GRAIN = 16,   /* bytes: blocks start at multiples of it, and are rounded up to it */
     LOAM_HEAP_LEVELS = 8,   /* words of words: 64^8 grains and more */
@@ -135,5 +139,9 @@ void loam_heap_each(const loam_heap *heap, loam_heap_fn *fn, void *ctx);
 
 /* The first broken rule (H1 ... of heap.c), or NULL. O(arena). */
 const char *loam_heap_check(const loam_heap *heap);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -22,6 +22,10 @@
  */
 #include "loam/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
     LOAM_PROCESS_HEAPS = 1024,        /* at a time */
     LOAM_PROCESS_HEAP_NAME = 32,      /* bytes of a name, its end included; more are cut */
@@ -104,5 +108,9 @@ void loam_process_heap_each(loam_process_heap_fn *fn, void *ctx);
  *   cost        O(stacks)
  */
 int loam_process_heap_profile(const char *path);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

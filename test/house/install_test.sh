@@ -28,7 +28,7 @@ int main(void)
 }
 END
 
-echo 1..16
+echo 1..17
 make install DESTDIR="$root" PREFIX=/opt/loam >"$out" 2>&1
 verdict $? "make install: succeeds"
 
@@ -59,6 +59,27 @@ gcc -Wall -Wextra -Werror examples/named_heap.c -o "$scratch/heap" "${flags[@]}"
     "-Wl,-rpath,$lib" >"$out" 2>&1 && "$scratch/heap" >>"$out" 2>&1 &&
     grep -q "^hello from a heap" "$out"
 verdict $? "a program with named heaps, by the same flags: runs"
+
+cat >"$scratch/heap.cc" <<'END'
+#include <loam/heap.h>
+#include <loam/process_heap.h>
+#include <stdio.h>
+
+int main()
+{
+    loam_process_heap heap;
+    bool made = loam_process_heap_create(&heap, "heap", 1 << 20) == LOAM_OK;
+    void *p = loam_process_heap_alloc(heap, 100);
+    puts(made && p && loam_process_heap_free(heap, p) == LOAM_OK ? "a heap" : "no heap");
+    return 0;
+}
+END
+for cxx in "g++ -std=c++11" "g++ -std=c++20" clang++; do
+    $cxx -Wall -Wextra -Wpedantic -Werror "$scratch/heap.cc" -o "$scratch/heap" "${flags[@]}" \
+        "-Wl,-rpath,$lib" && "$scratch/heap"
+done >"$out" 2>&1
+[ "$(sort "$out" | uniq -c | tr -s ' ')" = " 3 a heap" ]
+verdict $? "a C++ program with named heaps: compiles without a warning, links and runs"
 
 read -r -a flags <<<"$(pkg-config --libs loam 2>"$out")"
 gcc -O0 -w -fno-builtin "$scratch/twice.c" -o "$scratch/still" "${flags[@]}" >"$out" 2>&1

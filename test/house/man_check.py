@@ -51,8 +51,9 @@ def reference_faults(root, path):
 # ---- prototypes ----
 
 def plain(code):
-    """Code without comments, preprocessor lines and what stands in braces."""
+    """Code without comments, lines for C++, preprocessor lines and what stands in braces."""
     code = re.sub(r"/\*.*?\*/", "", code, flags=re.S)
+    code = re.sub(r"^#ifdef __cplusplus\n.*?^#endif$", "", code, flags=re.M | re.S)
     code = re.sub(r"^#(?:.*\\\n)*.*$", "", code, flags=re.M)
     while "{" in code:
         code = re.sub(r"\{[^{}]*\}", ";", code)
@@ -240,7 +241,10 @@ def code_faults(root, page, units):
     return [output] if code else []
 
 
-HEADER = """typedef enum loam_x_mode {
+HEADER = """#ifdef __cplusplus
+extern "C" {
+#endif
+typedef enum loam_x_mode {
     LOAM_X_GUARD = 1,
     LOAM_X_ALL_MODES = 1
 } loam_x_mode;
@@ -258,6 +262,9 @@ static inline int loam_x_inline(void)
     }
 }
 typedef int loam_x_fn(void *ctx);
+#ifdef __cplusplus
+}
+#endif
 """
 PAGE = """.Dd November 21, 2026
 .Dt LOAM_X 3
