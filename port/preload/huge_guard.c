@@ -53,8 +53,8 @@ static void guard_advise(uintptr_t from, size_t len)
     madvise((void *)from, len, MADV_HUGEPAGE); /* where the system knows of it */
 }
 
-/* All but the ends. Something is in memory before the mapping becomes several, so that it can be one
- * again. */
+/* All but the ends. Something is in memory before the mapping becomes several, so that it can be
+ * one again. */
 static void guard_advise_inner(uintptr_t from, size_t len)
 {
     enum { ENDS = 2 * HUGE_LARGE_PAGE };

@@ -245,10 +245,10 @@ static bool kept_is_clean(uintptr_t at, size_t len)
 
 /* ---- the calls ---- */
 
-/* Is a long slot worth to be kept? Its pages are as large as the next block's would be, and something
- * is there besides its ends: a program that asks for far more than it touches pays for a look at all
- * of it each time, and gains a page or two. Some pages stand for all; where nobody knows of them
- * they are there. */
+/* Is a long slot worth to be kept? Its pages are as large as the next block's would be, and
+ * something is there besides its ends: a program that asks for far more than it touches pays for a
+ * look at all of it each time, and gains a page or two. Some pages stand for all; where nobody
+ * knows of them they are there. */
 static bool kept_is_worth(const huge_block *b, uintptr_t at, size_t len)
 {
     unsigned char in = 0;
