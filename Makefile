@@ -42,7 +42,7 @@ test-long: | build/packages/test build/packages/long
 help: ## this list
 	@echo "make [V=1] [SEED=n] TARGET"
 	@awk -F' ## |:' '/^[a-z0-9-]+:.* ## / { name = $$1; sub(/.* ## /, ""); \
-	    printf "  %-14s %s\n", name, $$0 }' $(MAKEFILE_LIST) | sort
+	    printf "  %-14s %s\n", name, $$0 }' $(filter-out %.d,$(MAKEFILE_LIST)) | sort
 
 clean: ## remove build/
 	rm -rf build
