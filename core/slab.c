@@ -64,7 +64,7 @@ unsigned loam_slab__take(slab_front *f, slab_desc *d, uint64_t *word)
     loam_slabs *s = f->cache->slabs;
     bool random = (s->modes & LOAM_SLAB_RANDOM) != 0;
     word = random ? slab_random_word(f, d, word) : word;
-    unsigned bit = random ? slab_random_bit(f, *word) : loam_ctz64(*word);
+    unsigned bit = random ? slab_random_low(f, *word) : loam_ctz64(*word);
     unsigned slot = (unsigned)(word - d->words) * 64 + bit;
     slab_begin_word(d, word);
     loam_atomic_poke64(word, *word & ~(1ULL << bit)); /* no order: see slab_slot_is_free */

@@ -43,6 +43,7 @@ enum {
     SLAB_WAITING_SLOTS = 256,  /* .. and how many */
     SLAB_KEPT_BYTES = 8192,    /* the last of them that slab_swift.c gives to nobody, at most, .. */
     SLAB_KEPT_SLOTS = 64,      /* .. and how many; of as many others it draws */
+    SLAB_DRAWN_LEAST = 8,      /* slots of which one is drawn that nobody had, at least */
     SLAB_GUARD_BYTE = 0xfb,    /* the magic's, unless it is drawn at random */
     SLAB_POISON_BYTE = 0x6b    /* what freed bytes read, unless zero_free says 0 */
 };

@@ -576,6 +576,20 @@ static inline unsigned slab_random_bit(slab_front *f, uint64_t w)
     return (loam_ctz64(w >> turn | w << (-turn & 63)) + turn) & 63;
 }
 
+/* [own] The same, of its lowest bits: where a front draws what comes next, of as many as there.
+ * Drawn from all of a word a few blocks of a class would touch a page each. */
+static inline unsigned slab_random_low(slab_front *f, uint64_t w)
+{
+    if (f->slots == 0)
+        return slab_random_bit(f, w);
+    uint32_t n = loam_popcount64(w), most = (uint32_t)(f->draw / sizeof(swift_slot));
+    most = most < SLAB_DRAWN_LEAST ? SLAB_DRAWN_LEAST : most;
+    uint32_t drawn = (uint32_t)((slab_random_step(f) >> 32) * (n < most ? n : most) >> 32);
+    for (; drawn != 0; drawn--)
+        w &= w - 1;
+    return loam_ctz64(w);
+}
+
 static inline unsigned char slab_poison_byte(const loam_slabs *s)
 {
     return (s->modes & LOAM_SLAB_ZERO_FREE) != 0 ? 0 : SLAB_POISON_BYTE;

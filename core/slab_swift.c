@@ -283,7 +283,7 @@ static swift_slot swift_begin(slab_front *f, loam_irq irq)
 {
     const slab_desc *d = f->slab;
     size_t room = f->room;
-    swift_slot held = swift_take_bit(f, slab_random_bit(f, *f->word & swift_virgins(f, f->word)));
+    swift_slot held = swift_take_bit(f, slab_random_low(f, *f->word & swift_virgins(f, f->word)));
     loam_port_irq_restore(irq);
     unsigned char *p = held.at;
     (void)loam_slab__take_virgin(d, slab_held_slot(held.where));

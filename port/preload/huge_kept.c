@@ -46,7 +46,7 @@ enum {
     KEPT_RUNS = 4,   /* runs of pages nobody touched that are given back */
     KEPT_SAMPLES = 4 /* pages of a long block that say how much of it is there */
 };
-#define KEPT_BYTES ((size_t)16 << 20)
+#define KEPT_BYTES ((size_t)12 << 20)
 
 typedef struct kept_slot {
     uintptr_t base;    /* 0: none */

@@ -102,6 +102,30 @@ static void swift_rules(tap *t)
     GROUND_BREAKS(t, slab_shut(d)[slot >> 6], slab_shut(d)[slot >> 6] | 1ULL << (slot & 63), "S");
 }
 
+/* Slots of the first blocks of a class, of one word: how far they lie ahead of their turn. */
+static unsigned swift_ahead(tap *t, size_t size, unsigned n)
+{
+    unsigned ahead = 0, last = 0, falls = 0;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned slot = ground_find(t, ground_get(t, size)).slot & 63;
+        ahead = slot >= i && slot - i > ahead ? slot - i : ahead;
+        falls += slot < last;
+        last = slot;
+    }
+    TAP_CHECK(t, falls > n / 8); /* nobody knows which one comes next */
+    return ahead;
+}
+
+/* Few blocks touch few pages, and are drawn from as many slots as those that wait. */
+static void swift_begins_low(tap *t)
+{
+    ground_start(t, 1024, "guard,zero_free,quarantine=8K,random,shift=16");
+    TAP_EQ(t, swift_ahead(t, 1000, 40), 7);
+    TAP_EQ(t, swift_ahead(t, 240, 40), 15);
+    TAP_CHECK(t, swift_ahead(t, 48, 40) > 31);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 /* What a block gave up in place reads 0 when its slot comes round again. */
 static void swift_shrinks(tap *t)
 {
@@ -141,6 +165,7 @@ static const tap_case cases[] = {
     {"slabs: the same: behind the last slot: refused", swift_behind_the_last},
     {"slabs: the same: many go, many come: rules hold", swift_ebbs},
     {"slabs: the same: what waits is changed: S11", swift_rules},
+    {"slabs: the same: blocks are drawn out of the lowest slots", swift_begins_low},
     {"slabs: the same: a block shrinks in place: the rest is clear", swift_shrinks},
 };
 
