@@ -77,6 +77,13 @@ bool loam_slab__own(slab_desc *d, slab_hold *hold)
     return false;
 }
 
+/* Lock held, which its front is behind. One that was given up has its front until it is gone, but
+ * who releases it looks at it without the lock. */
+static bool front_has(const slab_desc *d)
+{
+    return (loam_atomic_peek(&slab_remote_of(d)->state) & SLAB_ALIVE) != 0; /* no order: the lock */
+}
+
 bool loam_slab__own_if(loam_slabs *s, slab_desc *d, slab_hold *hold)
 {
     *hold = (slab_hold){loam_port_irq_save(), false};
@@ -88,7 +95,7 @@ bool loam_slab__own_if(loam_slabs *s, slab_desc *d, slab_hold *hold)
         return false;
     *hold = (slab_hold){loam_lock_acquire(&s->lock), true};
     f = slab_owner_of(d); /* it changes, and ends, under the lock alone */
-    if (f->cache != NULL && front_is_left(s, f))
+    if (f->cache != NULL && front_is_left(s, f) && front_has(d))
         return true;
     loam_slab__leave(s, hold);
     return false;

@@ -46,7 +46,8 @@ typedef struct slab_hold {
 slab_front *loam_slab__enter(loam_cache *c, slab_hold *hold);
 /* The front of a slab that is alive; false: it is another processor's, and nothing is held. */
 bool loam_slab__own(slab_desc *d, slab_hold *hold);
-/* The same of what may be no slab, or cease to be one meanwhile. */
+/* The same of what may be no slab, or cease to be one meanwhile; false also while another gives it
+ * back. */
 bool loam_slab__own_if(loam_slabs *s, slab_desc *d, slab_hold *hold);
 void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
 /* Lock held, both fronts the caller's. The slab changes its owner. */

@@ -124,7 +124,8 @@ static void stacked(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
-/* Of other processors' slabs nothing goes; of those behind the lock anybody's. */
+/* Of other processors' slabs nothing goes; of those behind the lock anybody's, but for one that is
+ * given up. */
 static void whose(tap *t)
 {
     loam_cache *c = start(t, 4096, "shift=16", true);
@@ -143,6 +144,12 @@ static void whose(tap *t)
     p = loam_cache_alloc(c);
     loam_slabs_offline(cpus.slabs);
     CPUS_ON(1);
+    TAP_EQ(t, sweep(p, ALL), 15 * FRAME);
+    slab_desc *d = slab_desc_at(cpus.slabs, slab_off(cpus.slabs, p));
+    uint32_t state = slab_remote_of(d)->state;
+    TAP_CHECK(t, loam_slab__kill(cpus.slabs, d));
+    TAP_EQ(t, sweep(p, ALL), 0); /* somebody releases it, without the lock */
+    slab_remote_of(d)->state = state;
     TAP_EQ(t, sweep(p, ALL), 15 * FRAME);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     CPUS_ON(0);
@@ -352,7 +359,7 @@ static const tap_case cases[] = {
     {"slab sparse: whole pages alone go, in runs, of those that are there", whole_pages},
     {"slab sparse: slots on two pages; behind the last one", slots_across},
     {"slab sparse: what waits on a stack, slots that begin later", stacked},
-    {"slab sparse: one's own, or those behind the lock; no slab", whose},
+    {"slab sparse: one's own, or those behind the lock; no slab, or one that goes", whose},
     {"slab sparse: objects that are built stay", built},
     {"slab sparse: with modes what is free goes, and is virgin", modes},
     {"slab sparse: with modes what was written to stays", written_after_free},
