@@ -172,8 +172,8 @@ static bool meta_no_leaf(loam_slabs *s, uintptr_t i, unsigned char *leaf)
 {
     loam_irq irq = slab_lock(s);
     bool none = s->leaves > 1 && s->leaf[i] == meta_biased(s->no_leaf, i);
-    if (none && leaf != NULL)
-        s->leaf[i] = meta_biased((uintptr_t)leaf, i);
+    if (none && leaf != NULL) /* pairs with the load in sparse_desc */
+        loam_atomic_ptr_store((void **)&s->leaf[i], (void *)meta_biased((uintptr_t)leaf, i));
     slab_unlock(s, irq);
     return none;
 }

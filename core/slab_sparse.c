@@ -101,12 +101,21 @@ static uint64_t sparse_give(unsigned char *base, uint32_t bare, slab_sparse_fn *
     return gone;
 }
 
+/* What is known of the slab there, if it is one: for who has no block of it. */
+static slab_desc *sparse_desc(const loam_slabs *s, const void *va)
+{
+    uintptr_t index = slab_off(s, va) >> s->shift;
+    /* pairs with the store in meta_no_leaf */
+    void *leaf = loam_atomic_ptr_load((void *const *)&s->leaf[index >> SLAB_LEAF_BITS]);
+    return (slab_desc *)((uintptr_t)leaf + index * SLAB_LINE);
+}
+
 uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_sparse_fn *give,
                            void *ctx)
 {
     slab_hold hold;
     uint64_t gone = 0;
-    slab_desc *d = slab_desc_at(s, slab_off(s, va));
+    slab_desc *d = sparse_desc(s, va);
     if (loam_slab__own_if(s, d, &hold)) {
         gone = sparse_give(slab_frames_of(s, d), sparse_bare(s, d, pages), give, ctx);
         loam_slab__leave(s, &hold);
@@ -116,7 +125,7 @@ uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_s
 
 bool loam_slab__has_slab(const loam_slabs *s, const void *va)
 {
-    return slab_cache_of(slab_desc_at(s, slab_off(s, va))) != NULL;
+    return slab_cache_of(sparse_desc(s, va)) != NULL;
 }
 
 void loam_slab__set_tight(loam_slabs *s, uint32_t tight, size_t step)
