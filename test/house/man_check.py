@@ -21,7 +21,7 @@ from taplib import Sample, Tap, read, run, tree  # noqa: E402
 PAGED = ["heap", "kmalloc", "memblock", "pool", "process_heap", "slab", "zone"]
 # Pages of others: the C library's, the system's, the loader's, pkg-config's.
 FOREIGN = {("malloc", "3"), ("malloc_info", "3"), ("malloc_usable_size", "3"), ("ld.so", "8"),
-           ("environ", "7"), ("pkg-config", "1"), ("dlopen", "3"),
+           ("environ", "7"), ("pkg-config", "1"), ("dlopen", "3"), ("dlmopen", "3"), ("fork", "2"),
            ("setrlimit", "2"), ("prlimit", "2"), ("seccomp", "2"), ("mincore", "2")}
 CALLER_OWNED = re.compile(r"(?:config|stats|sum)$")
 

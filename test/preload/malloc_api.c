@@ -238,6 +238,13 @@ static void figures(tap *t)
     fclose(out);
     TAP_CHECK(t, strncmp(text, "<malloc version=\"1\">", 20) == 0 &&
                      strstr(text, "</malloc>") != NULL);
+    const char *now = strstr(text, "\n<system type=\"current\" size=\"");
+    unsigned long long current = 0, most = 0;
+    TAP_CHECK(t, now != NULL && sscanf(now,
+                                       "\n<system type=\"current\" size=\"%llu\"/>"
+                                       "\n<system type=\"max\" size=\"%llu\"/>",
+                                       &current, &most) == 2);
+    TAP_CHECK(t, current >= 50 * MIB && most >= current);
     release(text);
     release(huge);
     release(p);
