@@ -160,9 +160,10 @@ void *loam_kmalloc_calloc(loam_kmalloc *k, size_t n, size_t size)
 /* With magic in front no slot starts aligned: the block moves inside a larger slot. */
 static loam_cache *kmalloc_aligned_guarded(const loam_kmalloc *k, size_t size, size_t align)
 {
-    if (size > k->max || align > k->max || size + align > k->max)
+    size_t room = kmalloc_moved_size(size, align);
+    if (room > k->max)
         return NULL;
-    return k->cache[kmalloc_class(size + align)];
+    return k->cache[kmalloc_class(room)];
 }
 
 void *loam_kmalloc_aligned(loam_kmalloc *k, size_t size, size_t align)

@@ -180,11 +180,19 @@ LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
     return c != NULL ? loam_slab__take_swift(c, size, 0) : NULL;
 }
 
-/* The same, aligned: with magic in front no slot starts so: the block moves inside a larger one. */
+/* With magic in front no slot starts as a block has to that is aligned to more than slots are, which
+ * is KMALLOC_STEP: it moves inside of a larger one. Bytes of that; > KMALLOC_MAX: too many. */
+LOAM_INLINE size_t kmalloc_moved_size(size_t size, size_t align)
+{
+    bool fits = size - 1 < KMALLOC_MAX && align <= KMALLOC_MAX;
+    return fits ? size + align - KMALLOC_STEP : SIZE_MAX;
+}
+
 LOAM_INLINE void *kmalloc_take_swift_aligned(const loam_kmalloc *k, size_t size, size_t align)
 {
-    bool fits = size - 1 < k->max && align <= k->max && size + align <= k->max;
-    return fits ? loam_slab__take_swift(k->cache[kmalloc_class(size + align)], size, align) : NULL;
+    size_t room = kmalloc_moved_size(size, align);
+    return room <= k->max ? loam_slab__take_swift(k->cache[kmalloc_class(room)], size, align)
+                          : NULL;
 }
 
 /* ---- kmalloc_vmap.c: as the public calls, for addresses in the window ---- */

@@ -57,7 +57,7 @@ const uint64_t loam_slab__swift_byte = 1ULL << (32 + SEAL_SIZE) | 1ULL << SEAL_S
 
 /* ---- blocks of any length ---- */
 
-static void *swift_damaged(const slab_front *f, const void *p, size_t size, size_t align)
+void *loam_slab__swift_damaged(const slab_front *f, const void *p, size_t size, size_t align)
 {
     const loam_slabs *s = f->cache->slabs;
     swift_place at = swift_place_at(s, slab_off(s, p));
@@ -91,7 +91,7 @@ void *loam_slab__swift_dress(size_t size, const slab_front *f, void *p)
     bool clean = swift_dress_any(f, p, size);
     if (LOAM_UNLIKELY(!clean) && swift_forget_pad(f->magic[0], p, f->room))
         clean = swift_dress_any(f, p, size);
-    return LOAM_LIKELY(clean) ? p : swift_damaged(f, p, size, 0);
+    return LOAM_LIKELY(clean) ? p : loam_slab__swift_damaged(f, p, size, 0);
 }
 
 bool loam_slab__put_swift_more(const loam_slabs *s, void *p, swift_place at, loam_irq irq)
@@ -318,10 +318,7 @@ void *loam_slab__take_swift(loam_cache *c, size_t size, size_t align)
         return NULL;
     if (align == 0)
         return loam_slab__swift_dress(size, f, held.at);
-    unsigned char *p = held.at;
-    size_t pad = (0 - (uintptr_t)p) & (align - 1);
-    bool clean = swift_dress_aligned(f->magic[0], p, f->room, size, pad);
-    return LOAM_LIKELY(clean) ? p + pad : swift_damaged(f, p, size, align);
+    return swift_dress_moved(f, held.at, size, align);
 }
 
 bool loam_slab__put_swift(loam_slabs *s, void *block, const void *owner)

@@ -391,6 +391,12 @@ LOAM_INLINE bool swift_shut(uint64_t *shut, size_t slot)
     return true;
 }
 
+/* [own] */
+LOAM_INLINE bool swift_has_shut(const uint64_t *shut, size_t slot)
+{
+    return (*shut >> (slot & 63) & 1) != 0;
+}
+
 /* [own] It is out after all, or again. */
 LOAM_INLINE void swift_unshut(uint64_t where)
 {
@@ -471,6 +477,8 @@ LOAM_INLINE void swift_wait(slab_front *f, swift_slot held, loam_irq irq)
  * told. */
 typedef void *swift_dress_fn(size_t size, const slab_front *f, void *p);
 swift_dress_fn loam_slab__swift_dress;
+/* Tells of a slot that is not as a free one is, and was taken for such a block; align 0: any. */
+void *loam_slab__swift_damaged(const slab_front *f, const void *p, size_t size, size_t align);
 
 /* [own] */
 static inline bool swift_is_ready(const slab_front *f)

@@ -102,6 +102,15 @@ LOAM_INLINE bool swift_dress_aligned(uint64_t magic, unsigned char *p, size_t ro
     return true;
 }
 
+/* A slot of a front that was taken becomes such a block. */
+LOAM_INLINE void *swift_dress_moved(const slab_front *f, unsigned char *p, size_t size,
+                                    size_t align)
+{
+    size_t pad = (0 - (uintptr_t)p) & (align - 1);
+    bool clean = swift_dress_aligned(f->magic[0], p, f->room, size, pad);
+    return LOAM_LIKELY(clean) ? p + pad : loam_slab__swift_damaged(f, p, size, align);
+}
+
 /* ---- free ---- */
 
 /* The bytes of a block that starts at p, in a room, with its magic: from `from` on, `len` of them;
@@ -161,15 +170,18 @@ LOAM_INLINE bool swift_put_more(const loam_slabs *s, unsigned char *p, swift_pla
     slab_front *f = slab_owner_of(d);
     uint64_t *shut = swift_word(f, d, slot), where = slab_held_where(shut, slot);
     size_t room = f->room;
-    if (LOAM_UNLIKELY(slot >= f->slots) || LOAM_UNLIKELY(!swift_shut(shut, slot))) {
+    bool first = (uint32_t)at.x <= d->bound; /* else it was aligned */
+    if (LOAM_UNLIKELY(slot >= f->slots) ||
+        LOAM_UNLIKELY(first ? !swift_shut(shut, slot) : swift_has_shut(shut, slot))) {
         loam_port_irq_restore(irq);
         return false;
     }
-    if ((uint32_t)at.x <= d->bound && swift_undress_some(f, p)) {
+    if (first && swift_undress_some(f, p)) {
         swift_wait(f, (swift_slot){p, where}, irq);
         return true;
     }
-    swift_unshut(where);
+    if (first)
+        swift_unshut(where);
     loam_port_irq_restore(irq);
     unsigned char *base = d->base + slot * (room + SLAB_GUARD_LEAD) + SLAB_GUARD_LEAD;
     if (room < SWIFT_UNIT || LOAM_UNLIKELY(!swift_undress_long(s->magic, base, room, p)))

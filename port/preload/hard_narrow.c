@@ -15,6 +15,11 @@ static void *narrow_alloc(size_t size, struct slab_stack *face, const void *call
     return hard_alloc(size, face, caller, loam_slab__swift_dress);
 }
 
+static void *narrow_aligned(size_t size, size_t align, struct slab_stack *face)
+{
+    return hard_alloc_aligned(size, align, face);
+}
+
 static LOAM_NOINLINE void narrow_put_more(void *p, const void *caller, swift_place at, loam_irq irq)
 {
     const loam_kmalloc *k = loam__process.swift;
@@ -64,4 +69,4 @@ static void narrow_free(void *p, const void *caller)
     hard_free(p, caller, narrow_puts);
 }
 
-const hard_calls hard_narrow = {narrow_alloc, narrow_free};
+const hard_calls hard_narrow = {narrow_alloc, narrow_aligned, narrow_free};

@@ -31,6 +31,14 @@ LOAM_INLINE void *hard_alloc(size_t size, slab_stack *face, const void *caller,
     return general_alloc(size, caller);
 }
 
+/* Of a front whose slots are long enough for the block to move inside; NULL: it has none. */
+LOAM_INLINE void *hard_alloc_aligned(size_t size, size_t align, slab_stack *face)
+{
+    slab_front *f = swift_front(face);
+    return LOAM_LIKELY(swift_is_ready(f)) ? swift_dress_moved(f, swift_take(f).at, size, align)
+                                          : NULL;
+}
+
 /* What slab_put_swift says is not so easy; called last, so that mostly nothing is kept. */
 typedef void hard_put_fn(void *p, const void *caller, swift_place at, loam_irq irq);
 

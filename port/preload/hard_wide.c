@@ -97,6 +97,11 @@ static void *wide_alloc(size_t size, struct slab_stack *face, const void *caller
     return hard_alloc(size, face, caller, wide_dress);
 }
 
+static void *wide_aligned(size_t size, size_t align, struct slab_stack *face)
+{
+    return hard_alloc_aligned(size, align, face);
+}
+
 static const hard_puts wide_puts;
 
 static LOAM_NOINLINE void wide_put_some(void *p, const void *caller, swift_place at, loam_irq irq)
@@ -130,7 +135,7 @@ static void wide_free(void *p, const void *caller)
 
 const hard_calls *hard_wide(void)
 {
-    static const hard_calls calls = {wide_alloc, wide_free};
+    static const hard_calls calls = {wide_alloc, wide_aligned, wide_free};
     return loam_wide_is_avx2() ? &calls : NULL;
 }
 

@@ -313,6 +313,8 @@ struct slab_stack;
 typedef struct hard_calls {
     /* face: thread_stack's of the size, or thread_no_stack */
     void *(*alloc)(size_t size, struct slab_stack *face, const void *caller);
+    /* face: of kmalloc_moved_size; NULL: not so easy */
+    void *(*aligned)(size_t size, size_t align, struct slab_stack *face);
     void (*free)(void *p, const void *caller);
 } hard_calls;
 

@@ -23,16 +23,22 @@
 
 /* ---- allocation ---- */
 
-/* Where the modes are those of `hardened`. The thread keeps the faces of its fronts. */
+/* The thread keeps the face of its front of a size's class. */
+static void swift_keep_face(const loam_kmalloc *k, size_t size)
+{
+    slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
+    unsigned i = front_place(size);
+    if (thread_stack[i] == &thread_no_stack && thread_has_begun() && f != NULL)
+        thread_stack[i] = swift_face(f);
+}
+
+/* Where the modes are those of `hardened`. */
 LOAM_INLINE bool swift_alloc(size_t size, void **p)
 {
     const loam_kmalloc *k = process_swift();
     if (k == NULL || (*p = kmalloc_take_swift(k, size)) == NULL)
         return false;
-    slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
-    unsigned i = front_place(size);
-    if (thread_stack[i] == &thread_no_stack && thread_has_begun() && f != NULL)
-        thread_stack[i] = swift_face(f);
+    swift_keep_face(k, size);
     return true;
 }
 
@@ -123,15 +129,30 @@ LOAM_INLINE bool fast_aligned(size_t align, size_t size, void **p)
     return fast_alloc(size, p) || next_alloc(size, p);
 }
 
+/* Slots are aligned to PROCESS_ALIGN. */
+static LOAM_NOINLINE void *hard_aligned(size_t align, size_t size, const hard_calls *hard,
+                                        const void *caller)
+{
+    const loam_kmalloc *k = loam__process.swift;
+    size_t room = kmalloc_moved_size(size, align);
+    void *p = NULL;
+    if (align <= PROCESS_ALIGN)
+        return malloc_for(size, caller);
+    if (room <= k->max &&
+        (p = hard->aligned(size, align, thread_stack[front_place(room)])) == NULL &&
+        (p = kmalloc_take_swift_aligned(k, size, align)) != NULL)
+        swift_keep_face(k, room);
+    return p != NULL ? p : slow_alloc(size, align, false, caller);
+}
+
 LOAM_INLINE void *aligned(size_t align, size_t size, const void *caller)
 {
-    const loam_kmalloc *k = process_swift();
     void *p;
     if (fast_aligned(align, size, &p))
         return p;
-    if (k != NULL && align > PROCESS_ALIGN &&
-        (p = kmalloc_take_swift_aligned(k, size, align)) != NULL)
-        return p;
+    const hard_calls *hard = process_hard();
+    if (hard != NULL)
+        return hard_aligned(align, size, hard, caller);
     return slow_alloc(size, align < PROCESS_ALIGN ? PROCESS_ALIGN : align, false, caller);
 }
 

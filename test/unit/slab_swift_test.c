@@ -31,6 +31,58 @@ static void swift_comes_and_goes(tap *t)
     TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
 }
 
+enum { ALIGNED = 40 };
+
+static void swift_aligned_round(tap *t, size_t align, size_t size)
+{
+    unsigned char *p[ALIGNED];
+    for (unsigned i = 0; i < ALIGNED; i++) {
+        p[i] = loam_kmalloc_aligned(ground.k, size, align);
+        TAP_CHECK(t, p[i] != NULL && ((uintptr_t)p[i] & (align - 1)) == 0 && p[i][size - 1] == 0);
+        TAP_EQ(t, loam_kmalloc_size(ground.k, p[i]), size);
+        __builtin_memset(p[i], 0xff, size);
+    }
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+    for (unsigned i = 0; i < ALIGNED; i++)
+        ground_put(t, p[i]);
+    GROUND_REFUSED(t, loam_kmalloc_free(ground.k, p[ALIGNED - 1]), "double free", "quarantined");
+}
+
+/* Blocks that fill the slot in which they move, and others. */
+static void swift_aligned(tap *t)
+{
+    ground_start(t, 1024, "guard,zero_free,quarantine=8K,random,shift=16");
+    for (size_t align = 32; align <= 1024; align *= 2)
+        for (size_t size = 48; size <= 1200; size += size / 3) {
+            swift_aligned_round(t, align, size);
+            swift_aligned_round(t, align, size & ~(size_t)15);
+        }
+    swift_aligned_round(t, 64, 64);
+    swift_aligned_round(t, 128, 1280 - 128 + 16);
+    loam_slabs_shrink(ground.slabs);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
+/* One that was freed, and all of its slot written as it was before. */
+static void swift_forged(tap *t)
+{
+    ground_start(t, 256, "guard,zero_free,quarantine=8K,random,shift=14");
+    unsigned char *p = loam_kmalloc_aligned(ground.k, 200, 256), out[512], waits[512];
+    slab_place at = ground_find(t, p);
+    size_t len = slab_cache_of(at.desc)->stride;
+    unsigned char *base = slab_slot_base(at.desc, at.slot) + SLAB_GUARD_LEAD;
+    TAP_CHECK(t, len <= sizeof(out));
+    __builtin_memcpy(out, base, len);
+    ground_put(t, p);
+    __builtin_memcpy(waits, base, len);
+    __builtin_memcpy(base, out, len);
+    tap_catch(t);
+    TAP_EQ(t, loam_kmalloc_free(ground.k, p), LOAM_EINVAL);
+    TAP_EQ(t, tap_caught(t), 1);
+    __builtin_memcpy(base, waits, len);
+    TAP_RULE(t, loam_kmalloc_check(ground.k), NULL);
+}
+
 /* Where another would begin, were there room for its seal. */
 static void swift_behind_the_last(tap *t)
 {
@@ -162,6 +214,8 @@ static void any_address(tap *t)
 static const tap_case cases[] = {
     {"slabs: an address and a slot in a word: any of 48 bits, in either half", any_address},
     {"slabs: all of hardened's modes: blocks read 0, rules hold", swift_comes_and_goes},
+    {"slabs: the same: aligned blocks read 0, rules hold", swift_aligned},
+    {"slabs: the same: aligned, freed, and forged: refused", swift_forged},
     {"slabs: the same: behind the last slot: refused", swift_behind_the_last},
     {"slabs: the same: many go, many come: rules hold", swift_ebbs},
     {"slabs: the same: what waits is changed: S11", swift_rules},
