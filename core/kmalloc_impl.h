@@ -181,7 +181,8 @@ LOAM_INLINE void *kmalloc_take_swift(const loam_kmalloc *k, size_t size)
 }
 
 /* With magic in front no slot starts as a block has to that is aligned to more than slots are,
- * which is KMALLOC_STEP: it moves inside of a larger one. Bytes of that; > KMALLOC_MAX: too many. */
+ * which is KMALLOC_STEP: it moves inside of a larger one. Bytes of that; beyond KMALLOC_MAX: too
+ * many. */
 LOAM_INLINE size_t kmalloc_moved_size(size_t size, size_t align)
 {
     bool fits = size - 1 < KMALLOC_MAX && align <= KMALLOC_MAX;
