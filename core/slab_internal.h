@@ -3,9 +3,11 @@
 #define LOAM_SLAB_INTERNAL_H
 
 /* slab_internal.h - what slab*.c and kmalloc.c do for each other, and nobody else: the functions of
- * each file. Small questions about the data are in slab_desc.h, the fast paths in slab_fast.h.
+ * each file. Small questions about the data are in slab_desc.h, what is drawn in slab_random.h, the
+ * fast paths in slab_fast.h.
  */
 #include "slab_desc.h"
+#include "slab_random.h"
 
 /* ---- slab.c ---- */
 

@@ -223,7 +223,7 @@ static void swift_add(slab_front *f, uint32_t until)
         unsigned char *base = d->base + (first + bit) * stride;
         __builtin_prefetch(base + SLAB_GUARD_LEAD, 1);
         __builtin_prefetch(base + stride, 1);
-        uint32_t drawn = (uint32_t)((slab_random_step(f) >> 32) * (had + i + 1) >> 32);
+        uint32_t drawn = slab_random_below(f, had + i + 1);
         *last = last[drawn];
         last[drawn] = (swift_slot){base + SLAB_GUARD_LEAD, swift_where(f, d, first + bit)};
         taken |= 1ULL << bit;
