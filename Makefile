@@ -39,6 +39,7 @@ test-long: $(TESTS) $(LONG_TESTS) $(TEST_NEEDS) ## every test for longer, and sl
 	$(call run_tests,$(TESTS) $(LONG_TESTS))
 test-long: | build/packages/test build/packages/long
 
+# Without the .d files, which everything built brings: thousands are too long for one command.
 help: ## this list
 	@echo "make [V=1] [SEED=n] TARGET"
 	@awk -F' ## |:' '/^[a-z0-9-]+:.* ## / { name = $$1; sub(/.* ## /, ""); \

@@ -27,7 +27,7 @@ bool bcm_mail_irq_pending(unsigned core);
 void bcm_mail_send(unsigned core);
 void bcm_mail_take(unsigned core); /* by the core itself: lowers the line */
 
-/* Neither of these any more. */
+/* Neither timer nor mailbox interrupts this core any more. Any context. */
 void bcm_core_quiet(unsigned core);
 
 /* Resets the chip through the watchdog; halt: the firmware stops instead of booting again. */

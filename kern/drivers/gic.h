@@ -27,7 +27,7 @@ const char *gic_name(void);
  * not know it. */
 bool gic_cpu_init(unsigned cpu);
 
-/* Lets none through to the calling processor any more. */
+/* Lets none through to the calling processor any more. Before gic_cpu_init, too. Any context. */
 void gic_cpu_quiet(void);
 
 /* Lets one through, or holds it back. Below GIC_SHARED: the calling processor's. Any context. */

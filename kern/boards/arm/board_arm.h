@@ -32,7 +32,9 @@ void board_arm_no_interrupts(void);
 void board_arm_input(void);
 
 /* No interrupt is pending at the calling processor from now on, whatever its timer and the others
- * do. Interrupts are masked; before board_cpu_init, too. */
+ * do.
+ *   cost        a few writes to devices   context   interrupts masked; before board_cpu_init, too
+ */
 void board_arm_cpu_quiet(void);
 
 /* Whether the command line lets the kernel end the emulator with an exit code. */

@@ -5,8 +5,9 @@
  *
  * The firmware keeps them polling there; core 0 calls them into the pen below as its first act, so
  * that they sleep (and an emulator gets something done) until the kernel is ready for them. An
- * ELF's cores come to the pen by themselves. In the pen the word means the same as before, and the
- * core's mailbox wakes it up besides.
+ * ELF's cores come to the pen by themselves. In the pen the word means the same as before, its own
+ * address is "wait" like 0, and the core's mailbox wakes it up besides. Nobody but core 0 writes a
+ * word.
  */
 #define SPIN_WORDS  0xd8
 #define MAIL_ENABLE 0x40000050      /* + 4 * core: bit 0, mailbox 0 interrupts */
