@@ -7,7 +7,9 @@
 #     build/hostarm/libloam.so for programs of 64-bit ARM, by a cross compiler; `make test-long`
 #
 # The malloc has a core of its own: its processors are the process's threads, and nobody else's
-# numbers. In the static library that is one object whose other names are hidden.
+# numbers. In the static library its names are hidden; loam_malloc.o and loam_info.o have the C
+# library's names and C++'s, loam_process.o all else. So who has a malloc already, as a sanitizer
+# has, gets named heaps alone.
 
 PRELOAD_SRC := $(sort $(wildcard port/preload/*.c))
 PRELOAD_PARTS := $(CORE_SRC) $(PRELOAD_SRC) $(PORT_SRC)
@@ -31,7 +33,10 @@ soarm_INCLUDE := $(so_INCLUDE)
 soarm_CFLAGS := $(PRELOAD_CFLAGS)
 $(foreach v,so so32 soarm,$(eval $(call variant_rules,$(v))))
 SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c)
-PRELOAD_OBJ := $(call objects,so,$(filter-out $(SHARED_ONLY),$(PRELOAD_PARTS)))
+MALLOC_SRC := $(addprefix port/preload/,operators.c preload_free.c preload_malloc.c \
+    preload_realloc.c)
+INFO_SRC := port/preload/info.c
+PROCESS_SRC := $(filter-out $(SHARED_ONLY) $(MALLOC_SRC) $(INFO_SRC),$(PRELOAD_PARTS))
 
 PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
     -Wl,-z,now,-z,relro,-z,nodelete,-z,max-page-size=65536,--no-undefined,--gc-sections \
@@ -68,12 +73,34 @@ $(eval $(call preload_rules,hostarm,soarm,))
 NOTHROW_NEW := _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
     _ZnamSt11align_val_tRKSt9nothrow_t
 
-build/so/loam_malloc.o: $(PRELOAD_OBJ)
+# The parts of the archive's malloc before their names are hidden. Who takes malloc takes what tells
+# of it, too.
+build/so/part_process.o: $(call objects,so,$(PROCESS_SRC))
+build/so/part_malloc.o: $(call objects,so,$(MALLOC_SRC))
+build/so/part_info.o: $(call objects,so,$(INFO_SRC))
+build/so/part_malloc.o: PART_WANTS := -u malloc_trim
+build/so/part_%.o:
 	$(call say,LD so,$@)
-	$(Q)ld -r -o $@.all $^ && objcopy --localize-hidden \
-	    $(addprefix --localize-symbol=,loam_last_report $(NOTHROW_NEW)) $@.all $@ && rm $@.all
+	$(Q)ld -r $(PART_WANTS) -o $@ $^
 
-build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) build/so/loam_malloc.o
+# Names of the first that the others use: they go by loam_own__ before them, as the archive has the
+# core by its names besides.
+build/so/own: build/so/part_process.o build/so/part_malloc.o build/so/part_info.o
+	$(Q)objdump -t $< | awk '/ \.hidden / && !/UND/ {print $$NF}' | LC_ALL=C sort >$@.hidden
+	$(Q)nm -u $(filter-out $<,$^) | awk 'NF == 2 {print $$2}' | LC_ALL=C sort -u >$@.used
+	$(Q)LC_ALL=C comm -23 $@.hidden $@.used >$@.local
+	$(Q)LC_ALL=C comm -12 $@.hidden $@.used | sed 's/.*/& loam_own__&/' >$@
+
+build/so/loam_process.o: build/so/part_process.o build/so/own
+	$(Q)objcopy --redefine-syms=build/so/own --localize-symbols=build/so/own.local \
+	    --localize-symbol=loam_last_report $< $@
+
+build/so/loam_malloc.o build/so/loam_info.o: build/so/loam_%.o: build/so/part_%.o build/so/own
+	$(Q)objcopy --redefine-syms=build/so/own --localize-hidden \
+	    $(addprefix --localize-symbol=,$(NOTHROW_NEW)) $< $@
+
+build/host/libloam.a: $(call objects,host,$(LIB_SRC) $(PORT_SRC)) \
+    $(addprefix build/so/loam_,malloc.o info.o process.o)
 	$(call say,AR host,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 

@@ -19,6 +19,10 @@
  * Any thread may make any call at any time; a heap has one lock. Heaps follow a fork, each process
  * has its own from then on. LOAM_CONF's modes are theirs, too. For an arena without an operating
  * system there is loam/heap.h.
+ *
+ * Valgrind's memcheck, and AddressSanitizer in a program that was built with it, tell of accesses
+ * outside of blocks; to see one byte too many a block is asked for as one byte longer there, where
+ * there is room. LeakSanitizer finds addresses that lie in a heap, ThreadSanitizer knows its lock.
  */
 #include "loam/base.h"
 

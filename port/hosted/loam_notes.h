@@ -2,25 +2,38 @@
 #ifndef LOAM_HOSTED_NOTES_H
 #define LOAM_HOSTED_NOTES_H
 
-/* loam_notes.h - what Valgrind is told of memory, when it runs the program.
+/* loam_notes.h - what Valgrind is told of memory, when it runs the program; and
+ * AddressSanitizer, LeakSanitizer and ThreadSanitizer, when the program was built with them,
+ * whatever this was built with.
  *
  * A note is a request of Valgrind's client interface: a few instructions that do nothing on a real
- * processor. Where its header was not there when this was compiled, loam_notes_runs says false, and
- * notes are nothing. Any thread.
+ * processor. Where its header was not there when this was compiled, loam_notes_runs says false. A
+ * sanitizer's functions are found when the program is linked, or loaded. Any thread.
  */
 #include "loam/base.h"
 
 /* Does Valgrind's memcheck run the program? Its other tools are told nothing. */
 bool loam_notes_runs(void);
+/* Was the program built with AddressSanitizer? */
+bool loam_notes_asan(void);
+/* With ThreadSanitizer? */
+bool loam_notes_tsan(void);
 
 /* A block is there, as from malloc: its bytes may be written; and read, if they are 0. */
 void loam_notes_alloc(const void *p, size_t size, bool zero);
-/* It is no more; Valgrind reports one that was not there. */
+/* It is no more; Valgrind reports one that was not there. Others are told that its bytes are
+ * hidden, by loam_notes_hide. */
 void loam_notes_free(const void *p);
 
 /* Nobody may touch these bytes; somebody may. */
 void loam_notes_hide(const void *p, size_t len);
 void loam_notes_show(const void *p, size_t len);
+/* LeakSanitizer looks for addresses of blocks in these bytes, or not any more. */
+void loam_notes_root(const void *p, size_t len);
+void loam_notes_no_root(const void *p, size_t len);
+/* ThreadSanitizer takes it that a lock, which it cannot see, is held now, or about to be let go. */
+void loam_notes_locked(void *lock);
+void loam_notes_unlocks(void *lock);
 /* A pool is there, by the address of its owner; is no more, nor are its blocks. */
 void loam_notes_begin(const void *owner);
 void loam_notes_end(const void *owner);

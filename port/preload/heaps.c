@@ -24,6 +24,8 @@
 #define _GNU_SOURCE
 #include "heaps.h"
 
+#include "loam_notes.h"
+
 #include <sys/mman.h>
 
 heap_table loam__heaps = {.lock = LOAM_LOCK_INIT};
@@ -75,6 +77,7 @@ static bool heap_build(heap_record *h, size_t limit)
         munmap(map, (size_t)(h->base - map));
     munmap(h->base + limit, (size_t)(map + around - (h->base + limit)));
     h->limit = limit;
+    loam_notes_root(h->base, limit);
     loam_span ram = {(uintptr_t)h->base, limit};
     loam_zone_config config;
     loam_zone_config_init(&config);
@@ -100,8 +103,11 @@ static loam_kmalloc *heap_layers(const heap_record *h)
 
 static void heap_unmap(unsigned char *base, size_t limit, void *meta, size_t meta_len)
 {
-    if (base != NULL)
+    if (base != NULL) {
+        loam_notes_no_root(base, limit);
+        loam_notes_show(base, limit); /* for who gets these addresses next */
         munmap(base, limit);
+    }
     if (meta != NULL)
         munmap(meta, meta_len);
 }
@@ -147,8 +153,7 @@ PRELOAD_EXPORT loam_err loam_process_heap_create(loam_process_heap *heap, const 
     *heap = (loam_process_heap){0, 0};
     if (name == NULL || limit < LOAM_PROCESS_HEAP_LEAST || limit > PTRDIFF_MAX / 2)
         return LOAM_EINVAL;
-    if (!process_start())
-        return LOAM_ENOMEM;
+    process_configure();
     heap_record *h = heap_take_record(&generation);
     if (h == NULL)
         return LOAM_EFULL;
@@ -177,10 +182,9 @@ PRELOAD_EXPORT loam_err loam_process_heap_create(loam_process_heap *heap, const 
 static bool heap_tell_gone(void *ctx, void *p, size_t size, const char *cache, const void *site)
 {
     (void)ctx;
-    (void)size;
     (void)cache;
     (void)site;
-    watch_gone(p);
+    watch_gone(p, size);
     return true;
 }
 
@@ -210,15 +214,38 @@ PRELOAD_EXPORT loam_err loam_process_heap_destroy(loam_process_heap heap, uint64
 
 /* ---- blocks ---- */
 
+static void *heap_ask(loam_kmalloc *k, size_t size, size_t align, const void *caller)
+{
+    return align > PROCESS_ALIGN ? loam_kmalloc__aligned(k, size, align, caller)
+                                 : loam_kmalloc__general(k, size, caller);
+}
+
+/* Sanitizers do not see the lock, by which a block goes from one thread to another. */
+static void heap_watch(const heap_stay *stay)
+{
+    if (process_is_watched())
+        loam_notes_locked(stay->heap);
+}
+
+static void heap_leave_watched(const heap_stay *stay)
+{
+    if (process_is_watched())
+        loam_notes_unlocks(stay->heap);
+    heap_leave(stay);
+}
+
 /* Any block, from inside; leaves. */
 static LOAM_NOINLINE void *heap_take(const heap_stay *stay, size_t size, size_t align, bool zero,
                                      const void *caller)
 {
-    const heap_record *h = stay->heap;
-    void *p = align > PROCESS_ALIGN ? loam_kmalloc__aligned(h->kmalloc, size, align, caller)
-                                    : loam_kmalloc__general(h->kmalloc, size, caller);
-    size_t usable = p != NULL && process_is_watched() ? loam_kmalloc_size(h->kmalloc, p) : 0;
-    heap_leave(stay);
+    loam_kmalloc *k = stay->heap->kmalloc;
+    heap_watch(stay);
+    size_t room = process_is_watched() ? watch_room(size) : size;
+    void *p = heap_ask(k, room, align, caller);
+    if (p == NULL && room != size)
+        p = heap_ask(k, size, align, caller);
+    size_t usable = p != NULL && process_is_watched() ? loam_kmalloc_size(k, p) : 0;
+    heap_leave_watched(stay);
     if (p != NULL && process_is_watched())
         watch_born(p, size, usable, zero, caller);
     if (p != NULL && zero)
@@ -287,13 +314,17 @@ static loam_err heap_free(loam_process_heap heap, void *p, const void *caller)
     if (h == NULL)
         return p == NULL ? LOAM_OK : LOAM_EINVAL;
     if (process_is_watched() || !kmalloc_put_any(h->kmalloc, p)) {
-        if (heap_block(h, &stay, p, true, caller) == 0)
+        heap_watch(&stay);
+        size_t usable = heap_block(h, &stay, p, true, caller);
+        if (usable == 0)
             return LOAM_EINVAL;
         if (process_is_watched())
-            watch_gone(p);
+            watch_gone(p, usable);
         (void)loam_kmalloc__free(h->kmalloc, p, caller);
+        heap_leave_watched(&stay);
+    } else {
+        heap_leave(&stay);
     }
-    heap_leave(&stay);
     return LOAM_OK;
 }
 

@@ -249,6 +249,9 @@ void process_figures(process_out *out, bool json);
  * any number of times. */
 bool process_start(void);
 
+/* What LOAM_CONF says is known from now on; for named heaps, which need no range. */
+void process_configure(void);
+
 /* A block out of any range; a new range where all are full. NULL: no memory. zero: it reads 0, with
  * PROCESS_ALIGN alone. caller: who asked, for reports. */
 void *process_alloc(size_t size, size_t align, bool zero, const void *caller);
@@ -276,10 +279,8 @@ process_range *process_range_of(const void *p);
  * of their own. */
 void *malloc_for(size_t size, const void *caller);
 void *aligned_for(size_t align, size_t size, const void *caller);
-/* What plain_paths.h leaves, and what that leaves; the last: all that is not easy. */
+/* What plain_paths.h leaves. */
 void *plain_alloc(size_t size, const void *caller);
-void *general_alloc(size_t size, const void *caller);
-void *slow_alloc(size_t size, size_t align, bool zero, const void *caller);
 
 /* ---- preload_free.c ---- */
 
@@ -291,15 +292,18 @@ bool alignment_fits(const void *p, size_t align, const void *caller);
 /* What plain_paths.h leaves: a block of another thread's (of the slab far, if it is a slot), or a
  * large one. */
 void plain_free(void *p, const struct slab_desc *far, const void *caller);
+
+/* ---- preload_slow.c ---- */
+
+/* What plain_alloc leaves, and what that leaves: all that is not easy. */
+void *general_alloc(size_t size, const void *caller);
+void *slow_alloc(size_t size, size_t align, bool zero, const void *caller);
+/* The thread keeps the face of its front of a size's class, where the layers are swift. */
+void swift_keep_face(const loam_kmalloc *k, size_t size);
 /* All that is not easy. */
 void general_free(void *p, const void *caller);
 /* Frees a block, or refuses it; those who watch are not told. */
 void process_free(void *p, const void *caller);
-/* Tells of an address outside of every range that is no huge block. */
-void process_foreign(const void *p, bool freeing, const void *caller);
-
-/* ---- preload_realloc.c ---- */
-
 /* Bytes that may be used; 0 after misuse. */
 size_t process_size(const void *p, const void *caller);
 /* The same; 0, and no word, where no block is out. */

@@ -16,35 +16,7 @@
 #include "plain_paths.h"
 #include "watch.h"
 
-#include <errno.h>
 #include <stdlib.h>
-
-/* An address outside of every range that is no huge block. */
-void process_foreign(const void *p, bool freeing, const void *caller)
-{
-    static const struct {
-        slab_fault words; /* the same as for all other blocks */
-        const char *state, *name;
-    } faults[] = {
-        [HUGE_FOREIGN] = {SLAB_IS_FOREIGN, "never given out", NULL},
-        [HUGE_INNER] = {SLAB_IS_INNER, "inner", "huge"},
-        [HUGE_MISALIGNED] = {SLAB_IS_MISALIGNED, "misaligned", "huge"},
-        [HUGE_FREE] = {SLAB_IS_FREE, "free", "huge"},
-    };
-    size_t size;
-    huge_fault fault = huge_what(p, &size);
-    loam_report report = {.unit = "malloc",
-                          .what = loam_slab__what(faults[fault].words, freeing),
-                          .object = "address",
-                          .value = (uintptr_t)p,
-                          .state = faults[fault].state,
-                          .name = faults[fault].name,
-                          .size = size,
-                          .caller = caller};
-    if (fault == HUGE_FOREIGN && (report.name = heaps_name_of(p)) != NULL)
-        report.state = "of a named heap";
-    loam_port_misuse(&report);
-}
 
 /* A large block of the first range, which has its front: nothing here touches errno. */
 static bool free_large(void *p)
@@ -56,41 +28,6 @@ static bool free_large(void *p)
         return false;
     process_tick(r);
     return true;
-}
-
-/* The number whose front the block is of, or was: who frees first what another left has the rest of
- * it mostly, too. */
-static unsigned owner_of(const process_range *r, const void *p)
-{
-    uintptr_t off = slab_off(r->slabs, p);
-    return off < slab_len(r->slabs) ? slab_owner_of(slab_desc_at(r->slabs, off))->cpu
-                                    : PROCESS_NOBODY;
-}
-
-void process_free(void *p, const void *caller)
-{
-    process_range *r = process_range_of(p);
-    if (r != NULL) {
-        if (!thread_has_begun()) /* who only frees gathers, too */
-            thread_begin(owner_of(r, p));
-        if (!kmalloc_put_any(r->kmalloc, p))
-            (void)loam_kmalloc__free(r->kmalloc, p, caller);
-        process_tick(r);
-    } else if (!huge_free(p)) {
-        process_foreign(p, true, caller);
-    }
-}
-
-LOAM_NOINLINE void general_free(void *p, const void *caller)
-{
-    int before = errno;
-    if (p == NULL)
-        return;
-    if (process_is_watched())
-        watch_free(p, caller);
-    else
-        process_free(p, caller);
-    errno = before;
 }
 
 /* A block of another thread's front, a large one, and all else. */

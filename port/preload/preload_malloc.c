@@ -23,62 +23,6 @@
 
 /* ---- allocation ---- */
 
-/* The thread keeps the face of its front of a size's class. */
-static void swift_keep_face(const loam_kmalloc *k, size_t size)
-{
-    slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
-    unsigned i = front_place(size);
-    if (thread_stack[i] == &thread_no_stack && thread_has_begun() && f != NULL)
-        thread_stack[i] = swift_face(f);
-}
-
-/* Where the modes are those of `hardened`. */
-LOAM_INLINE bool swift_alloc(size_t size, void **p)
-{
-    const loam_kmalloc *k = process_swift();
-    if (k == NULL || (*p = kmalloc_take_swift(k, size)) == NULL)
-        return false;
-    swift_keep_face(k, size);
-    return true;
-}
-
-/* Every block has an address of its own, so it was one of a byte. */
-static LOAM_NOINLINE void become_empty(const void *p, const void *caller)
-{
-    process_range *r = process_is_watched() ? NULL : process_range_of(p);
-    if (r != NULL)
-        loam_kmalloc__empty(r->kmalloc, p, caller);
-}
-
-LOAM_NOINLINE void *slow_alloc(size_t size, size_t align, bool zero, const void *caller)
-{
-    void *p;
-    if (align == PROCESS_ALIGN && swift_alloc(size, &p)) /* it reads 0 */
-        return p;
-    int before = errno;
-    p = process_alloc(size == 0 ? 1 : size, align, zero, caller);
-    if (size == 0 && p != NULL)
-        become_empty(p, caller);
-    if (p != NULL)
-        process_tick(&loam__process.range[0]);
-    errno = p != NULL ? before : ENOMEM;
-    return p;
-}
-
-LOAM_NOINLINE void *general_alloc(size_t size, const void *caller)
-{
-    void *p;
-    const loam_kmalloc *k = process_kmalloc();
-    if (k != NULL && size > k->max) {
-        p = loam_slab__large_again(k->slabs, k, size, caller);
-        if (p != NULL)
-            return p;
-    } else if (swift_alloc(size, &p)) {
-        return p;
-    }
-    return slow_alloc(size, PROCESS_ALIGN, false, caller);
-}
-
 /* What the front has elsewhere, and what the first range keeps, is given out without a look at
  * errno. */
 LOAM_NOINLINE void *plain_alloc(size_t size, const void *caller)

@@ -356,7 +356,7 @@ process_range *process_range_of(const void *p)
 }
 
 /* Lock held. Once, however often the start is tried: files are opened, and words are said. */
-static void process_configure(void)
+static LOAM_NOINLINE void configure(void)
 {
     static bool configured;
     process *self = &loam__process;
@@ -378,13 +378,20 @@ static void process_configure(void)
     thread_let(cancel);
 }
 
+void process_configure(void)
+{
+    loam_irq irq = loam_lock_acquire(&loam__process.lock);
+    configure();
+    loam_lock_release(&loam__process.lock, irq);
+}
+
 bool process_start(void)
 {
     process *self = &loam__process;
     loam_irq irq = loam_lock_acquire(&self->lock);
     bool started = self->ranges != 0;
     if (!started) {
-        process_configure();
+        configure();
         started = range_make(&self->range[0], loam__conf.range, RANGE_LEAST);
     }
     if (started && self->ranges == 0)

@@ -18,26 +18,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-size_t process_usable(const void *p)
-{
-    const process_range *r = process_range_of(p);
-    slab_place at;
-    if (r == NULL)
-        return huge_size(p);
-    return process_place_of(r, p, &at) ? loam_slab__usable(&at) : 0;
-}
-
-size_t process_size(const void *p, const void *caller)
-{
-    process_range *r = process_range_of(p);
-    if (r != NULL)
-        return loam_kmalloc__size(r->kmalloc, p, caller);
-    size_t size = huge_size(p);
-    if (size == 0)
-        process_foreign(p, false, caller);
-    return size;
-}
-
 PRELOAD_EXPORT size_t malloc_usable_size(void *p)
 {
     const void *caller = __builtin_return_address(0);

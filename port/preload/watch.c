@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* watch.c - every block of the process passes here while somebody watches.
  *
- * WHAT   Heap profile, trace and Valgrind hear of blocks that come and go.
+ * WHAT   Heap profile, trace, Valgrind and AddressSanitizer hear of blocks that come and go.
  *
  * MODEL  Nothing is asked in the fast paths: they begin with `process.kmalloc`, and as long as
  *        somebody watches that stays NULL, as before the first block.
@@ -15,7 +15,8 @@
  *        tell of the same address at the same time. For this reason a realloc that moves is an
  *        allocation, a copy and a free here.
  *
- *        Under Valgrind blocks come and go through memcheck.c.
+ *        Under Valgrind blocks come and go through memcheck.c. A program with a sanitizer has that
+ *        one's malloc, and named heaps are all that is told of here.
  * LOCKS  Those of profile, events and memcheck.
  * COST   Not watched: nothing in the fast paths, a load and a branch in the slow ones.
  * FROM   -
@@ -27,21 +28,27 @@
 
 unsigned loam__watch;
 
+enum { WATCH_CHECKED = WATCH_VALGRIND | WATCH_ASAN }; /* each access of the program is */
+
+static bool watched_by(unsigned who)
+{
+    return (loam__watch & who) != 0;
+}
+
 void watch_prepare(void)
 {
     if (loam__conf.profile[0] != '\0' && profile_prepare())
         loam__watch |= WATCH_PROFILE;
     if (loam__conf.trace[0] != '\0' && events_prepare())
         loam__watch |= WATCH_TRACE;
-    if (loam__conf.valgrind && loam_notes_runs()) {
+    if (loam__conf.valgrind && loam_notes_runs())
         loam__watch |= WATCH_VALGRIND;
+    if (loam_notes_asan())
+        loam__watch |= WATCH_ASAN;
+    if (loam_notes_tsan())
+        loam__watch |= WATCH_TSAN;
+    if (watched_by(WATCH_CHECKED))
         loam__process.slabs.modes &= LOAM_SLAB_OWNER; /* the others look at bytes that are hidden */
-    }
-}
-
-static bool watched_by(unsigned who)
-{
-    return (loam__watch & who) != 0;
 }
 
 static void tell_born(void *p, size_t size, const void *caller)
@@ -62,25 +69,32 @@ static void tell_gone(void *p)
 
 /* ---- blocks of named heaps ---- */
 
+size_t watch_room(size_t size)
+{
+    return size + (size != 0 && watched_by(WATCH_CHECKED));
+}
+
 void watch_born(void *p, size_t size, size_t usable, bool zero, const void *caller)
 {
-    if (watched_by(WATCH_VALGRIND)) {
+    if (watched_by(WATCH_CHECKED)) {
         loam_notes_alloc(p, size, zero);
         loam_notes_hide((unsigned char *)p + size, usable - size);
     }
     tell_born(p, size, caller);
 }
 
-void watch_gone(void *p)
+void watch_gone(void *p, size_t usable)
 {
     tell_gone(p);
-    if (watched_by(WATCH_VALGRIND))
+    if (watched_by(WATCH_CHECKED)) {
         loam_notes_free(p);
+        loam_notes_hide(p, usable);
+    }
 }
 
 size_t watch_shown(const void *p, size_t usable)
 {
-    return watched_by(WATCH_VALGRIND) ? loam_notes_shown(p, usable) : usable;
+    return watched_by(WATCH_CHECKED) ? loam_notes_shown(p, usable) : usable;
 }
 
 /* ---- blocks of malloc ---- */

@@ -5,9 +5,15 @@
 /* watch.h - who wants to hear of every block: profile, trace, Valgrind. watch.c has the theory. */
 #include "preload.h"
 
-/* [init] What LOAM_CONF chose, and whether Valgrind runs the program. Not 0: process.kmalloc stays
- * NULL, so that malloc and free take their slow paths, which ask here. */
-enum { WATCH_PROFILE = 1, WATCH_TRACE = 2, WATCH_VALGRIND = 4 };
+/* [init] What LOAM_CONF chose, whether Valgrind runs the program, and which sanitizer it has. Not
+ * 0: process.kmalloc stays NULL, so that malloc and free take their slow paths, which ask here. */
+enum {
+    WATCH_PROFILE = 1,
+    WATCH_TRACE = 2,
+    WATCH_VALGRIND = 4,
+    WATCH_ASAN = 8,
+    WATCH_TSAN = 16 /* heaps.c tells it of locks */
+};
 extern unsigned loam__watch __attribute__((visibility("hidden")));
 
 static inline bool process_is_watched(void)
@@ -25,11 +31,14 @@ void *watch_realloc(void *p, size_t size, const void *caller);
 /* Bytes of a block that the program may use: what it asked for, under Valgrind. 0 after misuse. */
 size_t watch_size(const void *p, const void *caller);
 
+/* What a named heap's block of this size is to have: where accesses are checked a byte more, so
+ * that there is one behind it that is nobody's. */
+size_t watch_room(size_t size);
 /* A named heap's block is there, and nobody has it yet: of so many bytes that were asked for, and
  * may be used. zero: they are going to read 0, and are to be cleared after this call. */
 void watch_born(void *p, size_t size, size_t usable, bool zero, const void *caller);
-/* It is about to go: it is still nobody else's. */
-void watch_gone(void *p);
+/* It is about to go, with the bytes that could be used: it is still nobody else's. */
+void watch_gone(void *p, size_t usable);
 /* What watch_size is to malloc's. */
 size_t watch_shown(const void *p, size_t usable);
 

@@ -48,6 +48,16 @@ OWN of_heap(void)
     sink = p[3];
     loam_process_heap_destroy(heap, NULL);
 }
+OWN of_heap_whole(void) /* of its class's size, others behind it */
+{
+    loam_process_heap heap;
+    char *p[40];
+    loam_process_heap_create(&heap, "heap", 1 << 20);
+    for (int i = 0; i < 40; i++)
+        p[i] = loam_process_heap_alloc(heap, 64);
+    sink = p[20][64];
+    loam_process_heap_destroy(heap, NULL);
+}
 OWN free_twice(void) { char *p = malloc(100); free(p); free(p); }
 OWN free_inner(void) { char *p = malloc(100); free(p + 16); }
 OWN free_stack(void) { char local[64]; char *volatile p = local + 16; free(p); }
@@ -99,7 +109,7 @@ static const struct { const char *name; void (*fn)(void); } all[] = {
 #define ROW(name) {#name, name}
     ROW(use_after_free), ROW(after_others), ROW(overrun), ROW(underrun), ROW(never_written),
     ROW(far_overrun), ROW(leak), ROW(leak_large), ROW(large), ROW(shrunk), ROW(of_heap),
-    ROW(free_twice), ROW(free_inner), ROW(free_stack), ROW(right)};
+    ROW(of_heap_whole), ROW(free_twice), ROW(free_inner), ROW(free_stack), ROW(right)};
 int main(int argc, char **argv)
 {
     for (int k = 1; k < argc; k++)
@@ -123,6 +133,7 @@ FOUND = {  # in one run: what is said, and where the address is
     "shrunk": [(READ, "0 bytes after a block of size 60 alloc'd")],
     "of_heap": [(READ, "0 bytes after a block of size 50 alloc'd"),
                 (READ, "3 bytes inside a block of size 50 free'd")],
+    "of_heap_whole": [(READ, "0 bytes after a block of size 64 alloc'd")],
     "leak": [("123 bytes in 1 blocks are definitely lost", "")],
     "leak_large": [("234,567 bytes in 1 blocks are definitely lost", "")],
 }
