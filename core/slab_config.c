@@ -135,11 +135,14 @@ static bool word_number(option_word w, uint64_t *out)
     return w.len != 0 && *out >> shift == v;
 }
 
-static bool word_bool(option_word w, uint64_t *out)
+static bool word_is_off(option_word w)
 {
-    bool yes = word_is(w, "yes") || word_is(w, "on") || word_is(w, "1");
-    *out = yes;
-    return yes || word_is(w, "no") || word_is(w, "off") || word_is(w, "0");
+    return word_is(w, "no") || word_is(w, "off") || word_is(w, "0");
+}
+
+static bool word_is_on(option_word w)
+{
+    return word_is(w, "yes") || word_is(w, "on") || word_is(w, "1");
 }
 
 /* ---- options ---- */
@@ -154,7 +157,7 @@ static bool option_set_quarantine(loam_slab_config *config, option_word value)
     uint64_t v;
     if (word_is(value, "yes") || word_is(value, "on") || value.len == 0)
         v = config->quarantine_bytes;
-    else if (word_is(value, "no") || word_is(value, "off"))
+    else if (word_is_off(value))
         v = 0;
     else if (!word_number(value, &v) || v > 1U << 30)
         return false;
@@ -174,7 +177,9 @@ static bool option_set(loam_slab_config *config, const option_row *row, option_w
         return false;
     if (row->kind == OPTION_QUARANTINE)
         return option_set_quarantine(config, value);
-    if (is_switch ? given && !word_bool(value, &v) : !word_number(value, &v))
+    if (word_is_off(value))
+        v = 0;
+    else if (is_switch ? given && !word_is_on(value) : !word_number(value, &v))
         return false;
     if (v < row->min || v > row->max || (row->kind == OPTION_SHIFT && v != 0 && v < 12))
         return false;

@@ -139,7 +139,8 @@ void loam_slab_config_init(loam_slab_config *config);
 
 /* Sets options by text: "guard", "poison=no", "quarantine=64K", "owner", "shift=14",
  * "keep_empty=no", ...; several, separated by commas; loam_slab_option_at lists them. A switch
- * alone means yes; numbers are decimal, or hexadecimal after 0x, and may end in K, M or G.
+ * alone means yes, as do on and 1; off and 0 mean no, and no a number's 0. Numbers are decimal, or
+ * hexadecimal after 0x, and may end in K, M or G.
  *   returns     LOAM_OK; LOAM_EINVAL with *bad (if bad is not NULL) at the first word that is wrong
  *   on error    config is unchanged
  */

@@ -57,8 +57,8 @@ process_conf loam__conf = {.trim_ms = 1000,
                            .last_look = true};
 
 static const conf_row rows[] = {
-    {"help", "no", "", "", "this list on standard error; the program goes on", CONF_HELP, NULL, 0,
-     0},
+    {"help", "no", "yes, no", "", "this list on standard error; the program goes on", CONF_HELP,
+     NULL, 0, 0},
     {"stats", "no", "yes, no", "none", "figures on standard error when the program ends",
      CONF_ROW_SWITCH(&loam__conf.stats)},
     {"json", "no", "yes, no", "none", "these figures as JSON", CONF_ROW_SWITCH(&loam__conf.json)},
@@ -185,7 +185,7 @@ static void say_row(const char *name, const char *value, const char *takes, cons
 
 static void help(void)
 {
-    say("LOAM_CONF=word,word=value,...\n");
+    say("LOAM_CONF=word,word=value,...    yes: on, 1; no: off, 0, for a number or a path, too\n");
     say_row("word", "is", "takes", "costs", "does");
     for (size_t i = 0; i < LOAM_ARRAY_LEN(rows); i++)
         say_row(rows[i].name, rows[i].value, rows[i].takes, rows[i].cost, rows[i].help);
@@ -241,20 +241,39 @@ static bool number_of(const char *text, uint64_t *value)
     return *text == '\0';
 }
 
+static bool is_off(const char *value)
+{
+    return same(value, "no") || same(value, "off") || same(value, "0");
+}
+
 static bool switch_of(const char *value, bool *to)
 {
-    bool yes = value == NULL || same(value, "yes"), no = value != NULL && same(value, "no");
-    if (yes || no)
-        *to = yes;
-    return yes || no;
+    bool yes = value == NULL || same(value, "yes") || same(value, "on") || same(value, "1");
+    if (!yes && !is_off(value))
+        return false;
+    *to = yes;
+    return true;
 }
 
 /* ---- rows ---- */
 
+/* "no" is 0, where that is a number or "no" the default; what is found has no other name. */
+static bool row_number(const conf_row *row, const char *value, uint64_t *number)
+{
+    *number = 0;
+    if (is_off(value))
+        return row->least == 0 || same(row->value, "no");
+    if (same(value, row->value) && same(value, "found")) {
+        *number = PROCESS_MEMORY;
+        return true;
+    }
+    return number_of(value, number) && *number >= row->least && *number <= row->most;
+}
+
 static bool set_number(const conf_row *row, const char *value)
 {
     uint64_t number;
-    if (value == NULL || !number_of(value, &number) || number < row->least || number > row->most)
+    if (value == NULL || !row_number(row, value, &number))
         return false;
     if (row->kind == CONF_SIZE)
         *(size_t *)row->to = (size_t)number;
@@ -275,23 +294,36 @@ static bool set_hardened(const char *value)
                                           NULL) == LOAM_OK;
 }
 
+/* "no" is none; a file of that name is ./no. */
 static bool set_path(const char *value, char *to)
 {
     size_t len = 0;
-    while (value != NULL && value[len] != '\0')
+    if (value != NULL && is_off(value))
+        value = "";
+    else if (value == NULL || *value == '\0')
+        return false;
+    while (value[len] != '\0')
         len++;
-    if (len == 0 || len >= PROCESS_PATH)
+    if (len >= PROCESS_PATH)
         return false;
     __builtin_memcpy(to, value, len + 1);
     return true;
+}
+
+static bool set_help(const char *value)
+{
+    bool yes = true; /* whoever cannot write it wants it */
+    bool right = switch_of(value, &yes);
+    if (yes)
+        help();
+    return right;
 }
 
 static bool set_row(const conf_row *row, const char *value)
 {
     switch (row->kind) {
     case CONF_HELP:
-        help();
-        return value == NULL;
+        return set_help(value);
     case CONF_SWITCH:
         return switch_of(value, row->to);
     case CONF_SIZE:

@@ -113,19 +113,50 @@ def page(program):
     table = run(program, [], "help")[2]
     return ("# LOAM_CONF\n\nWhat a user may choose for a program that runs on `libloam.so`, in the "
             "environment:\n\n    LOAM_CONF=stats,guard LD_PRELOAD=libloam.so program\n\n"
-            "Words are separated by commas; a switch alone means yes; numbers may end in K, M or "
-            "G. A word that is not known is said on\nstandard error, and the program goes on. A "
-            "program that runs with more rights than its user (set-user-ID) reads none.\n\n"
+            "Words are separated by commas; a switch alone means yes, as do `on` and `1`; `off` "
+            "and `0` mean no, which numbers that may be 0\nand paths take, too (a file of that "
+            "name is `./no`); numbers may end in K, M or G. A word that is not known is said on\n"
+            "standard error, and the program goes on. A program that runs with more rights than "
+            "its user (set-user-ID) reads none.\n\n"
             "This table is what `LOAM_CONF=help` prints; `test/preload/options_test.py --write` "
             "puts it here, and a test compares.\n\n```\n" + table + "```\n")
+
+
+def off_and_on(tap, program, folder):
+    """Each word takes what its row says it is, and `no` by each of its names."""
+    rows = [re.split(r"  +", line.strip()) for line in page(program).split("\n")
+            if re.match(r"  [a-z]", line)][1:]
+    start = {row[0]: row[1] for row in rows if len(row) >= 5 or row[0] == "help"}
+    paths = ("file", "profile", "trace")
+    tap.check(len(rows) == 33 and all(name in [row[0] for row in rows] for name in paths),
+              "the table has 33 rows, three of paths", [str(len(rows))])
+    said = run(program, [], ",".join(f"{name}={value}" for name, value in start.items()))[2]
+    tap.check(said == "", "each word may be given its default", said.splitlines())
+    known = ("arenas", "profile_rate", "range", "trace_most")  # numbers that cannot be 0
+    for off in ("no", "off", "0"):
+        words = [row[0] for row in rows if row[0] not in known]
+        done = subprocess.run([program, "leak"], cwd=folder, stderr=subprocess.PIPE, check=False,
+                              env={**os.environ, "LD_PRELOAD": LIBRARY, "LOAM_CONF": "stats,leaks,"
+                                   "guard,file=a,profile=b,trace=c," +
+                                   ",".join(f"{word}={off}" for word in words)})
+        tap.check((done.returncode, done.stderr, os.listdir(folder)) == (0, b"", ["program"]),
+                  f"{off}: turns each word off that can be", [str(done), str(os.listdir(folder))])
+    for on in ("yes", "on", "1"):
+        code, _, errors = run(program, ["leak"], f"stats={on},json={on},owner={on}")
+        tap.check(code == 0 and json.loads(errors)["blocks"] >= 1, f"{on}: turns a word on",
+                  [errors])
+    code, _, errors = run(program, [], "help=1")
+    tap.check(code == 0 and errors == run(program, [], "help")[2], "help=1: the list", [errors])
 
 
 def checks(tap, program, folder):
     tap.check(page(program) == read(ROOT, PAGE), f"{PAGE} is what LOAM_CONF=help prints",
               page(program).splitlines()[-30:])
     for conf in ("florble", "stats=maybe", "range=3", "range=12Q", "trim_ms=", "guard=perhaps",
-                 "file=" + "x" * 300, "help=yes", "arenas=0", "arenas=512", "arenas", "hardened=2",
-                 "range=16M" + "0" * 300):
+                 "file=" + "x" * 300, "help=2", "arenas=0", "arenas=512", "arenas", "hardened=2",
+                 "range=16M" + "0" * 300, "stats=2", "stats=", "arenas=no", "range=off",
+                 "profile_rate=no", "trace_most=0", "limit=1", "huge_from=found", "file",
+                 "memory=yes"):
         code, _, errors = run(program, [], conf)
         tap.check(code == 0 and "loam: LOAM_CONF: " in errors and errors.count("\n") >= 1,
                   f"{conf[:20]}: said, the program goes on", [f"{code}", errors])
@@ -221,6 +252,7 @@ def main():
                 file.write(page(program))
             return
         tap = Tap()
+        off_and_on(tap, program, folder)
         checks(tap, program, folder)
         tap.done()
 

@@ -28,6 +28,17 @@ static void options_set(tap *t)
     TAP_EQ(t, loam_slab_config_parse(&c, "quarantine=1G,seed=7g", NULL), LOAM_OK);
     TAP_EQ(t, c.quarantine_bytes, 1U << 30);
     TAP_EQ(t, c.seed, 7ULL << 30);
+    TAP_EQ(t, loam_slab_config_parse(&c, "zero=off,keep_empty=0,quarantine=0", NULL), LOAM_OK);
+    TAP_EQ(t, c.modes, LOAM_SLAB_RANDOM | LOAM_SLAB_POISON);
+    TAP_EQ(t, loam_slab_config_parse(&c, "shift=12,seed=off,shift=no", NULL), LOAM_OK);
+    TAP_EQ(t, c.shift + c.seed, 0);
+    TAP_CHECK(t, !c.keep_empty);
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const none[] = {"keep_large=no", "keep_large=off", "keep_large=0"};
+        c.keep_large = 4096;
+        TAP_EQ(t, loam_slab_config_parse(&c, none[i], NULL), LOAM_OK);
+        TAP_EQ(t, c.keep_large, 0);
+    }
 }
 
 static void options_refused(tap *t)
@@ -55,6 +66,8 @@ static void options_refused(tap *t)
         "=",
         ",",
         "keep_empty=2",
+        "keep_large=none",
+        "seed=on",
         "guard owner",
     };
     for (unsigned i = 0; i < LOAM_ARRAY_LEN(wrong); i++) {
