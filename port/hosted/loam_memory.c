@@ -247,6 +247,7 @@ static bool group_find(loam_memory *memory, enum loam_memory_of of, const char *
         bool all = *path == '\0' || (path[0] == '/' && path[1] == '\0');
         if (path_make(dir, root, place, all ? "" : path) && group_is(of, dir)) {
             group_limits(memory, of, dir, top);
+            memory->grouped = true;
             return true;
         }
         if (all)

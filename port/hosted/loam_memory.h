@@ -23,6 +23,7 @@ enum { LOAM_MEMORY_PATH = 512 };
 typedef struct loam_memory {
     uint64_t limit; /* bytes; UINT64_MAX: none */
     enum loam_memory_of { LOAM_MEMORY_OF_RAM, LOAM_MEMORY_OF_V1, LOAM_MEMORY_OF_V2 } of;
+    bool grouped;                /* it is in groups that there are, with limits or without */
     char path[LOAM_MEMORY_PATH]; /* of the group, or before /proc */
 } loam_memory;
 

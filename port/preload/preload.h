@@ -354,6 +354,10 @@ void process_spare(loam_slabs *slabs, const void *va, size_t len, size_t fresh);
 bool process_there(void *va, size_t len, unsigned char *in);
 bool process_there_slowly(void *va, size_t len, unsigned char *in);
 
+/* Are the process's system calls filtered (seccomp), so that one may end it? A system call, until
+ * they are. Keeps errno. */
+bool process_is_filtered(void);
+
 /* ---- sparse.c ---- */
 
 /* Pages that nobody uses go, of chunks of 2 MiB from *hand on, which moves: once around at most,

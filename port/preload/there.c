@@ -28,15 +28,17 @@
 enum { THERE_PIECE = 128, THERE_BIT = 63 };
 
 /* Who may not even ask has a filter; EINVAL: the system knows of none. */
-static bool there_is_filtered(void)
+bool process_is_filtered(void)
 {
     static uint32_t known;             /* [atomic] 1: there is one */
     if (loam_atomic_peek(&known) != 0) /* no order: who misses it asks */
         return true;
+    int before = errno;
     int mode = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
     bool filtered = mode == SECCOMP_MODE_FILTER || (mode < 0 && errno != EINVAL);
     if (filtered)
         loam_atomic_store(&known, 1); /* no order: as above */
+    errno = before;
     return filtered;
 }
 
@@ -68,7 +70,7 @@ static bool there_by_file(const void *va, size_t len, unsigned char *in)
 bool process_there(void *va, size_t len, unsigned char *in)
 {
     int before = errno;
-    bool told = !there_is_filtered() && mincore(va, len, in) == 0;
+    bool told = !process_is_filtered() && mincore(va, len, in) == 0;
     errno = before;
     return told;
 }

@@ -6,7 +6,7 @@
  *
  * MODEL  The limit is LOAM_CONF=memory, or the least of the machine's and of the process's groups
  *        (loam_memory.h). It is looked for when ranges and huge blocks have TIGHT_FROM bytes, and
- *        again while they change, once in TIGHT_AGAIN, if it was a group's: that may, too.
+ *        again while they change, once in TIGHT_AGAIN, if there are groups: theirs may, too.
  *
  *            far               near                          short
  *            [ ................|............................|..margin..] limit
@@ -29,8 +29,8 @@
  * COST   Far: nothing; a look for the limit 0.1 ms. Near: some thirty instructions for each such
  *        request; a look: three system calls, or six.
  * FROM   -
- * NOT    Limits that others reach, or lower, while this process asks for nothing. The first limit
- *        of a group that had none when it was looked for.
+ * NOT    Limits that others reach, or lower, while this process asks for nothing. Where system
+ *        calls are filtered, the first limit of a group that had none when it was looked for.
  */
 #include "../../core/slab_internal.h"
 #include "loam_memory.h"
@@ -76,12 +76,14 @@ static struct {
 
 /* ---- the limit ---- */
 
-/* A group's may. The machine's does not; and who sets up a filter of system calls for himself may
- * be ended for a file that is opened then. */
+/* A group's may, and one that had none may get one. The machine's does not; and who sets up a
+ * filter of system calls for himself may be ended for a file that is opened then: so that is done
+ * there only where there was a limit. */
 static bool tight_may_change(uint32_t ms)
 {
-    return loam__conf.memory == PROCESS_MEMORY && room_of.of != LOAM_MEMORY_OF_RAM &&
-           ms - found >= TIGHT_AGAIN;
+    if (loam__conf.memory != PROCESS_MEMORY || ms - found < TIGHT_AGAIN)
+        return false;
+    return room_of.of != LOAM_MEMORY_OF_RAM || (room_of.grouped && !process_is_filtered());
 }
 
 /* [busy] Has another limit been found? What can be read no more, in want of files, stays. */

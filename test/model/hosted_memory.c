@@ -88,6 +88,7 @@ static void machine(tap *t)
     begin(t);
     meminfo(t);
     find(t);
+    TAP_CHECK(t, !memory.grouped);
     TAP_EQ(t, memory.limit, 1000 * MIB);
     TAP_EQ(t, loam_memory_used(&memory), 500 * MIB);
     TAP_EQ(t, errno, 1234);
@@ -127,6 +128,11 @@ static void version_2(tap *t)
     put(t, "/sys/fs/cgroup/a/b c/memory.high", "max");
     find(t);
     TAP_CHECK(t, memory.limit == 1000 * MIB && memory.of == LOAM_MEMORY_OF_RAM);
+    TAP_CHECK(t, memory.grouped);
+    put(t, "/proc/self/cgroup", "0::/none\n");
+    put(t, "/sys/fs/cgroup/memory.max", "max");
+    find(t);
+    TAP_CHECK(t, memory.grouped); /* the one around it */
     end(t);
 }
 

@@ -80,6 +80,8 @@ long syscall(long number, ...)
 PROGRAM = r"""
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -87,6 +89,7 @@ PROGRAM = r"""
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -180,7 +183,13 @@ int main(int argc, char **argv)
             wrong |= *((char *)p[i] + 1499) != 1;
         return wrong;
     }
-    if (kind == 'c') { /* limits that change; after a second they are looked at again */
+    if (kind == 'c' || kind == 's') { /* limits that change; looked at again after a second */
+        if (kind == 's') { /* a filter that lets all pass */
+            struct sock_filter all = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+            struct sock_fprog filter = {1, &all};
+            wrong |= prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0;
+            wrong |= prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0;
+        }
         kind = 'a';
         for (int i = 4; i < argc; i++) {
             malloc_trim(0); /* a group may refuse a limit below what it uses */
@@ -301,27 +310,31 @@ def by_option(tap, program):
 
 def by_change(tap, program, system, folder):
     """46 MiB are near, 1000 far; 300 are near, but the next look is long to come. The machine's
-    memory is looked at once."""
+    memory alone is looked at once, and so it is where system calls are filtered from then on."""
     place = os.path.join(folder, "sys/fs/cgroup/a")
     counted = os.path.join(folder, "looks")
     mounted = "25 1 0:23 / /cgroup\\040there rw - cgroup2 group rw\n"
-    for name, where, limits, conf in (
-            ("which ends lower, and goes up", place, ("1000", "46", "1000"), ""),
-            ("which changes near it", place, ("300", "46"), "trim_ms=0"),
-            ("beyond the machine's", place, (NONE, NONE), ""),
-            ("mounted elsewhere", os.path.join(folder, "cgroup there/a"), ("1000", "46"), "")):
+    for name, where, limits, kind, conf in (
+            ("which ends lower, and goes up", place, ("1000", "46", "1000"), "c", ""),
+            ("which changes near it", place, ("300", "46"), "c", "trim_ms=0"),
+            ("which begins, and ends", place, (NONE, "46", NONE), "c", ""),
+            ("beyond the machine's, filtered", place, (NONE, NONE), "s", ""),
+            ("with a filter", place, ("1000", "46"), "s", ""),
+            ("of another's", os.path.join(folder, "sys/fs/cgroup/b"), (NONE, NONE), "c", ""),
+            ("mounted elsewhere", os.path.join(folder, "cgroup there/a"), ("1000", "46"), "c",
+             "")):
         for path, text in (("proc/self/cgroup", "0::/a\n"), ("proc/self/mountinfo", mounted)):
             os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
             with open(os.path.join(folder, path), "w", encoding="ascii") as file:
                 file.write(text)
         os.makedirs(where)
-        code, out, errors = run([program, "c", "40", "10", *limits], conf, None,
+        code, out, errors = run([program, kind, "40", "10", *limits], conf, None,
                                 f"{system} {LIBRARY}", ROOT=folder, LOOKS=counted,
                                 LIMIT=f"{where}/memory.max")
         shutil.rmtree(where)
         looks = os.path.getsize(counted)
         os.remove(counted)
-        tap.check((looks == 1) == (NONE in limits), f"a group's limit, {name}: looked for again?",
+        tap.check((looks == 1) == ("46" not in limits), f"a group's limit, {name}: looked for again?",
                   [f"{looks} looks"])
         tap.check(code == 0 and [int(mib) > 48 for mib in out] == [mib != "46" for mib in limits],
                   f"a group's limit, {name}: {', '.join(limits)} MiB", [f"{code}", *out, errors])
