@@ -334,8 +334,8 @@ def by_change(tap, program, system, folder):
         shutil.rmtree(where)
         looks = os.path.getsize(counted)
         os.remove(counted)
-        tap.check((looks == 1) == ("46" not in limits), f"a group's limit, {name}: looked for again?",
-                  [f"{looks} looks"])
+        tap.check((looks == 1) == ("46" not in limits),
+                  f"a group's limit, {name}: looked for again?", [f"{looks} looks"])
         tap.check(code == 0 and [int(mib) > 48 for mib in out] == [mib != "46" for mib in limits],
                   f"a group's limit, {name}: {', '.join(limits)} MiB", [f"{code}", *out, errors])
 
