@@ -15,7 +15,9 @@
  *        more from what is kept.
  *
  * RULES  S1 .. S4, S7 and S18 of slab_check.c.
- * LOCKS  slab_lock for the moment in which others can find it; the zone is asked without.
+ * LOCKS  slab_lock once, for the moment in which others can find it: all who build or end slabs
+ *        meet there. It is given up where a leaf or lines have to be made; the zone is asked
+ *        without.
  * COST   O(slots) when objects are constructed, else O(words); to end, O(words).
  * FROM   Bonwick.
  * NOT    When a slab goes: slab_fronts.c.
@@ -202,60 +204,94 @@ static unsigned char *slab_more_frames(loam_slabs *s)
     return worn;
 }
 
-/* false: no memory, all given back. */
-static bool slab_gather_parts(loam_cache *c, slab_parts *parts)
+static unsigned char *slab_frames(loam_cache *c)
 {
     loam_slabs *s = c->slabs;
-    size_t bytes = slab_meta_bytes(c);
     bool first = loam_atomic_peek(&slab_front_here(c)->slabs) == 0; /* no order: a hint */
-    *parts = (slab_parts){first ? slab_first_frames(c) : slab_more_frames(s), NULL, NULL};
-    if (parts->base == NULL)
-        return false;
-    loam_slab__spare(s, parts->base, s->mask + 1);
+    unsigned char *base = first ? slab_first_frames(c) : slab_more_frames(s);
+    if (base == NULL)
+        return NULL;
+    loam_slab__spare(s, base, s->mask + 1);
     loam_slab__tight(s, s->mask + 1);
-    loam_slab__wear(s, parts->base, s->mask + 1);
-    parts->desc = loam_slab__desc_make(s, parts->base);
+    loam_slab__wear(s, base, s->mask + 1);
+    return base;
+}
+
+/* Lock held. What else a slab needs, if that is at hand, as it mostly is. */
+static bool slab_has_parts(loam_cache *c, slab_parts *parts)
+{
+    size_t bytes = slab_meta_bytes(c);
+    parts->desc = loam_slab__desc_there(c->slabs, parts->base);
+    if (parts->desc == NULL || bytes == 0)
+        return parts->desc != NULL;
+    parts->meta = loam_slab__meta_take(c->slabs, bytes);
+    return parts->meta != NULL;
+}
+
+/* Without the lock; false: no memory. Until the slab is there `building` keeps others from taking
+ * its leaf and the frame of its words for unused. */
+static bool slab_make_parts(loam_cache *c, slab_parts *parts)
+{
+    size_t bytes = slab_meta_bytes(c);
+    parts->desc = loam_slab__desc_make(c->slabs, parts->base);
     if (parts->desc != NULL && bytes != 0)
-        parts->meta = loam_slab__meta_alloc(s, bytes);
-    if (parts->desc != NULL && (bytes == 0 || parts->meta != NULL))
-        return true;
-    loam_slab__frames_free(s, parts->base);
-    return false;
+        parts->meta = loam_slab__meta_alloc(c->slabs, bytes);
+    return parts->desc != NULL && (bytes == 0 || parts->meta != NULL);
 }
 
 /* ---- slabs come and go ---- */
 
-static void slab_building(loam_slabs *s, uint32_t more)
+/* Lock held, which is given up where parts have to be made; false: no memory. */
+static bool slab_gather_parts(loam_cache *c, slab_parts *parts, loam_irq *irq)
 {
-    loam_irq irq = slab_lock(s);
-    s->building += more;
-    slab_unlock(s, irq);
+    loam_slabs *s = c->slabs;
+    if (LOAM_LIKELY(slab_has_parts(c, parts)))
+        return true;
+    s->building++;
+    slab_unlock(s, *irq);
+    bool made = slab_make_parts(c, parts);
+    *irq = slab_lock(s);
+    s->building--;
+    return made;
+}
+
+/* Lock held: it is a slab from now on, of which a slot is taken. */
+static slab_place slab_begin(loam_cache *c, const slab_parts *parts)
+{
+    slab_front *f = slab_front_here(c);
+    slab_desc *d = parts->desc;
+    if (d->kind == SLAB_LARGE) /* frames that were kept */
+        loam_slab__large_unname(c->slabs, d);
+    slab_fill_desc(f, d, parts->base, parts->meta);
+    loam_list_append(&f->partial, &d->link);
+    (void)loam_atomic_add(&f->slabs, 1); /* no order: a count */
+    return (slab_place){d, loam_slab__take(f, d, d->words)};
 }
 
 bool loam_slab__build(loam_cache *c, slab_place *at)
 {
-    slab_parts parts;
     loam_slabs *s = c->slabs;
-    slab_building(s, 1);
-    bool built = slab_gather_parts(c, &parts);
-    if (built) {
-        slab_construct(c, parts.base + slab_shade_of(c, slab_off(s, parts.base) >> s->shift));
-        if (!slab_dresses(s))
-            LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
-        loam_irq irq = slab_lock(s);
-        slab_front *f = slab_front_here(c);
-        slab_fill_desc(f, parts.desc, parts.base, parts.meta);
-        loam_list_append(&f->partial, &parts.desc->link);
-        (void)loam_atomic_add(&f->slabs, 1); /* no order: a count */
-        *at = (slab_place){parts.desc, loam_slab__take(f, parts.desc, parts.desc->words)};
-        slab_unlock(s, irq);
-        irq = loam_port_irq_save();
-        loam_trace_emit(s->trace, LOAM_TRACE_SLAB_NEW, s->shift - LOAM_PAGE_SHIFT,
-                        (uintptr_t)parts.base, c->slots);
-        loam_port_irq_restore(irq);
+    slab_parts parts = {slab_frames(c), NULL, NULL};
+    if (parts.base == NULL)
+        return false;
+    slab_construct(c, parts.base + slab_shade_of(c, slab_off(s, parts.base) >> s->shift));
+    if (!slab_dresses(s))
+        LOAM_PORT_NOTE_HIDE(parts.base, s->mask + 1);
+    loam_irq irq = slab_lock(s);
+    bool built = slab_gather_parts(c, &parts, &irq);
+    if (built)
+        *at = slab_begin(c, &parts);
+    slab_unlock(s, irq);
+    if (!built) {
+        LOAM_PORT_NOTE_SHOW(parts.base, s->mask + 1);
+        loam_slab__kept_lose(s, parts.base);
+        return false;
     }
-    slab_building(s, (uint32_t)-1);
-    return built;
+    irq = loam_port_irq_save();
+    loam_trace_emit(s->trace, LOAM_TRACE_SLAB_NEW, s->shift - LOAM_PAGE_SHIFT,
+                    (uintptr_t)parts.base, c->slots);
+    loam_port_irq_restore(irq);
+    return true;
 }
 
 void loam_slab__release(slab_desc *d)
@@ -274,13 +310,14 @@ void loam_slab__release(slab_desc *d)
     if (slab_is_many(s))
         __builtin_memset(slab_remote_of(d), 0, sizeof(slab_remote));
     bool kept = loam_slab__kept_name(s, d, base);
+    void *unused = loam_slab__meta_put(s, meta, slab_meta_bytes(c));
     slab_unlock(s, irq);
     irq = loam_port_irq_save();
     loam_trace_emit(s->trace, LOAM_TRACE_SLAB_RETURN, s->shift - LOAM_PAGE_SHIFT, (uintptr_t)base,
                     c->slots);
     loam_port_irq_restore(irq);
-    if (slab_meta_bytes(c) != 0)
-        loam_slab__meta_free(s, meta, slab_meta_bytes(c));
+    if (unused != NULL)
+        loam_slab__own_free(s, unused);
     if (!kept)
         loam_slab__frames_free(s, base);
     else if (!loam_slab__keep(s, d))

@@ -412,6 +412,9 @@ typedef struct slab_kept {
     slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */
 } slab_kept;
 
+/* Three kinds of lines: what every call reads and hardly anybody writes, what the lock guards, and
+ * the leaves. Who frees reads the first and the last: a line that holders of the lock write would
+ * leave its processor's cache each time. */
 struct loam_slabs {
     uintptr_t base;   /* first address of the window, rounded down to a leaf's span */
     uintptr_t len;    /* [atomic] bytes of the window from there: slab_len; grows once */
@@ -420,68 +423,70 @@ struct loam_slabs {
     unsigned shift;   /* log2 of the slab size */
     unsigned modes;
     bool keep_empty;
-    bool lazy;        /* [init] a processor's front comes with its first block */
-    bool stacks;      /* [init] no modes, many processors: fronts have stacks */
-    bool swift;       /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
-    uint32_t ncpus;   /* 1: no locks, no remote lines, no shared fronts */
-    uint32_t parts;   /* processors with fronts of their own: ncpus, 0 instead of 1 */
-    loam_lock lock;   /* a leaf: nothing else is taken or called while it is held */
-    uint32_t births;  /* [lock] generation of the slab made last */
-    uint32_t resting; /* [atomic] processors that rest, written with the lock; others: a hint */
-    uint32_t rester[SLAB_RESTERS]; /* [lock] which */
-    slab_cpu *cpu;                 /* one for each processor, NULL with one */
-    /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
-    uint32_t cpu_end;
+    bool lazy;            /* [init] a processor's front comes with its first block */
+    bool stacks;          /* [init] no modes, many processors: fronts have stacks */
+    bool swift;           /* [init] the modes are SLAB_SWIFT_MODES, or those and hardened */
     bool always;          /* what `slow` points to unless only the trace decides */
     bool spares;          /* [init] large blocks are kept, or would be but for the modes */
+    uint32_t ncpus;       /* 1: no locks, no remote lines, no shared fronts */
+    uint32_t parts;       /* processors with fronts of their own: ncpus, 0 instead of 1 */
+    slab_cpu *cpu;        /* one for each processor, NULL with one */
+    uint64_t none;        /* 0: the current word of a front that has none */
     uint32_t tight_now;   /* [atomic] as for loam_slab__set_tight */
     uint32_t tight_step;  /* [atomic] so many units are told at a time */
-    slab_front nobody;    /* owns what is no slab; has no key */
-    uint64_t none;        /* 0: the current word of a front that has none */
-    uint32_t building;    /* > 0: leaves and line frames that look unused may be in use soon */
     uint32_t leaves;      /* entries of leaf[] that lead somewhere; grows with len */
     uint32_t all_leaves;  /* [init] entries that there can be */
     uintptr_t whole;      /* [init] len, with all of them */
     uintptr_t no_leaf;    /* the leaf of nothing; a real leaf when the window needs only one */
     uintptr_t align_max;  /* alignment on which addresses and frames agree, 0: every one */
-    uint64_t rng;         /* [lock] of the random mode: fronts draw their first from it */
     uint64_t magic;       /* [init] of the guard mode */
     uint64_t first_frame; /* frame of the window's first byte */
     loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
-    void (*seal)(void *va, size_t len);                     /* [init] or NULL */
-    bool (*bring)(loam_slabs *slabs, void *va, size_t len); /* [init] or NULL */
-    loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from,
-                               size_t len);                                     /* [init] or NULL */
-    void (*spare)(loam_slabs *slabs, const void *va, size_t len, size_t fresh); /* [init] or NULL */
-    void (*tight)(loam_slabs *slabs, size_t bytes);                             /* [init] or NULL */
-    loam_list caches; /* in order of creation */
-    uint32_t cache_count;
-    loam_list lines_partial; /* slab_lines with a free line */
-    loam_list lines_full;
-    uint32_t line_frames, lines_used;
-    loam_list large;
-    uint32_t large_count;
-    uint64_t refusals, failures;
-    slab_ring ring;      /* [lock] large blocks that wait */
-    uint32_t wait_bytes; /* [init] bytes of slots that wait for each front, at most */
+    uint32_t wait_bytes;  /* [init] bytes of slots that wait for each front, at most */
+    uint32_t kept_frames; /* [init] that each processor may keep, however many do */
+    uint32_t kept_total;  /* [init] that all may, while they are few; kept_frames at least */
+    /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
+    uint32_t cpu_end;
+    uint32_t kept_end; /* [atomic] parts from here on keep nothing, and never did */
+    /* [atomic] written with the lock: that a processor keeps at most now; a block has half of it */
+    uint32_t kept_most;
     /* [init] of processor 0; those of the others, and one for all without a number, lie before it;
      * NULL: none is kept */
     slab_kept *kept;
     /* [init] bit i [atomic]: piece i is worn, slab_worn.c; more words lie before the first; NULL:
      * not known */
     uint32_t *worn;
-    uint32_t worn_pieces; /* [atomic] that are; 0 without */
-    uint32_t kept_end;    /* [atomic] parts from here on keep nothing, and never did */
-    uint32_t kept_frames; /* [init] that each processor may keep, however many do */
-    uint32_t kept_total;  /* [init] that all may, while they are few; kept_frames at least */
-    /* [atomic] written with the lock: that a processor keeps at most now; a block has half of it */
-    uint32_t kept_most;
+    void (*seal)(void *va, size_t len);                     /* [init] or NULL */
+    bool (*bring)(loam_slabs *slabs, void *va, size_t len); /* [init] or NULL */
+    loam_slab_carried (*carry)(loam_slabs *slabs, void *to, size_t room, void *from,
+                               size_t len);                                     /* [init] or NULL */
+    void (*spare)(loam_slabs *slabs, const void *va, size_t len, size_t fresh); /* [init] or NULL */
+    void (*tight)(loam_slabs *slabs, size_t bytes);                             /* [init] or NULL */
     loam_zonelist zones; /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;
+    slab_front nobody; /* owns what is no slab; has no key */
+    /* what is written with the lock, or as often */
+    _Alignas(64) loam_lock lock; /* a leaf: nothing else is taken or called while it is held */
+    uint32_t births;             /* [lock] generation of the slab made last */
+    uint32_t building;           /* > 0: leaves and line frames that look unused may be in use
+                                      soon */
+    loam_list large;
+    uint32_t large_count;
+    uint32_t resting; /* [atomic] processors that rest, written with the lock; others: a hint */
+    loam_list lines_partial; /* slab_lines with a free line */
+    loam_list lines_full;
+    uint32_t line_frames, lines_used;
+    uint32_t rester[SLAB_RESTERS]; /* [lock] which */
+    loam_list caches;              /* in order of creation */
+    uint32_t cache_count;
+    uint32_t worn_pieces; /* [atomic] that are; 0 without */
+    uint64_t refusals, failures;
+    uint64_t rng;   /* [lock] of the random mode: fronts draw their first from it */
+    slab_ring ring; /* [lock] large blocks that wait */
     /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
      * adding 64 times an index gives the descriptor */
-    uintptr_t leaf[];
+    _Alignas(64) uintptr_t leaf[];
 };
 
 #endif

@@ -228,11 +228,17 @@ void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf, bool fresh);
 loam_frame_state loam_slab__frame_state(const loam_slabs *s, uintptr_t off);
 /* The descriptor for an address of the window, its leaf made when missing; NULL: no memory. */
 slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va);
+/* Lock held. The same; NULL: the leaf is missing. */
+slab_desc *loam_slab__desc_there(const loam_slabs *s, const void *va);
 /* Gives back the leaf of this address, or every one (NULL), when nothing uses it; did any go? */
 bool loam_slab__leaf_trim(loam_slabs *s, const void *va);
 /* Whole lines, or whole frames when that is more than a frame has. NULL: no memory. */
 void *loam_slab__meta_alloc(loam_slabs *s, size_t bytes);
 void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes);
+/* Lock held. Lines of a frame that has others; NULL: there are none. */
+void *loam_slab__meta_take(loam_slabs *s, size_t bytes);
+/* Lock held. Back they go; not NULL: frames that the caller passes on to own_free, without it. */
+void *loam_slab__meta_put(loam_slabs *s, void *p, size_t bytes);
 /* Gives back line frames that nothing uses; did any go? */
 bool loam_slab__meta_trim(loam_slabs *s);
 
@@ -324,8 +330,8 @@ void loam_slab__large_tell(loam_slabs *s, loam_trace_kind kind, const void *p, u
 void loam_slab__large_name(slab_desc *d, const void *owner, size_t size, const void *site);
 /* Keeps the block or gives its frames back; it is claimed. */
 void loam_slab__large_release(loam_slabs *s, slab_desc *d);
-/* Its descriptor is clear, and nobody's; the block was claimed. Its frames. */
-unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d);
+/* Lock held. The block, which is claimed or was kept, is none: its descriptor is clear. */
+void loam_slab__large_unname(loam_slabs *s, slab_desc *d);
 /* Gives the frames back; the block is claimed. */
 void loam_slab__large_give_back(loam_slabs *s, slab_desc *d);
 /* Is it a large block whose memory may move as it grows to so many bytes? */
@@ -353,8 +359,10 @@ bool loam_slab__large_put(loam_slabs *s, uintptr_t off, const void *owner);
 slab_desc *loam_slab__kept_take(loam_slabs *s, uint64_t npages);
 /* Keeps a block that is claimed; false: it is too large, or there are too many. Others may go. */
 bool loam_slab__keep(loam_slabs *s, slab_desc *d);
-/* Frames of a slab out of what is kept; NULL: none. */
+/* Frames of a slab out of what is kept, a block that waits for the caller; NULL: none. */
 unsigned char *loam_slab__kept_slab(loam_slabs *s);
+/* Frames for a slab go back: such a block, or of the zone. */
+void loam_slab__kept_lose(loam_slabs *s, unsigned char *base);
 /* Lock held. The frames of a slab whose descriptor is clear become a large block that waits; false:
  * none is kept. It remembers what the descriptor does. */
 bool loam_slab__kept_name(loam_slabs *s, slab_desc *d, unsigned char *base);

@@ -384,7 +384,16 @@ unsigned char *loam_slab__kept_slab(loam_slabs *s)
 {
     uint64_t npages = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT;
     slab_desc *d = s->kept != NULL ? kept_find(s, npages, npages) : NULL;
-    return d != NULL ? loam_slab__large_forget(s, d) : NULL;
+    return d != NULL ? d->base : NULL;
+}
+
+void loam_slab__kept_lose(loam_slabs *s, unsigned char *base)
+{
+    slab_desc *d = slab_desc_at(s, slab_off(s, base));
+    if (d->kind == SLAB_LARGE) /* it waits for the caller */
+        loam_slab__large_give_back(s, d);
+    else
+        loam_slab__frames_free(s, base);
 }
 
 bool loam_slab__kept_name(loam_slabs *s, slab_desc *d, unsigned char *base)

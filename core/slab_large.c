@@ -222,24 +222,34 @@ static void large_give_out(slab_desc *d, const large_wish *wish)
     slab_large_give_out(d, wish->owner, wish->size, wish->site);
 }
 
+/* Until the block is there its leaf is not taken for unused; a lazy layer's stay. */
+static void large_building(loam_slabs *s, uint32_t more)
+{
+    if (s->lazy)
+        return;
+    loam_irq irq = slab_lock(s);
+    s->building += more;
+    slab_unlock(s, irq);
+}
+
 static slab_desc *large_new(loam_slabs *s, large_wish *wish)
 {
     unsigned char *base;
-    loam_irq irq = slab_lock(s);
-    s->building++;
-    slab_unlock(s, irq);
+    large_building(s, 1);
     slab_desc *d = large_build(s, wish, &base);
-    irq = slab_lock(s);
-    s->building--;
-    if (d != NULL) {
-        d->npages = (uint32_t)wish->npages;
-        d->kind = SLAB_LARGE;
-        d->large = (uint8_t)(wish->lead == 0 ? 0 : loam_log2_floor(wish->lead));
-        d->base = base;
-        large_give_out(d, wish);
-        loam_list_append(&s->large, &d->link);
-        s->large_count++;
+    if (d == NULL) {
+        large_building(s, (uint32_t)-1);
+        return NULL;
     }
+    loam_irq irq = slab_lock(s);
+    s->building -= !s->lazy;
+    d->npages = (uint32_t)wish->npages;
+    d->kind = SLAB_LARGE;
+    d->large = (uint8_t)(wish->lead == 0 ? 0 : loam_log2_floor(wish->lead));
+    d->base = base;
+    large_give_out(d, wish);
+    loam_list_append(&s->large, &d->link);
+    s->large_count++;
     slab_unlock(s, irq);
     return d;
 }
@@ -306,12 +316,29 @@ void *loam_slab__large_zeroed(loam_slabs *s, const void *owner, size_t size, siz
     return p != NULL && !wish.zero ? __builtin_memset(p, 0, size) : p;
 }
 
+void loam_slab__large_unname(loam_slabs *s, slab_desc *d)
+{
+    const char *former = slab_large_was_slab(d) ? slab_large_former(d) : "large";
+    loam_list_remove(&d->link);
+    s->large_count--;
+    slab_desc_clear(s, d, former);
+}
+
+static unsigned char *large_forget(loam_slabs *s, slab_desc *d)
+{
+    unsigned char *base = d->base;
+    loam_irq irq = slab_lock(s);
+    loam_slab__large_unname(s, d);
+    slab_unlock(s, irq);
+    return base;
+}
+
 /* Without memory: nobody keeps it. */
 static void large_drop_carried(loam_slabs *s, slab_desc *d)
 {
     size_t len = slab_large_bytes(d);
     loam_slab__large_tell(s, LOAM_TRACE_LARGE_FREE, slab_large_block(d), slab_large_size(d));
-    unsigned char *base = loam_slab__large_forget(s, d);
+    unsigned char *base = large_forget(s, d);
     loam_slab__wear_not(s, base, len);
     loam_slab__frames_free(s, base);
 }
@@ -347,22 +374,10 @@ void loam_slab__large_release(loam_slabs *s, slab_desc *d)
         loam_slab__large_give_back(s, d);
 }
 
-unsigned char *loam_slab__large_forget(loam_slabs *s, slab_desc *d)
-{
-    const char *former = slab_large_was_slab(d) ? slab_large_former(d) : "large";
-    unsigned char *base = d->base;
-    loam_irq irq = slab_lock(s);
-    loam_list_remove(&d->link);
-    s->large_count--;
-    slab_desc_clear(s, d, former);
-    slab_unlock(s, irq);
-    return base;
-}
-
 void loam_slab__large_give_back(loam_slabs *s, slab_desc *d)
 {
     unsigned char *p = slab_large_block(d);
-    loam_slab__frames_free(s, loam_slab__large_forget(s, d));
+    loam_slab__frames_free(s, large_forget(s, d));
     if (!s->keep_empty)
         loam_slab__leaf_trim(s, p);
 }

@@ -167,12 +167,31 @@ void loam_slab__leaf_clear(loam_slabs *s, unsigned char *leaf, bool fresh)
         __builtin_memset(leaf + LOAM_PAGE_SIZE, 0, LOAM_PAGE_SIZE);
 }
 
-/* Is there no leaf in this place? A new one comes into it, unless that is NULL. */
-static bool meta_no_leaf(loam_slabs *s, uintptr_t i, unsigned char *leaf)
+/* Is there no leaf in this place? With the lock, or of a layer whose leaves stay. */
+static bool meta_no_leaf(const loam_slabs *s, uintptr_t i)
+{
+    /* pairs with the store in meta_set_leaf */
+    uintptr_t leaf = (uintptr_t)loam_atomic_ptr_load((void *const *)&s->leaf[i]);
+    return s->leaves > 1 && leaf == meta_biased(s->no_leaf, i);
+}
+
+/* The same, with a lock where it may go. */
+static bool meta_lacks_leaf(loam_slabs *s, uintptr_t i)
+{
+    if (s->lazy)
+        return meta_no_leaf(s, i);
+    loam_irq irq = slab_lock(s);
+    bool none = meta_no_leaf(s, i);
+    slab_unlock(s, irq);
+    return none;
+}
+
+/* false: there is one by now. */
+static bool meta_set_leaf(loam_slabs *s, uintptr_t i, unsigned char *leaf)
 {
     loam_irq irq = slab_lock(s);
-    bool none = s->leaves > 1 && s->leaf[i] == meta_biased(s->no_leaf, i);
-    if (none && leaf != NULL) /* pairs with the load in sparse_desc */
+    bool none = meta_no_leaf(s, i);
+    if (none) /* pairs with the loads in meta_no_leaf, sparse_desc */
         loam_atomic_ptr_store((void **)&s->leaf[i], (void *)meta_biased((uintptr_t)leaf, i));
     slab_unlock(s, irq);
     return none;
@@ -181,15 +200,21 @@ static bool meta_no_leaf(loam_slabs *s, uintptr_t i, unsigned char *leaf)
 slab_desc *loam_slab__desc_make(loam_slabs *s, const void *va)
 {
     uintptr_t off = slab_off(s, va), i = off >> s->shift >> SLAB_LEAF_BITS;
-    if (meta_no_leaf(s, i, NULL)) {
+    if (meta_lacks_leaf(s, i)) {
         unsigned char *leaf = loam_slab__own_alloc(s, slab_leaf_frames(s));
         if (leaf == NULL)
             return NULL;
         loam_slab__leaf_clear(s, leaf, false);
-        if (!meta_no_leaf(s, i, leaf)) /* another was faster */
+        if (!meta_set_leaf(s, i, leaf)) /* another was faster */
             loam_slab__own_free(s, leaf);
     }
     return slab_desc_at(s, off);
+}
+
+slab_desc *loam_slab__desc_there(const loam_slabs *s, const void *va)
+{
+    uintptr_t off = slab_off(s, va);
+    return meta_no_leaf(s, off >> s->shift >> SLAB_LEAF_BITS) ? NULL : slab_desc_at(s, off);
 }
 
 /* Lock held. Is there a leaf in this place that knows of nothing, and stays so? */
@@ -297,6 +322,12 @@ static unsigned meta_lines(size_t bytes)
     return (unsigned)((bytes + SLAB_LINE - 1) / SLAB_LINE);
 }
 
+void *loam_slab__meta_take(loam_slabs *s, size_t bytes)
+{
+    bool whole = bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE;
+    return whole ? NULL : meta_take_any(s, meta_lines(bytes));
+}
+
 void *loam_slab__meta_alloc(loam_slabs *s, size_t bytes)
 {
     if (bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE)
@@ -318,23 +349,26 @@ static bool meta_unlink(loam_slabs *s, slab_lines *frame)
     return true;
 }
 
-void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
+void *loam_slab__meta_put(loam_slabs *s, void *p, size_t bytes)
 {
-    if (bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE) {
-        loam_slab__own_free(s, p);
-        return;
-    }
+    if (bytes == 0 || bytes > (size_t)SLAB_FRAME_LINES * SLAB_LINE)
+        return bytes == 0 ? NULL : p;
     unsigned at = (unsigned)((uintptr_t)p & (LOAM_PAGE_SIZE - 1)) / SLAB_LINE;
     slab_lines *frame = (slab_lines *)(void *)((unsigned char *)p - (size_t)at * SLAB_LINE);
-    loam_irq irq = slab_lock(s);
     frame->free |= loam_mask64(meta_lines(bytes)) << at;
     s->lines_used -= meta_lines(bytes);
     loam_list_remove(&frame->link);
     loam_list_push(&s->lines_partial, &frame->link);
-    bool drop = !s->keep_empty && meta_unlink(s, frame);
+    return !s->keep_empty && meta_unlink(s, frame) ? frame : NULL;
+}
+
+void loam_slab__meta_free(loam_slabs *s, void *p, size_t bytes)
+{
+    loam_irq irq = slab_lock(s);
+    void *unused = loam_slab__meta_put(s, p, bytes);
     slab_unlock(s, irq);
-    if (drop)
-        loam_slab__own_free(s, frame);
+    if (unused != NULL)
+        loam_slab__own_free(s, unused);
 }
 
 bool loam_slab__meta_trim(loam_slabs *s)

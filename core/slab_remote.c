@@ -135,18 +135,19 @@ bool loam_slab__kill(const loam_slabs *s, const slab_desc *d)
     return loam_atomic_cas(&r->state, state, 0); /* pairs with the cas in remote_pin: one wins */
 }
 
-/* Of the slab of this generation. */
+/* Of the slab of this generation. Nothing is read before the first cas, which takes a state that is
+ * likely: the line is another processor's, and comes once so, to be written. */
 static bool remote_pin(slab_remote *r, uint32_t generation)
 {
-    for (;;) {
+    uint32_t state = generation << SLAB_GENERATION | SLAB_ALIVE;
+    /* pairs with the cas in loam_slab__kill: one wins; and as the load does */
+    while (!loam_atomic_cas(&r->state, state, state + SLAB_PIN)) {
         /* pairs with the store in loam_slab__remote_start */
-        uint32_t state = loam_atomic_load(&r->state);
+        state = loam_atomic_load(&r->state);
         if (state >> SLAB_GENERATION != generation || (state & SLAB_ALIVE) == 0)
             return false;
-        /* pairs with the cas in loam_slab__kill: one wins */
-        if (loam_atomic_cas(&r->state, state, state + SLAB_PIN))
-            return true;
     }
+    return true;
 }
 
 /* Lets the slab go, queued; true: the caller has to bring it to its owner. */

@@ -105,7 +105,7 @@ static uint64_t sparse_give(unsigned char *base, uint32_t bare, slab_sparse_fn *
 static slab_desc *sparse_desc(const loam_slabs *s, const void *va)
 {
     uintptr_t index = slab_off(s, va) >> s->shift;
-    /* pairs with the store in meta_no_leaf */
+    /* pairs with the store in meta_set_leaf */
     void *leaf = loam_atomic_ptr_load((void *const *)&s->leaf[index >> SLAB_LEAF_BITS]);
     return (slab_desc *)((uintptr_t)leaf + index * SLAB_LINE);
 }

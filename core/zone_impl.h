@@ -368,6 +368,7 @@ static inline zone_area *zone_area_of_unit(const loam_zone *zone, uint64_t unit)
 typedef struct zone_request {
     uint64_t lo, limit; /* it lies in these frames; 0 and ~0: anywhere */
     unsigned order, flags;
+    uint64_t npages; /* not 0: so many frames from the block's first one on, and no more */
 } zone_request;
 
 /* Hints are read with acquire: who sees an empty place also sees the counts that were raised before
@@ -409,6 +410,8 @@ zone_search loam_zone__search_from(const loam_zone *zone, const zone_front *fron
 zone_area *loam_zone__search(loam_zone *zone, zone_search *search, loam_irq *irq);
 /* A block from anywhere or inside limits; the byte of its head becomes `mark | order`. */
 bool loam_zone__take(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick);
+/* Writes the heads of a block of count frames, which is the caller's: zone_special.c. */
+void loam_zone__mark_pieces(const loam_zone *zone, uint64_t first, uint64_t count, unsigned flags);
 /* As _take, but answers no only if at some moment no block was free anywhere outside of the fronts.
  * */
 bool loam_zone__take_surely(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick);

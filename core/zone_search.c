@@ -118,28 +118,43 @@ static inline bool zone_is_anywhere(const zone_request *want)
     return want->lo == 0 && want->limit == ~0ULL;
 }
 
-/* Lock held. */
-static void zone_mark_taken(zone_area *area, const zone_request *want, uint64_t frame)
+/* How many frames are taken. */
+static inline uint64_t zone_wanted(const zone_request *want)
 {
-    area->table[frame - area->first] = (uint8_t)(zone_mark(want->flags) | want->order);
+    return want->npages != 0 ? want->npages : 1ULL << want->order;
+}
+
+/* Lock held. */
+static void zone_mark_taken(const loam_zone *zone, zone_area *area, const zone_request *want,
+                            uint64_t frame)
+{
+    if (want->npages != 0)
+        loam_zone__mark_pieces(zone, frame, want->npages, want->flags);
+    else
+        area->table[frame - area->first] = (uint8_t)(zone_mark(want->flags) | want->order);
     zone_note_low(area);
 }
 
 /* Lock held. */
-static bool zone_take_locked(zone_area *area, const zone_request *want, loam_buddy_pick *pick)
+static bool zone_take_locked(const loam_zone *zone, zone_area *area, const zone_request *want,
+                             loam_buddy_pick *pick)
 {
-    if (!zone_affords(area, 1ULL << want->order, want->flags) ||
-        loam_buddy_alloc_pick(&area->buddy, want->order, pick) != LOAM_OK)
+    loam_buddy *b = &area->buddy;
+    if (!zone_affords(area, zone_wanted(want), want->flags))
         return false;
-    zone_mark_taken(area, want, pick->unit);
+    loam_err err = want->npages != 0 ? loam_buddy_alloc_part(b, want->order, want->npages, pick)
+                                     : loam_buddy_alloc_pick(b, want->order, pick);
+    if (err != LOAM_OK)
+        return false;
+    zone_mark_taken(zone, area, want, pick->unit);
     return true;
 }
 
 /* Of this area, whose lock is released. */
-static bool zone_take_here(zone_area *area, const zone_request *want, loam_buddy_pick *pick,
-                           loam_irq irq)
+static bool zone_take_here(const loam_zone *zone, zone_area *area, const zone_request *want,
+                           loam_buddy_pick *pick, loam_irq irq)
 {
-    bool done = zone_take_locked(area, want, pick);
+    bool done = zone_take_locked(zone, area, want, pick);
     zone_area_unlock(area, irq);
     return done;
 }
@@ -150,7 +165,7 @@ static LOAM_NOINLINE bool zone_take_away(loam_zone *zone, zone_front *front,
     zone_search search = loam_zone__search_from(zone, front, want->order);
     loam_irq irq;
     for (zone_area *area; (area = loam_zone__search(zone, &search, &irq)) != NULL;) {
-        if (!zone_take_here(area, want, pick, irq))
+        if (!zone_take_here(zone, area, want, pick, irq))
             continue;
         if (search.from != 0)
             pick->order = search.from;
@@ -165,7 +180,7 @@ static bool zone_take_anywhere(loam_zone *zone, const zone_request *want, loam_b
 {
     zone_front *front = zone_my_front(zone);
     zone_area *area = zone_home(zone, front, want->order);
-    return (area != NULL && zone_take_here(area, want, pick, zone_area_lock(area))) ||
+    return (area != NULL && zone_take_here(zone, area, want, pick, zone_area_lock(area))) ||
            zone_take_away(zone, front, want, pick);
 }
 
@@ -181,13 +196,17 @@ static bool zone_fits(const zone_request *want, uint64_t first, uint64_t count)
 }
 
 /* Lock held. */
-static bool zone_take_within(zone_area *area, const zone_request *want, loam_buddy_pick *pick)
+static bool zone_take_within(const loam_zone *zone, zone_area *area, const zone_request *want,
+                             loam_buddy_pick *pick)
 {
-    if (!zone_affords(area, 1ULL << want->order, want->flags) ||
+    if (!zone_affords(area, zone_wanted(want), want->flags) ||
         !loam_buddy_peek_within(&area->buddy, want->order, want->lo, want->limit - want->lo, pick))
         return false;
-    loam_buddy_take(&area->buddy, pick->unit, want->order);
-    zone_mark_taken(area, want, pick->unit);
+    if (want->npages != 0)
+        loam_buddy_take_range(&area->buddy, pick->unit, want->npages);
+    else
+        loam_buddy_take(&area->buddy, pick->unit, want->order);
+    zone_mark_taken(zone, area, want, pick->unit);
     return true;
 }
 
@@ -199,7 +218,7 @@ static bool zone_try_inside(loam_zone *zone, zone_area *area, const zone_request
     unsigned from = 0;
     loam_irq irq = zone_area_lock(area);
     bool done =
-        (!whole || loam_zone__open(zone, area, &from)) && zone_take_within(area, want, pick);
+        (!whole || loam_zone__open(zone, area, &from)) && zone_take_within(zone, area, want, pick);
     zone_area_unlock(area, irq);
     if (done && from != 0)
         pick->order = from;
@@ -267,7 +286,7 @@ static void zone_finish_units(loam_zone *zone, const zone_request *want, loam_bu
         loam_irq irq = zone_area_lock(&area[i]);
         zone_note_low(&area[i]);
         if (i == 0)
-            zone_mark_taken(area, want, area->first);
+            zone_mark_taken(zone, area, want, area->first);
         zone_area_unlock(&area[i], irq);
     }
     pick->unit = area->first;
@@ -305,7 +324,7 @@ static bool zone_take_opened(loam_zone *zone, zone_area *area, const zone_reques
 {
     unsigned from;
     if (!zone_fits(want, area->first, area->count) || !loam_zone__open(zone, area, &from) ||
-        !zone_take_within(area, want, pick))
+        !zone_take_within(zone, area, want, pick))
         return false;
     pick->order = from;
     return true;
@@ -319,7 +338,7 @@ static bool zone_take_all_locked(loam_zone *zone, const zone_request *want, loam
     for (uint32_t i = 0; i < zone->nareas; i++)
         inner = zone_area_lock(&zone->area[i]);
     for (uint32_t i = 0; i < zone->nareas && !done; i++)
-        done = zone_take_within(&zone->area[i], want, pick);
+        done = zone_take_within(zone, &zone->area[i], want, pick);
     for (uint32_t i = 0; i < zone->nareas && !done; i++)
         done = zone_take_opened(zone, &zone->area[i], want, pick);
     units = !done && zone_take_units(zone, want, pick);

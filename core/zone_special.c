@@ -7,6 +7,9 @@
  *
  *            11 frames:   [M3 . . . . . . . ] [J1 . ] [J0]  rest of the block of 16 goes back
  *
+ *        Without fronts, and in one area, the rest is not taken in the first place: one time with
+ *        the lock, not two.
+ *
  * RULES  Z3, Z4 (zone.c)
  * LOCKS  The area's.
  * COST   O(pieces), at most 32, and O(orders x height) for a range.
@@ -22,8 +25,7 @@ static unsigned zone_piece_order(const loam_zone *zone, uint64_t first, uint64_t
     return order < zone->piece_max ? order : zone->piece_max;
 }
 
-/* Writes the heads of a block of count frames, which is the caller's. */
-static void zone_mark_pieces(const loam_zone *zone, uint64_t first, uint64_t count, unsigned flags)
+void loam_zone__mark_pieces(const loam_zone *zone, uint64_t first, uint64_t count, unsigned flags)
 {
     const zone_area *area = loam_zone__area(zone, first);
     uint8_t *byte = &area->table[first - area->first], mark = zone_mark(flags);
@@ -80,6 +82,23 @@ static void zone_return_tail(loam_zone *zone, uint64_t first, uint64_t count)
     }
 }
 
+/* Can the first frames of a free block be taken alone, so that no tail comes back? Not where a
+ * front may have the block, or a trace is told of whole ones; and in one area. */
+static bool zone_takes_part(const loam_zone *zone, unsigned order)
+{
+    return zone->nfronts == 0 && order < zone->config.area_shift &&
+           !loam_trace_is_on(zone->config.trace);
+}
+
+static loam_pfn zone_alloc_part(loam_zone *zone, unsigned order, uint64_t npages, unsigned flags)
+{
+    const zone_request want = {0, ~0ULL, order, flags, npages};
+    uint64_t frame;
+    if (!loam_zone__obtain(zone, &want, &frame))
+        return loam_zone__no_frame(zone, order);
+    return zone_done(zone, frame, npages, flags);
+}
+
 loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
 {
     if (npages == 0 || npages >> LOAM_ZONE_MAX_ORDER != 0)
@@ -89,11 +108,13 @@ loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
     if (npages >> (ZONE_PIECE_MAX + 1) != 0)
         return LOAM_NO_FRAME;
     unsigned order = loam_log2_ceil(npages);
+    if (zone_takes_part(zone, order))
+        return zone_alloc_part(zone, order, npages, flags);
     loam_pfn pfn =
         loam_zone_alloc(zone, order, flags & ~(unsigned)(LOAM_ZONE_ZERO | LOAM_ZONE_SLAB));
     if (loam_pfn_is_none(pfn))
         return pfn;
-    zone_mark_pieces(zone, pfn.v, npages, flags);
+    loam_zone__mark_pieces(zone, pfn.v, npages, flags);
     zone_return_tail(zone, pfn.v + npages, (1ULL << order) - npages);
     return zone_done(zone, pfn.v, npages, flags);
 }
@@ -101,7 +122,7 @@ loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
 loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loam_pfn limit,
                                unsigned flags)
 {
-    const zone_request want = {lo.v, limit.v == 0 ? ~0ULL : limit.v, order, flags};
+    const zone_request want = {lo.v, limit.v == 0 ? ~0ULL : limit.v, order, flags, 0};
     uint64_t frame;
     if (want.lo >= want.limit || !loam_zone__obtain(zone, &want, &frame))
         return loam_zone__no_frame(zone, order);
@@ -119,7 +140,7 @@ loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, un
     loam_zone_drain(zone);
     if (!loam_zone__take_frames(zone, first.v, npages, flags))
         return LOAM_EBUSY;
-    zone_mark_pieces(zone, first.v, npages, flags);
+    loam_zone__mark_pieces(zone, first.v, npages, flags);
     zone_done(zone, first.v, npages, flags);
     return LOAM_OK;
 }
@@ -159,7 +180,7 @@ loam_err loam_zone_resize(loam_zone *zone, loam_pfn pfn, uint64_t was, uint64_t 
         (more != 0 && !loam_zone__take_frames(zone, first + was, more, flags)))
         return LOAM_EBUSY;
     zone_unmark_pieces(area, first, was);
-    zone_mark_pieces(zone, first, npages, flags);
+    loam_zone__mark_pieces(zone, first, npages, flags);
     if (npages < was)
         zone_return_tail(zone, first + npages, was - npages);
     return LOAM_OK;

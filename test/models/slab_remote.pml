@@ -56,7 +56,7 @@ bool ended;      /* the first slab has gone */
 /* What only the pin makes sure of. */
 #define TOUCH(generation) assert(births == generation && !gone)
 
-/* remote_pin */
+/* remote_pin, whose first cas takes for read what a load may say */
 inline pin(p, generation, done)
 {
     do

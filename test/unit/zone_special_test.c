@@ -23,14 +23,37 @@ static void exact_count(tap *t, uint64_t n)
     TAP_RULE(t, loam_zone_check(zone), NULL);
 }
 
-static void exact_counts(tap *t)
+static void exact_counts_of(tap *t, bool fronts)
 {
-    start(t, 0, EXACT_FRAMES, true);
+    start(t, 0, EXACT_FRAMES, fronts);
     TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, 0, 0)));
     TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, EXACT_FRAMES + 1, 0)));
     TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, ~0ULL, 0)));
     for (uint64_t n = 1; n <= 70; n++)
         exact_count(t, n);
+}
+
+static void exact_counts(tap *t)
+{
+    exact_counts_of(t, true);
+    exact_counts_of(t, false);
+}
+
+/* What is not wanted of a block is not taken, and neither the reserve nor the least count of free
+ * frames hears of it. */
+static void exact_and_no_more(tap *t)
+{
+    static loam_zone_stats stats;
+    loam_zone_config_init(&config);
+    config.fronts = false;
+    config.reserve = 20;
+    start_spans(t, &(loam_span){0, 64}, 1);
+    loam_pfn pfn = loam_zone_alloc_exact(zone, 44, 0);
+    TAP_CHECK(t, !loam_pfn_is_none(pfn));
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.low_water, 20);
+    put(t, pfn);
+    TAP_CHECK(t, loam_pfn_is_none(loam_zone_alloc_exact(zone, 45, 0)));
 }
 
 static void at_a_place(tap *t)
@@ -162,6 +185,7 @@ static void not_resized(tap *t)
 
 static const tap_case cases[] = {
     {"zone_alloc_exact: 1 to 70 frames: tail back, freed whole", exact_counts},
+    {"zone_alloc_exact: no fronts: no frame more is taken", exact_and_no_more},
     {"zone_alloc_at: a place: all or nothing", at_a_place},
     {"zone_alloc_range: limits: lowest fitting block", in_a_range},
     {"zone_alloc_range: frames in the own front: found", range_sees_own_front},
