@@ -6,7 +6,8 @@
 #     tools/packages.sh --list host    name the packages of a group, change nothing
 #
 # A name may be a pattern of apt-get's (`libpython3*-testsuite`: its release is in the name): all
-# packages that match are installed. A package counts as present when its sign is: a command on the
+# packages that match are installed. GCC in a name or a sign is the version of the gcc that is here.
+# A package counts as present when its sign is: a command on the
 # PATH, or a file (a pattern will do). So a compiler that came some other way is as good. Works as
 # root or with a sudo that does not ask; otherwise it names the packages and fails, and always so
 # with PACKAGES_INSTALL=no. Every make target calls it for its own group.
@@ -26,7 +27,7 @@ host32  gcc                      gcc
 host32  binutils                 ar
 host32  libc6-dev                /usr/include/stdio.h
 host32  libc6-dev-i386           /usr/lib32/crt1.o
-host32  lib32gcc-12-dev          /usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a
+host32  lib32gcc-GCC-dev         /usr/lib/gcc/x86_64-linux-gnu/GCC/32/libgcc.a
 aarch64 gcc-aarch64-linux-gnu    aarch64-linux-gnu-gcc
 aarch64 libc6-dev-arm64-cross    /usr/aarch64-linux-gnu/include/stdio.h
 aarch64 qemu-user                qemu-aarch64
@@ -89,7 +90,7 @@ programs stress-ng               stress-ng
 bench   valgrind                 valgrind
 bench   python3                  python3
 bench   libjemalloc2             /usr/lib/*/libjemalloc.so.2
-bench   libmimalloc2.0           /usr/lib/*/libmimalloc.so.2*
+bench   ^libmimalloc[0-9.]+$     /usr/lib/*/libmimalloc.so.[0-9]*
 bench   libtcmalloc-minimal4     /usr/lib/*/libtcmalloc_minimal.so.4
 bench   gnuplot-nox              gnuplot
 long    dosbox                   dosbox
@@ -110,7 +111,10 @@ END
 }
 
 rows() {
-    if [ -n "${PACKAGES_TABLE:-}" ]; then cat "$PACKAGES_TABLE"; else table; fi
+    local version
+    version=$(gcc -dumpversion 2>/dev/null) || version=GCC
+    if [ -n "${PACKAGES_TABLE:-}" ]; then cat "$PACKAGES_TABLE"; else table; fi |
+        sed "s/GCC/${version%%.*}/g"
 }
 
 fail() {
@@ -176,6 +180,11 @@ exec 9>"${TMPDIR:-/tmp}/loam-packages.$(id -u).lock"
 flock 9 2>/dev/null || true
 missing=$(missing_of "$@")
 [ -n "$missing" ] || exit 0
+if [[ $missing == *GCC* ]]; then
+    install gcc
+    missing=$(missing_of "$@")
+    [ -n "$missing" ] || exit 0
+fi
 read -r -a wanted <<<"$missing"
 install "${wanted[@]}"
 still=$(missing_of "$@")

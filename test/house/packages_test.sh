@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # A machine: the usual commands, id, and an apt-get that writes down what it is asked for.
 machine() { # USER-ID
     rm -rf "${scratch:?}/bin" && mkdir "$scratch/bin" && : >"$scratch/asked"
-    for command in bash env echo awk sort xargs cut cat sleep flock touch chmod dirname; do
+    for command in bash env echo awk sed sort xargs cut cat sleep flock touch chmod dirname; do
         ln -s "$(type -P "$command")" "$scratch/bin/$command"
     done
     fake id "echo $1"
@@ -30,9 +30,10 @@ bare   package2   gone2
 other  package2   gone2
 file   package3   $scratch/no/such/*
 glob   README*    gone1
+of     pack-GCC   gone1
 END
 
-echo 1..11
+echo 1..13
 machine 0 "$(creates)"
 packages full && [ ! -s "$scratch/asked" ] && [ ! -s "$scratch/out" ]
 verdict $? "nothing missing: silent, nothing asked for"
@@ -49,6 +50,16 @@ verdict $? "two groups with a package in common: named once"
 machine 0 "$(creates)"
 packages glob && [ "$(installs 'README\*')" = 1 ]
 verdict $? "a pattern for a name: apt-get's, not the shell's"
+
+machine 0 "$(creates)"
+fake gcc 'echo 14'
+packages of && [ "$(installs 'pack-14')" = 1 ] && [ "$(wc -l <"$scratch/asked")" = 1 ]
+verdict $? "GCC in a name: the version of the gcc that is here"
+
+machine 0 "cd $scratch/bin; case \"\$*\" in *pack*) $(creates) ;; esac
+    printf '#!/bin/sh\necho 15\n' >gcc; chmod +x gcc"
+packages of && [ "$(installs gcc)" = 1 ] && [ "$(installs 'pack-15')" = 1 ]
+verdict $? "GCC in a name, and no gcc: it comes first"
 
 machine 0 'exit 100'
 ! packages bare && grep -q 'could not install: package1 package2' "$scratch/out" &&
@@ -79,5 +90,5 @@ machine 0 "$(creates)"
     grep -q 'PACKAGES_INSTALL is no: package1 package2' "$scratch/out"
 verdict $? "PACKAGES_INSTALL=no: told what is needed, nothing asked for"
 
-! packages bear && grep -q "no group 'bear'; there are: bare file full glob other" "$scratch/out"
+! packages bear && grep -q "no group 'bear'; there are: bare file full glob of other" "$scratch/out"
 verdict $? "no such group: told, with those there are"
