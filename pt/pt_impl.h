@@ -118,10 +118,10 @@ static inline uint64_t pt_page_address(const loam_pt_format *f, unsigned level, 
 
 typedef struct pt_cursor {
     const loam_pt *pt;
-    uint64_t at, left;          /* bytes still to go, from `at` on */
-    unsigned level;             /* the lowest level whose table is known for `at` */
-    void *table[PT_LEVELS];     /* from `level` up */
-    unsigned rights[PT_LEVELS]; /* what the levels above leave to grant */
+    uint64_t at, left;         /* bytes still to go, from `at` on */
+    unsigned level;            /* the lowest level whose table is known for `at` */
+    uint8_t rights[PT_LEVELS]; /* what the levels above leave to grant */
+    void *table[PT_LEVELS];    /* from `level` up */
 } pt_cursor;
 
 static inline void pt_start(pt_cursor *c, const loam_pt *pt, uint64_t va, uint64_t len)
@@ -155,7 +155,9 @@ static inline uint64_t pt_find(pt_cursor *c)
         level--;
         shift -= f->index_bits;
         table = c->table[level] = pt_at(c->pt, entry & f->address);
-        c->rights[level] = (entry & f->grants) == f->granted ? rights : rights & f->rights(entry);
+        if ((entry & f->grants) != f->granted)
+            rights &= f->rights(entry);
+        c->rights[level] = (uint8_t)rights;
     }
 }
 

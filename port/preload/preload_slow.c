@@ -23,7 +23,8 @@
 
 void swift_keep_face(const loam_kmalloc *k, size_t size)
 {
-    slab_front *f = slab_own_front(kmalloc_cache(k, size), loam_port_cpu());
+    const loam_cache *c = kmalloc_cache(k, size);
+    slab_front *f = c != NULL ? slab_own_front(c, loam_port_cpu()) : NULL;
     unsigned i = front_place(size);
     if (thread_stack[i] == &thread_no_stack && thread_has_begun() && f != NULL)
         thread_stack[i] = swift_face(f);

@@ -55,7 +55,7 @@ static bool is_start(int page, int at)
 
 static void take(tap *t, int size)
 {
-    int page, from, count = size / book.f->quantum;
+    int page = 0, from = 0, count = size / book.f->quantum;
     bool fits = size > 0 && size <= PAGE && size % book.f->quantum == 0;
     bool found = fits && book_find(count, &page, &from);
     char *p = book.f->take(size);
