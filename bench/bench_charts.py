@@ -18,9 +18,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_programs import BARS, BASE, HARDENED, LOAM, PEERS, program_table, programs  # noqa: E402
+from bench_programs import BARS, BASE, HARDENED, LOAM, program_table, programs  # noqa: E402
+import peers  # noqa: E402
 
-ORDER = [BASE, LOAM, HARDENED, *PEERS]
+ORDER = [BASE, LOAM, HARDENED, *peers.NAMES]
 # Told apart by those who see few colours, too.
 COLOURS = {BASE: "#7f7f7f", LOAM: "#0072b2", HARDENED: "#8ecae6", "jemalloc": "#e69f00",
            "mimalloc": "#009e73", "tcmalloc": "#cc79a7"}
@@ -33,8 +34,6 @@ BAR_TEXT = {
 }
 SECTIONS = [("real", "Real programs"), ("pattern", "Patterns")]
 WHATS = [("time", "Processor time", "ms"), ("memory", "Peak memory", "MiB")]
-PACKAGES = {"glibc": "libc6", "jemalloc": "libjemalloc2", "mimalloc": "libmimalloc2.0",
-            "tcmalloc": "libtcmalloc-minimal4"}
 
 
 def rows_of(path):
@@ -151,7 +150,7 @@ def program_charts(rows, folder):
 
 
 OBJECT_NAMES = {"malloc": BASE, "libloam": LOAM, HARDENED: HARDENED,
-                **{name: name for name in PEERS}}
+                **{name: name for name in peers.NAMES}}
 
 
 def size_of(workload):
@@ -212,8 +211,8 @@ def machine():
 
 
 def versions(names):
-    found = {name: output_of("dpkg-query", "-W", "-f", "${Version}", package)
-             for name, package in PACKAGES.items() if name in names}
+    paths = {BASE: "/usr/lib/x86_64-linux-gnu/libc.so.6", **peers.found()}
+    found = {name: peers.version(path) for name, path in paths.items() if name in names}
     return ", ".join(f"{name} {version}" for name, version in found.items() if version)
 
 
@@ -261,7 +260,7 @@ def call_bars(object_rows, insn_rows):
     for workload, size in (("remote_64", "64 bytes"), ("remote_1k", "1 KiB"),
                            ("remote_16k", "16 KiB")):
         ours = number(object_rows, workload, LOAM, "median")
-        others = [number(object_rows, workload, c, "median") for c in ("malloc", *PEERS)]
+        others = [number(object_rows, workload, c, "median") for c in ("malloc", *peers.NAMES)]
         others = [value for value in others if value]
         if ours and others:
             body.append([f"another thread frees, {size}: time, of the best other's",

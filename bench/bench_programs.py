@@ -23,14 +23,13 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "../test/preload"))
+import peers  # noqa: E402
 import programs  # noqa: E402
 
 PATTERNS = os.path.join(programs.ROOT, "build/host/bench/patterns")
-DEBIAN = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu")
 BASE, LOAM, HARDENED = "glibc", "libloam", "libloam-hardened"
-PEERS = {"jemalloc": "libjemalloc.so.2", "mimalloc": "libmimalloc.so.2.0",
-         "tcmalloc": "libtcmalloc_minimal.so.4"}
 BARS = {"time_mean": 0.70, "time_mean_over_best_peer": 1.0, "memory_mean": 0.95,
         "time_slowest_over_best_peer": 1.3, "time_hardened_over_default": 1.5}
 
@@ -89,10 +88,7 @@ def allocators():
     """name -> (library, LOAM_CONF) of all that are here, the C library's first."""
     found = {BASE: (programs.GLIBC, None), LOAM: (programs.LIBRARY, None),
              HARDENED: (programs.LIBRARY, "hardened")}
-    for name, file in PEERS.items():
-        for folder in DEBIAN:
-            if os.path.exists(os.path.join(folder, file)):
-                found[name] = (os.path.join(folder, file), None)
+    found.update({name: (path, None) for name, path in peers.found().items()})
     return found
 
 

@@ -19,6 +19,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import peers  # noqa: E402
+
 # DESIGN.md, section 8: what Loam is to stay below.
 FORMATS = ("i386", "x86_64", "aarch64")
 BARS = {"object_pair_64": 80,
@@ -34,10 +37,7 @@ CALLS = {
     "pt_unmap": {"loam": ["loam_pt_unmap", "loam_tlb_flush"]},
 }
 # What is loaded before the C library; the bench itself then runs its "malloc".
-DEBIAN = "/usr/lib/x86_64-linux-gnu/"
-PRELOADED = {"libloam": "build/host/libloam.so", "jemalloc": DEBIAN + "libjemalloc.so.2",
-             "mimalloc": DEBIAN + "libmimalloc.so.2.0",
-             "tcmalloc": DEBIAN + "libtcmalloc_minimal.so.4"}
+PRELOADED = {"libloam": "build/host/libloam.so", **peers.found()}
 OURS = ("loam", "libloam")
 HARDENED = "libloam-hardened"  # the same file; there it does not look for Valgrind
 PRELOADED[HARDENED] = PRELOADED["libloam"]

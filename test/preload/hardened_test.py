@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+for folder in ("../../tools", "../../bench"):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), folder))
+import peers  # noqa: E402
 from taplib import ROOT, Tap  # noqa: E402
 
 LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
 MATRIX = os.path.join(ROOT, "build/preload/hardened_free")
-PEERS = ["jemalloc", "mimalloc", "tcmalloc"]
 
 PROGRAM = r"""
 #define _GNU_SOURCE
@@ -367,10 +368,7 @@ def answers(program, library):
 
 def libraries():
     found = [("libloam", LIBRARY), ("glibc", None)]
-    for name in PEERS:
-        paths = sorted(glob.glob(f"/usr/lib/*/lib{name}.so.*"))
-        found += [(name, paths[0])] if paths else []
-    return found
+    return found + list(peers.found().items())
 
 
 def table(program):

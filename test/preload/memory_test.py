@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+for folder in ("../../tools", "../../bench"):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), folder))
+import peers  # noqa: E402
 from taplib import ROOT, Tap  # noqa: E402
 
 LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
@@ -388,8 +390,7 @@ def main():
     words.add_argument("--allocators", default="glibc,jemalloc,mimalloc,tcmalloc,without,libloam")
     words.add_argument("--rounds", type=int, default=20)
     words = words.parse_args()
-    every = {"glibc": ("", ""), "jemalloc": ("libjemalloc.so.2", ""),
-             "mimalloc": ("libmimalloc.so.2", ""), "tcmalloc": ("libtcmalloc_minimal.so.4", ""),
+    every = {"glibc": ("", ""), **{name: (path, "") for name, path in peers.found().items()},
              "without": (LIBRARY, "memory=0"), "libloam": (LIBRARY, "")}
     with tempfile.TemporaryDirectory(prefix="loam-memory-") as folder:
         source, program = os.path.join(folder, "churn.c"), os.path.join(folder, "churn")
