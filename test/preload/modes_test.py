@@ -96,6 +96,7 @@ MANY = r"""
 #include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>

@@ -58,7 +58,7 @@ def fewer(tap):
     clean(tap, "processors: cpus=3 of 4", result, r"cpus: 3 online\n", "3 of 4 are used")
     result = pc.boot("off", more=["-M", "q35", "-smp", "4"])
     clean(tap, "processors: a machine of the kind q35", result, r"cpus: 4 online\n")
-    result = pc.boot("demo=irq off", more=["-smp", "2", "-no-acpi"])
+    result = pc.boot("demo=irq off", more=["-smp", "2", "-machine", "acpi=off"])
     clean(tap, "processors: no ACPI: one, by the old timer", result,
           r"local APIC: ACPI names none: one processor", r"cpus: 1 online\n",
           r"[1-9]\d* allocations in interrupts")
