@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The calls with flags, as jemalloc has them: by themselves, and in a program that is linked with
+another malloc which has them, too. Prints TAP.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from taplib import ROOT, Tap  # noqa: E402
+
+LIBRARY = os.path.join(ROOT, "build/host/libloam.so")
+MODES = ["", "hardened", "guard", "poison", "owner"]
+
+CALLS = r"""
+#include <stddef.h>
+void *mallocx(size_t size, int flags);
+void *rallocx(void *p, size_t size, int flags);
+size_t xallocx(void *p, size_t size, size_t extra, int flags);
+size_t sallocx(const void *p, int flags);
+void dallocx(void *p, int flags);
+void sdallocx(void *p, size_t size, int flags);
+size_t nallocx(size_t size, int flags);
+"""
+
+# Exit code: the line of the first thing that is wrong, modulo 256, or 0.
+PROGRAM = CALLS + r"""
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define WANT(what) ((what) ? (void)0 : (printf("%d: %s\n", __LINE__, #what), exit(1)))
+enum { ZERO = 0x40, NO_CACHE = 0x100, ARENA_3 = 4 << 20 };
+static const size_t sizes[] = {1, 15, 16, 100, 1000, 4200, 5000, 32768, 40000, 100000, 3 << 20,
+                               40 << 20};
+static int reads(const unsigned char *p, size_t from, size_t to, int byte)
+{
+    while (from < to && p[from] == byte)
+        from++;
+    return from == to;
+}
+static void one(size_t size, int lg, int flags)
+{
+    int all = flags | lg;
+    size_t align = (size_t)1 << lg, told = nallocx(size, all);
+    for (int i = 0; i < 3; i++) { /* what was written before may come again */
+        unsigned char *p = mallocx(size, all);
+        WANT(p != NULL && (uintptr_t)p % (align < 16 ? 16 : align) == 0);
+        size_t real = sallocx(p, all);
+        WANT(real >= size && real == malloc_usable_size(p) && told >= size && told <= real);
+        WANT(!(flags & ZERO) || reads(p, 0, real, 0));
+        memset(p, 0x5a, real);
+        WANT(xallocx(p, size, 100, all) >= size && reads(p, 0, real, 0x5a));
+        unsigned char *q = rallocx(p, size * 2, all);
+        WANT(q != NULL && (uintptr_t)q % align == 0 && reads(q, 0, size, 0x5a));
+        WANT(!(flags & ZERO) || sallocx(q, all) < real || reads(q, real, sallocx(q, all), 0));
+        q = rallocx(q, (size + 1) / 2, all);
+        WANT(q != NULL && (uintptr_t)q % align == 0 && reads(q, 0, (size + 1) / 2, 0x5a));
+        if (i == 0)
+            dallocx(q, all);
+        else if (i == 1)
+            free(q);
+        else
+            sdallocx(q, (size + 1) / 2, all);
+    }
+}
+int main(void)
+{
+    static const int flags[] = {0, ZERO, NO_CACHE, ARENA_3 | ZERO};
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        for (unsigned f = 0; f < sizeof(flags) / sizeof(*flags); f++)
+            for (int lg = 0; lg <= 16; lg += sizes[i] > 100000 ? 13 : lg == 0 ? 3 : 1)
+                one(sizes[i], lg, flags[f]);
+    size_t impossible = (size_t)PTRDIFF_MAX + 1;
+    WANT(mallocx(impossible, 0) == NULL && mallocx(impossible, ZERO | 6) == NULL);
+    WANT(nallocx(impossible, 0) == 0 && nallocx(1, 62) == 0);
+    WANT(mallocx(1, 62) == NULL && mallocx(1, 63 | ZERO) == NULL);
+    char *p = mallocx(100, 0);
+    strcpy(p, "stays");
+    WANT(rallocx(p, impossible, 0) == NULL && rallocx(p, impossible, 6 | ZERO) == NULL);
+    WANT(strcmp(p, "stays") == 0);
+    free(p);
+    p = malloc(100);
+    WANT(sallocx(p, 0) >= 100);
+    p = rallocx(p, 200, 0);
+    dallocx(p, 0);
+    puts("right");
+    return 0;
+}
+"""
+
+TWICE = CALLS + r"""
+#include <stdlib.h>
+int main(void)
+{
+    void *p = mallocx(100, 0);
+    dallocx(p, 0);
+    dallocx(p, 0);
+    return 0;
+}
+"""
+
+# Another malloc, as a library: blocks of the one freed in the other would be found out.
+OTHER = CALLS + r"""
+#include <stdlib.h>
+static _Alignas(64) char arena[1 << 20];
+static size_t used;
+static void *mine(size_t size)
+{
+    void *p = arena + used;
+    used += (size + 63) / 64 * 64;
+    return p;
+}
+static void want(const void *p)
+{
+    if ((const char *)p < arena || (const char *)p >= arena + sizeof(arena))
+        abort();
+}
+void *mallocx(size_t size, int flags) { return flags < 0 ? NULL : mine(size); }
+void *rallocx(void *p, size_t size, int flags) { want(p); return mallocx(size, flags); }
+size_t xallocx(void *p, size_t size, size_t extra, int flags)
+{
+    want(p);
+    return size + extra * (flags < 0);
+}
+size_t sallocx(const void *p, int flags) { want(p); return (size_t)(flags == 0); }
+void dallocx(void *p, int flags) { if (flags == 0) want(p); }
+void sdallocx(void *p, size_t size, int flags) { if (size != (size_t)flags) want(p); }
+size_t nallocx(size_t size, int flags) { return size + (size_t)flags; }
+"""
+
+MIXED = CALLS + r"""
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        void *p = mallocx(100, 0x100), *q = malloc(100);
+        if (malloc_usable_size(p) < 100 || sallocx(q, 0) < 100)
+            return 2;
+        free(rallocx(p, 3000, 0));
+        if (i % 2)
+            dallocx(q, 0);
+        else
+            sdallocx(q, 100, 0);
+    }
+    puts("right");
+    return 0;
+}
+"""
+
+
+def build(folder, name, text, *flags):
+    path = os.path.join(folder, name)
+    subprocess.run(["gcc", "-O1", "-w", "-fno-builtin", "-xc", "-", "-xnone", "-o", path, *flags],
+                   input=text, text=True, check=True)
+    return path
+
+
+def run(program, conf):
+    environment = {**os.environ, "LD_PRELOAD": LIBRARY, "LOAM_CONF": conf}
+    done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory(prefix="loam-mallocx-") as folder:
+        linked = [LIBRARY, f"-Wl,-rpath,{os.path.dirname(LIBRARY)}"]
+        program = build(folder, "program", PROGRAM, *linked)
+        twice = build(folder, "twice", TWICE, *linked)
+        other = build(folder, "libother.so", OTHER, "-shared", "-fPIC")
+        mixed = build(folder, "mixed", MIXED, other, f"-Wl,-rpath,{folder}")
+        for conf in MODES:
+            result = run(program, conf)
+            tap.check(result == (0, "right\n", ""), f"{conf or 'default'}: as jemalloc has them",
+                      [str(part) for part in result])
+            result = run(mixed, conf)
+            tap.check(result == (0, "right\n", ""), f"{conf or 'default'}: in place of another's",
+                      [str(part) for part in result])
+        code, _, errors = run(twice, "")
+        tap.check(code == -6 and "double free" in errors, "twice by dallocx: told, the end",
+                  [f"{code}", errors])
+    tap.done()
+
+
+if __name__ == "__main__":
+    main()
