@@ -3,29 +3,7 @@
  *
  * A program that was built with a sanitizer has its functions; in any other they are NULL. */
 #include "loam_notes.h"
-
-#if defined(__has_include) && !defined(LOAM_HOSTED_NO_VALGRIND)
-#if __has_include(<valgrind/memcheck.h>) /* cppcheck-suppress preprocessorErrorDirective */
-#define NOTES_VALGRIND 1
-#include <valgrind/memcheck.h>
-#endif
-#endif
-
-#ifndef NOTES_VALGRIND
-#define RUNNING_ON_VALGRIND                            0
-#define VALGRIND_GET_VBITS(p, bits, len)               ((void)(p), (void)(bits), 0)
-#define VALGRIND_MALLOCLIKE_BLOCK(p, size, edge, zero) ((void)(p), (void)(size), (void)(zero))
-#define VALGRIND_FREELIKE_BLOCK(p, edge)               ((void)(p))
-#define VALGRIND_MAKE_MEM_NOACCESS(p, len)             ((void)(p), (void)(len))
-#define VALGRIND_MAKE_MEM_UNDEFINED(p, len)            ((void)(p), (void)(len))
-#define VALGRIND_MAKE_MEM_DEFINED(p, len)              ((void)(p), (void)(len))
-#define VALGRIND_MEMPOOL_EXISTS(owner)                 ((void)(owner), false)
-#define VALGRIND_CREATE_MEMPOOL(owner, edge, zero)     ((void)(owner))
-#define VALGRIND_DESTROY_MEMPOOL(owner)                ((void)(owner))
-#define VALGRIND_MEMPOOL_ALLOC(owner, p, size)         ((void)(owner), (void)(p), (void)(size))
-#define VALGRIND_MEMPOOL_CHANGE(owner, p, q, size)     ((void)(owner), (void)(p), (void)(size))
-#define VALGRIND_MEMPOOL_FREE(owner, p)                ((void)(owner), (void)(p))
-#endif
+#include "loam_valgrind.h"
 
 #define OF_SANITIZER extern __attribute__((weak))
 
@@ -39,10 +17,21 @@ OF_SANITIZER void __tsan_release(void *lock);
 
 /* ---- who is there ---- */
 
+static void ask_of(valgrind_request request, const void *p, size_t len)
+{
+    (void)valgrind_ask(request, (uintptr_t)p, len, 0, 0);
+}
+
+/* Is this byte defined? 1: memcheck has said so in *bits; 3: it cannot be read; 0: nobody knows. */
+static uintptr_t ask_bits(const void *p, unsigned char *bits)
+{
+    return valgrind_ask(MEMCHECK_GET_BITS, (uintptr_t)p, (uintptr_t)bits, 1, 0);
+}
+
 bool loam_notes_runs(void)
 {
     unsigned char byte = 0, bits = 0;
-    return RUNNING_ON_VALGRIND != 0 && VALGRIND_GET_VBITS(&byte, &bits, 1) != 0;
+    return valgrind_ask(VALGRIND_RUNS, 0, 0, 0, 0) != 0 && ask_bits(&byte, &bits) != 0;
 }
 
 bool loam_notes_asan(void)
@@ -72,21 +61,20 @@ static void asan_show(const void *p, size_t len)
 
 void loam_notes_hide(const void *p, size_t len)
 {
-    (void)VALGRIND_MAKE_MEM_NOACCESS(p, len);
+    ask_of(MEMCHECK_HIDE, p, len);
     asan_hide(p, len);
 }
 
 void loam_notes_show(const void *p, size_t len)
 {
-    (void)VALGRIND_MAKE_MEM_DEFINED(p, len);
+    ask_of(MEMCHECK_SHOW, p, len);
     asan_show(p, len);
 }
 
-/* memcheck answers 3 when the byte cannot be read. */
 bool loam_notes_is_hidden(const void *p)
 {
     unsigned char bits = 0;
-    return VALGRIND_GET_VBITS(p, &bits, 1) == 3 ||
+    return ask_bits(p, &bits) == 3 ||
            (__asan_address_is_poisoned != NULL && __asan_address_is_poisoned(p) != 0);
 }
 
@@ -127,33 +115,32 @@ void loam_notes_unlocks(void *lock)
 
 void loam_notes_alloc(const void *p, size_t size, bool zero)
 {
-    VALGRIND_MALLOCLIKE_BLOCK(p, size, 0, zero);
+    (void)valgrind_ask(VALGRIND_ALLOC, (uintptr_t)p, size, 0, zero);
     asan_show(p, size);
 }
 
 void loam_notes_free(const void *p)
 {
-    VALGRIND_FREELIKE_BLOCK(p, 0);
+    ask_of(VALGRIND_FREE, p, 0);
 }
 
 /* ---- blocks of a pool ---- */
 
 void loam_notes_begin(const void *owner)
 {
-    if (VALGRIND_MEMPOOL_EXISTS(owner)) /* its memory was another's without a word */
-        VALGRIND_DESTROY_MEMPOOL(owner);
-    VALGRIND_CREATE_MEMPOOL(owner, 0, 0);
+    loam_notes_end(owner); /* its memory was another's without a word */
+    ask_of(VALGRIND_POOL_BEGIN, owner, 0);
 }
 
 void loam_notes_end(const void *owner)
 {
-    if (VALGRIND_MEMPOOL_EXISTS(owner))
-        VALGRIND_DESTROY_MEMPOOL(owner);
+    if (valgrind_ask(VALGRIND_POOL_EXISTS, (uintptr_t)owner, 0, 0, 0) != 0)
+        ask_of(VALGRIND_POOL_END, owner, 0);
 }
 
 void loam_notes_take(const void *owner, const void *p, size_t size, bool keeps)
 {
-    VALGRIND_MEMPOOL_ALLOC(owner, p, size);
+    (void)valgrind_ask(VALGRIND_POOL_ALLOC, (uintptr_t)owner, (uintptr_t)p, size, 0);
     asan_show(p, size);
     if (keeps)
         loam_notes_show(p, size);
@@ -162,16 +149,16 @@ void loam_notes_take(const void *owner, const void *p, size_t size, bool keeps)
 void loam_notes_resize(const void *owner, const void *p, size_t old, size_t size)
 {
     const unsigned char *bytes = p;
-    VALGRIND_MEMPOOL_CHANGE(owner, p, p, size);
+    (void)valgrind_ask(VALGRIND_POOL_CHANGE, (uintptr_t)owner, (uintptr_t)p, (uintptr_t)p, size);
     asan_show(p, size);
     if (size < old)
         loam_notes_hide(bytes + size, old - size);
     else
-        (void)VALGRIND_MAKE_MEM_UNDEFINED(bytes + old, size - old);
+        ask_of(MEMCHECK_UNDEFINED, bytes + old, size - old);
 }
 
 void loam_notes_give(const void *owner, const void *p, size_t size)
 {
-    VALGRIND_MEMPOOL_FREE(owner, p);
+    (void)valgrind_ask(VALGRIND_POOL_FREE, (uintptr_t)owner, (uintptr_t)p, 0, 0);
     loam_notes_hide(p, size);
 }

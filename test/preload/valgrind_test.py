@@ -193,8 +193,30 @@ def reports_of(text, function):
             if re.search(rf"\b{function}\b", part.partition(" Address ")[0])]
 
 
+# What we call the requests, by the words of Valgrind's own headers.
+REQUESTS = {
+    "VALGRIND_RUNS": "RUNNING_ON_VALGRIND", "VALGRIND_ALLOC": "MALLOCLIKE_BLOCK",
+    "VALGRIND_FREE": "FREELIKE_BLOCK", "VALGRIND_POOL_BEGIN": "CREATE_MEMPOOL",
+    "VALGRIND_POOL_END": "DESTROY_MEMPOOL", "VALGRIND_POOL_ALLOC": "MEMPOOL_ALLOC",
+    "VALGRIND_POOL_FREE": "MEMPOOL_FREE", "VALGRIND_POOL_CHANGE": "MEMPOOL_CHANGE",
+    "VALGRIND_POOL_EXISTS": "MEMPOOL_EXISTS", "MEMCHECK_HIDE": "MAKE_MEM_NOACCESS",
+    "MEMCHECK_UNDEFINED": "MAKE_MEM_UNDEFINED", "MEMCHECK_SHOW": "MAKE_MEM_DEFINED",
+    "MEMCHECK_GET_BITS": "GET_VBITS",
+}
+
+
+def check_requests(tap):
+    text = '#include "loam_valgrind.h"\n#include <valgrind/memcheck.h>\n' + "".join(
+        f'_Static_assert((int){ours} == (int)VG_USERREQ__{theirs}, "{ours}");\n'
+        for ours, theirs in REQUESTS.items())
+    code, output = run(["gcc", "-fsyntax-only", "-Iinclude", "-Iport/hosted", "-xc", "-"], ROOT,
+                       text)
+    tap.check(code == 0, "the requests have Valgrind's numbers", output.splitlines())
+
+
 def main():
     tap = Tap()
+    check_requests(tap)
     with tempfile.TemporaryDirectory(prefix="loam-valgrind-") as folder:
         program = os.path.join(folder, "program")
         subprocess.run(["gcc", "-g", "-O0", "-fno-builtin", "-w",
