@@ -86,13 +86,21 @@ static void heap_start(loam_heap *h)
     h->blocks = 0;
 }
 
+/* Bytes of [base, base + len) that a heap can have: one that ends with the address space has no
+ * address for its end, and does without its last byte. 0: it wraps, or is empty. */
+static size_t heap_usable(uintptr_t base, size_t len)
+{
+    uintptr_t end = base + len;
+    return end > base ? len : end == 0 && len != 0 ? len - 1 : 0;
+}
+
 loam_err loam_heap_init_apart(loam_heap *h, void *meta, size_t meta_len, void *mem, size_t len,
                               const char *name)
 {
-    uintptr_t at = (uintptr_t)meta, base = (uintptr_t)mem, end = base + len;
-    if (h == NULL || meta == NULL || mem == NULL || end < base || at % sizeof(uint64_t) != 0)
+    uintptr_t at = (uintptr_t)meta, base = (uintptr_t)mem, end = base + heap_usable(base, len);
+    if (h == NULL || meta == NULL || mem == NULL || end == base || at % sizeof(uint64_t) != 0)
         return LOAM_EINVAL;
-    if (at + meta_len < at || (at < end && at + meta_len > base))
+    if (heap_usable(at, meta_len) == 0 || (at < end && at + (meta_len - 1) >= base))
         return LOAM_EINVAL;
     uint64_t first = loam_align_up(base, LOAM_HEAP_GRAIN) / LOAM_HEAP_GRAIN;
     if (end / LOAM_HEAP_GRAIN <= first)
@@ -116,7 +124,8 @@ loam_err loam_heap_init(loam_heap *h, void *mem, size_t len, const char *name)
 {
     uintptr_t base = (uintptr_t)mem;
     size_t skip = (size_t)(-base & (sizeof(uint64_t) - 1));
-    if (mem == NULL || base + len < base || len <= skip)
+    len = heap_usable(base, len);
+    if (mem == NULL || len <= skip)
         return LOAM_EINVAL;
     size_t need = loam_heap_measure(len - skip);
     if (need == 0 || need >= len - skip)

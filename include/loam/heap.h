@@ -55,7 +55,8 @@ typedef struct loam_heap {
  * or too large. A 40th of the arena and 500 bytes at most. O(1). */
 size_t loam_heap_measure(size_t len);
 
-/* Makes a heap of [mem, mem + len), any alignment; its metadata take the first bytes.
+/* Makes a heap of [mem, mem + len), any alignment; its metadata take the first bytes. Where that
+ * ends with the address space the last bytes, 16 at most, are left out.
  *   name        a literal or a string that lives as long as the heap, for reports
  *   returns     LOAM_OK; LOAM_EINVAL: NULL, a wrap, or an arena that leaves no block at all
  *   cost        O(metadata)
