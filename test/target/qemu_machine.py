@@ -23,8 +23,8 @@ class Machine:
     def __init__(self, arguments, limit):
         command = [*self.BASE, *arguments]
         self.deadline = time.monotonic() + limit
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(command, bufsize=0, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.output = ""
         self.news = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -54,7 +54,6 @@ class Machine:
     def type(self, text):
         try:
             self.process.stdin.write(text.encode())
-            self.process.stdin.flush()
         except BrokenPipeError:
             pass
 
