@@ -43,9 +43,9 @@ void watch_prepare(void)
         loam__watch |= WATCH_TRACE;
     if (loam__conf.valgrind && loam_notes_runs())
         loam__watch |= WATCH_VALGRIND;
-    if (loam_notes_asan())
+    if (LOAM_HOSTED_NOTES != 0 && loam_notes_asan())
         loam__watch |= WATCH_ASAN;
-    if (loam_notes_tsan())
+    if (LOAM_HOSTED_NOTES != 0 && loam_notes_tsan()) /* else it was built with that itself */
         loam__watch |= WATCH_TSAN;
     if (watched_by(WATCH_CHECKED))
         loam__process.slabs.modes &= LOAM_SLAB_OWNER; /* the others look at bytes that are hidden */
