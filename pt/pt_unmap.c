@@ -168,8 +168,8 @@ static unsigned unmap_neighbour(const pt_cursor *c, unsigned n)
 }
 
 /* Clears the run of n entries that the cursor is at. Returns how many it has passed. */
-static unsigned unmap_here(loam_pt *pt, pt_cursor *c, unsigned n, pt_gone *gone,
-                           loam_pt_batch *batch)
+static LOAM_NOINLINE unsigned unmap_here(loam_pt *pt, pt_cursor *c, unsigned n, pt_gone *gone,
+                                         loam_pt_batch *batch)
 {
     n = unmap_run(c, n, gone, batch);
     unmap_collapse(pt, c, unmap_neighbour(c, n), batch);

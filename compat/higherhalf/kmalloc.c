@@ -106,7 +106,7 @@ static hh_block_header_t *pages_alloc(size_t size)
         return NULL;
     size_t got = loam_zone_alloc_bulk(hh_self.zone, 0, LOAM_ZONE_NORMAL, hh_self.pfn, n);
     if (got == n && loam_vmap_map(hh_self.machine->vmap, hh_self.pfn, n,
-                                  LOAM_PT_WRITE | (unsigned)LOAM_VMAP_BORROW, &va) == LOAM_OK)
+                                  LOAM_PT_WRITE | LOAM_VMAP_BORROW, &va) == LOAM_OK)
         return (hh_block_header_t *)(uintptr_t)va;
     (void)loam_zone_free_bulk(hh_self.zone, hh_self.pfn, got);
     return NULL;

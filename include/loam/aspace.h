@@ -57,14 +57,17 @@ void loam_aspace_destroy(loam_aspace *as);
 /* Physical address of the root, to switch to. */
 loam_pa loam_aspace_root(const loam_aspace *as);
 
-typedef enum loam_aspace_flags {
+/* Of regions, besides those of loam_pt_flags. Without a name: a compiler may warn where values of
+ * two named ones are combined. */
+enum {
     /* LOAM_PT_WRITE and LOAM_PT_EXEC, as in pt.h, and: */
     LOAM_ASPACE_FIXED = 1 << 16, /* exactly at addr, else LOAM_EBUSY */
     LOAM_ASPACE_STACK = 1 << 17, /* len is the limit: pages come from the top down, a fault may be
                                     at most LOAM_ASPACE_STACK_GAP below the lowest page present;
                                     the lowest page of the region is a guard */
     LOAM_ASPACE_GUARD = 1 << 18  /* nothing may be touched: a reserved hole */
-} loam_aspace_flags;
+};
+typedef unsigned loam_aspace_flags;
 
 /* Makes a region; nothing is mapped yet.
  *   addr        a hint (0: none), or with LOAM_ASPACE_FIXED the place; a multiple of a page

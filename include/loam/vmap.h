@@ -34,11 +34,14 @@ typedef struct loam_vmap_config {
     void *clear_ctx;
 } loam_vmap_config;
 
-typedef enum loam_vmap_flags {
+/* Besides those of loam_pt_flags. Without a name: a compiler may warn where values of two named
+ * ones are combined. */
+enum {
     LOAM_VMAP_ZERO = 1 << 16,   /* contents 0 */
     LOAM_VMAP_BORROW = 1 << 17, /* the frames stay the caller's at free */
     LOAM_VMAP_KMALLOC = 1 << 18 /* in loam_vmap_area alone: a block of kmalloc, which frees it */
-} loam_vmap_flags;
+};
+typedef unsigned loam_vmap_flags;
 
 typedef struct loam_vmap loam_vmap;
 

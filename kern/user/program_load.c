@@ -106,8 +106,8 @@ static bool make_stack(loam_aspace *as)
 {
     return map_at(as, LOAM_PAGE_SIZE, USER_TEXT - LOAM_PAGE_SIZE, LOAM_ASPACE_GUARD, "near NULL") ==
                LOAM_OK &&
-           map_at(as, USER_STACK_TOP - USER_STACK, USER_STACK,
-                  LOAM_PT_WRITE | (unsigned)LOAM_ASPACE_STACK, "stack") == LOAM_OK;
+           map_at(as, USER_STACK_TOP - USER_STACK, USER_STACK, LOAM_PT_WRITE | LOAM_ASPACE_STACK,
+                  "stack") == LOAM_OK;
 }
 
 /* ---- arguments ---- */
