@@ -22,13 +22,15 @@ build() { # WORDS...
         PATH="$scratch/bin:$PATH" "${offline[@]}" dpkg-buildpackage -us -uc "$@" </dev/null)
 }
 # Finds each package sound. Lines of class C say what a package is, and so that it was looked at.
+# Later lintians know of a later policy, and stumble over bytes in a broken ELF file of the tests.
+later=': (out-of-date-standards-version|unpack-message-for-source) '
 lint() { # CHANGES PACKAGE...
     local -a as=()
     [ "$(id -u)" != 0 ] || as=(--allow-root)
     lintian -EvIL +pedantic -L +classification --tag-display-limit 0 "${as[@]}" "$1" \
         >"$scratch/told" 2>&1
     echo "exit code $?" >"$out"
-    grep -v '^[CN]: ' "$scratch/told" >>"$out"
+    grep -v '^[CN]: ' "$scratch/told" | grep -Ev "$later" >>"$out"
     for package in "${@:2}"; do
         grep -q "^C: $package: " "$scratch/told" || echo "nothing about $package" >>"$out"
     done
