@@ -98,6 +98,7 @@ class Results:
     def __init__(self, table, names):
         self.table, self.names = table, names
         self.samples, self.failed, self.expected = {}, [], {}
+        self.baseless = {}  # id -> program that does not run with the C library's malloc
 
     def add(self, program, name, outcome):
         output = programs.plain(outcome.output)
@@ -151,12 +152,16 @@ def one_round(program, found, number, ground, results):
     names = list(found)
     start = number % len(names) if program.id in results.expected else 0
     for name in names[start:] + names[:start]:
-        if (program.name.split(":")[0], name) in LEFT_OUT:
+        if (program.name.split(":")[0], name) in LEFT_OUT or program.id in results.baseless:
             continue
         folder = os.path.join(ground, "run")
         shutil.copytree(origin, folder)
         library, conf = found[name]
-        results.add(program, name, programs.run(program.command, folder, library, conf))
+        outcome = programs.run(program.command, folder, library, conf)
+        if name == BASE and outcome.code != 0 and program.id not in results.expected:
+            results.baseless[program.id] = program
+        else:
+            results.add(program, name, outcome)
         shutil.rmtree(folder)
 
 
@@ -226,6 +231,8 @@ def report(results, rounds):
     for (start, name), why in LEFT_OUT.items():
         if any(p.name.startswith(start) for p in results.table):
             print(f"# {start} is left out with {name}: {why}")
+    for program in results.baseless.values():
+        print(f"# {program.name}: does not run with {BASE}'s malloc, left out")
     for program, name, outcome in results.failed:
         print(f"# {program.name}: with {name}: exit code {outcome.code}, or another output:")
         for line in outcome.output.splitlines()[-5:]:
