@@ -141,6 +141,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->kept_total = layer_kept_total(config);
     loam_atomic_store(&s->kept_most, s->kept_total); /* no order: nobody is inside yet */
     s->lazy = config->lazy;
+    s->rests = config->rest < SLAB_RESTERS ? config->rest : SLAB_RESTERS;
     s->stacks = config->stacks && config->modes == 0 && slab_is_many(s);
     if ((s->modes & LOAM_SLAB_ZERO_FREE) != 0)
         s->modes |= LOAM_SLAB_POISON;

@@ -147,7 +147,7 @@ static const char *many_gathered(const loam_slabs *s, const slab_cpu *cpu)
 static bool many_rests(const loam_slabs *s, uint32_t cpu)
 {
     uint32_t found = 0, n = loam_atomic_peek(&s->resting); /* no order: nobody else is inside */
-    for (uint32_t i = 0; i < n && i < SLAB_RESTERS; i++)
+    for (uint32_t i = 0; i < n && i < s->rests; i++)
         found += s->rester[i] == cpu;
     return found == 1;
 }

@@ -69,7 +69,8 @@ const loam_slab_option *loam_slab_option_at(unsigned i)
 
 void loam_slab_config_init(loam_slab_config *config)
 {
-    *config = (loam_slab_config){.quarantine_bytes = 65536, .keep_empty = true, .ncpus = 1};
+    *config =
+        (loam_slab_config){.quarantine_bytes = 65536, .keep_empty = true, .ncpus = 1, .rest = 4};
 }
 
 /* ---- words ---- */

@@ -29,7 +29,7 @@ enum {
     SLAB_SLOT_BITS = 12,   /* of a slot's number in its slab */
     SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
     SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
-    SLAB_RESTERS = 4,      /* processors that rest at a time */
+    SLAB_RESTERS = 32,     /* processors that rest at a time, at most */
     SLAB_TURNS = 2,        /* others are asked so often before memory is out */
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
     SLAB_TOLD_MOST = 4096, /* bytes that one free counts at most among them */
@@ -444,6 +444,7 @@ struct loam_slabs {
     loam_zone *meta;      /* [init] of what is its own; NULL: the same zones as of objects */
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
     uint32_t wait_bytes;  /* [init] bytes of slots that wait for each front, at most */
+    uint32_t rests;       /* [init] processors that rest at a time, at most */
     uint32_t kept_frames; /* [init] that each processor may keep, however many do */
     uint32_t kept_total;  /* [init] that all may, while they are few; kept_frames at least */
     /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
@@ -477,13 +478,13 @@ struct loam_slabs {
     loam_list lines_partial; /* slab_lines with a free line */
     loam_list lines_full;
     uint32_t line_frames, lines_used;
-    uint32_t rester[SLAB_RESTERS]; /* [lock] which */
-    loam_list caches;              /* in order of creation */
+    loam_list caches; /* in order of creation */
     uint32_t cache_count;
     uint32_t worn_pieces; /* [atomic] that are; 0 without */
     uint64_t refusals, failures;
-    uint64_t rng;   /* [lock] of the random mode: fronts draw their first from it */
-    slab_ring ring; /* [lock] large blocks that wait */
+    uint64_t rng;                  /* [lock] of the random mode: fronts draw their first from it */
+    slab_ring ring;                /* [lock] large blocks that wait */
+    uint16_t rester[SLAB_RESTERS]; /* [lock] the processors that rest */
     /* leaf i describes slab indices 64 i ..: its address less 64 times the first of them, so that
      * adding 64 times an index gives the descriptor */
     _Alignas(64) uintptr_t leaf[];

@@ -86,13 +86,13 @@ bool loam_slabs_rest(loam_slabs *s)
     loam_slab__publish_all(s);
     loam_irq irq = slab_lock(s);
     uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
-    bool rests = s->modes == 0 && n < SLAB_RESTERS;
+    bool rests = s->modes == 0 && n < s->rests;
     if (rests) {
         me->offline = true;
         /* Pairs with the load in remote_push: who finds it closed takes the lock. Pairs with the
          * cas in remote_push: what was pushed before is taken. */
         first = loam_atomic_exchange(&me->stack, SLAB_CLOSED);
-        s->rester[n] = loam_port_cpu();
+        s->rester[n] = (uint16_t)loam_port_cpu();
         loam_atomic_store(&s->resting, n + 1); /* no order: as above */
     }
     slab_unlock(s, irq);

@@ -91,6 +91,8 @@ typedef struct loam_slab_config {
      * they come and go in no order. Without modes alone, and for many processors; trades memory for
      * time. */
     bool stacks;
+    /* So many processors may rest at a time (loam_slabs_rest): 4 (default), 32 at most. */
+    unsigned rest;
     /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
      * their linear maps differ by as much as in its own. Copied; NULL: none. */
     const loam_zonelist *fallback;
@@ -105,7 +107,7 @@ typedef struct loam_slab_config {
      * they are touched: what belongs to processors that may never come is not written, and is not
      * in memory; nor are large blocks cleared that nobody had. */
     bool fresh;
-    /* The table of leaves begins with what its first frame has room for, 1.6 GiB of window with
+    /* The table of leaves begins with what its first frame has room for, 1.4 GiB of window with
      * slabs of 64 KiB: frames beyond that come into the zone after loam_slabs_extend alone. */
     bool part;
     /* With `fresh`: a large block is about to be given out at [va, va + len), whole pages, and some

@@ -426,6 +426,10 @@ void *behind_find(void **kept, const char *name);
 
 /* ---- threads.c ---- */
 
+/* Before any thread has a number: how many may leave their fronts as they were when they end. A
+ * system call. */
+uint32_t threads_prepare(void);
+
 /* Gives this thread a processor number if one is left: this one, if its thread has ended and left
  * its fronts as they were. Costs a comparison from then on. */
 void thread_begin(unsigned heir);

@@ -369,6 +369,7 @@ static LOAM_NOINLINE void configure(void)
     self->slabs.lazy = true; /* most programs have few threads, and short lives */
     self->slabs.keep_large = 4 * MIB;
     self->slabs.stacks = true;
+    self->slabs.rest = threads_prepare();
     conf_read();
     self->slabs.keep_total = KEEP_ALONE * self->slabs.keep_large;
     if (self->slabs.modes != 0 || loam__conf.guard_pages)

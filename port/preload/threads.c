@@ -8,7 +8,8 @@
  *            (the shared front)              no lock in fast paths             (the shared front)
  *
  *        Fronts of a thread that ends mostly stay as they are, for whoever has its number next: the
- *        one that frees a block of theirs first, or the next that comes.
+ *        one that frees a block of theirs first, or the next that comes. As many as there are
+ *        processors: of more that end no next one is near.
  *
  *        A thread ends in the second round of its destructors: others may still free. What they
  *        free later goes through the shared front. Not in the last: a thread whose first block is
@@ -35,12 +36,14 @@
 #include "../../core/slab_data.h"
 #include "watch.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/single_threaded.h>
 
-enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2, WARM = SLAB_RESTERS };
+enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2, WARM = SLAB_RESTERS, WARM_LEAST = 4 };
 _Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round, it ends");
 
 static struct {
@@ -53,6 +56,7 @@ static struct {
     bool left_behind;      /* [init] of a child, while it is alone */
     pthread_key_t key;     /* [init] any value, 0 too */
     bool has_key;          /* [init] */
+    uint32_t few;          /* [init] so many have a number for the asking */
     uint32_t registered;   /* [atomic] 1: the handlers are asked for */
     pthread_once_t once;
 } threads = {.lock = LOAM_LOCK_INIT, .once = PTHREAD_ONCE_INIT};
@@ -102,13 +106,33 @@ static unsigned number_least(void)
 
 enum { PATIENCE = 8192 /* calls without a number, where many have one */ };
 
-/* A thread without one comes here with every slow call. Fronts cost memory: beside many others it
- * has to ask often enough for that. */
+/* Processors that the process may run on. */
+static uint32_t processors(void)
+{
+    cpu_set_t set;
+    int before = errno, n = 1;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        n = CPU_COUNT(&set);
+    else if (errno == EINVAL) /* more than the set has room for */
+        n = CPU_SETSIZE;
+    errno = before;
+    return (uint32_t)n;
+}
+
+uint32_t threads_prepare(void)
+{
+    uint32_t n = processors();
+    threads.few = n > PROCESS_CPUS_FEW ? n : PROCESS_CPUS_FEW;
+    return n > WARM_LEAST ? n : WARM_LEAST;
+}
+
+/* A thread without one comes here with every slow call. Fronts cost memory: beside many others,
+ * more than run at a time, it has to ask often enough for that. */
 static bool number_may_be(void)
 {
     static _Thread_local uint32_t asked __attribute__((tls_model("initial-exec")));
     uint32_t count = loam_atomic_peek(&threads.count); /* no order: looked at again */
-    return count < loam__conf.arenas && (count < PROCESS_CPUS_FEW || ++asked > PATIENCE);
+    return count < loam__conf.arenas && (count < threads.few || ++asked > PATIENCE);
 }
 
 static unsigned number_take(unsigned heir)

@@ -40,6 +40,13 @@ static void *one(void *arg)
     pthread_barrier_wait(&all); /* nobody comes */
     return arg;
 }
+static void *brief(void *arg)
+{
+    void *volatile p = malloc(7000);
+    pthread_barrier_wait(&all);
+    free(p);
+    return arg;
+}
 int main(int argc, char **argv)
 {
     char *volatile p = malloc(100);
@@ -88,6 +95,14 @@ int main(int argc, char **argv)
             pthread_create(&t, NULL, one, NULL);
         pthread_barrier_wait(&all);
     }
+    if (strcmp(what, "ended") == 0) {
+        pthread_t t[20];
+        pthread_barrier_init(&all, NULL, 20);
+        for (int i = 0; i < 20; i++)
+            pthread_create(&t[i], NULL, brief, NULL);
+        for (int i = 0; i < 20; i++)
+            pthread_join(t[i], NULL);
+    }
     if (strcmp(what, "heap") == 0) {
         int (*create)(void *, const char *, size_t) = dlsym(RTLD_DEFAULT,
                                                             "loam_process_heap_create");
@@ -97,6 +112,21 @@ int main(int argc, char **argv)
     if (strcmp(what, "random") == 0)
         for (int i = 0; i < 8; i++)
             printf("%d ", (int)((char *)malloc(32) - (char *)malloc(32)));
+    return 0;
+}
+"""
+
+
+# The machine has a hundred processors.
+WIDE = r"""
+#define _GNU_SOURCE
+#include <sched.h>
+#include <string.h>
+int sched_getaffinity(pid_t pid, size_t len, cpu_set_t *set)
+{
+    memset(set, 0, len);
+    for (int i = 0; i < 100 && pid == 0; i++)
+        CPU_SET(i, set);
     return 0;
 }
 """
@@ -242,6 +272,26 @@ def checks(tap, program, folder):
         tap.check(code == 0 and errors == "", f"{conf}: blocks larger than a range", [errors])
 
 
+def slabs_of(program, word, **more):
+    code, _, errors = run(program, [word], "stats,json", **more)
+    return code, next(c["slabs"] for c in json.loads(errors)["classes"] if c["size"] == 7168)
+
+
+def processors(tap, program):
+    with tempfile.TemporaryDirectory(prefix="loam-wide-") as folder:
+        wide = os.path.join(folder, "wide.so")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", wide], input=WIDE,
+                       text=True, check=True)
+        for word, least, most in (("many", 80, 99), ("ended", 20, 21)):
+            code, slabs = slabs_of(program, word, LD_PRELOAD=f"{wide} {LIBRARY}")
+            tap.check(code == 0 and least <= slabs <= most,
+                      f"a hundred processors, {word}: each thread has slabs of its own", [slabs])
+    code, slabs = slabs_of(program, "ended")
+    most = max(len(os.sched_getaffinity(0)), 4) + 1
+    tap.check(code == 0 and slabs <= most,
+              "threads that ended: as many as there are processors left slabs", [slabs])
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="loam-options-") as folder:
         program = os.path.join(folder, "program")
@@ -254,6 +304,7 @@ def main():
         tap = Tap()
         off_and_on(tap, program, folder)
         checks(tap, program, folder)
+        processors(tap, program)
         tap.done()
 
 
