@@ -37,6 +37,8 @@ BENCHES = [
     ("programs", ["bench/bench_programs.py", "--tiny", "--allocators", "libloam"], {
         "pattern_server_churn_time", "pattern_shared_lines_passive_memory",
         "real_zstd_two_threads_time", "mean_all_time", "bar_time_mean", "bar_memory_mean"}),
+    ("coherence", ["bench/coherence.py", "--tiny", "--threads", "2,8"], {
+        "pair_64_8_misses", "mixed_8_misses", "start_2_locks", "batch_16k_8_held"}),
     ("faults", ["bench/fault_path.py"], {"fault_touch", "fault_copy", "fault_keep"}),
     ("boot", ["bench/boot_time.py", "--tiny"], {"zones_kinsn_pc64_64M", "metadata_bytes_pc64_64M"}),
 ]
@@ -78,6 +80,19 @@ def locked_faults(path):
     return faults + ([] if rows.get(("pair_half", "stack")) == 1 else ["the stack's lock: unseen"])
 
 
+def coherence_faults(path):
+    """Threads that share nothing take no line from each other, and those that do are seen."""
+    with open(path, newline="", encoding="utf-8") as f:
+        rows = {r["workload"]: float(r["median"]) for r in csv.DictReader(f)}
+    return [f"{name}: {rows.get(name)}" for name, least, most in
+            (("pair_64_8_misses", 0, 0.02), ("pair_64_8_locks", 0, 0.02),
+             ("cross_64_8_misses", 0.02, 1), ("batch_16k_8_held", 5, 100))
+            if not least <= rows.get(name, -1) <= most]
+
+
+JUDGES = {"locked": locked_faults, "coherence": coherence_faults}
+
+
 def check(bench, command, wanted):
     """Runs one bench; returns what was wrong."""
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +103,7 @@ def check(bench, command, wanted):
             return [f"exit status {run.returncode}"] + run.stdout.splitlines()[-5:]
         if bench == "locked" and os.uname().machine != "x86_64":
             return []
-        return faults_of(path, bench, wanted) + (locked_faults(path) if bench == "locked" else [])
+        return faults_of(path, bench, wanted) + (JUDGES[bench](path) if bench in JUDGES else [])
 
 
 def report_faults(folder):
