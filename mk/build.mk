@@ -13,7 +13,7 @@ WARN := -Wall -Wextra -Wpedantic -Wundef -Wshadow -Wconversion -Wstrict-prototyp
 
 # A warning ends the build, but only where each compiler is one that all of this was built with: a
 # newer one may warn of what nobody has seen. Asked once, as late as the first file is compiled.
-TRIED := gcc-12 gcc-14 clang-14 clang-19
+TRIED := gcc-12 gcc-14 gcc-16 clang-14 clang-19 clang-21
 named = $(1)-$(firstword $(subst ., ,$(shell $(1) -dumpversion 2>/dev/null)))
 untried = $(filter-out $(TRIED) gcc- clang-,$(call named,gcc) $(call named,clang))
 WERROR = $(eval WERROR := $(if $(untried),,-Werror))$(WERROR)
