@@ -8,7 +8,7 @@ V ?=
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
-WARN := -Wall -Wextra -Wpedantic -Wundef -Wshadow -Wconversion -Wstrict-prototypes \
+WARN = -Wall -Wextra -Wpedantic -Wundef -Wshadow -Wconversion -Wstrict-prototypes \
     -Wmissing-prototypes -Wvla -Wcast-align -Wpointer-arith -Wwrite-strings $(WERROR)
 
 # A warning ends the build, but only where each compiler is one that all of this was built with: a
@@ -18,7 +18,7 @@ named = $(1)-$(firstword $(subst ., ,$(shell $(1) -dumpversion 2>/dev/null)))
 untried = $(filter-out $(TRIED) gcc- clang-,$(call named,gcc) $(call named,clang))
 WERROR = $(eval WERROR := $(if $(untried),,-Werror))$(WERROR)
 
-C_STD := -std=c11 $(WARN)
+C_STD = -std=c11 $(WARN)
 HOST_INCLUDE := -Iinclude -Iport/hosted
 
 # Files of these folders see no C library: neither its headers nor what the compiler knows of it.

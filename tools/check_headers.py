@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Every header compiles alone, with both compilers and all warnings. Prints TAP."""
-from taplib import ROOT, KERNEL, Sample, Tap, flags_of, parallel, run, tree, warnings
+import re
+
+from taplib import ROOT, KERNEL, Sample, Tap, flags_of, parallel, read, run, tree, warnings
 
 
 def compilers_for(path):
@@ -34,9 +36,22 @@ def self_test(tap):
             tap.check(len(faults) == 2, f"self-test: {name}: by both compilers", faults)
 
 
+def check_build(tap):
+    """A warning ends the build as well, where its compilers are known (mk/build.mk, TRIED)."""
+    tried = re.search(r"^TRIED := (.*)$", read(ROOT, "mk/build.mk"), re.M).group(1).split()
+    here = [f"{name}-{run([name, '-dumpversion'])[1].split('.')[0].strip()}"
+            for name in ("gcc", "clang")]
+    _, text = run(["make", "-n", "V=1", "-W", "core/base.c", "build/host/obj/core/base.o"])
+    compiled = [line for line in text.splitlines() if " -c core/base.c" in line]
+    tap.check(len(compiled) == 1 and
+              ("-Werror" in compiled[0]) == all(name in tried for name in here),
+              "headers: in the build a warning is an error", [*here, *compiled])
+
+
 def main():
     tap = Tap()
     self_test(tap)
+    check_build(tap)
     headers = tree(ROOT, ".h")
     for path, faults in zip(headers, parallel(lambda path: faults_of(ROOT, path), headers)):
         tap.none(faults, f"headers: {path} compiles alone")

@@ -105,7 +105,7 @@ def seed_word():
 def warnings():
     """STYLE.md's warning flags, from the one place that names them."""
     text = read(ROOT, "mk/build.mk").replace("\\\n", " ").replace("$(WERROR)", "-Werror")
-    return re.search(r"^WARN := (.*)$", text, re.M).group(1).split()
+    return re.search(r"^WARN = (.*)$", text, re.M).group(1).split()
 
 
 KERNEL = ("arch/", "kern/", "rt/", "compat/osc4/kern.c", "compat/higherhalf/kern.c",
