@@ -445,6 +445,7 @@ struct loam_slabs {
     loam_linear meta_map; /* [init] that zone's; len 0 without it */
     uint32_t wait_bytes;  /* [init] bytes of slots that wait for each front, at most */
     uint32_t rests;       /* [init] processors that rest at a time, at most */
+    uint32_t resting;     /* [atomic] that do, written with the lock; others: a hint */
     uint32_t kept_frames; /* [init] that each processor may keep, however many do */
     uint32_t kept_total;  /* [init] that all may, while they are few; kept_frames at least */
     /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
@@ -467,20 +468,20 @@ struct loam_slabs {
     loam_zonelist zones; /* [init] the layer's own, and those that it falls back to */
     loam_trace *trace;
     slab_front nobody; /* owns what is no slab; has no key */
-    /* what is written with the lock, or as often */
+    /* what is written with the lock, or as often; first what each slab and each large block that
+     * comes or goes writes: one line */
     _Alignas(64) loam_lock lock; /* a leaf: nothing else is taken or called while it is held */
-    uint32_t births;             /* [lock] generation of the slab made last */
-    uint32_t building;           /* > 0: leaves and line frames that look unused may be in use
-                                      soon */
+    loam_list lines_partial;     /* slab_lines with a free line */
     loam_list large;
+    uint32_t lines_used;
     uint32_t large_count;
-    uint32_t resting; /* [atomic] processors that rest, written with the lock; others: a hint */
-    loam_list lines_partial; /* slab_lines with a free line */
+    uint32_t births;   /* [lock] generation of the slab made last */
+    uint32_t building; /* > 0: leaves and line frames that look unused may be in use soon */
     loam_list lines_full;
-    uint32_t line_frames, lines_used;
-    loam_list caches; /* in order of creation */
-    uint32_t cache_count;
+    uint32_t line_frames;
     uint32_t worn_pieces; /* [atomic] that are; 0 without */
+    loam_list caches;     /* in order of creation */
+    uint32_t cache_count;
     uint64_t refusals, failures;
     uint64_t rng;                  /* [lock] of the random mode: fronts draw their first from it */
     slab_ring ring;                /* [lock] large blocks that wait */

@@ -277,6 +277,16 @@ static slab_lines *meta_frame_of(const loam_list *node)
     return LOAM_CONTAINER_OF(node, slab_lines, link);
 }
 
+/* Lock held. The frame becomes the first of a list, if it is not: its neighbours' headers were
+ * written by other processors last. */
+static void meta_put_first(loam_list *list, slab_lines *frame)
+{
+    if (list->next == &frame->link)
+        return;
+    loam_list_remove(&frame->link);
+    loam_list_push(list, &frame->link);
+}
+
 /* n lines of one frame; interrupts are off. */
 static void *meta_take(loam_slabs *s, slab_lines *frame, unsigned n)
 {
@@ -285,8 +295,7 @@ static void *meta_take(loam_slabs *s, slab_lines *frame, unsigned n)
         return NULL;
     frame->free &= ~(loam_mask64(n) << at);
     s->lines_used += n;
-    loam_list_remove(&frame->link);
-    loam_list_push(frame->free == 0 ? &s->lines_full : &s->lines_partial, &frame->link);
+    meta_put_first(frame->free == 0 ? &s->lines_full : &s->lines_partial, frame);
     return (unsigned char *)frame + (size_t)at * SLAB_LINE;
 }
 
@@ -357,8 +366,7 @@ void *loam_slab__meta_put(loam_slabs *s, void *p, size_t bytes)
     slab_lines *frame = (slab_lines *)(void *)((unsigned char *)p - (size_t)at * SLAB_LINE);
     frame->free |= loam_mask64(meta_lines(bytes)) << at;
     s->lines_used -= meta_lines(bytes);
-    loam_list_remove(&frame->link);
-    loam_list_push(&s->lines_partial, &frame->link);
+    meta_put_first(&s->lines_partial, frame);
     return !s->keep_empty && meta_unlink(s, frame) ? frame : NULL;
 }
 

@@ -32,23 +32,24 @@ typedef struct zone_run {
 enum { ZONE_NO_UNIT = INT32_MAX };
 
 /* What of a run lies between two multiples of 2^area_shift. On lines of its own: its lock is asked
- * for by processors that want nothing of its neighbours. */
+ * for by processors that want nothing of its neighbours. And who asks which area a frame is in
+ * reads a line that holders of the lock do not write. */
 typedef struct zone_area {
     uint64_t first, count; /* [init] frames */
     uint8_t *table;        /* [init] the run's, from the area's first frame on */
-    loam_lock lock;
+    uint32_t run;          /* [init] which */
+    uint32_t unit;    /* [init] its number in the top level, ZONE_NO_UNIT: it never lies there */
+    uint64_t reserve; /* [init] of the zone's reserve */
+    uint64_t holes;   /* [init] frames with ZONE_HOLE */
+    loam_lock lock __attribute__((aligned(64)));
     /* [atomic] bit k: a maximal free block of order k, as of the last unlock: a hint. Always raised
      * before `frees` is. */
     uint32_t orders;
     uint32_t frees;     /* [atomic] times that blocks came here; written with the lock */
-    uint32_t run;       /* [init] which */
-    uint32_t unit;      /* [init] its number in the top level, ZONE_NO_UNIT: it never lies there */
-    uint64_t reserve;   /* [init] of the zone's reserve */
     uint64_t low_water; /* [lock] least free units since the hand-over */
     uint64_t refused;   /* [lock] wrong frees */
     uint64_t reserved;  /* [lock] frames with ZONE_RESERVED */
     uint64_t bad;       /* [lock] frames with ZONE_BAD */
-    uint64_t holes;     /* [init] frames with ZONE_HOLE */
     loam_buddy
         buddy; /* [lock] empty while the area is a bit of the top level, or part of a block */
 } __attribute__((aligned(64))) zone_area;
