@@ -20,7 +20,7 @@
  *     new[] --> new; delete with a size, delete[] --> delete; those with an alignment alike
  *     nothrow --> the same that may throw
  *
- * Where it has none of those that others come to, which is found out at the start, none is called.
+ * Where it has none of those that others come to, which the first call finds out, none is called.
  * In a static library they are weak, so that the program's own take their place. */
 #define _GNU_SOURCE
 #include "preload.h"
@@ -30,6 +30,7 @@
 #include <string.h>
 
 #pragma weak dlsym /* a static program does without */
+#pragma weak dlvsym
 
 typedef void handler(void);
 extern handler *_ZSt15get_new_handlerv(void) __attribute__((weak)); /* std::get_new_handler() */
@@ -65,10 +66,16 @@ static LOAM_NOINLINE void *hard_new(size_t size, size_t align, const void *calle
 typedef void *plain_fn(size_t size, const void *nothrow);
 typedef void *aligned_fn(size_t size, size_t align, const void *nothrow);
 
-/* libstdc++'s operator of this name, or NULL. */
+/* libstdc++'s operator of this name, or NULL. Another malloc's library may lie between, and its
+ * operators, which would give blocks of its own, have no version.
+ */
 static void *behind_us(const char *name)
 {
-    return dlsym != NULL ? dlsym(RTLD_NEXT, name) : NULL;
+    static const char versions[2][16] = {"GLIBCXX_3.4", "CXXABI_1.3.11"};
+    void *found = NULL;
+    for (unsigned i = 0; dlvsym != NULL && found == NULL && i < 2; i++)
+        found = dlvsym(RTLD_NEXT, name, versions[i]);
+    return found == NULL && dlsym != NULL ? dlsym(RTLD_NEXT, name) : found;
 }
 
 static LOAM_NOINLINE void *hard_nothrow(const char *name, size_t size, const void *nothrow,
@@ -189,11 +196,15 @@ static inline void *aligned_nothrow(const char *name, size_t size, size_t align,
 #define DELETE_ALIGNED       _ZdlPvSt11align_val_t
 #define DELETE_ARRAY_ALIGNED _ZdaPvSt11align_val_t
 
-static uint32_t found_ours; /* [atomic] 1: all that others come to are ours */
+static uint32_t found_ours; /* [atomic] 1: all that others come to are ours; 0: look again */
+
+static LOAM_NOINLINE bool look_whose(void);
 
 LOAM_INLINE bool all_ours(void)
 {
-    return LOAM_LIKELY(loam_atomic_peek(&found_ours) != 0); /* no order: they stay as they are */
+    if (LOAM_LIKELY(loam_atomic_peek(&found_ours) != 0)) /* no order: they stay as they are */
+        return true;
+    return look_whose();
 }
 
 /* ---- new ---- */
@@ -303,13 +314,13 @@ COME_TO(void, DELETE_ARRAY_ALIGNED, own_delete_array_aligned, void *p, size_t al
 DELETES(_ZdlPv)
 DELETES(_ZdaPv)
 
-/* What is called before goes by the names, to the same. */
-__attribute__((constructor)) static void look_whose(void)
+/* At the first call: constructors of the program's libraries run before any of ours. */
+static LOAM_NOINLINE bool look_whose(void)
 {
-    loam_atomic_store(&found_ours, NEW == own_new && NEW_ARRAY == own_new_array &&
-                                       NEW_ALIGNED == own_new_aligned &&
-                                       NEW_ARRAY_ALIGNED == own_new_array_aligned &&
-                                       DELETE == own_delete && DELETE_ARRAY == own_delete_array &&
-                                       DELETE_ALIGNED == own_delete_aligned &&
-                                       DELETE_ARRAY_ALIGNED == own_delete_array_aligned);
+    bool ours = NEW == own_new && NEW_ARRAY == own_new_array && NEW_ALIGNED == own_new_aligned &&
+                NEW_ARRAY_ALIGNED == own_new_array_aligned && DELETE == own_delete &&
+                DELETE_ARRAY == own_delete_array && DELETE_ALIGNED == own_delete_aligned &&
+                DELETE_ARRAY_ALIGNED == own_delete_array_aligned;
+    loam_atomic_store(&found_ours, ours);
+    return ours;
 }

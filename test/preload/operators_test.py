@@ -6,6 +6,7 @@ Each wrong call is made in a program of its own, which ends with one line; each 
 modes, and nothing is said.
 
 And a program that has some of the operators itself: the others come to these, as the standard says.
+And one with another malloc's library, which has operators, too: none of its blocks come from there.
 """
 import os
 import re
@@ -200,6 +201,68 @@ int main()
 MODES = ("", "guard", "poison", "owner", "hardened", "quarantine,random", "arenas=1",
          "profile=/dev/null", "trace=/dev/null")
 
+# Another malloc's library with operators of its own. None of them is to be called.
+OTHER = r"""
+#include <cstdlib>
+#include <new>
+#define NONE noexcept { std::abort(); }
+void *operator new(std::size_t size, const std::nothrow_t &) NONE
+void *operator new[](std::size_t size, const std::nothrow_t &) NONE
+void *operator new(std::size_t size, std::align_val_t, const std::nothrow_t &) NONE
+void *operator new[](std::size_t size, std::align_val_t, const std::nothrow_t &) NONE
+void operator delete(void *) NONE
+void operator delete[](void *) NONE
+"""
+
+# A library whose constructors run before those of libloam.so.
+EARLY = r"""
+#include <new>
+enum : std::size_t { a_lot = 1ul << 46 };
+static int asked;
+static void throws() { asked++; throw std::bad_alloc(); }
+extern "C" int early()
+{
+    int wrong = 0;
+    delete new (std::nothrow) int;
+    delete[] new (std::nothrow) char[100];
+    operator delete(operator new(100, std::align_val_t(64), std::nothrow), std::align_val_t(64));
+    operator delete[](operator new[](100, std::align_val_t(64), std::nothrow),
+                      std::align_val_t(64));
+    std::set_new_handler(throws);
+#ifndef OWN
+    wrong += operator new(a_lot, std::nothrow) != nullptr;
+    wrong += operator new[](a_lot, std::nothrow) != nullptr;
+    wrong += operator new(a_lot, std::align_val_t(64), std::nothrow) != nullptr;
+    wrong += operator new[](a_lot, std::align_val_t(64), std::nothrow) != nullptr;
+    wrong += asked != 4;
+#endif
+    std::set_new_handler(nullptr);
+    asked = 0;
+    return wrong;
+}
+static int at_start = early();
+extern "C" int early_start() { return at_start; }
+"""
+
+BESIDE = r"""
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+extern "C" int early(), early_start();
+#ifdef OWN
+static int made, freed;
+void *operator new(std::size_t size) { made++; return std::malloc(size); }
+void operator delete(void *p) noexcept { freed++; std::free(p); }
+#else
+enum { made = 4, freed = 4 };
+#endif
+int main()
+{
+    int start = early_start(), later = early();
+    std::printf("%d %d, %d %d\n", start, later, made, freed);
+}
+"""
+
 
 def start(program, words, conf):
     environment = {**os.environ, "LD_PRELOAD": LIBRARY, "LOAM_CONF": conf}
@@ -280,6 +343,31 @@ def check_own(tap, folder):
                           [f"{done.returncode}", done.stdout, done.stderr])
 
 
+def check_beside(tap, folder):
+    """Another malloc's operators behind the library are never called."""
+    def build(name, text, *flags):
+        path = os.path.join(folder, name)
+        subprocess.run(["g++", "-std=c++17", "-O1", "-fno-builtin", "-w", "-x", "c++", "-",
+                        "-x", "none", "-o", path, *flags], input=text, text=True, check=True)
+        return path
+
+    other = build("libother.so", OTHER, "-shared", "-fPIC")
+    for flags in ([], ["-DOWN"]):
+        early = build("libearly.so", EARLY, "-shared", "-fPIC", *flags)
+        for name, link, preload in (("preloaded", [], LIBRARY), ("linked", [LIBRARY], "")):
+            program = build("beside", BESIDE, *flags, "-Wl,--no-as-needed", *link, early, other,
+                            f"-Wl,-rpath,{folder}:{os.path.dirname(LIBRARY)}")
+            for conf in ("", "hardened"):
+                done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      text=True, check=False,
+                                      env={**os.environ, "LD_PRELOAD": preload,
+                                           "LOAM_CONF": conf})
+                tap.check((done.returncode, done.stdout, done.stderr) == (0, "0 0, 4 4\n", ""),
+                          f"{name}, {' '.join(flags) or 'no own'}, {conf or 'no mode'}: "
+                          "another malloc's operators are not called",
+                          [f"{done.returncode}", done.stdout, done.stderr])
+
+
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="loam-operators-") as folder:
@@ -291,6 +379,7 @@ def main():
         check_callers(tap, program)
         check_sizes(tap, program)
         check_own(tap, folder)
+        check_beside(tap, folder)
     tap.done()
 
 
