@@ -43,6 +43,11 @@ PRELOAD_LINK := -shared -Wl,-soname,libloam.so.$(SO_VERSION) \
     -Wl,-z,now,-z,relro,-z,nodelete,-z,max-page-size=65536,--no-undefined,--gc-sections \
     -Wl,--version-script=port/preload/libloam.map
 
+# The C library's second names of its malloc's calls, which a malloc in the program itself is made
+# of. They are the same code, not calls by the first names: those may be the program's.
+SECOND_NAMES := $(foreach n,malloc free calloc realloc memalign valloc pvalloc,\
+    -Wl,--defsym=__libc_$(n)=$(n))
+
 # its first code, for sed
 FIRST_CODE := INCLUDE port/preload/start.ld\nINCLUDE port/preload/often.ld
 
@@ -60,7 +65,8 @@ build/$(1)/libloam.so.$(SO_VERSION): $(call objects,$(2),$(PRELOAD_PARTS)) \
 	    -e 's|^ *\*(\.text\.unlikely|$(FIRST_CODE)\n&|' \
 	    -e 's|^ *\*(\.data \.data\.\*|*(.data.loam__conf)\n&|' >$$@.ld
 	$$(Q)rm -f $$@.none
-	$$(Q)$($(2)_CC) $(3) $$(LDFLAGS) $(PRELOAD_LINK) -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
+	$$(Q)$($(2)_CC) $(3) $$(LDFLAGS) $(PRELOAD_LINK) $(SECOND_NAMES) \
+	    -Wl,-dT,$$@.ld,-T,port/preload/libloam.ld \
 	    $$(filter %.o,$$^) -lpthread -o $$@
 
 build/$(1)/libloam.so: build/$(1)/libloam.so.$(SO_VERSION)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The calls with flags, as jemalloc has them: by themselves, and in a program that is linked with
-another malloc which has them, too. Prints TAP.
+another malloc which has them, too. And the C library's second names of its calls, in a program
+whose own malloc is made of them. Prints TAP.
 """
 import os
 import subprocess
@@ -154,6 +155,64 @@ int main(void)
 }
 """
 
+# Some of the calls are the program's own, made of the C library's second names.
+SECOND = r"""
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define TAKEN(type, name, takes, gives) \
+    type __libc_##name takes; \
+    static unsigned name##_calls; \
+    type name takes { name##_calls++; return __libc_##name gives; }
+TAKEN(void *, malloc, (size_t size), (size))
+void __libc_free(void *p);
+static unsigned free_calls;
+void free(void *p) { free_calls++; __libc_free(p); }
+#ifdef ALL
+TAKEN(void *, calloc, (size_t n, size_t size), (n, size))
+TAKEN(void *, realloc, (void *p, size_t size), (p, size))
+TAKEN(void *, memalign, (size_t align, size_t size), (align, size))
+TAKEN(void *, valloc, (size_t size), (size))
+TAKEN(void *, pvalloc, (size_t size), (size))
+#else
+enum { calloc_calls = 1, realloc_calls = 1, memalign_calls = 1, valloc_calls = 1,
+       pvalloc_calls = 1 };
+#endif
+int main(void)
+{
+    void *aligned;
+    unsigned frees = free_calls, mallocs = malloc_calls;
+    char *p = malloc(20);
+    strcpy(p, "stays");
+    p = realloc(p, 50000);
+    if (malloc_usable_size(p) < 50000 || strcmp(p, "stays") != 0)
+        return 2;
+    free(p);
+    p = calloc(3, 50);
+    if (p[0] != 0 || p[149] != 0)
+        return 3;
+    free(p);
+    free(memalign(256, 100));
+    free(valloc(10));
+    free(pvalloc(10));
+    free(aligned_alloc(64, 10));
+    if (posix_memalign(&aligned, 4096, 10) != 0)
+        return 4;
+    free(aligned);
+    free(reallocarray(malloc(10), 10, 10));
+    free(strdup("x"));
+    p = __libc_malloc(30);
+    free(p);
+    if (malloc_calls < mallocs + 2 || free_calls < frees + 10)
+        return 5;
+    if (!calloc_calls || !realloc_calls || !memalign_calls || !valloc_calls || !pvalloc_calls)
+        return 6;
+    puts("right");
+    return 0;
+}
+"""
+
 
 def build(folder, name, text, *flags):
     path = os.path.join(folder, name)
@@ -176,7 +235,14 @@ def main():
         twice = build(folder, "twice", TWICE, *linked)
         other = build(folder, "libother.so", OTHER, "-shared", "-fPIC")
         mixed = build(folder, "mixed", MIXED, other, f"-Wl,-rpath,{folder}")
+        some = build(folder, "some", SECOND, "-rdynamic")
+        every = build(folder, "every", SECOND, "-DALL", "-rdynamic")
         for conf in MODES:
+            for name, second in (("two", some), ("all", every)):
+                result = run(second, conf)
+                tap.check(result == (0, "right\n", ""),
+                          f"{conf or 'default'}: {name} of the calls made of the second names",
+                          [str(part) for part in result])
             result = run(program, conf)
             tap.check(result == (0, "right\n", ""), f"{conf or 'default'}: as jemalloc has them",
                       [str(part) for part in result])
