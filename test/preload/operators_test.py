@@ -347,7 +347,7 @@ def check_beside(tap, folder):
     """Another malloc's operators behind the library are never called."""
     def build(name, text, *flags):
         path = os.path.join(folder, name)
-        subprocess.run(["g++", "-std=c++17", "-O1", "-fno-builtin", "-w", "-x", "c++", "-",
+        subprocess.run(["g++", "-std=c++17", "-O1", "-fno-allocation-dce", "-w", "-x", "c++", "-",
                         "-x", "none", "-o", path, *flags], input=text, text=True, check=True)
         return path
 
