@@ -18,9 +18,6 @@
 #include "plain_paths.h"
 #include "watch.h"
 
-#include <malloc.h>
-#include <stdlib.h>
-
 enum {
     FLAG_ALIGN = 0x3f, /* the logarithm of an alignment */
     FLAG_ZERO = 0x40
@@ -40,15 +37,10 @@ static size_t flag_align(int flags)
     return align < PROCESS_ALIGN ? PROCESS_ALIGN : align;
 }
 
-static size_t usable(const void *p)
-{
-    return malloc_usable_size((void *)(uintptr_t)p);
-}
-
 /* All that may be used of a block reads 0 from `from` on. */
-static void *clear_from(void *p, size_t from)
+static void *clear_from(void *p, size_t from, const void *caller)
 {
-    size_t to = p != NULL ? usable(p) : 0;
+    size_t to = usable_for(p, caller);
     if (to > from)
         __builtin_memset((unsigned char *)p + from, 0, to - from);
     return p;
@@ -60,9 +52,9 @@ static void *flagged_alloc(size_t size, int flags, const void *caller)
     bool zero = ((unsigned)flags & FLAG_ZERO) != 0;
     if (align != PROCESS_ALIGN) {
         void *p = aligned_for(align, size, caller);
-        return zero ? clear_from(p, 0) : p;
+        return zero ? clear_from(p, 0, caller) : p;
     }
-    return zero ? clear_from(slow_alloc(size, align, true, caller), size)
+    return zero ? clear_from(slow_alloc(size, align, true, caller), size, caller)
                 : malloc_for(size, caller);
 }
 
@@ -72,7 +64,7 @@ static void *move_aligned(void *p, size_t size, int flags, const void *caller)
     void *q = flagged_alloc(size, flags, caller);
     if (q == NULL)
         return NULL;
-    size_t old = usable(p);
+    size_t old = usable_for(p, caller);
     __builtin_memcpy(q, p, old < size ? old : size);
     free_for(p, caller);
     return q;
@@ -90,9 +82,9 @@ PRELOAD_EXPORT void *rallocx(void *p, size_t size, int flags)
         return p == NULL ? flagged_alloc(size, flags, caller) : NULL;
     if (flag_align(flags) > PROCESS_ALIGN)
         return move_aligned(p, size, flags, caller);
-    size_t old = usable(p);
-    void *q = realloc(p, size);
-    return ((unsigned)flags & FLAG_ZERO) != 0 ? clear_from(q, old) : q;
+    size_t old = usable_for(p, caller);
+    void *q = realloc_for(p, size, caller);
+    return ((unsigned)flags & FLAG_ZERO) != 0 ? clear_from(q, old, caller) : q;
 }
 
 PRELOAD_EXPORT size_t xallocx(void *p, size_t size, size_t extra, int flags)
@@ -100,13 +92,13 @@ PRELOAD_EXPORT size_t xallocx(void *p, size_t size, size_t extra, int flags)
     (void)size;
     (void)extra;
     (void)flags;
-    return usable(p);
+    return usable_for(p, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT size_t sallocx(const void *p, int flags)
 {
     (void)flags;
-    return usable(p);
+    return usable_for(p, __builtin_return_address(0));
 }
 
 PRELOAD_EXPORT void dallocx(void *p, int flags)

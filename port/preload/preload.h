@@ -293,6 +293,12 @@ bool alignment_fits(const void *p, size_t align, const void *caller);
  * large one. */
 void plain_free(void *p, const struct slab_desc *far, const void *caller);
 
+/* ---- preload_realloc.c ---- */
+
+/* malloc_usable_size and realloc for those who have a caller of their own. */
+size_t usable_for(const void *p, const void *caller);
+void *realloc_for(void *p, size_t size, const void *caller);
+
 /* ---- preload_slow.c ---- */
 
 /* What plain_alloc leaves, and what that leaves: all that is not easy. */

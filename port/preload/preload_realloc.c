@@ -18,12 +18,16 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-PRELOAD_EXPORT size_t malloc_usable_size(void *p)
+size_t usable_for(const void *p, const void *caller)
 {
-    const void *caller = __builtin_return_address(0);
     if (p == NULL)
         return 0;
     return process_is_watched() ? watch_size(p, caller) : process_size(p, caller);
+}
+
+PRELOAD_EXPORT size_t malloc_usable_size(void *p)
+{
+    return usable_for(p, __builtin_return_address(0));
 }
 
 /* A block that goes from one kind of memory to the other. */
@@ -116,6 +120,11 @@ LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
     return q;
 }
 
+void *realloc_for(void *p, size_t size, const void *caller)
+{
+    return reallocate(p, size, caller);
+}
+
 PRELOAD_EXPORT void *realloc(void *p, size_t size)
 {
     return reallocate(p, size, __builtin_return_address(0));
@@ -128,5 +137,5 @@ PRELOAD_EXPORT void *reallocarray(void *p, size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return reallocate(p, (size_t)bytes, __builtin_return_address(0));
+    return realloc_for(p, (size_t)bytes, __builtin_return_address(0));
 }

@@ -155,6 +155,33 @@ int main(void)
 }
 """
 
+# The program's own calls, made of those with flags: none of ours comes back to them.
+AROUND = CALLS + r"""
+#include <stdio.h>
+#include <string.h>
+void *malloc(size_t size) { return mallocx(size ? size : 1, 0); }
+void free(void *p) { if (p != NULL) dallocx(p, 0); }
+void *calloc(size_t n, size_t size) { return mallocx(n * size ? n * size : 1, 0x40); }
+void *realloc(void *p, size_t size) { return p != NULL ? rallocx(p, size, 0) : malloc(size); }
+size_t malloc_usable_size(void *p) { return p != NULL ? sallocx(p, 0) : 0; }
+int main(void)
+{
+    char *p = strcpy(malloc(20), "stays");
+    for (size_t size = 20; size < 5000000; size = size * 3 / 2)
+        if ((p = realloc(p, size)) == NULL || malloc_usable_size(p) < size || strcmp(p, "stays"))
+            return 2;
+    if ((p = rallocx(p, 30, 6)) == NULL || strcmp(p, "stays") || xallocx(p, 30, 0, 0) < 30)
+        return 3;
+    free(p);
+    p = calloc(3, 50);
+    if (p[0] != 0 || p[149] != 0)
+        return 4;
+    free(p);
+    puts("right");
+    return 0;
+}
+"""
+
 # Some of the calls are the program's own, made of the C library's second names.
 SECOND = r"""
 #include <malloc.h>
@@ -235,6 +262,7 @@ def main():
         twice = build(folder, "twice", TWICE, *linked)
         other = build(folder, "libother.so", OTHER, "-shared", "-fPIC")
         mixed = build(folder, "mixed", MIXED, other, f"-Wl,-rpath,{folder}")
+        around = build(folder, "around", AROUND, *linked)
         some = build(folder, "some", SECOND, "-rdynamic")
         every = build(folder, "every", SECOND, "-DALL", "-rdynamic")
         for conf in MODES:
@@ -248,6 +276,9 @@ def main():
                       [str(part) for part in result])
             result = run(mixed, conf)
             tap.check(result == (0, "right\n", ""), f"{conf or 'default'}: in place of another's",
+                      [str(part) for part in result])
+            result = run(around, conf)
+            tap.check(result == (0, "right\n", ""), f"{conf or 'default'}: a malloc made of them",
                       [str(part) for part in result])
         code, _, errors = run(twice, "")
         tap.check(code == -6 and "double free" in errors, "twice by dallocx: told, the end",
