@@ -9,11 +9,15 @@ FILES = {"jemalloc": "libjemalloc.so.2", "mimalloc": "libmimalloc.so.[0-9]*",
 NAMES = list(FILES)
 
 
-def found():
-    """name -> path of each that is here; of several versions the newest."""
-    paths = {name: sorted(glob.glob(f"/usr/lib/*-linux-gnu/{file}"))
-             for name, file in FILES.items()}
+def newest(files):
+    """name -> path of each of these libraries that is here; of several versions the newest."""
+    paths = {name: sorted(glob.glob(f"/usr/lib/{os.uname().machine}-linux-gnu/{file}"))
+             for name, file in files.items()}
     return {name: some[-1] for name, some in paths.items() if some}
+
+
+def found():
+    return newest(FILES)
 
 
 def _told(*command):

@@ -14,9 +14,10 @@ check: $(CHECK_NEEDS) ## the static checks alone
 	$(call run_tests,$(CHECKS))
 
 FORMATTED = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
-FORMAT_BY := 14 # of tools/check_lint.py; another version sets some lines otherwise
+# The version that lint judges by: another sets some lines otherwise.
+FORMAT_BY = $(shell sed -n 's/^TRIED.*"clang-format": "\([0-9]*\)".*/\1/p' tools/check_lint.py)
 format: | build/packages/lint ## clang-format over every C file
-	$(Q)clang-format --version | grep -q 'version $(strip $(FORMAT_BY))\.' || \
-	    { echo 'make format: the tree is set by clang-format $(strip $(FORMAT_BY)), here is:'; \
+	$(Q)clang-format --version | grep -q 'version $(FORMAT_BY)\.' || \
+	    { echo 'make format: the tree is set by clang-format $(FORMAT_BY), here is:'; \
 	      clang-format --version; exit 1; }
 	$(Q)clang-format -i $(FORMATTED)

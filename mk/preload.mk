@@ -32,8 +32,7 @@ soarm_GROUP := aarch64
 soarm_INCLUDE := $(so_INCLUDE)
 soarm_CFLAGS := $(PRELOAD_CFLAGS)
 $(foreach v,so so32 soarm,$(eval $(call variant_rules,$(v))))
-SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c \
-    mallocx.c)
+SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c mallocx.c)
 MALLOC_SRC := $(addprefix port/preload/,operators.c preload_free.c preload_malloc.c \
     preload_realloc.c)
 INFO_SRC := port/preload/info.c

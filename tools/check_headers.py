@@ -41,7 +41,8 @@ def check_build(tap):
     tried = re.search(r"^TRIED := (.*)$", read(ROOT, "mk/build.mk"), re.M).group(1).split()
     here = [f"{name}-{run([name, '-dumpversion'])[1].split('.')[0].strip()}"
             for name in ("gcc", "clang")]
-    _, text = run(["make", "-n", "V=1", "-W", "core/base.c", "build/host/obj/core/base.o"])
+    _, text = run(["env", "-u", "MAKEFLAGS", "make", "-n", "V=1", "-W", "core/base.c",
+                   "build/host/obj/core/base.o"])
     compiled = [line for line in text.splitlines() if " -c core/base.c" in line]
     tap.check(len(compiled) == 1 and
               ("-Werror" in compiled[0]) == all(name in tried for name in here),

@@ -7,7 +7,7 @@
  * whatever this was built with.
  *
  * A note is a request of Valgrind's client interface: a few instructions that do nothing on a real
- * processor. Where its header was not there when this was compiled, loam_notes_runs says false. A
+ * processor. Of processors that loam_valgrind.h does not know loam_notes_runs says false. A
  * sanitizer's functions are found when the program is linked, or loaded. Any thread.
  */
 #include "loam/base.h"

@@ -67,8 +67,7 @@ typedef void *plain_fn(size_t size, const void *nothrow);
 typedef void *aligned_fn(size_t size, size_t align, const void *nothrow);
 
 /* libstdc++'s operator of this name, or NULL. Another malloc's library may lie between, and its
- * operators, which would give blocks of its own, have no version.
- */
+ * operators, which would give blocks of its own, have no version. */
 static void *behind_us(const char *name)
 {
     static const char versions[2][16] = {"GLIBCXX_3.4", "CXXABI_1.3.11"};
