@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "loam/process_heap.h"
 
@@ -130,7 +131,7 @@ static size_t mapped(void)
         pages = 0;
     if (file != NULL)
         fclose(file);
-    return pages * 4096;
+    return pages * (size_t)getpagesize();
 }
 
 static void gives_all_back(tap *t)
