@@ -58,20 +58,6 @@ static void huge_pages(tap *t)
     release(block);
 }
 
-/* KiB of the process in memory; -1: the system does not say. */
-static long resident(void)
-{
-    char line[200];
-    long kib = -1;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kib = atol(line + 6);
-    if (file != NULL)
-        fclose(file);
-    return kib;
-}
-
 static bool is_zero(const unsigned char *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -83,10 +69,10 @@ static bool is_zero(const unsigned char *p, size_t len)
 /* What nobody had reads 0 and is not in memory; what somebody had reads 0, too. */
 static void zeros(tap *t)
 {
-    long before = resident();
+    long before = smaps_resident();
     unsigned char *block = alloc_zero(3, MIB);
     TAP_CHECK(t, block != NULL);
-    TAP_CHECK(t, before < 0 || resident() - before < 1024);
+    TAP_CHECK(t, before < 0 || smaps_resident() - before < 1024);
     TAP_CHECK(t, is_zero(block, 3 * MIB));
     memset(block, 1, 3 * MIB);
     release(block);
@@ -105,9 +91,9 @@ static void zeros_after_trim(tap *t)
     TAP_CHECK(t, block != NULL && wall != NULL);
     memset(block, 1, 3 * MIB);
     release(block);
-    long before = resident();
+    long before = smaps_resident();
     malloc_trim(0);
-    TAP_CHECK(t, before < 0 || before - resident() > 1024);
+    TAP_CHECK(t, before < 0 || before - smaps_resident() > 1024);
     block = alloc_zero(3, MIB);
     TAP_CHECK(t, block != NULL && is_zero(block, 3 * MIB));
     release(block);
@@ -119,13 +105,13 @@ static void growth(tap *t)
 {
     enum { BLOCKS = 16 };
     unsigned char *block[BLOCKS] = {NULL};
-    long before = resident(), most = 0;
+    long before = smaps_resident(), most = 0;
     for (size_t size = 40000; size < MIB; size += size / 2)
         for (unsigned i = 0; i < BLOCKS; i++) {
             block[i] = resize(block[i], size);
             TAP_CHECK(t, block[i] != NULL);
             memset(block[i], (int)i, size);
-            most = resident() > most ? resident() : most;
+            most = smaps_resident() > most ? smaps_resident() : most;
         }
     TAP_CHECK(t, before < 0 || most - before < 24 * 1024); /* of 14 MiB that are out at last */
     for (unsigned i = 0; i < BLOCKS; i++) {
@@ -161,11 +147,11 @@ static void short_runs(tap *t)
         }
         for (unsigned i = 0; i < RUNS; i++)
             release(run[i]);
-        long before = resident();
+        long before = smaps_resident();
         unsigned char *block = alloc(20 * MIB);
         TAP_CHECK(t, block != NULL);
         memset(block, 3, 20 * MIB);
-        TAP_CHECK(t, before < 0 || !can_move() || resident() - before < 8 * 1024);
+        TAP_CHECK(t, before < 0 || !can_move() || smaps_resident() - before < 8 * 1024);
         for (unsigned i = 0; i < RUNS; i++) {
             for (size_t at = 0; at < MIB / 2; at += 64)
                 TAP_CHECK(t, wall[i][at] == i + 2);
@@ -208,7 +194,7 @@ static void spared(tap *t)
         memset(run[i], 1, SHORT);
         memset(wall[i], (int)i, SHORT);
     }
-    long before = resident(); /* some of it may go after a while, too */
+    long before = smaps_resident(); /* some of it may go after a while, too */
     for (unsigned i = 0; i < RUNS; i++)
         release(run[i]);
     for (unsigned i = 0; i < BLOCKS; i++) {
@@ -216,7 +202,7 @@ static void spared(tap *t)
         TAP_CHECK(t, block[i] != NULL);
         memset(block[i], (int)i + 1, LONG);
     }
-    TAP_CHECK(t, before < 0 || resident() - before < 18 * 1024); /* of 24 MiB */
+    TAP_CHECK(t, before < 0 || smaps_resident() - before < 18 * 1024); /* of 24 MiB */
     for (unsigned i = 0; i < RUNS; i++) {
         TAP_CHECK(t, wall[i][0] == (i & 255) && wall[i][SHORT - 1] == (i & 255));
         release(wall[i]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* malloc_threads.c - the malloc of libloam.so with threads: at work, ending, many, and in forks. */
 #define _GNU_SOURCE
+#include "smaps.h"
 #include "tap_host.h"
 
 #include <pthread.h>
@@ -20,19 +21,6 @@ static void (*volatile release)(void *) = free;
 static bool is_long(void)
 {
     return getenv("LOAM_LONG") != NULL;
-}
-
-static size_t memory_kib(const char *what)
-{
-    char line[200];
-    unsigned long kib = 0;
-    FILE *file = fopen("/proc/self/status", "r");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (strncmp(line, what, strlen(what)) == 0)
-            sscanf(line + strlen(what), ": %lu", &kib);
-    if (file != NULL)
-        fclose(file);
-    return kib;
 }
 
 static void run(unsigned n, void *(*fn)(void *arg))
@@ -131,9 +119,9 @@ static void handed_over(tap *t)
     run(4, hand_over);
     for (unsigned i = 0; i < TABLE; i++)
         release(atomic_exchange(&table[i], NULL));
-    size_t before = memory_kib("VmRSS");
+    long before = smaps_resident();
     run(4, hand_over);
-    TAP_CHECK(t, memory_kib("VmRSS") < before + 8 * 1024);
+    TAP_CHECK(t, smaps_resident() < before + 8 * 1024);
     for (unsigned i = 0; i < TABLE; i++)
         release(atomic_exchange(&table[i], NULL));
 }
@@ -163,9 +151,9 @@ static void come_and_go(unsigned n)
 static void ten_thousand(tap *t)
 {
     come_and_go(500);
-    size_t before = memory_kib("VmRSS");
+    long before = smaps_resident();
     come_and_go(10000);
-    TAP_CHECK(t, memory_kib("VmRSS") < before + 1024);
+    TAP_CHECK(t, smaps_resident() < before + 1024);
 }
 
 static pthread_key_t key;
