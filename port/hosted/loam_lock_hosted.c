@@ -28,7 +28,6 @@
 #include <unistd.h>
 
 #ifdef __linux__
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #endif
 
@@ -41,19 +40,22 @@ void loam_hosted_yield(void)
 
 #ifdef SYS_futex
 
+/* Of linux/futex.h, which not every system has. */
+enum { LOCK_PRIVATE = 128, LOCK_FUTEX_WAIT = 0 | LOCK_PRIVATE, LOCK_FUTEX_WAKE = 1 | LOCK_PRIVATE };
+
 /* Not the C library's nanosleep: a thread may be cancelled in that one. */
 static void lock_sleep(const uint32_t *held)
 {
     const long most[2] = {0, LOCK_SLEEP_NS}; /* seconds, nanoseconds: as the call has them */
     int before = errno;
-    (void)syscall(SYS_futex, held, FUTEX_WAIT_PRIVATE, LOAM_HOSTED_SLEEPS, most, NULL, 0);
+    (void)syscall(SYS_futex, held, LOCK_FUTEX_WAIT, LOAM_HOSTED_SLEEPS, most, NULL, 0);
     errno = before;
 }
 
 static void lock_wake(uint32_t *held)
 {
     int before = errno;
-    (void)syscall(SYS_futex, held, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    (void)syscall(SYS_futex, held, LOCK_FUTEX_WAKE, 1, NULL, NULL, 0);
     errno = before;
 }
 

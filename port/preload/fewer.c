@@ -21,10 +21,10 @@
  *        for the longer range.
  */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "preload.h"
 
 #include <errno.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { FEWER_SET, FEWER_SET64, FEWER_OF, FEWER_OF64, FEWER_CALLS };
@@ -52,7 +52,7 @@ static void fewer_after(unsigned call, int resource, const void *limit)
 {
     if (resource != RLIMIT_AS || limit == NULL)
         return;
-    uint64_t now = fewer_call[call].wide ? ((const struct rlimit64 *)limit)->rlim_cur
+    uint64_t now = fewer_call[call].wide ? ((const libc_rlimit64 *)limit)->rlim_cur
                                          : ((const struct rlimit *)limit)->rlim_cur;
     if (now < SIZE_MAX)
         (void)process_cut((size_t)now);
@@ -78,24 +78,28 @@ static int fewer_of(unsigned call, pid_t pid, int resource, const void *limit, v
     return result;
 }
 
-PRELOAD_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+PRELOAD_EXPORT int setrlimit(libc_resource resource, const struct rlimit *limit)
 {
     return fewer_set(FEWER_SET, (int)resource, limit);
 }
 
-PRELOAD_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
-{
-    return fewer_set(FEWER_SET64, (int)resource, limit);
-}
-
-PRELOAD_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *limit,
+PRELOAD_EXPORT int prlimit(pid_t pid, libc_resource resource, const struct rlimit *limit,
                            struct rlimit *old)
 {
     return fewer_of(FEWER_OF, pid, (int)resource, limit, old);
 }
 
-PRELOAD_EXPORT int prlimit64(pid_t pid, enum __rlimit_resource resource,
-                             const struct rlimit64 *limit, struct rlimit64 *old)
+#if LIBC_LIMITS_64
+
+PRELOAD_EXPORT int setrlimit64(libc_resource resource, const struct rlimit64 *limit)
+{
+    return fewer_set(FEWER_SET64, (int)resource, limit);
+}
+
+PRELOAD_EXPORT int prlimit64(pid_t pid, libc_resource resource, const struct rlimit64 *limit,
+                             struct rlimit64 *old)
 {
     return fewer_of(FEWER_OF64, pid, (int)resource, limit, old);
 }
+
+#endif

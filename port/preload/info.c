@@ -4,13 +4,12 @@
  * The figures are those of figures.c. malloc_info is glibc's XML as far as there is the same here:
  * total rest is what is free, total mmap the huge blocks; a class has an element of its own. */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "preload.h"
 
 #include "loam/process_heap.h"
 
 #include <errno.h>
-#include <malloc.h>
-#include <stdio.h>
 
 /* What does not fit is the most that does. */
 static size_t in_size(uint64_t v)

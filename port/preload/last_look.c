@@ -19,10 +19,9 @@
  */
 #define _GNU_SOURCE
 #include "../../core/kmalloc_impl.h"
+#include "loam_libc.h"
 #include "preload.h"
 
-#include <stdio.h>
-#include <sys/single_threaded.h>
 #include <time.h>
 
 enum { LOOKS = 10, PAUSE_MS = 10, PATIENCE = 100 /* pauses, for a lock */ };
@@ -66,7 +65,7 @@ static const char *look_fault(const loam_slabs *s, const slab_place *at)
     const char *fault = NULL;
     for (unsigned i = 0; i < LOOKS; i++) {
         fault = look_is_out(at) ? loam_slab__guard_fault(at, s) : NULL;
-        if (fault == NULL || __libc_single_threaded)
+        if (fault == NULL || libc_is_single())
             break;
         look_pause();
     }
@@ -83,7 +82,7 @@ static bool look_block(void *ctx, void *p, size_t size, const char *cache, const
     (void)site;
     if (fault == NULL)
         return true;
-    if (__libc_single_threaded) /* nobody else is in a stream: what was printed is not lost */
+    if (libc_is_single()) /* nobody else is in a stream: what was printed is not lost */
         (void)fflush(NULL);
     loam_slab__damage(
         "S9 the bytes around a block hold their magic",

@@ -23,6 +23,7 @@
  * Where it has none of those that others come to, which the first call finds out, none is called.
  * In a static library they are weak, so that the program's own take their place. */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "preload.h"
 
 #include <dlfcn.h>

@@ -4,6 +4,7 @@
  *
  * What is written is gathered in the caller's process_out, and goes out when that is full. */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "preload.h"
 
 #include <errno.h>
@@ -184,13 +185,10 @@ void out_plain(loam_text *t, const char *text)
     }
 }
 
-/* glibc's, which needs no memory and no lock; NULL where there is another. */
-extern const char *strerrordesc_np(int error) __attribute__((weak));
-
 void out_tell(const char *word, const char *path, int error, const char *then)
 {
     char line[PROCESS_PATH + 200], named[PROCESS_PATH + 24];
-    const char *why = strerrordesc_np != NULL ? strerrordesc_np(error) : NULL;
+    const char *why = libc_error(error);
     loam_text t;
     loam_text_init(&t, named, sizeof(named));
     out_path(&t, path);

@@ -14,11 +14,11 @@
  * NOT    -
  */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "plain_paths.h"
 #include "watch.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 
 /* ---- allocation ---- */

@@ -11,11 +11,11 @@
  * NOT    -
  */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "plain_paths.h"
 #include "watch.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 
 size_t usable_for(const void *p, const void *caller)
@@ -104,6 +104,7 @@ LOAM_INLINE void *fast_realloc(void *p, size_t size, const void *caller)
 
 LOAM_INLINE void *reallocate(void *p, size_t size, const void *caller)
 {
+    size += !LIBC_REALLOC_FREES && size == 0;
     void *quick = p == NULL || size == 0 ? NULL : fast_realloc(p, size, caller);
     if (quick != NULL)
         return quick;

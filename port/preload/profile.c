@@ -27,12 +27,12 @@
  *        allocate when it is used first, and is made ready there.
  */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "watch.h"
 
 #include "loam/process_heap.h"
 
 #include <errno.h>
-#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -139,7 +139,7 @@ static int64_t profile_draw(void)
 static uint32_t profile_calls(void **call, const void *caller)
 {
     void *raw[PROFILE_DEPTH + PROFILE_INNER];
-    int n = profile.unwinds ? backtrace(raw, LOAM_ARRAY_LEN(raw)) : 0;
+    int n = profile.unwinds ? libc_calls(raw, LOAM_ARRAY_LEN(raw)) : 0;
     int from = 0;
     while (from < n && raw[from] != caller)
         from++;
@@ -416,7 +416,7 @@ __attribute__((constructor)) static void profile_start(void)
     if (getenv("LOAM_CONF") == NULL || !process_start() || (loam__watch & WATCH_PROFILE) == 0)
         return;
     profile_busy = true;
-    (void)backtrace(call, LOAM_ARRAY_LEN(call));
+    (void)libc_calls(call, LOAM_ARRAY_LEN(call));
     profile_busy = false;
     profile.unwinds = true;
     if (loam__conf.profile_signal != 0)

@@ -20,12 +20,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 enum { THERE_PIECE = 128, THERE_BIT = 63 };
+enum { THERE_FILTER = 2 }; /* SECCOMP_MODE_FILTER, of a header that not every system has */
 
 /* Who may not even ask has a filter; EINVAL: the system knows of none. */
 bool process_is_filtered(void)
@@ -35,7 +35,7 @@ bool process_is_filtered(void)
         return true;
     int before = errno;
     int mode = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
-    bool filtered = mode == SECCOMP_MODE_FILTER || (mode < 0 && errno != EINVAL);
+    bool filtered = mode == THERE_FILTER || (mode < 0 && errno != EINVAL);
     if (filtered)
         loam_atomic_store(&known, 1); /* no order: as above */
     errno = before;

@@ -34,6 +34,7 @@
  */
 #define _GNU_SOURCE
 #include "../../core/slab_data.h"
+#include "loam_libc.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -41,7 +42,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/single_threaded.h>
 
 enum { WORDS = (PROCESS_CPUS + 63) / 64, ROUNDS = 2, WARM = SLAB_RESTERS, WARM_LEAST = 4 };
 _Static_assert(ROUNDS < PTHREAD_DESTRUCTOR_ITERATIONS, "begun in the first round, it ends");
@@ -259,7 +259,7 @@ static struct {
 static void fork_prepare(void)
 {
     sigset_t all, mask;
-    if (__libc_single_threaded)
+    if (libc_is_single())
         return;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &mask);

@@ -3,9 +3,9 @@
  * them is a point at which it may end, whatever is written or asked of the system meanwhile. Each
  * in a process of its own, with its LOAM_CONF. */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "tap_host.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* large_blocks.c - blocks of megabytes in a process: what of them is in memory, and how. */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "smaps.h"
 #include "tap_host.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  * once, on blocks that go from hand to hand. With LOAM_CONF the same in its modes; races_long.py
  * runs it under ThreadSanitizer. */
 #define _GNU_SOURCE
+#include "loam_libc.h"
 #include "tap_host.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>

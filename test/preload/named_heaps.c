@@ -3,9 +3,9 @@
  * what is refused. */
 #define _GNU_SOURCE
 #include "in_child.h"
+#include "loam_libc.h"
 #include "tap_host.h"
 
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
