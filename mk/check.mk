@@ -9,7 +9,7 @@ CHECK_NEEDS := $(foreach v,host hostclang host32,build/$(v)/libcore.a)
 TEST_NEEDS += $(CHECK_NEEDS)
 
 .PHONY: check format
-check test test-long: | build/packages/test build/packages/lint build/packages/clang
+check test test-long: | $(addprefix build/packages/,test lint clang musl)
 check: $(CHECK_NEEDS) ## the static checks alone
 	$(call run_tests,$(CHECKS))
 

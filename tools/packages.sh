@@ -31,6 +31,9 @@ host32  lib32gcc-GCC-dev         /usr/lib/gcc/x86_64-linux-gnu/GCC/32/libgcc.a
 aarch64 gcc-aarch64-linux-gnu    aarch64-linux-gnu-gcc
 aarch64 libc6-dev-arm64-cross    /usr/aarch64-linux-gnu/include/stdio.h
 aarch64 qemu-user                qemu-aarch64
+musl    gcc                      gcc
+musl    binutils                 ar
+musl    musl-tools               musl-gcc
 test    perl                     prove
 test    python3                  python3
 test    pkg-config               pkg-config

@@ -4,6 +4,7 @@
 Every check shows first that it can fail: it is run on a broken sample, and that a sample is caught
 is a subtest like any other.
 """
+import glob
 import os
 import re
 import subprocess
@@ -137,6 +138,8 @@ def flags_of(path):
                           if header.startswith(KERNEL) and not header.startswith(others)})
         flags += [*MACHINES[machine][1], "-ffreestanding", "-mgeneral-regs-only"]
         return flags + [f"-I{folder}" for folder in folders]
+    if path == "port/preload/musl.c":
+        flags += ["-nostdlibinc", "-isystem", *glob.glob("/usr/include/*-linux-musl")[:1]]
     port = "explore" if path.startswith(("port/explore/", "test/explore/")) else "hosted"
     return flags + [f"-Iport/{port}", "-DTAP_SUITE_NAME=base_test"]
 

@@ -20,21 +20,29 @@ KEPT = "port/preload/libloam.abi"
 SCRIPT = "port/preload/libloam.map"
 PACKAGED = "debian/libloam0.symbols"
 LIBRARY = "build/host/libloam.so"
-LIBRARY32 = "build/host32/libloam.so"  # of make test; a package's build has one word size alone
+LIBRARY32 = "build/host32/libloam.so"  # of make test; a package's build has neither of these
+MUSL, MUSL_ARCHIVE = "build/musl/libloam.so", "build/musl/libloam.a"
 ARCHIVE = "build/host/libloam.a"
+LIBCS = ("gnu", "musl")
 
 SYMBOL = re.compile(r"^ *\d+: \w+ +(\w+) (\w+) +(\w+) +\w+ +(\S+) (\S+)$", re.M)
 KINDS = {"FUNC": "func", "OBJECT": "data"}
 
 
-def kept_abi(text, letter="m"):
+def lines_of(text, libc):
+    """The list's words, line by line, as far as they are for one C library."""
+    for words in map(str.split, text.splitlines()):
+        if words and words[0] not in ("#", *LIBCS):
+            yield words
+        elif words and words[0] == libc:
+            yield words[1:]
+
+
+def kept_abi(text, letter="m", libc="gnu"):
     """{"soname": .., "needed": {..}, "tls": .., "names": {name: "func" or "data SIZE"}}"""
     abi = {"soname": "", "needed": set(), "tls": 0, "names": {}, "headers": [], "layout": set(),
            "only": set()}
-    for line in text.splitlines():
-        words = line.replace("%", letter).split()
-        if not words or words[0] == "#":
-            continue
+    for words in lines_of(text.replace("%", letter), libc):
         if words[0] == "soname":
             abi["soname"] = words[1]
         elif words[0] == "needed":
@@ -86,14 +94,18 @@ def abi_faults(kept, built):
     return faults
 
 
-def script_faults(kept, text):
+def script_faults(names, text):
     """The version script names nothing that the list lacks, and lets each name of it through."""
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     patterns = re.search(r"global:(.*?)local:", text, re.S).group(1).replace(";", " ").split()
     faults = [f"{pattern} matches no name" for pattern in patterns
-              if not fnmatch.filter(kept["names"], pattern)]
-    return faults + [f"{name} is kept local" for name in kept["names"]
+              if not fnmatch.filter(names, pattern)]
+    return faults + [f"{name} is kept local" for name in names
                      if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def exported(archive):
+    return run(["nm", "-g", "--defined-only", archive])[1]
 
 
 def archive_faults(kept, text):
@@ -109,8 +121,8 @@ def archive_faults(kept, text):
 def packaged(kept_text):
     """Debian's symbols: each name with its version; those of one word size are tagged as such."""
     rows = set()
-    for words in map(str.split, kept_text.splitlines()):
-        if words and words[0] in ("func", "only", "data"):
+    for words in lines_of(kept_text, "gnu"):
+        if words[0] in ("func", "only", "data"):
             for bits, letter in ((64, "m"), (32, "j")):
                 tag = f"(arch-bits={bits})" if "%" in words[1] else ""
                 rows.add((words[1].replace("%", letter), tag, words[-1]))
@@ -189,6 +201,8 @@ def self_test(tap):
              (sample.replace("int d", "long d[9]"), "", "d is 'data 72'", "an object that grew"),
              (sample + "_Thread_local int t[2];\n", "", "8 bytes of static", "thread-local data"),
              (sample, "1", "soname libx.so.1", "another soname")]
+    two = kept_abi("gnu func f 0.1\nmusl func g 0.1\n", libc="musl")
+    tap.check(list(two["names"]) == ["g"], "self-test: a line for one C library alone", [str(two)])
     for text, soname, part, name in cases:
         with Sample({"x.c": text}) as root:
             code, output = run(["gcc", "-shared", "-fPIC", "-nostartfiles", "x.c", "-o", "x.so",
@@ -208,8 +222,9 @@ def self_test(tap):
         tap.caught(layout_faults(root, kept_abi("\n".join([*lines, "member x c 12 4"]))),
                    "any more: member x c", "a member that is gone")
     script = "{\nglobal:\n    f; h*;\nlocal:\n    *;\n};\n"
-    tap.caught(script_faults(kept, script), "d is kept local", "a name that the script hides")
-    tap.caught(script_faults(kept, script), "h* matches no", "a pattern for nothing")
+    faults = script_faults(kept["names"], script)
+    tap.caught(faults, "d is kept local", "a name that the script hides")
+    tap.caught(faults, "h* matches no", "a pattern for nothing")
     tap.caught(archive_faults(kept, "0 T f\n0 T puts\n"), "exports puts", "a name in the archive")
     tap.caught(packaged_faults("libloam.so.0 libloam0 #MINVER#\n", "func f 0.1\n"),
                "lacks f@Base 0.1", "a name that the package lacks")
@@ -228,9 +243,14 @@ def main():
     if os.path.exists(os.path.join(ROOT, LIBRARY32)):
         tap.none(abi_faults(kept_abi(text, "j"), abi_of(LIBRARY32)), f"abi: {LIBRARY32}: the same")
         tap.none(layout_faults(ROOT, kept, "-m32"), "abi: structures and constants in 32 bits")
-    tap.none(script_faults(kept, read(ROOT, SCRIPT)), f"abi: {SCRIPT}: the same names")
-    _, names = run(["nm", "-g", "--defined-only", ARCHIVE])
-    tap.none(archive_faults(kept, names), f"abi: {ARCHIVE}: malloc by the same names, and loam_*")
+    on_musl = kept_abi(text, libc="musl")
+    if os.path.exists(os.path.join(ROOT, MUSL)):
+        tap.none(abi_faults(on_musl, abi_of(MUSL)), f"abi: {MUSL}: what there is on musl")
+        tap.none(archive_faults(on_musl, exported(MUSL_ARCHIVE)), f"abi: {MUSL_ARCHIVE}: the same")
+    tap.none(script_faults(kept["names"] | on_musl["names"], read(ROOT, SCRIPT)),
+             f"abi: {SCRIPT}: the same names")
+    tap.none(archive_faults(kept, exported(ARCHIVE)),
+             f"abi: {ARCHIVE}: malloc by the same names, and loam_*")
     tap.none(packaged_faults(read(ROOT, PACKAGED), text), f"abi: {PACKAGED}: the same names")
     tap.none(layout_faults(ROOT, kept), "abi: structures and constants of headers: as listed")
     found = versions(ROOT)
