@@ -245,9 +245,18 @@ LOAM_INLINE slab_desc *slab_low(const slab_front *f)
     return low;
 }
 
+/* [own] A slab that was idle, with any word; NULL: there is none. */
+static LOAM_NOINLINE slab_desc *slab_wake(slab_front *f, uint64_t **word)
+{
+    slab_desc *d = loam_slab__idle_take(f);
+    if (d != NULL)
+        *word = slab_scan(f, d);
+    return d;
+}
+
 /* [own] The slab that comes first has a new word alone: another that has one which was begun, or
  * NULL. */
-static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **word)
+static LOAM_NOINLINE slab_desc *slab_find_begun(slab_front *f, uint64_t **word)
 {
     slab_desc *d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link), *next;
     for (unsigned looks = SLAB_LOOKS_BEGUN; looks > 0 && d != NULL; looks--, d = next) {
@@ -258,7 +267,7 @@ static LOAM_NOINLINE slab_desc *slab_find_begun(const slab_front *f, uint64_t **
         *word = found;
         return d;
     }
-    return NULL;
+    return slab_wake(f, word);
 }
 
 /* [own] The current slab first, then the partial ones: each that has nothing leaves the list for
@@ -282,7 +291,7 @@ LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
         slab_desc *begun = LOAM_LIKELY(!slab_is_new_word(d, *word)) ? d : slab_find_begun(f, word);
         return begun != NULL ? begun : d;
     }
-    return NULL;
+    return LOAM_LIKELY(f->idle == NULL) ? NULL : slab_wake(f, word);
 }
 
 /* One try with what there is: false when every slab of the front is full. */

@@ -193,7 +193,9 @@ static unsigned char *slab_more_frames(loam_slabs *s)
     base = loam_slab__frames_alloc(s, npages);
     if (base == NULL || loam_slab__is_worn(s, base, s->mask + 1))
         return base;
-    unsigned char *worn = slab_unpin(s) ? loam_slab__kept_slab(s) : NULL;
+    bool more = slab_unpin(s);
+    more = loam_slab__idle_drop(s) || more;
+    unsigned char *worn = more ? loam_slab__kept_slab(s) : NULL;
     if (worn == NULL && loam_slab__kept_mine(s) >= npages)
         (void)loam_slab__kept_drop(s, false);
     if (worn == NULL)
@@ -265,6 +267,7 @@ static slab_place slab_begin(loam_cache *c, const slab_parts *parts)
     slab_fill_desc(f, d, parts->base, parts->meta);
     loam_list_append(&f->partial, &d->link);
     (void)loam_atomic_add(&f->slabs, 1); /* no order: a count */
+    loam_slab__idle_learn(f);
     return (slab_place){d, loam_slab__take(f, d, d->words)};
 }
 

@@ -18,7 +18,8 @@
  *        S4   a word with a free slot, but for those, has its bit in `any`, which has none beyond
  *             the words; words that were not begun are whole
  *        S5   each slab is on one list of its front: full exactly when any is 0; an empty slab is
- *             the front's `empty`, or queued; the current word is in the front's slab
+ *             the front's `empty`, or queued; or it is idle, empty, and in its front's circle; the
+ *             current word is in the front's slab
  *        S6   the zone knows the frames of slabs and leaves as the object layers'
  *        S7   a line frame's header is never free; the lines used add up
  *        S8   a cache's slots and stride fit the slab and the object
@@ -221,12 +222,27 @@ static const char *check_list(const slab_front *f, const loam_list *head, bool f
         if (++*count > check_count(f) || !check_is_desc_of(s, f, n))
             return "S5 a front's lists hold its slabs";
         const slab_desc *d = LOAM_CONTAINER_OF(n, slab_desc, link);
-        if ((slab_head_of(d)->any == 0) != full)
+        if ((slab_head_of(d)->any == 0) != full || slab_is_idle(d))
             return "S5 a slab is on the full list exactly when any is 0";
         if (slab_head_of(d)->used == 0 && f->empty != d && !check_is_queued(s, d))
             return "S5 an empty slab is the one its front keeps";
     }
     return NULL;
+}
+
+static const char *check_idle(const slab_front *f, uint32_t *count)
+{
+    const loam_slabs *s = f->cache->slabs;
+    const slab_desc *d = f->idle;
+    for (unsigned i = 0; i < f->idles; i++) {
+        bool sound = check_in_window(s, d) && ((uintptr_t)d & (SLAB_LINE - 1)) == 0;
+        if (++*count > check_count(f) || !sound || !check_is_desc_of(s, f, &d->link))
+            return "S5 a front's lists hold its slabs";
+        if (!slab_is_idle(d) || slab_head_of(d)->used != 0 || d == slab_current(f))
+            return "S5 a slab that is idle is empty";
+        d = LOAM_CONTAINER_OF(d->link.next, slab_desc, link);
+    }
+    return d == f->idle && (d == NULL) == (f->idles == 0) ? NULL : "S5 idle slabs are a circle";
 }
 
 static const char *check_front(const loam_cache *c, const slab_front *f)
@@ -236,6 +252,8 @@ static const char *check_front(const loam_cache *c, const slab_front *f)
     const char *bad = check_list(f, &f->partial, false, &count);
     if (bad == NULL)
         bad = check_list(f, &f->full, true, &count);
+    if (bad == NULL)
+        bad = check_idle(f, &count);
     if (bad != NULL)
         return bad;
     if (count != check_count(f))

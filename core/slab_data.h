@@ -79,9 +79,10 @@ typedef struct slab_desc {
      * changes with `front`; SLAB_NO_CPU: it is the shared one of many, or there are no slots */
     uint16_t cpu;
     uint8_t kind;        /* [lock] slab_kind */
-    uint8_t large;       /* of a large block: SLAB_LARGE_OUT, ..; claimed and given out by a cas */
+    uint8_t large;       /* of a large block: SLAB_LARGE_OUT, ..; claimed and given out by a cas;
+                            slots: [own] SLAB_IDLE, or 0 */
     unsigned char *base; /* [init] first byte of the frames; slots: of the first of them */
-    loam_list link;      /* [own] slots: partial or full list; large [lock]: all */
+    loam_list link;      /* [own] slots: partial or full list, or idle; large [lock]: all */
     /* [atomic] the slab_front that owns it, changes under the lock; all but slots: the layer's
      * `nobody` */
     void *front;
@@ -154,7 +155,8 @@ typedef enum slab_state { SLAB_FREE, SLAB_OUT, SLAB_WAITING } slab_state;
 enum {
     SLAB_LARGE_OUT = 0x80,
     SLAB_LARGE_SLAB = 0x40, /* it waits, and was a slab */
-    SLAB_LARGE_LEAD = 0x3f  /* log2 of the bytes before it, 0 for none */
+    SLAB_LARGE_LEAD = 0x3f, /* log2 of the bytes before it, 0 for none */
+    SLAB_IDLE = 0x01        /* of a slab with slots: it is idle */
 };
 
 /* Of one slot, with the owner mode. */
@@ -195,9 +197,13 @@ typedef struct slab_front {
     uint32_t told_stride; /* [init] slab_told_stride */
     uint32_t cpu;         /* [init] processor; the layer's ncpus: the shared one */
     slab_desc *empty;     /* [own] the last slab that was seen to become empty, or NULL */
-    uint32_t slabs;       /* [atomic] on both lists, and on their way to or from them */
+    uint32_t slabs;       /* [atomic] on both lists, idle, and on their way to or from there */
     uint32_t ring_cap;    /* [init] slots that the ring holds; 0: none waits */
     uint32_t spill;       /* [init] so many leave it together */
+    uint8_t idles;        /* [own] slabs that are idle */
+    uint8_t idles_most;   /* [own] so many may be */
+    uint8_t gone;         /* [own] empty slabs that went, less those that came since */
+    slab_desc *idle;      /* [own] the newest of these, in a circle with the others, or NULL */
     uint64_t beyond;      /* [init] bits of a slab_head's `any` that stand for no word */
     /* a layer without modes has no memory for these */
     _Alignas(64) uint64_t *face; /* [init] the layer's zero word: see swift_face */
@@ -409,6 +415,7 @@ typedef struct slab_kept {
      * do with the lock */
     void *last;
     uint32_t last_frames;             /* [atomic] of the block that was put there last; its own */
+    uint32_t idle;                    /* [cpu] frames of the processor's slabs that are idle */
     slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */
 } slab_kept;
 

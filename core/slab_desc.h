@@ -236,6 +236,12 @@ static inline unsigned char *slab_frames_of(const loam_slabs *s, const slab_desc
     return d->base - (slab_off(s, d->base) & s->mask);
 }
 
+/* [own] Of a slab with slots. */
+static inline bool slab_is_idle(const slab_desc *d)
+{
+    return d->large == SLAB_IDLE;
+}
+
 static inline unsigned slab_word_count(const loam_cache *c)
 {
     return (c->slots + 63) >> 6;

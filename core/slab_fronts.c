@@ -111,8 +111,7 @@ void loam_slab__leave(loam_slabs *s, const slab_hold *hold)
 
 /* ---- moving ---- */
 
-/* [own] */
-static void front_detach(slab_desc *d)
+void loam_slab__detach(slab_desc *d)
 {
     slab_front *f = slab_owner_of(d);
     loam_list_remove(&d->link);
@@ -125,7 +124,7 @@ static void front_detach(slab_desc *d)
 void loam_slab__move(slab_desc *d, slab_front *to)
 {
     slab_front *from = slab_owner_of(d);
-    front_detach(d);
+    loam_slab__detach(d);
     /* Who reads the old owner finds its stack closed, or pushes there and is sent on; who reads the
      * new one finds a front that is made: pairs with the load in slab_owner_of. */
     loam_atomic_ptr_store(&d->front, to);
@@ -135,12 +134,11 @@ void loam_slab__move(slab_desc *d, slab_front *to)
     (void)loam_atomic_add(&to->slabs, 1);              /* no order: as above */
 }
 
-/* [own] An empty slab leaves its front for good, unless somebody has it pinned or queued. */
-static bool front_give_up(slab_desc *d)
+bool loam_slab__give_up(slab_desc *d)
 {
     if (!loam_slab__kill(slab_cache_of(d)->slabs, d))
         return false;
-    front_detach(d);
+    loam_slab__detach(d);
     return true;
 }
 
@@ -149,28 +147,33 @@ slab_desc *loam_slab__emptied(slab_desc *d)
     slab_front *f = slab_owner_of(d);
     const loam_slabs *s = f->cache->slabs;
     slab_desc *victim = d;
+    if (slab_is_idle(d)) /* others told of frees that were wrong */
+        return NULL;
     if (s->keep_empty && !(slab_is_many(s) && front_is_left(s, f))) {
         victim = f->empty;
         f->empty = d;
         if (victim == NULL || victim == d || slab_head_of(victim)->used != 0)
             return NULL;
+        if (loam_slab__idle_put(f, victim))
+            return NULL;
     }
-    return front_give_up(victim) ? victim : NULL;
+    return loam_slab__give_up(victim) ? victim : NULL;
 }
 
-/* [own] The empty slab that a front keeps. */
+/* [own] The empty slabs that a front keeps. */
 static void front_drop(slab_front *f, loam_list *victims)
 {
     slab_desc *d = f->empty;
-    if (d != NULL && slab_head_of(d)->used == 0 && front_give_up(d))
+    if (d != NULL && slab_head_of(d)->used == 0 && loam_slab__give_up(d))
         loam_list_push(victims, &d->link);
+    loam_slab__idle_end(f, victims);
 }
 
 void loam_slab__hand_over(loam_list *list, slab_front *shared, loam_list *victims)
 {
     while (!loam_list_is_empty(list)) {
         slab_desc *d = LOAM_CONTAINER_OF(list->next, slab_desc, link);
-        if (slab_head_of(d)->used == 0 && front_give_up(d))
+        if (slab_head_of(d)->used == 0 && loam_slab__give_up(d))
             loam_list_push(victims, &d->link);
         else
             loam_slab__move(d, shared);
@@ -297,6 +300,7 @@ static void front_give(loam_slabs *s, slab_cpu *me)
         if (f == shared)
             continue;
         loam_slab__ring_empty(f, NULL, &victims); /* what waits is of its own slabs */
+        loam_slab__idle_end(f, &victims);
         loam_slab__hand_over(&f->partial, shared, &victims);
     }
     slab_unlock(s, irq);

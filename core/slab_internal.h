@@ -54,6 +54,10 @@ bool loam_slab__own_if(loam_slabs *s, slab_desc *d, slab_hold *hold);
 void loam_slab__leave(loam_slabs *s, const slab_hold *hold);
 /* Lock held, both fronts the caller's. The slab changes its owner. */
 void loam_slab__move(slab_desc *d, slab_front *to);
+/* [own] Off its front's list. */
+void loam_slab__detach(slab_desc *d);
+/* [own] An empty slab leaves its front for good, unless somebody has it pinned or queued. */
+bool loam_slab__give_up(slab_desc *d);
 /* Lock held. The slabs of a list go to the shared front, empty ones back. */
 void loam_slab__hand_over(loam_list *list, slab_front *shared, loam_list *victims);
 /* Gives back slabs that are off their lists and dead; were there any? */
@@ -375,10 +379,25 @@ void loam_slab__kept_freeze(loam_slabs *s);
 void loam_slab__kept_thaw(loam_slabs *s);
 /* The parts of a layer that keeps, up to this place; fresh: it reads 0. */
 void loam_slab__kept_start(loam_slabs *s, void *end, bool fresh);
-/* Frames of this processor that are kept. */
+/* Frames of this processor that are kept, or idle. */
 uint64_t loam_slab__kept_mine(const loam_slabs *s);
+/* Where those that are idle are counted, and how many may be; NULL: in a layer that keeps none. */
+uint32_t *loam_slab__kept_idle(loam_slabs *s, uint32_t *most);
 /* S17; the descriptors are sound. */
 const char *loam_slab__check_kept(const loam_slabs *s);
+
+/* ---- slab_idle.c ---- */
+
+/* [own] The front got a new slab: was it one that it should have kept? */
+void loam_slab__idle_learn(slab_front *f);
+/* [own] An empty slab stays, idle; false: it may not. */
+bool loam_slab__idle_put(slab_front *f, slab_desc *d);
+/* [own] The newest slab that is idle, on its front's list now; NULL: there is none. */
+slab_desc *loam_slab__idle_take(slab_front *f);
+/* [own] None is idle any more: they are victims, or somebody has them pinned or queued. */
+void loam_slab__idle_end(slab_front *f, loam_list *victims);
+/* The same of all fronts of this processor, and gives them back; were there any? */
+bool loam_slab__idle_drop(loam_slabs *s);
 
 /* ---- slab_worn.c ---- */
 

@@ -155,6 +155,7 @@ static unsigned char *large_worn(loam_slabs *s, const large_wish *wish)
         loam_slab__kept_mine(s) < wish->npages / 8 + 1)
         return base;
     loam_slab__frames_free(s, base);
+    (void)loam_slab__idle_drop(s);
     (void)loam_slab__kept_drop(s, false);
     return large_frames(s, wish);
 }

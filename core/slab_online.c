@@ -66,6 +66,7 @@ void loam_slabs_offline(loam_slabs *s)
             continue;
         loam_slab__ring_empty(f, NULL, &victims);
         front_leave_empty(f, shared);
+        loam_slab__idle_end(f, &victims);
         loam_slab__hand_over(&f->partial, shared, &victims);
         loam_slab__hand_over(&f->full, shared, &victims);
     }
@@ -84,6 +85,7 @@ bool loam_slabs_rest(loam_slabs *s)
         return false;
     uint32_t first = 0;
     loam_slab__publish_all(s);
+    (void)loam_slab__idle_drop(s);
     loam_irq irq = slab_lock(s);
     uint32_t n = loam_atomic_peek(&s->resting); /* no order: the lock */
     bool rests = s->modes == 0 && n < s->rests;

@@ -109,6 +109,14 @@ static void stack_turn_list(const loam_slabs *s, const slab_front *f, const loam
         slab_set_cpu(LOAM_CONTAINER_OF(n, slab_desc, link), slab_cpu_of(s, f));
 }
 
+/* [own] */
+static void stack_turn_idle(const loam_slabs *s, const slab_front *f)
+{
+    slab_desc *d = f->idle;
+    for (unsigned n = f->idles; n > 0; n--, d = LOAM_CONTAINER_OF(d->link.next, slab_desc, link))
+        slab_set_cpu(d, slab_cpu_of(s, f));
+}
+
 /* [own] Lock held, nothing waits. Each slab says how its slots are freed. */
 static void stack_turn(slab_front *f, bool on)
 {
@@ -120,6 +128,7 @@ static void stack_turn(slab_front *f, bool on)
     k->on = on;
     stack_turn_list(s, f, &f->partial);
     stack_turn_list(s, f, &f->full);
+    stack_turn_idle(s, f);
 }
 
 /* [own] The same of each front of this processor's at once, but where slots wait: one whose words

@@ -234,10 +234,12 @@ static inline bool zone_holds(const loam_zone *zone, const zone_area *area, uint
     return area != NULL && count <= zone_run_left(zone, area, first);
 }
 
-/* Lock held. Says which orders the area seems to have. */
+/* Lock held. Says which orders the area seems to have; mostly as before, and then those who read it
+ * keep their copies of the line. */
 static inline void zone_tell_orders(zone_area *area, uint32_t orders)
 {
-    loam_atomic_store(&area->orders, orders); /* pairs with the load in zone_hint */
+    if (loam_atomic_peek(&area->orders) != orders) /* no order: written with the lock alone */
+        loam_atomic_store(&area->orders, orders);  /* pairs with the load in zone_hint */
 }
 
 /* Lock held: one more time that something came here. */

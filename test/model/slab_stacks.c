@@ -322,6 +322,32 @@ static void all_turn(tap *t)
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
+/* Idle slabs turn with the others, and are as they were. */
+static void idle_turn(tap *t)
+{
+    enum { BLOCKS = 4 * 680 };
+    static void *p[BLOCKS];
+    loam_cache *c = start(t, 64, "shift=16,keep_large=2M"), *other = things(t, 96);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < BLOCKS; i++)
+            p[i] = loam_cache_alloc(other);
+        for (unsigned i = 0; i < BLOCKS; i++)
+            TAP_EQ(t, loam_cache_free(other, p[i]), LOAM_OK);
+    }
+    slab_front *f = slab_front_here(other);
+    unsigned idle = f->idles;
+    TAP_CHECK(t, idle >= 2 && !stack_of(other)->on);
+    turn_on(t, c);
+    TAP_CHECK(t, f->idles == idle && stack_of(other)->on);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        p[i] = loam_cache_alloc(other);
+    TAP_CHECK(t, f->idles == 0);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        TAP_EQ(t, loam_cache_free(other, p[i]), LOAM_OK);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
 /* A request that finds its word used up goes on in the lowest one of the slab that was begun and
  * has a slot; what is not sound, or new, or a matter for the whole front, it leaves alone. */
 static void goes_on(tap *t)
@@ -446,6 +472,7 @@ static const tap_case cases[] = {
     {"slab stacks: each rule, broken: named", rules},
     {"slab stacks: short slots: on when words have few, off when rows come", short_ones},
     {"slab stacks: on or off: all short classes of a processor at once", all_turn},
+    {"slab stacks: on or off: idle slabs, too", idle_turn},
     {"slab stacks: a word is used up: its slab's next one that was begun", goes_on},
     {"slab stacks: a word with a bit that is no slot's: left alone", goes_on_soundly},
     {"slab stacks: slabs begin at other places: before them is no slot", shaded},
