@@ -238,8 +238,10 @@ static const char *check_idle(const slab_front *f, uint32_t *count)
         bool sound = check_in_window(s, d) && ((uintptr_t)d & (SLAB_LINE - 1)) == 0;
         if (++*count > check_count(f) || !sound || !check_is_desc_of(s, f, &d->link))
             return "S5 a front's lists hold its slabs";
-        if (!slab_is_idle(d) || slab_head_of(d)->used != 0 || d == slab_current(f))
+        if (!slab_is_idle(d) || slab_head_of(d)->used != 0)
             return "S5 a slab that is idle is empty";
+        if (d == slab_current(f) || d == f->empty)
+            return "S5 a slab that is idle is nothing else";
         d = LOAM_CONTAINER_OF(d->link.next, slab_desc, link);
     }
     return d == f->idle && (d == NULL) == (f->idles == 0) ? NULL : "S5 idle slabs are a circle";

@@ -11,12 +11,9 @@
  *            frames   [ lead: magic | block ............ | magic ]
  *                                    ^ descriptor's piece; asked for `size` bytes
  *
- *        Blocks from 256 KiB on take the lowest run of free frames that is long enough, wherever
- *        that lies: the zone's own places for them are multiples of the next power of two, and what
- *        was freed between those would stay, in memory and of no use.
- *
- *            frames   |used|free 16 |free 8 |used|          | free 32         |
- *                          ^ 20 of them here                ^ not here
+ *        Blocks from 256 KiB on take the lowest room (zone_lowest.c): the zone's own places for
+ *        them are multiples of the next power of two, and what was freed between those would stay,
+ *        in memory and of no use.
  *
  *        A block that grows and finds no room behind it gets a new place; where the port can do
  *        that its pages go there, and nothing is copied, nor in memory twice:
@@ -27,8 +24,7 @@
  * RULES  K3 and K4 of kmalloc.c.
  * LOCKS  slab_lock while the list of large blocks changes. A block that is freed is claimed first,
  *        by one cas: of two frees at once one is refused.
- * COST   One call of the zone, or none: slab_kept.c. O(1) besides; looking for a run: O(orders)
- *        looks at free blocks.
+ * COST   One call of the zone, or none: slab_kept.c. O(1) besides.
  * FROM   -
  * NOT    Growing into frames that a front or another block holds: kmalloc moves the block.
  */
@@ -71,57 +67,24 @@ typedef struct large_wish {
 /* ---- the lowest free frames that are enough ---- */
 
 enum {
-    LARGE_FITTED = 64,     /* frames from which on they are looked for */
-    LARGE_LOOKS = 8,       /* free runs that are looked at, for each order */
-    LARGE_NEIGHBOURS = 24, /* free blocks beside one, on either side */
-    LARGE_MOST = 18,       /* order at which free blocks are cut */
-    LARGE_CARRIED = 32,    /* frames from which on a block's memory moves with it */
-    LARGE_SPARED = 256     /* frames below which others lose their memory for a block's */
+    LARGE_FITTED = 64,  /* frames from which on they are looked for */
+    LARGE_CARRIED = 32, /* frames from which on a block's memory moves with it */
+    LARGE_SPARED = 256  /* frames below which others lose their memory for a block's */
 };
 
-/* Where a block of so many frames can begin in the run of free ones around this frame; `none` if
- * they are too few. *end: behind the run. */
-static uint64_t large_place(const loam_slabs *s, loam_pfn frame, uint64_t npages, uint64_t none,
-                            uint64_t *end)
-{
-    uint64_t piece = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT, count;
-    loam_pfn first;
-    *end = frame.v + 1;
-    if (!loam_zone_find_run(s->zones.zone[0], frame, LARGE_NEIGHBOURS, &first, &count))
-        return none; /* somebody has it by now */
-    uint64_t from = loam_align_up(first.v > s->first_frame ? first.v : s->first_frame, piece);
-    *end = first.v + count;
-    return from + npages > *end ? none : from;
-}
-
-/* A run of so many frames has a free block of at least a quarter of them. */
-static uint64_t large_lowest(const loam_slabs *s, uint64_t npages, uint64_t none)
-{
-    loam_zone *zone = s->zones.zone[0];
-    uint64_t best = none, end;
-    for (unsigned order = loam_log2_floor(npages) - 2; order <= LARGE_MOST; order++) {
-        loam_pfn at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(0));
-        for (unsigned n = 0; n < LARGE_LOOKS && !loam_pfn_is_none(at) && at.v < best; n++) {
-            uint64_t place = large_place(s, at, npages, none, &end);
-            best = place < best ? place : best;
-            at = loam_zone_next_free(zone, order, LARGE_MOST, loam_pfn_of(end));
-        }
-    }
-    return best;
-}
-
-/* NULL: there are none that lie together; or others were faster. Where the layer's own things lie
- * between the blocks free runs are short, and are not looked for. */
+/* NULL: none were seen that lie together. Where the layer's own things lie between the blocks free
+ * rows are short, and are not looked for. */
 static unsigned char *large_fit(const loam_slabs *s, const large_wish *wish)
 {
-    const uint64_t none = UINT64_MAX;
+    const uint64_t piece = (uint64_t)(s->mask + 1) >> LOAM_PAGE_SHIFT;
     if (s->meta == NULL || wish->align > s->mask || wish->npages < LARGE_FITTED)
         return NULL;
-    uint64_t at = large_lowest(s, wish->npages, none);
-    if (at == none || loam_zone_alloc_at(s->zones.zone[0], loam_pfn_of(at), wish->npages,
-                                         LOAM_ZONE_SLAB | LOAM_ZONE_ATOMIC) != LOAM_OK)
+    loam_pfn at =
+        loam_zone_alloc_lowest(s->zones.zone[0], wish->npages, loam_pfn_of(s->first_frame), piece,
+                               LOAM_ZONE_SLAB | LOAM_ZONE_ATOMIC);
+    if (loam_pfn_is_none(at))
         return NULL;
-    unsigned char *base = (unsigned char *)s->base + ((at - s->first_frame) << LOAM_PAGE_SHIFT);
+    unsigned char *base = (unsigned char *)s->base + ((at.v - s->first_frame) << LOAM_PAGE_SHIFT);
     LOAM_PORT_NOTE_SHOW(base, (size_t)wish->npages << LOAM_PAGE_SHIFT);
     return base;
 }

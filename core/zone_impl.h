@@ -41,10 +41,10 @@ typedef struct zone_area {
     uint32_t unit;    /* [init] its number in the top level, ZONE_NO_UNIT: it never lies there */
     uint64_t reserve; /* [init] of the zone's reserve */
     uint64_t holes;   /* [init] frames with ZONE_HOLE */
-    loam_lock lock __attribute__((aligned(64)));
     /* [atomic] bit k: a maximal free block of order k, as of the last unlock: a hint. Always raised
-     * before `frees` is. */
+     * before `frees` is. Not beside the lock: who looks for an area reads it. */
     uint32_t orders;
+    loam_lock lock __attribute__((aligned(64)));
     uint32_t frees;     /* [atomic] times that blocks came here; written with the lock */
     uint64_t low_water; /* [lock] least free units since the hand-over */
     uint64_t refused;   /* [lock] wrong frees */
@@ -234,8 +234,8 @@ static inline bool zone_holds(const loam_zone *zone, const zone_area *area, uint
     return area != NULL && count <= zone_run_left(zone, area, first);
 }
 
-/* Lock held. Says which orders the area seems to have; mostly as before, and then those who read it
- * keep their copies of the line. */
+/* Lock held. Says which orders the area seems to have: mostly the same, and then no line is
+ * written. */
 static inline void zone_tell_orders(zone_area *area, uint32_t orders)
 {
     if (loam_atomic_peek(&area->orders) != orders) /* no order: written with the lock alone */
@@ -413,6 +413,8 @@ zone_search loam_zone__search_from(const loam_zone *zone, const zone_front *fron
 zone_area *loam_zone__search(loam_zone *zone, zone_search *search, loam_irq *irq);
 /* A block from anywhere or inside limits; the byte of its head becomes `mark | order`. */
 bool loam_zone__take(loam_zone *zone, const zone_request *want, loam_buddy_pick *pick);
+/* What a request ends with: the frames are the caller's, and read 0 if the flags say so. */
+loam_pfn loam_zone__done(loam_zone *zone, uint64_t frame, uint64_t count, unsigned flags);
 /* Writes the heads of a block of count frames, which is the caller's: zone_special.c. */
 void loam_zone__mark_pieces(const loam_zone *zone, uint64_t first, uint64_t count, unsigned flags);
 /* As _take, but answers no only if at some moment no block was free anywhere outside of the fronts.

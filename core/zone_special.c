@@ -44,7 +44,7 @@ void loam_zone__mark_pieces(const loam_zone *zone, uint64_t first, uint64_t coun
     }
 }
 
-static loam_pfn zone_done(loam_zone *zone, uint64_t frame, uint64_t count, unsigned flags)
+loam_pfn loam_zone__done(loam_zone *zone, uint64_t frame, uint64_t count, unsigned flags)
 {
     if ((flags & LOAM_ZONE_ZERO) != 0)
         loam_zone__zero(zone, frame, count);
@@ -96,7 +96,7 @@ static loam_pfn zone_alloc_part(loam_zone *zone, unsigned order, uint64_t npages
     uint64_t frame;
     if (!loam_zone__obtain(zone, &want, &frame))
         return loam_zone__no_frame(zone, order);
-    return zone_done(zone, frame, npages, flags);
+    return loam_zone__done(zone, frame, npages, flags);
 }
 
 loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
@@ -116,7 +116,7 @@ loam_pfn loam_zone_alloc_exact(loam_zone *zone, uint64_t npages, unsigned flags)
         return pfn;
     loam_zone__mark_pieces(zone, pfn.v, npages, flags);
     zone_return_tail(zone, pfn.v + npages, (1ULL << order) - npages);
-    return zone_done(zone, pfn.v, npages, flags);
+    return loam_zone__done(zone, pfn.v, npages, flags);
 }
 
 loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loam_pfn limit,
@@ -126,7 +126,7 @@ loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loa
     uint64_t frame;
     if (want.lo >= want.limit || !loam_zone__obtain(zone, &want, &frame))
         return loam_zone__no_frame(zone, order);
-    return zone_done(zone, frame, 1ULL << order, flags);
+    return loam_zone__done(zone, frame, 1ULL << order, flags);
 }
 
 loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, unsigned flags)
@@ -141,7 +141,7 @@ loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, un
     if (!loam_zone__take_frames(zone, first.v, npages, flags))
         return LOAM_EBUSY;
     loam_zone__mark_pieces(zone, first.v, npages, flags);
-    zone_done(zone, first.v, npages, flags);
+    loam_zone__done(zone, first.v, npages, flags);
     return LOAM_OK;
 }
 

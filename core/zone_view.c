@@ -263,41 +263,6 @@ bool loam_zone_find_free(loam_zone *zone, loam_pfn pfn, loam_pfn *start, unsigne
     return found;
 }
 
-/* Lock held. The block around this frame joins [*first, *end), if it is free. */
-static bool zone_run_grows(const loam_zone *zone, zone_area *area, uint64_t frame, uint64_t *first,
-                           uint64_t *end)
-{
-    uint64_t at;
-    unsigned order;
-    if (frame - area->first >= area->count || !loam_zone__find(zone, area, frame, &at, &order))
-        return false;
-    *first = at < *first ? at : *first;
-    *end = at + (1ULL << order) > *end ? at + (1ULL << order) : *end;
-    return true;
-}
-
-bool loam_zone_find_run(loam_zone *zone, loam_pfn pfn, unsigned blocks, loam_pfn *first,
-                        uint64_t *count)
-{
-    zone_area *area = loam_zone__area(zone, pfn.v);
-    uint64_t low = pfn.v, end = 0;
-    if (area == NULL)
-        return false;
-    loam_irq irq = zone_area_lock(area);
-    bool found = zone_run_grows(zone, area, pfn.v, &low, &end);
-    unsigned below = found ? 0 : blocks, above = below;
-    while (below < blocks && zone_run_grows(zone, area, low - 1, &low, &end))
-        below++;
-    while (above < blocks && zone_run_grows(zone, area, end, &low, &end))
-        above++;
-    zone_area_unlock(area, irq);
-    if (!found)
-        return false;
-    *first = loam_pfn_of(low);
-    *count = end - low;
-    return true;
-}
-
 const uint8_t *loam_zone_frame_table(const loam_zone *zone, loam_pfn pfn, loam_pfn *first,
                                      uint64_t *count)
 {

@@ -155,6 +155,20 @@ loam_pfn loam_zone_alloc_range(loam_zone *zone, unsigned order, loam_pfn lo, loa
  * loam_zone_free(first). */
 loam_err loam_zone_alloc_at(loam_zone *zone, loam_pfn first, uint64_t npages, unsigned flags);
 
+/* Allocates npages frames as low as a short look finds room, wherever that begins: of eight rows of
+ * free blocks of each order. For blocks that are not powers of two, of which the others leave the
+ * rest unused.
+ *   npages      1 .. 2^32 - 1
+ *   lo          no frame below it
+ *   align       a power of two: the first frame is a multiple of it
+ *   flags       as loam_zone_alloc; freed by loam_zone_free, or loam_zone_free_slab
+ *   returns     the first frame; LOAM_NO_FRAME: such room was not seen, others may find some; what
+ *               fronts hold, and areas that nobody opened, are not looked at; or bad arguments
+ *   cost        O(orders) looks, one time with an area's lock      context   any
+ */
+loam_pfn loam_zone_alloc_lowest(loam_zone *zone, uint64_t npages, loam_pfn lo, uint64_t align,
+                                unsigned flags);
+
 /* Changes in place how many frames a block has: its tail goes back, or the frames behind it become
  * its own.
  *   pfn, was    a block that is out, of so many frames, the caller's alone
@@ -244,10 +258,6 @@ loam_pfn loam_zone_next_free(loam_zone *zone, unsigned order, unsigned max_order
 /* The maximal free block that a frame lies in: its first frame and its order, each may be NULL.
  * false: not free, or in a front. O(log areas + levels), however many blocks are free. */
 bool loam_zone_find_free(loam_zone *zone, loam_pfn pfn, loam_pfn *start, unsigned *order);
-/* The free frames in a row around one that is free: its maximal free block, and at most so many
- * `blocks` more on either side, in one area. false: as above. O(blocks). */
-bool loam_zone_find_run(loam_zone *zone, loam_pfn pfn, unsigned blocks, loam_pfn *first,
-                        uint64_t *count);
 /* Every run of frames in one state, ascending: for maps. state INNER is reported as part of its
  * block's HEAD or SLAB. */
 typedef bool loam_zone_walk_fn(void *ctx, loam_pfn first, uint64_t count, loam_frame_state state);

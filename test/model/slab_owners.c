@@ -222,10 +222,9 @@ static void idle_one_is_told(tap *t)
     void *p = d->base;
     CPUS_ON(1);
     (void)loam_cache_free(c, p);
-    serve(1);
+    REFUSED(t, 1, "double free, found when processors met", serve(1));
     TAP_EQ(t, f->idles, 3);
-    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
-    REFUSED(t, 1, "double free", serve(0));
+    serve(0);
     TAP_CHECK(t, f->idle == d && f->idles == 3);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     CPUS_ON(0);
@@ -238,6 +237,29 @@ static void idle_one_is_told(tap *t)
     serve(0);
     TAP_CHECK(t, f->empty == d);
     TAP_CHECK(t, loam_cache_alloc(c) != NULL);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
+}
+
+/* A slab that became empty by others' frees comes in the place of the one whose word is current. */
+static void idle_one_was_current(tap *t)
+{
+    slab_front *f = idle_ones(t, 2);
+    loam_cache *c = f->cache;
+    void *p[8];
+    for (unsigned i = 0; i < LOAM_ARRAY_LEN(p); i++)
+        p[i] = loam_cache_alloc(c);
+    TAP_EQ(t, f->idles, 2);
+    for (unsigned i = 0; i < 4; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    slab_desc *d = desc_of(p[0]);
+    TAP_CHECK(t, f->empty == d && slab_current(f) == d);
+    CPUS_ON(1);
+    for (unsigned i = 4; i < 8; i++)
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    serve(1);
+    serve(0);
+    TAP_CHECK(t, f->idle == d && f->idles == 3 && f->empty == desc_of(p[4]));
+    TAP_CHECK(t, slab_current(f) == NULL);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
@@ -636,6 +658,7 @@ static const tap_case cases[] = {
     {"slabs_rest: its slabs stay, others take what they need", rests},
     {"slabs_rest: one more than may: offline; memory short: empty slabs go", few_rest},
     {"slabs_offline, slabs_rest, asked: idle slabs go", idle_ones_go},
+    {"slab_idle: the current word was in it: there is none then", idle_one_was_current},
     {"slab_idle: others free wrongly: refused, and it stays as it is", idle_one_is_told},
     {"slabs_offline: the shared ring is full: no current word", shared_ring_full},
     {"slabs_rest: with modes: offline", modes_do_not_rest},

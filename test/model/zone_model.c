@@ -165,6 +165,19 @@ static void try_at(tap *t)
     keep(t, first, n, 1ULL << order == n ? (int)order : -1);
 }
 
+/* As low as is seen: free frames in any case, and aligned. */
+static void try_lowest(tap *t)
+{
+    uint64_t n = 1 + tap_below(t, tap_below(t, 4) == 0 ? 1500 : 100);
+    uint64_t lo = w.base + tap_below(t, w.count), align = 1ULL << tap_below(t, 6);
+    loam_pfn pfn = loam_zone_alloc_lowest(w.zone, n, loam_pfn_of(lo), align, 0);
+    if (loam_pfn_is_none(pfn))
+        return;
+    TAP_CHECK(t, pfn.v >= lo && pfn.v % align == 0 && all(pfn.v, n, FREE));
+    unsigned order = loam_natural_order(pfn.v, n);
+    keep(t, pfn.v, n, 1ULL << order == n ? (int)order : -1);
+}
+
 static int random_out(tap *t)
 {
     for (unsigned tries = 0; tries < 50; tries++) {
@@ -357,11 +370,11 @@ static void drain_here(tap *t)
 
 static void play(tap *t, unsigned steps, unsigned every)
 {
-    static void (*const op[])(tap *) = {try_alloc,      try_alloc,     try_alloc,      try_alloc,
-                                        try_alloc,      try_free,      try_free,       try_free,
-                                        try_free,       try_exact,     try_range,      try_at,
-                                        try_split,      drain_here,    try_wrong_free, try_reserve,
-                                        try_alloc_many, try_free_many, try_free_many};
+    static void (*const op[])(tap *) = {try_alloc,   try_alloc,      try_alloc,     try_alloc,
+                                        try_alloc,   try_free,       try_free,      try_free,
+                                        try_free,    try_exact,      try_range,     try_at,
+                                        try_lowest,  try_split,      drain_here,    try_wrong_free,
+                                        try_reserve, try_alloc_many, try_free_many, try_free_many};
     if (w.mem == NULL)
         return;
     for (unsigned i = 0; i < steps && t->failed == 0; i++) {

@@ -183,10 +183,99 @@ static void not_resized(tap *t)
     TAP_EQ(t, loam_zone_free_pages(zone), FRAMES);
 }
 
+static uint64_t lowest(uint64_t npages, uint64_t lo, uint64_t align, unsigned flags)
+{
+    return loam_zone_alloc_lowest(zone, npages, loam_pfn_of(lo), align, flags).v;
+}
+
+/* Frames 0 .. 15 are out, and 40: rows of 16 + 8 and of 1 + 2 + 4 + 16 .. 512 beside these. */
+static void start_rows(tap *t)
+{
+    start(t, 0, 1024, false);
+    get(t, 4);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(40), 1, 0), LOAM_OK);
+}
+
+static void in_the_lowest_row(tap *t)
+{
+    const uint64_t none = LOAM_NO_FRAME.v;
+    start_rows(t);
+    TAP_EQ(t, lowest(20, 0, 1, LOAM_ZONE_SLAB), 16);
+    TAP_EQ(t, loam_zone_state(zone, loam_pfn_of(16)), LOAM_FRAME_SLAB);
+    TAP_EQ(t, lowest(4, 0, 1, 0), 36);
+    TAP_EQ(t, lowest(25, 0, 1, 0), 41);
+    TAP_EQ(t, loam_zone_free_pages(zone), 1024 - 17 - 20 - 4 - 25);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+    REFUSED(t, loam_zone_free(zone, loam_pfn_of(16 + 16)), "free of an inner frame");
+    put(t, loam_pfn_of(41));
+    put(t, loam_pfn_of(36));
+    TAP_EQ(t, loam_zone_free_slab(zone, loam_pfn_of(16)), LOAM_OK);
+    TAP_EQ(t, lowest(24, 0, 8, 0), 16);
+    TAP_EQ(t, lowest(24, 0, 8, 0), 48);
+    put(t, loam_pfn_of(16));
+    put(t, loam_pfn_of(48));
+    TAP_EQ(t, lowest(20, 21, 1, 0), 41);
+    TAP_EQ(t, lowest(964, 0, 1, 0), none);
+    TAP_EQ(t, lowest(963, 62, 1, 0), none);
+    TAP_EQ(t, lowest(963, 61, 1, 0), 61);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+/* The block that is found may be the first of its row, or the last; and what a later look finds
+ * does not make it forget a lower place. */
+static void around_a_block(tap *t)
+{
+    start_rows(t);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(35), 5, 0), LOAM_OK);
+    TAP_EQ(t, lowest(19, 0, 1, 0), 16); /* 16, 2 and 1 */
+    put(t, loam_pfn_of(16));
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(32), 3, 0), LOAM_OK);
+    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(54), 1024 - 54, 0), LOAM_OK);
+    TAP_EQ(t, lowest(10, 25, 1, 0), 41);
+    TAP_EQ(t, lowest(10, 0, 1, 0), 16);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void in_no_row(tap *t)
+{
+    const uint64_t none = LOAM_NO_FRAME.v;
+    start_rows(t);
+    TAP_EQ(t, lowest(0, 0, 1, 0), none);
+    TAP_EQ(t, lowest(8, 0, 0, 0), none);
+    TAP_EQ(t, lowest(8, 0, 3, 0), none);
+    TAP_EQ(t, lowest(1ULL << 32, 0, 1, 0), none);
+    TAP_EQ(t, lowest(8, ~0ULL, 1, 0), none);
+    TAP_EQ(t, lowest(8, ~0ULL - 3, 16, 0), none);
+    TAP_EQ(t, lowest(8, 1017, 1, 0), none);
+    TAP_EQ(t, lowest(8, 0, 1024, 0), none);
+    TAP_EQ(t, loam_zone_free_pages(zone), 1024 - 17);
+    TAP_EQ(t, lowest(8, 1016, 1, 0), 1016);
+    TAP_RULE(t, loam_zone_check(zone), NULL);
+}
+
+static void lowest_within_bounds(tap *t)
+{
+    static loam_zone_stats stats;
+    loam_zone_config_init(&config);
+    config.fronts = false;
+    config.reserve = 20;
+    start_spans(t, &(loam_span){0, 64}, 1);
+    TAP_EQ(t, lowest(45, 0, 1, 0), LOAM_NO_FRAME.v);
+    TAP_EQ(t, lowest(45, 0, 1, LOAM_ZONE_ATOMIC), 0);
+    put(t, loam_pfn_of(0));
+    loam_zone_stat(zone, &stats);
+    TAP_EQ(t, stats.low_water, 19);
+    TAP_EQ(t, lowest(44, 0, 1, 0), 0);
+}
+
 static const tap_case cases[] = {
     {"zone_alloc_exact: 1 to 70 frames: tail back, freed whole", exact_counts},
     {"zone_alloc_exact: no fronts: no frame more is taken", exact_and_no_more},
     {"zone_alloc_at: a place: all or nothing", at_a_place},
+    {"zone_alloc_lowest: free blocks in a row, aligned, from a frame on", in_the_lowest_row},
+    {"zone_alloc_lowest: blocks before and behind the one that is found", around_a_block},
+    {"zone_alloc_lowest: no room, or bad arguments: nothing changes", in_no_row},
+    {"zone_alloc_lowest: the reserve stays", lowest_within_bounds},
     {"zone_alloc_range: limits: lowest fitting block", in_a_range},
     {"zone_alloc_range: frames in the own front: found", range_sees_own_front},
     {"zone_split: block and exact block: single frames", split_to_frames},

@@ -53,31 +53,6 @@ static void find_free_of_frame(tap *t)
     TAP_CHECK(t, !loam_zone_find_free(zone, loam_pfn_of(1024), NULL, NULL));
 }
 
-/* Frames 0 .. 15 are out, and 40: blocks of 16, 8, 1, 2, 4, 16 .. 512 are free beside these. */
-static void find_run_of_frame(tap *t)
-{
-    loam_pfn first = LOAM_NO_FRAME;
-    uint64_t count = 0;
-    start(t, 0, 1024, false);
-    get(t, 4);
-    TAP_EQ(t, loam_zone_alloc_at(zone, loam_pfn_of(40), 1, 0), LOAM_OK);
-    TAP_CHECK(t, !loam_zone_find_run(zone, loam_pfn_of(40), 9, &first, &count));
-    TAP_CHECK(t, !loam_zone_find_run(zone, loam_pfn_of(1024), 9, &first, &count));
-    TAP_CHECK(t, loam_pfn_is_none(first) && count == 0);
-    TAP_CHECK(t, loam_zone_find_run(zone, loam_pfn_of(33), 9, &first, &count));
-    TAP_EQ(t, first.v, 16);
-    TAP_EQ(t, count, 24);
-    TAP_CHECK(t, loam_zone_find_run(zone, loam_pfn_of(700), 9, &first, &count));
-    TAP_EQ(t, first.v, 41);
-    TAP_EQ(t, count, 1024 - 41);
-    TAP_CHECK(t, loam_zone_find_run(zone, loam_pfn_of(45), 1, &first, &count));
-    TAP_EQ(t, first.v, 42);
-    TAP_EQ(t, count, 22);
-    TAP_CHECK(t, loam_zone_find_run(zone, loam_pfn_of(45), 0, &first, &count));
-    TAP_EQ(t, first.v, 44);
-    TAP_EQ(t, count, 4);
-}
-
 static bool count_and_stop(void *ctx, uint64_t unit, unsigned order)
 {
     unsigned *count = ctx;
@@ -278,7 +253,6 @@ static const tap_case cases[] = {
     {"zone trace: a block above the view's largest order: its row", trace_tells_rows},
     {"zone_walk: all states: every frame once", walk_covers_everything},
     {"zone_next_free: capped view: exact orders", next_free_of_order},
-    {"zone_find_run: blocks on both sides, so many at most", find_run_of_frame},
     {"zone_find_free: a frame, out or inside a free block: its block", find_free_of_frame},
     {"zone views: over areas and the top level: every block once", views_over_areas},
     {"zone_set_trace: switched on: fronts are drained, and keep nothing", trace_switched},
