@@ -531,17 +531,20 @@ static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint
     return right && frames <= s->kept_total ? NULL : "S17 what is kept adds up";
 }
 
-/* Those of the fronts of this part's processor. */
+/* Idle slabs of the front that this part's processor has. */
+static unsigned kept_idles(const loam_slabs *s, const loam_cache *c, uint32_t part)
+{
+    if (!slab_is_many(s))
+        return c->shared.idles;
+    const slab_front *f = part < s->parts ? slab_own_front(c, part) : NULL;
+    return f != NULL ? f->idles : 0;
+}
+
 static bool kept_idle_adds_up(const loam_slabs *s, uint32_t part)
 {
     uint64_t idle = 0;
-    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
-        const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        const slab_front *f = !slab_is_many(s)  ? &c->shared
-                              : part < s->parts ? slab_own_front(c, part)
-                                                : NULL;
-        idle += f != NULL ? f->idles : 0;
-    }
+    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next)
+        idle += kept_idles(s, LOAM_CONTAINER_OF(n, loam_cache, link), part);
     return kept_part(s, part)->idle == idle * ((s->mask + 1) >> LOAM_PAGE_SHIFT);
 }
 
