@@ -4,13 +4,14 @@
 those of jemalloc, mimalloc and tcmalloc where they are installed.
 
     bench/bench_programs.py [--quick | --tiny] [--rounds N] [--only TEXT,TEXT] [--kind KIND]
-                            [--allocators A,B] [--csv FILE]
+                            [--allocators A,B] [--musl] [--csv FILE]
 
 Real programs are those of test/preload/programs.py; patterns are bench/patterns/*.c. Rounds are
 interleaved: each program runs with one malloc after the other, and who is first changes. Counted
 are processor time (user and system, the whole tree of processes) and the peak of the largest
 process. Every output must be what it was with the C library's malloc. Times are reported only; the
-exit code is 1 when a program failed with libloam.so.
+exit code is 1 when a program failed with libloam.so. --musl: the patterns alone, as programs on
+that C library, each with its malloc and libloam's (make bench-musl builds them).
 """
 import argparse
 import csv
@@ -29,7 +30,9 @@ import peers  # noqa: E402
 import programs  # noqa: E402
 
 PATTERNS = os.path.join(programs.ROOT, "build/host/bench/patterns")
-BASE, LOAM, HARDENED = "glibc", "libloam", "libloam-hardened"
+MUSL_PATTERNS = os.path.join(programs.ROOT, "build/musl/bench/patterns")
+MUSL_LIBRARY = os.path.join(programs.ROOT, "build/musl/libloam.so")
+BASE, LOAM, HARDENED, MUSL = "glibc", "libloam", "libloam-hardened", "musl"
 BARS = {"time_mean": 0.70, "time_mean_over_best_peer": 1.0, "memory_mean": 0.95,
         "time_slowest_over_best_peer": 1.3, "time_hardened_over_default": 1.5}
 
@@ -78,10 +81,19 @@ def program_table(scale=None):
         real = [p for p in real if p.name.split(":")[0] in wanted]
     patterns = []
     for name, words in PATTERN_TABLE:
-        program, *rest = words.split()
-        command = [os.path.join(PATTERNS, program), *rest] + ([scale] if scale else [])
-        patterns.append(Program("pattern", name, command))
+        patterns.append(pattern_of(PATTERNS, name, words, scale))
     return real + patterns
+
+
+def pattern_of(folder, name, words, scale):
+    program, *rest = words.split()
+    command = [os.path.join(folder, program), *rest] + ([scale] if scale else [])
+    return Program("pattern", name, command)
+
+
+def musl_table(scale=None):
+    rows = [("pairs of 64 bytes", "pairs"), *PATTERN_TABLE]
+    return [pattern_of(MUSL_PATTERNS, name, words, scale) for name, words in rows]
 
 
 def allocators():
@@ -92,11 +104,16 @@ def allocators():
     return found
 
 
+def musl_allocators():
+    return {MUSL: (programs.OWN, None), LOAM: (MUSL_LIBRARY, None),
+            HARDENED: (MUSL_LIBRARY, "hardened")}
+
+
 class Results:
     """Samples by (program, what, allocator), what being "time" (ms) or "memory" (KiB)."""
 
     def __init__(self, table, names):
-        self.table, self.names = table, names
+        self.table, self.names, self.base = table, names, names[0]
         self.samples, self.failed, self.expected = {}, [], {}
         self.baseless = {}  # id -> program that does not run with the C library's malloc
 
@@ -109,14 +126,14 @@ class Results:
         for what, value in (("time", outcome.cpu * 1000), ("memory", outcome.peak)):
             self.samples.setdefault((program.id, what, name), []).append(value)
 
-    def ratios(self, program, what, name, base=BASE):
+    def ratios(self, program, what, name, base=None):
         """The median of the ratios within each round; None: it failed."""
         ours = self.samples.get((program.id, what, name), [])
-        theirs = self.samples.get((program.id, what, base), [])
+        theirs = self.samples.get((program.id, what, base or self.base), [])
         each = [a / b for a, b in zip(ours, theirs) if b > 0]
         return statistics.median(each) if each else None
 
-    def mean(self, kinds, what, name, base=BASE):
+    def mean(self, kinds, what, name, base=None):
         """The geometric mean over the programs of these kinds."""
         found = [self.ratios(p, what, name, base) for p in self.table if p.kind in kinds]
         logs = [math.log(r) for r in found if r]
@@ -158,7 +175,7 @@ def one_round(program, found, number, ground, results):
         shutil.copytree(origin, folder)
         library, conf = found[name]
         outcome = programs.run(program.command, folder, library, conf)
-        if name == BASE and outcome.code != 0 and program.id not in results.expected:
+        if name == results.base and outcome.code != 0 and program.id not in results.expected:
             results.baseless[program.id] = program
         else:
             results.add(program, name, outcome)
@@ -173,12 +190,13 @@ def cell(value):
 
 def print_table(results, what, unit, scale):
     names = results.names
-    print(f"\n{what} of {BASE} in {unit}, and how many times that the others take")
-    print(f"  {'':<32}{BASE:>10}" + "".join(f"{n:>18}" for n in names[1:]) + "  over the best")
+    print(f"\n{what} of {results.base} in {unit}, and how many times that the others take")
+    print(f"  {'':<32}{results.base:>10}" + "".join(f"{n:>18}" for n in names[1:])
+          + "  over the best")
     for kind, title in (("real", "real programs"), ("pattern", "patterns")):
         rows = [p for p in results.table if p.kind == kind]
         for p in rows:
-            samples = results.samples.get((p.id, what, BASE), [0])
+            samples = results.samples.get((p.id, what, results.base), [0])
             over = results.over_best(p, what)
             print(f"  {p.name[:31]:<32}{statistics.median(samples) * scale:10.1f}"
                   + "".join(cell(results.ratios(p, what, n)) for n in names[1:])
@@ -194,18 +212,20 @@ def print_mean(results, kinds, what, title):
 
 
 def bars_of(results):
-    """name -> (value, text), of the bars that can be judged."""
+    """name -> (value, text), of the bars that can be judged; they are set beside glibc."""
+    if results.base != BASE:
+        return {}
     kinds = ["real", "pattern"]
     ours = results.mean(kinds, "time", LOAM)
     peers = {n: results.mean(kinds, "time", n) for n in results.names
-             if n not in (BASE, LOAM, HARDENED)}
+             if n not in (results.base, LOAM, HARDENED)}
     best = min((v, n) for n, v in peers.items() if v) if any(peers.values()) else None
     over = [(results.over_best(p), p.name) for p in results.table]
     slowest = max(((v, n) for v, n in over if v), default=None)
     hardened = results.mean(kinds, "time", HARDENED, LOAM) if HARDENED in results.names else None
-    found = {"time_mean": (ours, f"time, geometric mean, of {BASE}'s"),
+    found = {"time_mean": (ours, f"time, geometric mean, of {results.base}'s"),
              "memory_mean": (results.mean(kinds, "memory", LOAM),
-                             f"memory, geometric mean, of {BASE}'s"),
+                             f"memory, geometric mean, of {results.base}'s"),
              "time_hardened_over_default": (hardened, "time, hardened, of the default's")}
     if best and ours:
         text = f"time, geometric mean, of the best peer's ({best[1]})"
@@ -225,14 +245,15 @@ def report(results, rounds):
           "peak of its\nlargest process")
     print_table(results, "time", "ms", 1)
     print_table(results, "memory", "MiB", 1 / 1024)
-    print("\nbars (libloam)")
-    for key, (value, text) in bars_of(results).items():
+    bars = bars_of(results)
+    print("\nbars (libloam)" if bars else "")
+    for key, (value, text) in bars.items():
         print(f"  {text:<72}{value:7.2f}  <={BARS[key]:.2f} {verdict(key, value)}")
     for (start, name), why in LEFT_OUT.items():
         if any(p.name.startswith(start) for p in results.table):
             print(f"# {start} is left out with {name}: {why}")
     for program in results.baseless.values():
-        print(f"# {program.name}: does not run with {BASE}'s malloc, left out")
+        print(f"# {program.name}: does not run with {results.base}'s malloc, left out")
     for program, name, outcome in results.failed:
         print(f"# {program.name}: with {name}: exit code {outcome.code}, or another output:")
         for line in outcome.output.splitlines()[-5:]:
@@ -240,12 +261,13 @@ def report(results, rounds):
 
 
 def csv_row(workload, name, unit, samples, ratio, bar=("", "")):
-    return ["programs", workload, name, unit, f"{statistics.median(samples):.4f}",
+    return [workload, name, unit, f"{statistics.median(samples):.4f}",
             f"{min(samples):.4f}", f"{max(samples):.4f}", len(samples),
             f"{ratio:.4f}" if ratio is not None else "", *bar]
 
 
 def write_csv(path, results):
+    bench = "programs" if results.base == BASE else results.base
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(["bench", "workload", "allocator", "unit", "median", "min", "max", "rounds",
@@ -255,19 +277,19 @@ def write_csv(path, results):
                 for name in results.names:
                     samples = results.samples.get((p.id, what, name))
                     if samples:
-                        out.writerow(csv_row(f"{p.id}_{what}", name, unit, samples,
-                                             results.ratios(p, what, name)))
+                        out.writerow([bench, *csv_row(f"{p.id}_{what}", name, unit, samples,
+                                                      results.ratios(p, what, name))])
         for kinds, word in ((["real"], "real"), (["pattern"], "pattern"),
                             (["real", "pattern"], "all")):
             for what in ("time", "memory"):
                 for name in results.names:
                     value = results.mean(kinds, what, name)
                     if value:
-                        out.writerow(csv_row(f"mean_{word}_{what}", name, f"of {BASE}", [value],
-                                             value))
+                        out.writerow([bench, *csv_row(f"mean_{word}_{what}", name,
+                                                      f"of {results.base}", [value], value)])
         for key, (value, _) in bars_of(results).items():
-            out.writerow(csv_row(f"bar_{key}", LOAM, "times", [value], None,
-                                 (f"{BARS[key]:g}", verdict(key, value))))
+            out.writerow([bench, *csv_row(f"bar_{key}", LOAM, "times", [value], None,
+                                          (f"{BARS[key]:g}", verdict(key, value)))])
 
 
 def arguments():
@@ -279,17 +301,20 @@ def arguments():
     p.add_argument("--only", default="", help="parts of names or ids")
     p.add_argument("--kind", choices=["real", "pattern"])
     p.add_argument("--allocators", default="", help="the C library's is always among them")
+    p.add_argument("--musl", action="store_true")
     p.add_argument("--csv")
     return p.parse_args()
 
 
 def main():
     args = arguments()
-    found = allocators()
+    found = musl_allocators() if args.musl else allocators()
+    table = musl_table(args.scale) if args.musl else program_table(args.scale)
     if args.allocators:
-        found = {n: v for n, v in found.items() if n == BASE or n in args.allocators.split(",")}
+        wanted = [BASE, MUSL, *args.allocators.split(",")]
+        found = {n: v for n, v in found.items() if n in wanted}
     only = [text for text in args.only.split(",") if text]
-    table = [p for p in program_table(args.scale) if args.kind in (None, p.kind)
+    table = [p for p in table if args.kind in (None, p.kind)
              and (not only or any(text in p.name or text in p.id for text in only))]
     if not table:
         sys.exit("bench_programs.py: no program of that name")

@@ -37,6 +37,8 @@ BENCHES = [
     ("programs", ["bench/bench_programs.py", "--tiny", "--allocators", "libloam"], {
         "pattern_server_churn_time", "pattern_shared_lines_passive_memory",
         "real_zstd_two_threads_time", "mean_all_time", "bar_time_mean", "bar_memory_mean"}),
+    ("musl", ["bench/bench_programs.py", "--musl", "--tiny", "--allocators", "libloam"], {
+        "pattern_pairs_time", "pattern_many_threads_memory", "mean_all_time"}),
     ("coherence", ["bench/coherence.py", "--tiny", "--threads", "2,8"], {
         "pair_64_8_misses", "mixed_8_misses", "start_2_locks", "batch_16k_8_held"}),
     ("faults", ["bench/fault_path.py"], {"fault_touch", "fault_copy", "fault_keep"}),

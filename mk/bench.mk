@@ -50,6 +50,13 @@ $(BENCH_PATTERNS): $(BENCH_BIN)/patterns/%: build/host/obj/bench/patterns/%.o \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(host_CC) $(host_CFLAGS) $^ -lpthread -o $@
 
+MUSL_PATTERNS := $(BENCH_PATTERNS:$(BENCH_BIN)/%=build/musl/bench/%)
+$(MUSL_PATTERNS): build/musl/bench/patterns/%: build/musl/obj/bench/patterns/%.o \
+    build/musl/obj/bench/patterns/pattern.o
+	$(call say,LD musl,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(musl_CC) $^ -o $@
+
 # Page faults are counted on the PC, boots on machines of any size, where emulators are installed.
 BENCH_PC := \
     $(if $(shell command -v qemu-system-i386),build/pc32/kernel.elf build/pc32/initrd.cpio) \
@@ -57,7 +64,7 @@ BENCH_PC := \
 
 BENCH_QUICK_INSN := object_pair_64,vmap_map_1024,pt_map_1024 # commas would end $(if)'s words
 
-.PHONY: bench bench-insn bench-objects bench-programs bench-report
+.PHONY: bench bench-insn bench-objects bench-programs bench-musl bench-report
 bench: | build/packages/bench
 bench: $(BENCH_PROGRAMS) $(BENCH_PATTERNS) $(BENCH_BIN)/measure build/host/libloam.so
 bench: $(BENCH_PC) ## side by side (QUICK=1: three minutes)
@@ -88,6 +95,11 @@ bench-programs: | build/packages/programs build/packages/bench ## whole programs
 	$(Q)mkdir -p $(BENCH_CSV)
 	$(Q)bench/bench_programs.py $(if $(QUICK),--quick) --csv $(BENCH_CSV)/programs.csv
 
+bench-musl: $(BENCH_BIN)/measure $(MUSL_PATTERNS)
+bench-musl: build/musl/libloam.so ## patterns on musl: its own malloc, and libloam.so
+	$(Q)mkdir -p $(BENCH_CSV)
+	$(Q)bench/bench_programs.py --musl $(if $(QUICK),--quick) --csv $(BENCH_CSV)/musl.csv
+
 # What was measured last; without any, it is measured now.
 $(BENCH_CSV)/programs.csv: | $(BENCH_CSV)/objects.csv
 	$(Q)$(MAKE) --no-print-directory bench-programs
@@ -105,6 +117,7 @@ bench-insn: | build/packages/bench ## exact instructions
 
 # A tiny run of everything: the benches work and their CSV can be read.
 build/bench/bench_smoke: bench/bench_smoke.py $(BENCH_PROGRAMS) $(BENCH_PATTERNS) \
+    $(MUSL_PATTERNS) build/musl/libloam.so \
     $(BENCH_BIN)/measure build/host/libloam.so | $(BENCH_PC)
 	$(Q)mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
