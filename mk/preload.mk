@@ -18,7 +18,7 @@ NATIVE_LIBC := $(if $(wildcard /usr/include/gnu/libc-version.h \
 
 # port/preload/: what one of them alone has, or wants.
 gnu_ALONE := $(addprefix port/preload/,deep_bind.c fork_first.c)
-musl_ALONE := port/preload/musl.c
+musl_ALONE := $(addprefix port/preload/,musl.c musl_fork_first.c)
 for_libc = $(CORE_SRC) $(filter-out $(1),$(sort $(wildcard port/preload/*.c))) $(PORT_SRC)
 gnu_PARTS := $(call for_libc,$(musl_ALONE))
 musl_PARTS := $(call for_libc,$(gnu_ALONE))
@@ -53,7 +53,8 @@ somusl_GROUP := musl
 somusl_INCLUDE := $(so_INCLUDE)
 somusl_CFLAGS := $(PRELOAD_CFLAGS)
 $(foreach v,so so32 soarm musl somusl,$(eval $(call variant_rules,$(v))))
-SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c mallocx.c)
+SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c mallocx.c \
+    musl_fork_first.c)
 MALLOC_SRC := $(addprefix port/preload/,operators.c preload_free.c preload_malloc.c \
     preload_realloc.c)
 INFO_SRC := port/preload/info.c

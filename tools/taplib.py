@@ -138,7 +138,7 @@ def flags_of(path):
                           if header.startswith(KERNEL) and not header.startswith(others)})
         flags += [*MACHINES[machine][1], "-ffreestanding", "-mgeneral-regs-only"]
         return flags + [f"-I{folder}" for folder in folders]
-    if path == "port/preload/musl.c":
+    if path.startswith("port/preload/musl"):
         flags += ["-nostdlibinc", "-isystem", *glob.glob("/usr/include/*-linux-musl")[:1]]
     port = "explore" if path.startswith(("port/explore/", "test/explore/")) else "hosted"
     return flags + [f"-Iport/{port}", "-DTAP_SUITE_NAME=base_test"]

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* musl.c - what loam_libc.h promises and musl has not. For musl alone.
  *
- * Handlers of forks: pthread_atfork asks malloc for its entry before it is in the list, so those of
- * the library are there before anybody else's, and run last before a fork (threads.c), without
- * fork_first.c.
- *
  * One thread: musl knows, and tells nobody. The system does, by the links of a folder: two, and one
  * more for each thread. Where no such folder is there may be several.
  *
