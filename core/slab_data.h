@@ -29,7 +29,7 @@ enum {
     SLAB_SLOT_BITS = 12,   /* of a slot's number in its slab */
     SLAB_FRAME_LINES = 63, /* lines a metadata frame, after its header */
     SLAB_OWN_HALVES = 10,  /* halves of remote words in the remote line: of 320 slots */
-    SLAB_RESTERS = 32,     /* processors that rest at a time, at most */
+    SLAB_RESTERS = 64,     /* processors that rest at a time, at most */
     SLAB_TURNS = 2,        /* others are asked so often before memory is out */
     SLAB_GATHER = 64,      /* words whose frees a processor gathers */
     SLAB_TOLD_MOST = 4096, /* bytes that one free counts at most among them */

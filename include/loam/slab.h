@@ -91,7 +91,7 @@ typedef struct loam_slab_config {
      * they come and go in no order. Without modes alone, and for many processors; trades memory for
      * time. */
     bool stacks;
-    /* So many processors may rest at a time (loam_slabs_rest): 4 (default), 32 at most. */
+    /* So many processors may rest at a time (loam_slabs_rest): 4 (default), 64 at most. */
     unsigned rest;
     /* Asked in turn when the layer's own zone has no frames: zones of other nodes. va and pa of
      * their linear maps differ by as much as in its own. Copied; NULL: none. */
