@@ -54,7 +54,7 @@ somusl_INCLUDE := $(so_INCLUDE)
 somusl_CFLAGS := $(PRELOAD_CFLAGS)
 $(foreach v,so so32 soarm musl somusl,$(eval $(call variant_rules,$(v))))
 SHARED_ONLY := $(addprefix port/preload/,behind.c deep_bind.c fewer.c fork_first.c mallocx.c \
-    musl_fork_first.c)
+    musl_fork_first.c strdup.c)
 MALLOC_SRC := $(addprefix port/preload/,operators.c preload_free.c preload_malloc.c \
     preload_realloc.c)
 INFO_SRC := port/preload/info.c

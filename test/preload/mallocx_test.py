@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The calls with flags, as jemalloc has them: by themselves, and in a program that is linked with
 another malloc which has them, too. And the C library's second names of its calls, in a program
-whose own malloc is made of them. Prints TAP.
+whose own malloc is made of them. And strdup, which another malloc may have, too. Prints TAP.
 """
 import os
 import subprocess
@@ -240,6 +240,57 @@ int main(void)
 }
 """
 
+# Another malloc's, as mimalloc has them: blocks out of its own memory.
+OTHER_COPIES = r"""
+#include <stddef.h>
+static char arena[64];
+char *strdup(const char *s) { arena[0] = *s; return arena; }
+char *strndup(const char *s, size_t most) { arena[1] = most ? *s : 0; return arena + 1; }
+"""
+
+COPIES = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef OWN
+static _Alignas(16) char mine[1 << 20];
+static size_t used, freed;
+void *malloc(size_t size) { void *p = mine + used; used += (size + 31) / 16 * 16; return p; }
+void *calloc(size_t n, size_t size) { return memset(malloc(n * size), 0, n * size); }
+void *realloc(void *p, size_t size) { return p ? memcpy(malloc(size), p, size) : malloc(size); }
+void free(void *p)
+{
+    if (p != NULL && ((char *)p < mine || (char *)p >= mine + sizeof(mine)))
+        abort();
+    freed += p != NULL;
+}
+#endif
+static int is(char *p, const char *s)
+{
+    int same = p != NULL && strcmp(p, s) == 0;
+    free(p);
+    return same;
+}
+int main(void)
+{
+    static const char no_end[3] = "abc";
+    for (size_t len = 0; len < 100; len++) {
+        char s[101] = "";
+        memset(s, 'x', len);
+        if (!is(strdup(s), s) || !is(strndup(s, len), s) || !is(strndup(s, 1000), s))
+            return 2;
+    }
+    if (!is(strndup(no_end, 3), "abc") || !is(strndup(no_end, 2), "ab") || !is(strndup("", 0), ""))
+        return 3;
+#ifdef OWN
+    if (freed != 303)
+        return 4;
+#endif
+    puts("right");
+    return 0;
+}
+"""
+
 
 def build(folder, name, text, *flags):
     path = os.path.join(folder, name)
@@ -265,7 +316,14 @@ def main():
         around = build(folder, "around", AROUND, *linked)
         some = build(folder, "some", SECOND, "-rdynamic")
         every = build(folder, "every", SECOND, "-DALL", "-rdynamic")
+        copies = build(folder, "libcopies.so", OTHER_COPIES, "-shared", "-fPIC")
+        copied = build(folder, "copied", COPIES, copies, f"-Wl,-rpath,{folder}")
+        own = build(folder, "own", COPIES, "-DOWN", "-rdynamic")
         for conf in MODES:
+            for name, copier in (("whatever malloc has it", copied), ("by the program's", own)):
+                result = run(copier, conf)
+                tap.check(result == (0, "right\n", ""), f"{conf or 'default'}: strdup, {name}",
+                          [str(part) for part in result])
             for name, second in (("two", some), ("all", every)):
                 result = run(second, conf)
                 tap.check(result == (0, "right\n", ""),
