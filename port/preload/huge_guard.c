@@ -14,13 +14,14 @@
  *            shorter  [guard][ block ... magic][closed][ anything ..][guard]
  *
  * LOCKS  None: the block is the caller's.
- * COST   Two system calls for a new block; one or two for one that becomes shorter.
+ * COST   Two system calls for a new block; one or two for one that becomes shorter, five for a move.
  * FROM   Electric Fence.
  * NOT    A guard right in front of a block in a longer one's place: magic lies there.
  */
 #define _GNU_SOURCE
 #include "huge.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 /* ---- mappings ---- */
@@ -176,34 +177,51 @@ bool huge_guard_stay(huge_block *b, size_t size)
     return true;
 }
 
-/* The block's memory is several mappings, which cannot move at once: its bytes are copied, and the
- * memory goes. */
+/* Memory that is several mappings cannot move at once. Before Linux 6.17 who tries learns it when
+ * the addresses that it was to go to are gone, and with them what it was to lose; another thread
+ * may have both by then. To grow in place is refused for that, too, and sooner: else for the guard
+ * behind, or for what else is mapped there. */
+bool huge_is_apart(uintptr_t at, size_t len)
+{
+    int before = errno;
+    bool apart = mremap((void *)at, len, len + huge_page(), 0) == MAP_FAILED && errno == EFAULT;
+    errno = before;
+    return apart;
+}
+
+/* What is several mappings is copied. */
 static bool guard_copy(const huge_block *b, void *to, size_t len)
 {
     if (mprotect(to, len, PROT_READ | PROT_WRITE) != 0)
         return false;
     __builtin_memcpy(to, (const void *)b->at, b->size < len ? b->size : len);
-    munmap((void *)b->at, b->len);
     return true;
 }
 
 void *huge_guard_move(huge_block *b, size_t len)
 {
-    size_t all = len + 2 * huge_page();
+    size_t page = huge_page(), kept = len < b->len ? len : b->len;
     if (!b->large && huge_wants_large(b->len)) /* one mapping, which can move */
         guard_advise(b->at, b->len);
     if (b->part && mprotect((void *)b->at, b->len, PROT_READ | PROT_WRITE) != 0)
         return NULL;
-    char *to = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *to = mmap(NULL, len + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (to == MAP_FAILED)
         return NULL;
-    void *at = to + huge_page();
-    if (mremap((void *)b->at, b->len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED &&
-        !guard_copy(b, at, len)) {
-        munmap(to, all);
+    if (huge_is_apart(b->at, kept)) {
+        if (!guard_copy(b, to + page, len)) {
+            munmap(to, len + 2 * page);
+            return NULL;
+        }
+        kept = 0; /* of the old mapping nothing has gone */
+    } else if (mremap((void *)b->at, kept, len, MREMAP_MAYMOVE | MREMAP_FIXED, to + page) ==
+               MAP_FAILED) {
+        munmap(to, page); /* what lies between may be another's by now */
+        munmap(to + page + len, page);
         return NULL;
     }
-    munmap((void *)(b->at - b->map), b->map);
-    munmap((void *)(b->at + b->len), huge_page());
-    return at;
+    munmap((void *)(b->at - b->map), kept == 0 ? b->map + b->len + page : b->map);
+    if (kept != 0)
+        munmap((void *)(b->at + kept), b->len - kept + page);
+    return to + page;
 }

@@ -334,7 +334,8 @@ static bool kept_carry(uintptr_t from, uintptr_t to, size_t len)
 {
     void *was = (void *)from, *at = (void *)to;
     int how = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-    return madvise(was, HUGE_LARGE_PAGE, MADV_COLD) == 0 && mremap(was, len, len, how, at) == at;
+    return madvise(was, HUGE_LARGE_PAGE, MADV_COLD) == 0 && !huge_is_apart(from, len) &&
+           mremap(was, len, len, how, at) == at;
 }
 
 #else
