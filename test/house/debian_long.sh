@@ -10,7 +10,7 @@ out=$scratch/out root=$scratch/root log=$scratch/log
 # Commands that a package's build has no business with: asked for, they write it down and fail.
 mkdir "$scratch/bin" "$scratch/loam"
 : >"$scratch/asked"
-for name in apt-get sudo wget curl git clang ld.lld aarch64-linux-gnu-gcc grub-mkrescue \
+for name in apt-get sudo wget curl git clang ld.lld aarch64-linux-gnu-gcc musl-gcc grub-mkrescue \
     qemu-system-i386 qemu-system-x86_64 qemu-system-aarch64; do
     printf '#!/bin/sh\necho "%s $*" >>%s\nexit 1\n' "$name" "$scratch/asked" >"$scratch/bin/$name"
     chmod +x "$scratch/bin/$name"

@@ -266,6 +266,31 @@ int main(void)
 }
 """
 
+# gcc's static unwinder, as Debian has it, looks for tables by a function of GNU's C library.
+STACKS = r"""
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdlib.h>
+struct found { unsigned long long flags; void *from, *to, *map, *tables, *more[8]; };
+static int look(struct dl_phdr_info *info, size_t size, void *found)
+{
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
+            ((struct found *)found)->tables =
+                (char *)info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+    return 1; /* of the program itself, which is all there is */
+}
+int _dl_find_object(void *at, struct found *found)
+{
+    dl_iterate_phdr(look, found);
+    return found->tables == NULL;
+}
+static void *volatile kept;
+__attribute__((noinline)) void inner(void) { kept = malloc(5000); }
+__attribute__((noinline)) void outer(void) { inner(); __asm__ volatile(""); }
+int main(void) { outer(); outer(); return 0; }
+"""
+
 
 def compile_to(path, text, *words):
     subprocess.run([*CC, "-x", "c", "-", "-x", "none", "-o", path, *words], input=text, text=True,
@@ -332,17 +357,30 @@ def check_dynamic(tap, way, program, library):
                   [str(done)])
 
 
+def samples_of(path):
+    """The calls of each sample of a profile."""
+    with open(path, encoding="ascii") as file:
+        lines = file.read().split("MAPPED_LIBRARIES", maxsplit=1)[0].split("\n")
+    return [line.split("@")[1].split() for line in lines[1:] if line]
+
+
+def check_stacks(tap, folder):
+    program = compile_to(f"{folder}/stacks", STACKS, "-static", ARCHIVE, "-Wl,--eh-frame-hdr",
+                         "-Wl,-u,_Unwind_Backtrace,-u,_Unwind_GetIP", "-lgcc_eh", "-lc")
+    code, _, errors = run(program, "", f"profile={folder}/stacks.profile,profile_rate=1")
+    samples = samples_of(f"{folder}/stacks.profile")
+    tap.check(code == 0 and errors == "" and sum(len(calls) >= 3 for calls in samples) == 2,
+              "a profile with an unwinder: whole stacks", [errors, str(samples)])
+
+
 def check_told(tap, folder, program):
     code, _, errors = run(program, LIBRARY, f"stats,file={folder}/none/x", "limit")
     tap.check(code == 0 and f"file={folder}/none/x: No such file or directory; here" in errors,
               "an errno is told in words", [errors])
     code, _, errors = run(program, LIBRARY, f"profile={folder}/profile,profile_rate=1", "limit")
-    with open(f"{folder}/profile", encoding="ascii") as file:
-        lines = file.read().split("MAPPED_LIBRARIES", maxsplit=1)[0].split("\n")
-    samples = [line for line in lines[1:] if line]
-    tap.check(code == 0 and errors == "" and lines[0].startswith("heap profile: ") and samples and
-              all(len(line.split("@")[1].split()) == 1 for line in samples),
-              "a profile without an unwinder: each block's caller", [errors, *lines])
+    samples = samples_of(f"{folder}/profile")
+    tap.check(code == 0 and errors == "" and samples and all(len(calls) == 1 for calls in samples),
+              "a profile without an unwinder: each block's caller", [errors, str(samples)])
     for library, name in ((LIBRARY, "the library"), (f"{folder}/libuser.so", "one that needs it")):
         code, output, errors = run(f"{folder}/alone", "", "", "open", library)
         tap.check(code == 0 and "initial-exec TLS" in output and errors == "",
@@ -373,6 +411,7 @@ def main():
         compile_to(f"{folder}/libuser.so", "void *malloc(unsigned long);\n"
                    "void *user(void) { return malloc(3); }\n", "-shared", "-fPIC", *LINKED)
         check_told(tap, folder, ways["preloaded"][0])
+        check_stacks(tap, folder)
         check_early(tap, folder)
     for name in ("malloc_api", "malloc_mix"):
         code, output, errors = run(os.path.join(ROOT, "build/preloadmusl", name), "", "hardened")
