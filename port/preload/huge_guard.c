@@ -14,7 +14,7 @@
  *            shorter  [guard][ block ... magic][closed][ anything ..][guard]
  *
  * LOCKS  None: the block is the caller's.
- * COST   Two system calls for a new block; one or two for one that becomes shorter, five for a move.
+ * COST   Two system calls for a new block; one or two for one that gets shorter, five for a move.
  * FROM   Electric Fence.
  * NOT    A guard right in front of a block in a longer one's place: magic lies there.
  */
