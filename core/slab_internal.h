@@ -425,10 +425,10 @@ const char *loam_slab__check_worn(const loam_slabs *s);
 /* Takes the memory of whole pages, which read 0 then; false: they are what they were. */
 typedef bool slab_sparse_fn(void *ctx, void *va, size_t len);
 /* Of the pages named (bit i: page i) of the slab that starts at va those on which nothing lies go,
- * if the slab is this processor's, or the shared front's; bytes. 0 where no slab is. give: called
- * with the slab's front held. */
-uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_sparse_fn *give,
-                           void *ctx);
+ * if the slab is this processor's, or the shared front's; bytes. 0 where no slab is. A page has
+ * 2^shift bytes, no more than the slab. give: called with the slab's front held. */
+uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, unsigned shift,
+                           slab_sparse_fn *give, void *ctx);
 /* Is there a slab at this multiple of their size? A hint, unless it is this processor's. */
 bool loam_slab__has_slab(const loam_slabs *s, const void *va);
 /* From now on config.tight is told, by each processor when that are so many bytes; 2: of each word

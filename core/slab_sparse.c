@@ -56,9 +56,10 @@ static bool sparse_strip(slab_desc *d, uint32_t first, uint32_t last)
 }
 
 /* [own] Does nothing that is out reach into this page of the slab, and nothing that is known? */
-static bool sparse_is_bare(const loam_cache *c, slab_desc *d, uint32_t lead, unsigned page)
+static bool sparse_is_bare(const loam_cache *c, slab_desc *d, uint32_t lead, unsigned page,
+                           unsigned shift)
 {
-    uint32_t from = page << LOAM_PAGE_SHIFT, end = from + LOAM_PAGE_SIZE;
+    uint32_t from = page << shift, end = from + (1U << shift);
     uint32_t first = from > lead ? (from - lead) / c->stride : 0;
     if (first >= c->slots || end <= lead)
         return true;
@@ -69,7 +70,7 @@ static bool sparse_is_bare(const loam_cache *c, slab_desc *d, uint32_t lead, uns
 }
 
 /* [own] Pages of this set that are bare. */
-static uint32_t sparse_bare(const loam_slabs *s, slab_desc *d, uint32_t pages)
+static uint32_t sparse_bare(const loam_slabs *s, slab_desc *d, uint32_t pages, unsigned shift)
 {
     const loam_cache *c = slab_cache_of(d);
     uint32_t seal = slab_has_seals(s) ? sizeof(uint64_t) : 0; /* its slot's, though behind it */
@@ -77,24 +78,25 @@ static uint32_t sparse_bare(const loam_slabs *s, slab_desc *d, uint32_t pages)
     uint32_t free = (uint32_t)(s->mask + 1) - c->slots * c->stride;
     for (unsigned i = 0; i < slab_word_count(c); i++)
         free += loam_popcount64(d->words[i]) * c->stride;
-    if (free < LOAM_PAGE_SIZE || c->ctor != NULL)
+    if (free < 1U << shift || c->ctor != NULL)
         return 0;
     for (; pages != 0; pages &= pages - 1) {
         unsigned page = loam_ctz64(pages);
-        if (sparse_is_bare(c, d, lead, page))
+        if (sparse_is_bare(c, d, lead, page, shift))
             bare |= 1U << page;
     }
     return bare;
 }
 
 /* Runs of pages, one after the other. */
-static uint64_t sparse_give(unsigned char *base, uint32_t bare, slab_sparse_fn *give, void *ctx)
+static uint64_t sparse_give(unsigned char *base, uint32_t bare, unsigned shift,
+                            slab_sparse_fn *give, void *ctx)
 {
     uint64_t gone = 0;
     while (bare != 0) {
         unsigned first = loam_ctz64(bare), n = loam_ctz64(~((uint64_t)bare >> first));
-        size_t len = (size_t)n << LOAM_PAGE_SHIFT;
-        if (give(ctx, base + ((size_t)first << LOAM_PAGE_SHIFT), len))
+        size_t len = (size_t)n << shift;
+        if (give(ctx, base + ((size_t)first << shift), len))
             gone += len;
         bare &= (uint32_t) ~(loam_mask64(n) << first);
     }
@@ -110,14 +112,15 @@ static slab_desc *sparse_desc(const loam_slabs *s, const void *va)
     return (slab_desc *)((uintptr_t)leaf + index * SLAB_LINE);
 }
 
-uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, slab_sparse_fn *give,
-                           void *ctx)
+uint64_t loam_slab__sparse(loam_slabs *s, const void *va, uint32_t pages, unsigned shift,
+                           slab_sparse_fn *give, void *ctx)
 {
     slab_hold hold;
     uint64_t gone = 0;
     slab_desc *d = sparse_desc(s, va);
     if (loam_slab__own_if(s, d, &hold)) {
-        gone = sparse_give(slab_frames_of(s, d), sparse_bare(s, d, pages), give, ctx);
+        uint32_t bare = sparse_bare(s, d, pages, shift);
+        gone = sparse_give(slab_frames_of(s, d), bare, shift, give, ctx);
         loam_slab__leave(s, &hold);
     }
     return gone;

@@ -15,13 +15,13 @@
  * COST   2 MiB of a range: a system call, and one for each run of pages that goes. Each page that
  *        is used again comes by a fault.
  * FROM   -
- * NOT    Slabs of threads that sleep. Systems whose pages are larger than the zone's frames.
+ * NOT    Slabs of threads that sleep, or that are smaller than a page of the system's.
  */
 #define _GNU_SOURCE
 #include "../../core/slab_internal.h"
 #include "preload.h"
 
-enum { CHUNK_PAGES = 512 }; /* that one call tells of */
+enum { CHUNK_PAGES = 512 }; /* that one call tells of, where a page is a frame */
 
 #define CHUNK ((size_t)CHUNK_PAGES << LOAM_PAGE_SHIFT)
 
@@ -30,18 +30,19 @@ _Static_assert(CHUNK == LOAM_PAGES_STEP, "what is ready is whole chunks");
 typedef struct chunk {
     process_range *r;
     unsigned char *va;
+    unsigned shift; /* of the system's pages: all that is counted here is counted in them */
     unsigned char in[CHUNK_PAGES]; /* bit 0: the page is in memory */
 } chunk;
 
 /* Of a piece: of a slab's size, where a slab begins, or a large block. */
 static unsigned chunk_step(const chunk *c)
 {
-    return 1U << (c->r->slabs->shift - LOAM_PAGE_SHIFT);
+    return 1U << (c->r->slabs->shift - c->shift);
 }
 
 static unsigned char *chunk_at(const chunk *c, unsigned page)
 {
-    return c->va + ((size_t)page << LOAM_PAGE_SHIFT);
+    return c->va + ((size_t)page << c->shift);
 }
 
 static loam_pfn chunk_pfn(const chunk *c, unsigned page)
@@ -55,24 +56,29 @@ static bool chunk_give(void *ctx, void *va, size_t len)
     return loam_pages_give_back(&c->r->pages, va, len);
 }
 
-/* Free frames in a row from a page on, of so many. */
+static uint64_t chunk_frames_of(const chunk *c, unsigned pages)
+{
+    return (uint64_t)pages << (c->shift - LOAM_PAGE_SHIFT);
+}
+
+/* Pages in a row, of so many, whose frames are free. */
 static unsigned chunk_free(const chunk *c, unsigned page, unsigned most)
 {
     loam_pfn pfn = chunk_pfn(c, page), first;
     unsigned order;
-    uint64_t n = 0;
-    while (n < most && loam_zone_find_free(c->r->zone, loam_pfn_of(pfn.v + n), &first, &order))
+    uint64_t n = 0, want = chunk_frames_of(c, most);
+    while (n < want && loam_zone_find_free(c->r->zone, loam_pfn_of(pfn.v + n), &first, &order))
         n = first.v + (1ULL << order) - pfn.v;
-    return n < most ? (unsigned)n : most;
+    return n < want ? (unsigned)(n >> (c->shift - LOAM_PAGE_SHIFT)) : most;
 }
 
 /* Free frames from a page on, up to another, go; where to go on. */
 static unsigned chunk_frames(chunk *c, unsigned page, unsigned end, uint64_t *gone)
 {
     unsigned n = chunk_free(c, page, end - page);
-    size_t len = (size_t)n << LOAM_PAGE_SHIFT;
-    if (n == 0 ||
-        loam_zone_alloc_at(c->r->zone, chunk_pfn(c, page), n, LOAM_ZONE_ATOMIC) != LOAM_OK)
+    size_t len = (size_t)n << c->shift;
+    if (n == 0 || loam_zone_alloc_at(c->r->zone, chunk_pfn(c, page), chunk_frames_of(c, n),
+                                     LOAM_ZONE_ATOMIC) != LOAM_OK)
         return page + 1; /* somebody has it */
     if (chunk_give(c, chunk_at(c, page), len)) {
         loam_slab__wear_not(c->r->slabs, chunk_at(c, page), len);
@@ -93,7 +99,7 @@ static uint64_t chunk_piece(chunk *c, unsigned page)
     if (there == 0)
         return 0;
     if (loam_slab__has_slab(c->r->slabs, chunk_at(c, page)))
-        return loam_slab__sparse(c->r->slabs, chunk_at(c, page), there, chunk_give, c);
+        return loam_slab__sparse(c->r->slabs, chunk_at(c, page), there, c->shift, chunk_give, c);
     if (chunk_free(c, end - 1, 1) == 0)
         return 0;
     while (page < end)
@@ -107,9 +113,10 @@ static uint64_t chunk_sweep(process_range *r, size_t at)
     uint64_t gone = 0;
     c.r = r;
     c.va = r->pages.base + at;
-    if (!process_there_slowly(c.va, CHUNK, c.in))
+    c.shift = loam_ctz64(loam_pages_page());
+    if (c.shift > r->slabs->shift || !process_there_slowly(c.va, CHUNK, c.in))
         return 0;
-    for (unsigned page = 0; page < CHUNK_PAGES; page += chunk_step(&c))
+    for (unsigned page = 0; page < CHUNK >> c.shift; page += chunk_step(&c))
         gone += chunk_piece(&c, page);
     return gone;
 }
@@ -132,7 +139,7 @@ uint64_t sparse_sweep(uint32_t *hand, uint64_t enough, uint32_t chunks)
 {
     uint64_t gone = 0;
     uint32_t around = 0, first = *hand;
-    while (loam_pages_page() == LOAM_PAGE_SIZE && gone < enough && chunks > 0 && around < 2) {
+    while (gone < enough && chunks > 0 && around < 2) {
         uint32_t at = *hand;
         process_range *r = chunk_range(&at);
         if (r == NULL || (around != 0 && *hand >= first)) {

@@ -34,7 +34,14 @@ static unsigned char *slab_at(const void *p)
 static uint64_t sweep(const void *p, uint32_t pages)
 {
     gone.calls = 0;
-    return loam_slab__sparse(cpus.slabs, slab_at(p), pages, give, NULL);
+    return loam_slab__sparse(cpus.slabs, slab_at(p), pages, LOAM_PAGE_SHIFT, give, NULL);
+}
+
+/* The same where the system's pages are larger than frames. */
+static uint64_t sweep_wide(const void *p, uint32_t pages, unsigned shift)
+{
+    gone.calls = 0;
+    return loam_slab__sparse(cpus.slabs, slab_at(p), pages, shift, give, NULL);
 }
 
 static loam_cache *start(tap *t, size_t size, const char *options, bool stacks)
@@ -74,6 +81,29 @@ static void whole_pages(tap *t)
     TAP_EQ(t, gone.calls, 2);
     TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
     TAP_CHECK(t, p[3][1023] == 3 && p[15][0] == 15 && p[59][1023] == 59);
+}
+
+/* A page of four frames goes when nothing lies in any of them, one of sixteen is the slab. */
+static void wide_pages(tap *t)
+{
+    enum { SHIFT = LOAM_PAGE_SHIFT + 2 };
+    unsigned char *p[64];
+    loam_cache *c = start(t, 1024, "shift=16", false);
+    for (unsigned i = 0; i < 64; i++)
+        p[i] = loam_cache_alloc(c);
+    unsigned char *base = slab_at(p[0]);
+    for (unsigned i = 4; i < 16; i++) /* all but the first frame of the first page */
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, sweep_wide(base, 0xf, SHIFT), 0);
+    for (unsigned i = 16; i < 31; i++) /* of the next one all but a slot */
+        TAP_EQ(t, loam_cache_free(c, p[i]), LOAM_OK);
+    TAP_EQ(t, sweep_wide(base, 0xf, SHIFT), 0);
+    TAP_EQ(t, loam_cache_free(c, p[31]), LOAM_OK);
+    TAP_EQ(t, sweep_wide(base, 0xf, SHIFT), 4 * FRAME);
+    TAP_CHECK(t, gone.calls == 1 && gone.va[0] == base + 4 * FRAME && gone.len[0] == 4 * FRAME);
+    TAP_EQ(t, sweep_wide(base, 1 << 0 | 1 << 2, SHIFT), 0); /* the port says which are there */
+    TAP_EQ(t, sweep_wide(base, 1, 16), 0);
+    TAP_RULE(t, loam_slabs_check(cpus.slabs), NULL);
 }
 
 /* Slots of 3 KiB lie on two pages: that of a neighbour that is out stays. Behind the last slot is
@@ -357,6 +387,7 @@ static void tells(tap *t)
 
 static const tap_case cases[] = {
     {"slab sparse: whole pages alone go, in runs, of those that are there", whole_pages},
+    {"slab sparse: pages of several frames go whole", wide_pages},
     {"slab sparse: slots on two pages; behind the last one", slots_across},
     {"slab sparse: what waits on a stack, slots that begin later", stacked},
     {"slab sparse: one's own, or those behind the lock; no slab, or one that goes", whose},

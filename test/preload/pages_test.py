@@ -105,7 +105,8 @@ int mincore(void *at, size_t len, unsigned char *in)
 """
 
 # Blocks of all lengths, that change theirs, keep their bytes, and go; a page is the system's. With
-# a word: writes so far behind a long block that it meets the page that guards it.
+# "over": writes so far behind a long block that it meets the page that guards it. With "trim": of
+# 20 MB of short ones each hundredth stays; KiB in memory then.
 BLOCKS = r"""
 #include <malloc.h>
 #include <stdint.h>
@@ -139,10 +140,27 @@ static void mark(int i)
     if (size[i] == 1)
         size[i] = 0; /* no last byte to look at */
 }
+static int trim(void)
+{
+    static char *one[20000], line[200];
+    for (int i = 0; i < 20000; i++)
+        memset(one[i] = malloc(1000), 1, 1000);
+    for (int i = 0; i < 20000; i++)
+        if (i % 100 != 0)
+            free(one[i]);
+    malloc_trim(0);
+    FILE *file = fopen("/proc/self/smaps_rollup", "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, "Rss:", 4) == 0)
+            printf("%d\n", atoi(line + 4));
+    return 0;
+}
 int main(int argc, char **argv)
 {
     int wrong = 0;
     size_t page = getauxval(AT_PAGESZ);
+    if (argc > 1 && argv[1][0] == 't')
+        return trim();
     if (argc > 1)
         ((volatile char *)malloc(1000000))[1000000 + page] = 1;
     for (int step = 0; step < 20000; step++) {
@@ -219,6 +237,11 @@ def with_pages(tap, folder, page):
     done = run([blocks, "over"], "guard_pages", system, LIBRARY)
     tap.check(done.returncode == -signal.SIGSEGV,
               f"pages of {page // KIB} KiB: one guards a long block", shown(done))
+    if page <= 16 * KIB:  # one of 64 KiB is a slab
+        for conf in ("", "hardened"):
+            done = run([blocks, "trim"], conf, system, LIBRARY)
+            tap.check(done.stdout.strip().isdigit() and int(done.stdout) < 9000, "malloc_trim: "
+                      f"pages of 16 KiB between blocks: gone: {conf or 'default'}", shown(done))
     for name in ("malloc_mix", "heaps_model", "large_blocks"):
         done = run([os.path.join(ROOT, "build/preload", name)], "", system)
         tap.check(done.returncode == 0, f"pages of {page // KIB} KiB: {name}", shown(done))
