@@ -106,6 +106,13 @@ static uint32_t layer_kept_frames(const loam_slab_config *config)
     return frames < SLAB_KEPT_MOST ? frames : SLAB_KEPT_MOST;
 }
 
+/* Of slabs that may be idle: a part of what large blocks may have, whatever the modes. */
+static uint32_t layer_idle_frames(const loam_slab_config *config)
+{
+    uint32_t frames = config->keep_large >> LOAM_PAGE_SHIFT;
+    return (frames < SLAB_KEPT_MOST ? frames : SLAB_KEPT_MOST) / SLAB_IDLE_PART;
+}
+
 /* All processors together, while few keep any. */
 static uint32_t layer_kept_total(const loam_slab_config *config)
 {
@@ -139,6 +146,7 @@ static void layer_set_modes(loam_slabs *s, const loam_slab_config *config)
     s->keep_empty = config->keep_empty;
     s->kept_frames = layer_kept_frames(config);
     s->kept_total = layer_kept_total(config);
+    s->idle_frames = layer_idle_frames(config);
     loam_atomic_store(&s->kept_most, s->kept_total); /* no order: nobody is inside yet */
     s->lazy = config->lazy;
     s->rests = config->rest < SLAB_RESTERS ? config->rest : SLAB_RESTERS;

@@ -477,6 +477,8 @@ const char *loam_slabs_check(loam_slabs *s)
     if (bad == NULL)
         bad = check_caches(s, slabs);
     if (bad == NULL)
+        bad = loam_slab__check_idle(s);
+    if (bad == NULL)
         bad = check_lines(s);
     if (bad == NULL && slab_is_many(s))
         bad = loam_slab__check_many(s);

@@ -390,6 +390,7 @@ typedef struct slab_cpu {
     uint8_t patience;                 /* [cpu] log2 of how much longer the next trial waits */
     uint32_t misses, pushes;          /* [cpu] of all of them, since the last look */
     uint32_t untold;                  /* [cpu] of SLAB_TIGHT_UNIT: used and not told to `tight` */
+    uint32_t idle;                    /* [cpu] frames of its slabs that are idle */
     slab_gathered entry[SLAB_GATHER]; /* [cpu] */
 } slab_cpu;
 
@@ -400,7 +401,8 @@ enum {
     SLAB_KEPT_MOST = 1024,
     SLAB_KEPT_TOTAL = 8192,
     SLAB_KEPT_LOG2 = 11,
-    SLAB_KEPT_LISTS = 4 * SLAB_KEPT_LOG2
+    SLAB_KEPT_LISTS = 4 * SLAB_KEPT_LOG2,
+    SLAB_IDLE_PART = 4 /* slabs that are idle may have this part of a processor's besides */
 };
 
 /* Large blocks that a processor freed and keeps for its next request: slab_kept.c. */
@@ -415,7 +417,6 @@ typedef struct slab_kept {
      * do with the lock */
     void *last;
     uint32_t last_frames;             /* [atomic] of the block that was put there last; its own */
-    uint32_t idle;                    /* [cpu] frames of the processor's slabs that are idle */
     slab_desc *list[SLAB_KEPT_LISTS]; /* [kept] newest first, linked by `next` */
 } slab_kept;
 
@@ -454,6 +455,7 @@ struct loam_slabs {
     uint32_t rests;       /* [init] processors that rest at a time, at most */
     uint32_t resting;     /* [atomic] that do, written with the lock; others: a hint */
     uint32_t kept_frames; /* [init] that each processor may keep, however many do */
+    uint32_t idle_frames; /* [init] of slabs that may be idle, each processor's */
     uint32_t kept_total;  /* [init] that all may, while they are few; kept_frames at least */
     /* [atomic] processors from here on have no front, and gathered nothing; it only grows */
     uint32_t cpu_end;
@@ -482,6 +484,7 @@ struct loam_slabs {
     loam_list large;
     uint32_t lines_used;
     uint32_t large_count;
+    uint32_t idle;     /* [cpu] of a layer of one processor: as slab_cpu's */
     uint32_t births;   /* [lock] generation of the slab made last */
     uint32_t building; /* > 0: leaves and line frames that look unused may be in use soon */
     loam_list lines_full;

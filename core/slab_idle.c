@@ -13,20 +13,33 @@
  *
  *        They go before the process takes pages that nobody had, with what is trimmed, and when
  *        the processor leaves; then the front has to learn again. All those of a processor have
- *        a part of what it may keep besides (slab_kept.c).
+ *        a quarter of the bytes of large blocks that it may keep (slab_kept.c), with modes, too:
+ *        slots that wait or are poisoned are so in an idle slab.
  *
  * RULES  S5: an idle slab is empty, on no list, and counted by its front and its processor.
  * LOCKS  As the front. None of its own.
  * COST   O(1) to put and take; to end, O(idle slabs).
  * FROM   Hysteresis, as in every cache of freed memory.
- * NOT    Layers that keep nothing: those with modes that look at freed memory, and one that
- *        returns all at once.
+ * NOT    Layers that keep nothing: keep_large or keep_empty says so.
  */
 #include "slab_internal.h"
 
 static uint32_t idle_frames(const loam_slabs *s)
 {
     return (uint32_t)((s->mask + 1) >> LOAM_PAGE_SHIFT);
+}
+
+/* Frames that are idle of the processor whose front it is. */
+static uint32_t *idle_count(const slab_front *f)
+{
+    loam_slabs *s = f->cache->slabs;
+    return slab_is_many(s) ? &s->cpu[f->cpu].idle : &s->idle;
+}
+
+uint32_t loam_slab__idle_mine(const loam_slabs *s)
+{
+    const slab_cpu *me = slab_cpu_here(s);
+    return slab_is_many(s) ? (me != NULL ? me->idle : 0) : s->idle;
 }
 
 void loam_slab__idle_learn(slab_front *f)
@@ -40,10 +53,10 @@ void loam_slab__idle_learn(slab_front *f)
 
 bool loam_slab__idle_put(slab_front *f, slab_desc *d)
 {
-    loam_slabs *s = f->cache->slabs;
-    uint32_t most = 0, *frames = loam_slab__kept_idle(s, &most);
+    const loam_slabs *s = f->cache->slabs;
+    uint32_t *frames = idle_count(f);
     /* no order: a hint */
-    bool stays = f->idles < f->idles_most && frames != NULL && *frames + idle_frames(s) <= most &&
+    bool stays = f->idles < f->idles_most && *frames + idle_frames(s) <= s->idle_frames &&
                  loam_atomic_peek(&s->tight_now) == 0;
     if (!stays) {
         if (f->gone != UINT8_MAX)
@@ -64,15 +77,13 @@ bool loam_slab__idle_put(slab_front *f, slab_desc *d)
 
 slab_desc *loam_slab__idle_take(slab_front *f)
 {
-    loam_slabs *s = f->cache->slabs;
     slab_desc *d = f->idle;
-    uint32_t most;
     if (d == NULL)
         return NULL;
     bool last = loam_list_is_empty(&d->link);
     f->idle = last ? NULL : LOAM_CONTAINER_OF(d->link.next, slab_desc, link);
     f->idles--;
-    *loam_slab__kept_idle(s, &most) -= idle_frames(s);
+    *idle_count(f) -= idle_frames(f->cache->slabs);
     d->large = 0;
     slab_list(d);
     return d;
@@ -91,15 +102,34 @@ void loam_slab__idle_end(slab_front *f, loam_list *victims)
 
 bool loam_slab__idle_drop(loam_slabs *s)
 {
-    uint32_t most;
-    const uint32_t *frames = loam_slab__kept_idle(s, &most);
     loam_list victims;
     loam_list_init(&victims);
-    if (frames == NULL || *frames == 0)
+    if (loam_slab__idle_mine(s) == 0)
         return false;
     loam_irq irq = slab_lock(s);
     for (loam_list *n = s->caches.next; n != &s->caches; n = n->next)
         loam_slab__idle_end(slab_front_here(LOAM_CONTAINER_OF(n, loam_cache, link)), &victims);
     slab_unlock(s, irq);
     return loam_slab__release_all(&victims);
+}
+
+/* ---- S5 ---- */
+
+static const char *idle_check(const loam_slabs *s, uint32_t cpu, uint32_t frames)
+{
+    uint64_t idle = 0;
+    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
+        const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
+        const slab_front *own = slab_is_many(s) ? slab_own_front(c, cpu) : NULL;
+        idle += own != NULL ? own->idles : slab_is_many(s) ? 0 : c->shared.idles;
+    }
+    return frames == idle * idle_frames(s) ? NULL : "S5 a processor's idle slabs add up";
+}
+
+const char *loam_slab__check_idle(const loam_slabs *s)
+{
+    const char *bad = slab_is_many(s) ? NULL : idle_check(s, 0, s->idle);
+    for (uint32_t i = 0; bad == NULL && slab_is_many(s) && i < s->parts; i++)
+        bad = idle_check(s, i, s->cpu[i].idle);
+    return bad;
 }

@@ -379,10 +379,8 @@ void loam_slab__kept_freeze(loam_slabs *s);
 void loam_slab__kept_thaw(loam_slabs *s);
 /* The parts of a layer that keeps, up to this place; fresh: it reads 0. */
 void loam_slab__kept_start(loam_slabs *s, void *end, bool fresh);
-/* Frames of this processor that are kept, or idle. */
+/* Frames of this processor that are kept. */
 uint64_t loam_slab__kept_mine(const loam_slabs *s);
-/* Where those that are idle are counted, and how many may be; NULL: in a layer that keeps none. */
-uint32_t *loam_slab__kept_idle(loam_slabs *s, uint32_t *most);
 /* S17; the descriptors are sound. */
 const char *loam_slab__check_kept(const loam_slabs *s);
 
@@ -398,6 +396,10 @@ slab_desc *loam_slab__idle_take(slab_front *f);
 void loam_slab__idle_end(slab_front *f, loam_list *victims);
 /* The same of all fronts of this processor, and gives them back; were there any? */
 bool loam_slab__idle_drop(loam_slabs *s);
+/* Frames of this processor that are idle. */
+uint32_t loam_slab__idle_mine(const loam_slabs *s);
+/* S5 of the counts; the fronts are sound. */
+const char *loam_slab__check_idle(const loam_slabs *s);
 
 /* ---- slab_worn.c ---- */
 

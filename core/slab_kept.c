@@ -21,7 +21,7 @@
  *        processors ever kept something each may have more: an even part of what all may.
  *
  * RULES  S17  what is kept is large, waits, is on one list, that of its size, or lies apart; frames
- *             and blocks add up, and are within the limit; nothing else waits; idle slabs add up
+ *             and blocks add up, and are within the limit; nothing else waits
  * LOCKS  One a processor, a leaf: others take it to make the blocks go (shrink, a fork). slab_lock
  *        comes before it, in a fork alone. A processor's part counts from its first block on, which
  *        slab_lock says: the pages of the others are nobody's, and a fork leaves them alone.
@@ -36,8 +36,7 @@
 
 enum {
     KEPT_LOOKS = 4, /* blocks of a list that a request looks at */
-    KEPT_GOES = 8,  /* blocks that go to the zone at most when one more comes */
-    KEPT_IDLE = 4   /* slabs that are idle may have this part of a bound besides */
+    KEPT_GOES = 8   /* blocks that go to the zone at most when one more comes */
 };
 
 /* ---- lists; the lock is held ---- */
@@ -441,15 +440,7 @@ uint64_t loam_slab__kept_mine(const loam_slabs *s)
 {
     const slab_kept *k = s->kept == NULL ? NULL : kept_mine(s);
     /* no order: a hint */
-    return k == NULL ? 0 : loam_atomic_peek(&k->frames) + kept_last_frames(k) + k->idle;
-}
-
-uint32_t *loam_slab__kept_idle(loam_slabs *s, uint32_t *most)
-{
-    if (s->kept == NULL)
-        return NULL;
-    *most = kept_bound(s) / KEPT_IDLE;
-    return &kept_mine(s)->idle;
+    return k == NULL ? 0 : loam_atomic_peek(&k->frames) + kept_last_frames(k);
 }
 
 void loam_slab__kept_sums(loam_slabs *s, uint64_t *frames, uint64_t *blocks)
@@ -531,23 +522,6 @@ static const char *kept_check_part(const loam_slabs *s, const slab_kept *k, uint
     return right && frames <= s->kept_total ? NULL : "S17 what is kept adds up";
 }
 
-/* Idle slabs of the front that this part's processor has. */
-static unsigned kept_idles(const loam_slabs *s, const loam_cache *c, uint32_t part)
-{
-    if (!slab_is_many(s))
-        return c->shared.idles;
-    const slab_front *f = part < s->parts ? slab_own_front(c, part) : NULL;
-    return f != NULL ? f->idles : 0;
-}
-
-static bool kept_idle_adds_up(const loam_slabs *s, uint32_t part)
-{
-    uint64_t idle = 0;
-    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next)
-        idle += kept_idles(s, LOAM_CONTAINER_OF(n, loam_cache, link), part);
-    return kept_part(s, part)->idle == idle * ((s->mask + 1) >> LOAM_PAGE_SHIFT);
-}
-
 const char *loam_slab__check_kept(const loam_slabs *s)
 {
     uint32_t total = 0;
@@ -559,8 +533,6 @@ const char *loam_slab__check_kept(const loam_slabs *s)
             bad = kept_check_part(s, k, &total);
         if (bad == NULL && i >= kept_end(s) && (kept_frames(k) != 0 || kept_last_frames(k) != 0))
             bad = "S17 a part that has blocks counts";
-        if (bad == NULL && !kept_idle_adds_up(s, i))
-            bad = "S17 idle slabs add up";
         if (bad != NULL)
             return bad;
     }

@@ -115,7 +115,7 @@ static unsigned char *large_worn(loam_slabs *s, const large_wish *wish)
     size_t len = (size_t)wish->npages << LOAM_PAGE_SHIFT;
     unsigned char *base = large_frames(s, wish);
     if (base == NULL || s->worn == NULL || loam_slab__is_worn(s, base, len) ||
-        loam_slab__kept_mine(s) < wish->npages / 8 + 1)
+        loam_slab__kept_mine(s) + loam_slab__idle_mine(s) < wish->npages / 8 + 1)
         return base;
     loam_slab__frames_free(s, base);
     (void)loam_slab__idle_drop(s);

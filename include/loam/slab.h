@@ -72,9 +72,9 @@ typedef struct loam_slab_config {
     bool keep_empty;
     /* Large blocks that were freed, and frames of slabs, stay for a processor's next request, so
      * many bytes of them for each processor, 4 MiB at most, no block above half of that; besides, a
-     * quarter as much of empty slabs that a class wanted again after they had gone. 0
-     * (default): none does. They are used as they are: not with modes other than LOAM_SLAB_HARDENED
-     * and LOAM_SLAB_OWNER. */
+     * quarter as much of empty slabs that a class wanted again after they had gone. 0 (default):
+     * none does. Blocks and frames are used as they are: not with modes other than
+     * LOAM_SLAB_HARDENED and LOAM_SLAB_OWNER. */
     uint32_t keep_large;
     /* While few processors keep any each may keep an even part of so much, 32 MiB at most; 0
      * (default): keep_large, whoever keeps. No block of 8 MiB or more. */
