@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { CONF_TEXT = 4096, CONF_WORD = 256, CONF_PIECE = 512, CONF_WARNINGS = 10 };
@@ -455,12 +456,13 @@ static bool value_of_system(char *value, size_t cap)
     return w.found;
 }
 
-/* A random number nobody knows, from the system; the start of a program has one at hand. */
+/* A random number nobody knows, from the system; the start of a program has one at hand. Not by
+ * getrandom: a library that has one of its own (libfaketime) may be asking for its first block. */
 static uint64_t seed_of_system(void)
 {
     uint64_t seed = 0;
     const void *start = (const void *)getauxval(AT_RANDOM);
-    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed))
+    if (syscall(SYS_getrandom, &seed, sizeof(seed), GRND_NONBLOCK) == (long)sizeof(seed))
         return seed;
     if (start != NULL)
         __builtin_memcpy(&seed, start, sizeof(seed));

@@ -649,6 +649,34 @@ __attribute__((constructor(101))) static void begin(void)
 }
 """
 
+# A library with a getrandom of its own, which finds the C library's when it is asked for the first
+# time, as libfaketime does: for a name that is not there the loader asks for a block.
+GETRANDOM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static ssize_t (*real)(void *, size_t, unsigned);
+static void find(void)
+{
+    dlsym(RTLD_NEXT, "a_name_that_is_not_there");
+    real = (ssize_t (*)(void *, size_t, unsigned))dlsym(RTLD_NEXT, "getrandom");
+}
+ssize_t getrandom(void *to, size_t len, unsigned flags)
+{
+    pthread_once(&once, find);
+    return real(to, len, flags);
+}
+__attribute__((constructor(101))) static void begin(void)
+{
+    alarm(20);
+    pthread_once(&once, find);
+}
+"""
+
 FORKS = r"""
 #include <pthread.h>
 #include <stdio.h>
@@ -734,6 +762,15 @@ def early(tap, folder):
     tap.check((done.returncode, done.stdout, done.stderr) == (0, "", ""),
               "handlers of forks are asked for before pthread_once works",
               [done.stdout, done.stderr, made.stderr, str(done.returncode)])
+
+
+def seed(tap, folder):
+    library, made = build(folder, "librandom.so", GETRANDOM, "-shared", "-fPIC", "-pthread")
+    for conf in ("", "random", "hardened"):
+        done = run(["cat", "/dev/null"], conf, f"{LIBRARY}:{library}")
+        tap.check((done.returncode, done.stdout, done.stderr) == (0, "", ""),
+                  f"a getrandom that allocates before the first block: {conf or 'default'}",
+                  [done.stdout, done.stderr, made.stderr, str(done.returncode)])
 
 
 # A long block of which two pages are used, time and again: memory for these.
@@ -830,6 +867,7 @@ def main():
         locked(tap, folder)
         forks(tap, folder)
         early(tap, folder)
+        seed(tap, folder)
         sparse(tap, folder)
         others(tap, folder)
         start(tap)
