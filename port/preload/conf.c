@@ -456,13 +456,31 @@ static bool value_of_system(char *value, size_t cap)
     return w.found;
 }
 
-/* A random number nobody knows, from the system; the start of a program has one at hand. Not by
- * getrandom: a library that has one of its own (libfaketime) may be asking for its first block. */
+/* Not by getrandom, or syscall: a library that has these itself (libfaketime, socket_wrapper) may be
+ * asking for its first block. */
+#if defined(__x86_64__)
+static long random_bytes(void *to, size_t len)
+{
+    long got = SYS_getrandom;
+    __asm__ volatile("syscall"
+                     : "+a"(got)
+                     : "D"(to), "S"(len), "d"((long)GRND_NONBLOCK)
+                     : "rcx", "r11", "memory");
+    return got;
+}
+#else
+static long random_bytes(void *to, size_t len)
+{
+    return syscall(SYS_getrandom, to, len, GRND_NONBLOCK);
+}
+#endif
+
+/* A random number nobody knows, from the system; the start of a program has one at hand. */
 static uint64_t seed_of_system(void)
 {
     uint64_t seed = 0;
     const void *start = (const void *)getauxval(AT_RANDOM);
-    if (syscall(SYS_getrandom, &seed, sizeof(seed), GRND_NONBLOCK) == (long)sizeof(seed))
+    if (random_bytes(&seed, sizeof(seed)) == (long)sizeof(seed))
         return seed;
     if (start != NULL)
         __builtin_memcpy(&seed, start, sizeof(seed));
