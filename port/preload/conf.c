@@ -456,8 +456,8 @@ static bool value_of_system(char *value, size_t cap)
     return w.found;
 }
 
-/* Not by getrandom, or syscall: a library that has these itself (libfaketime, socket_wrapper) may be
- * asking for its first block. */
+/* Not by getrandom, or syscall: a library that has these itself (libfaketime, socket_wrapper) may
+ * be asking for its first block. */
 #if defined(__x86_64__)
 static long random_bytes(void *to, size_t len)
 {
