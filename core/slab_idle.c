@@ -115,14 +115,20 @@ bool loam_slab__idle_drop(loam_slabs *s)
 
 /* ---- S5 ---- */
 
+/* Of the front that a processor has of a cache. */
+static unsigned idle_slabs(const loam_cache *c, uint32_t cpu)
+{
+    if (!slab_is_many(c->slabs))
+        return c->shared.idles;
+    const slab_front *f = slab_own_front(c, cpu);
+    return f != NULL ? f->idles : 0;
+}
+
 static const char *idle_check(const loam_slabs *s, uint32_t cpu, uint32_t frames)
 {
     uint64_t idle = 0;
-    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next) {
-        const loam_cache *c = LOAM_CONTAINER_OF(n, loam_cache, link);
-        const slab_front *own = slab_is_many(s) ? slab_own_front(c, cpu) : NULL;
-        idle += own != NULL ? own->idles : slab_is_many(s) ? 0 : c->shared.idles;
-    }
+    for (const loam_list *n = s->caches.next; n != &s->caches; n = n->next)
+        idle += idle_slabs(LOAM_CONTAINER_OF(n, loam_cache, link), cpu);
     return frames == idle * idle_frames(s) ? NULL : "S5 a processor's idle slabs add up";
 }
 
