@@ -17,6 +17,7 @@ def newest(files):
 
 
 def found():
+    """Those of FILES that are here."""
     return newest(FILES)
 
 

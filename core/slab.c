@@ -254,8 +254,8 @@ static LOAM_NOINLINE slab_desc *slab_wake(slab_front *f, uint64_t **word)
     return d;
 }
 
-/* [own] The slab that comes first has a new word alone: another that has one which was begun, or
- * NULL. */
+/* [own] The slab that comes first has a new word alone: another that has one which was begun, or one
+ * that was idle, or NULL. */
 static LOAM_NOINLINE slab_desc *slab_find_begun(slab_front *f, uint64_t **word)
 {
     slab_desc *d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link), *next;
@@ -271,8 +271,8 @@ static LOAM_NOINLINE slab_desc *slab_find_begun(slab_front *f, uint64_t **word)
 }
 
 /* [own] The current slab first, then the partial ones: each that has nothing leaves the list for
- * good. Words that were begun come before new ones, whose memory may not be there yet. The slab
- * with *word, a word with a free slot; or NULL. */
+ * good. Words that were begun, and slabs that are idle, come before new words, whose memory may not
+ * be there yet. The slab with *word, a word with a free slot; or NULL. */
 LOAM_INLINE slab_desc *slab_find_word(slab_front *f, uint64_t **word)
 {
     *word = slab_word_of(f);
