@@ -254,8 +254,8 @@ static LOAM_NOINLINE slab_desc *slab_wake(slab_front *f, uint64_t **word)
     return d;
 }
 
-/* [own] The slab that comes first has a new word alone: another that has one which was begun, or one
- * that was idle, or NULL. */
+/* [own] The slab that comes first has a new word alone: another that has one which was begun, or
+ * one that was idle, or NULL. */
 static LOAM_NOINLINE slab_desc *slab_find_begun(slab_front *f, uint64_t **word)
 {
     slab_desc *d = LOAM_CONTAINER_OF(f->partial.next, slab_desc, link), *next;

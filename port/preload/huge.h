@@ -70,8 +70,8 @@ const char *huge_guard_fault(const huge_block *b);
 void huge_guard_redress(huge_block *b, size_t size);
 /* The block stays, and has so many bytes; false: it has to move, nothing has changed. */
 bool huge_guard_stay(huge_block *b, size_t size);
-/* Are these bytes of the caller's, with something mapped behind them, several mappings, which cannot
- * move at once? A system call; errno stays. */
+/* Are these bytes of the caller's, with something mapped behind them, several mappings, which
+ * cannot move at once? A system call; errno stays. */
 bool huge_is_apart(uintptr_t at, size_t len);
 /* Its pages lie between guards of their own, len bytes of them; NULL: no memory. */
 void *huge_guard_move(huge_block *b, size_t len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slab_idle_cpus.c - empty slabs that a front keeps, with several processors: when they go, and what
- * others tell of them. */
+/* slab_idle_cpus.c - empty slabs that a front keeps, with several processors: when they go, and
+ * what others tell of them. */
 #include "slab_told.h"
 
 /* A cache of which processor 0 has three slabs idle, and one that it keeps besides. */
